@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What went wrong with a call, as a plain value. Decisions read the class, never a string. */
+
+#include <errno.h>
+
+#include "base/macro.h"
+
+typedef enum AwsErrorClass {
+        AWS_ERROR_NONE,        /* success */
+        AWS_ERROR_THROTTLED,   /* the service asks for fewer calls */
+        AWS_ERROR_TRANSIENT,   /* 5xx, conflicts: the same call may work later */
+        AWS_ERROR_NETWORK,     /* no complete answer: resolve, connect, TLS, reset, time-out */
+        AWS_ERROR_CREDENTIALS, /* none to be had, or expired and not renewable yet */
+        AWS_ERROR_EXPIRED,     /* the service calls these credentials expired or unknown */
+        AWS_ERROR_CLOCK,       /* signature or date refused: likely clock skew */
+        AWS_ERROR_DENIED,      /* not authorized */
+        AWS_ERROR_NOT_FOUND,   /* the trail or topic does not exist */
+        AWS_ERROR_INVALID,     /* refused for good: validation, wrong region, unsupported */
+        AWS_ERROR_PROTOCOL,    /* an answer that is none: malformed, truncated, oversized */
+        _AWS_ERROR_CLASS_MAX,
+        _AWS_ERROR_CLASS_INVALID = -EINVAL,
+} AwsErrorClass;
+
+typedef struct AwsError {
+        AwsErrorClass class;
+        int status;          /* HTTP status; 0 without a complete answer */
+        char code[96];       /* the service's ("AccessDeniedException") or our own for failures
+                              * below HTTP ("Timeout", "CouldNotResolveHost", ...) */
+        char message[512];   /* escaped; the service's or our own words */
+        char request_id[80]; /* x-amzn-requestid; "" when there was none */
+} AwsError;
+
+const char *aws_error_class_to_string(AwsErrorClass c); /* "throttled", "denied", ... */
+AwsErrorClass aws_error_class_from_string(const char *s);
+
+/* Class of a service's answer, by code first and status second. */
+AwsErrorClass aws_error_classify(const char *code, int status);
+
+/* Fills *ret from an error body. JSON protocol: `__type` (part after '#', before ':'), unless
+ * the header x-amzn-query-error (query_error, may be NULL) overrides; Query protocol:
+ * ErrorResponse/Error. A body that fits neither gives class by status and code "HTTP <status>".
+ * Never fails. request_id may be NULL (then the body's). */
+void aws_error_from_json(int status, const char *body, size_t len, const char *query_error,
+                         const char *request_id, AwsError *ret);
+void aws_error_from_xml(int status, const char *body, size_t len, const char *request_id,
+                        AwsError *ret);
+
+/* An error of our own making; message is a printf format. */
+void aws_error_set(AwsError *ret, AwsErrorClass class, const char *code, const char *fmt, ...)
+        _printf_(4, 5);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Codec of the CloudTrail operations that the guard uses (AWS JSON 1.1, API 2013-11-01):
+ * requests into bytes, answers into structs. No I/O, no clock. Trails are always named by ARN. */
+
+#include "aws/arn.h"
+#include "aws/record.h"
+#include "aws/request.h"
+
+/* GetTrailStatus, what decisions need of it. Times in ms since the epoch, 0 when absent;
+ * strings owned, NULL when absent or empty. */
+typedef struct TrailStatus {
+        bool is_logging;
+        int64_t start_logging_msec;
+        int64_t stop_logging_msec;
+        int64_t latest_delivery_msec;
+        char *latest_delivery_error;
+} TrailStatus;
+
+void cloudtrail_request_get_trail_status(const char *trail_arn, AwsRequest *ret);
+int cloudtrail_parse_trail_status(const char *body, size_t len, TrailStatus *ret) _must_check_;
+void trail_status_done(TrailStatus *s);
+
+void cloudtrail_request_start_logging(const char *trail_arn, AwsRequest *ret);
+
+/* LookupEvents by EventName in one region and account, newest first. */
+typedef struct LookupQuery {
+        const char *region;
+        const char *event_name;
+        int64_t from_msec; /* sent as whole seconds, rounded outwards */
+        int64_t to_msec;
+        const char *next_token; /* NULL for the first page */
+} LookupQuery;
+
+typedef struct LookupPage {
+        CloudTrailRecord *records;
+        size_t n_records;
+        size_t n_unreadable; /* events whose CloudTrailEvent could not be read: counted, not hidden
+                              */
+        char *next_token;    /* NULL on the last page */
+} LookupPage;
+
+void cloudtrail_request_lookup_events(const LookupQuery *q, AwsRequest *ret);
+int cloudtrail_parse_lookup_page(const char *body, size_t len, LookupPage *ret) _must_check_;
+void lookup_page_done(LookupPage *p);
+
+/* GetTrail, what the daemon checks at first sight: home region and whose trail it is. */
+typedef struct TrailDescription {
+        char *name;
+        char *arn;
+        char *home_region;
+        bool is_multi_region;
+        bool is_organization;
+} TrailDescription;
+
+void cloudtrail_request_get_trail(const char *trail_arn, AwsRequest *ret);
+int cloudtrail_parse_trail(const char *body, size_t len, TrailDescription *ret) _must_check_;
+void trail_description_done(TrailDescription *d);

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Codecs of the three Query services (form in, XML out): SNS 2010-03-31, STS 2011-06-15,
+ * CloudWatch 2010-08-01. */
+
+#include "aws/credentials.h"
+#include "aws/request.h"
+
+/* SNS Publish. The region is the topic's. */
+typedef struct SnsAttribute {
+        const char *name;
+        const char *value; /* sent as String; an empty or NULL value is left out */
+} SnsAttribute;
+
+typedef struct SnsMessage {
+        const char *topic_arn;
+        const char *subject; /* printable ASCII, at most 99 characters */
+        const char *message; /* UTF-8 */
+        const SnsAttribute *attributes;
+        size_t n_attributes;
+} SnsMessage;
+
+int sns_request_publish(const SnsMessage *m, AwsRequest *ret) _must_check_; /* -EINVAL: topic */
+int sns_parse_publish(const char *body, size_t len, char **ret_message_id) _must_check_;
+
+/* STS. */
+void sts_request_get_caller_identity(const char *region, AwsRequest *ret);
+
+typedef struct CallerIdentity {
+        char *account;
+        char *arn;
+        char *user_id;
+} CallerIdentity;
+
+int sts_parse_caller_identity(const char *body, size_t len, CallerIdentity *ret) _must_check_;
+void caller_identity_done(CallerIdentity *c);
+
+typedef struct AssumeRole {
+        const char *region;
+        const char *role_arn;
+        const char *session_name;
+        const char *external_id; /* NULL for none */
+        int duration_sec;
+} AssumeRole;
+
+void sts_request_assume_role(const AssumeRole *a, AwsRequest *ret);
+int sts_parse_assume_role(const char *body, size_t len, AwsCredentials **ret) _must_check_;
+
+/* CloudWatch PutMetricData, one value a metric, unit Count. */
+typedef struct Metric {
+        const char *name;
+        const char *dimension_name; /* one dimension */
+        const char *dimension_value;
+        int64_t time_msec;
+        double value;
+} Metric;
+
+void monitoring_request_put_metric_data(const char *region, const char *metric_namespace,
+                                        const Metric *metrics, size_t n, AwsRequest *ret);
+
+/* The credentials document of IMDSv2 and of the container endpoints. -EBADMSG when it is not
+ * one; -EREMOTEIO when it carries a Code other than "Success", which is copied (escaped) with its
+ * message to reterr_text, owned. */
+int imds_parse_credentials(const char *body, size_t len, AwsCredentials **ret,
+                           char **reterr_text) _must_check_;

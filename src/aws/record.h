@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A CloudTrail record, what attribution needs of it, and the identity in it.
+ * https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
+ * https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html
+ *
+ * Strings are owned, as they came (not escaped), NULL when absent or empty. Every one of them may
+ * have been chosen by an attacker. */
+
+#include <errno.h>
+
+#include "base/jsonmap.h"
+
+typedef enum IdentityType {
+        IDENTITY_ROOT,
+        IDENTITY_IAM_USER,
+        IDENTITY_ASSUMED_ROLE,
+        IDENTITY_ROLE,
+        IDENTITY_FEDERATED_USER,
+        IDENTITY_AWS_SERVICE,
+        IDENTITY_AWS_ACCOUNT,
+        IDENTITY_IDENTITY_CENTER_USER,
+        IDENTITY_SAML_USER,
+        IDENTITY_WEB_IDENTITY_USER,
+        IDENTITY_DIRECTORY,
+        IDENTITY_UNKNOWN,
+        _IDENTITY_TYPE_MAX,
+        _IDENTITY_TYPE_INVALID = -EINVAL,
+} IdentityType;
+
+typedef enum Mfa {
+        MFA_UNKNOWN, /* the record does not say */
+        MFA_NO,
+        MFA_YES,
+} Mfa;
+
+typedef struct UserIdentity {
+        IdentityType type;
+        char *type_text; /* as it came, also when not known to us */
+        char *principal_id;
+        char *arn;
+        char *account_id;
+        char *access_key_id;
+        char *user_name;
+        char *invoked_by;          /* service that acted on somebody's behalf */
+        char *invoked_by_delegate; /* account id of a vendor */
+        char *identity_provider;
+        char *on_behalf_of; /* Identity Center user id */
+        char *credential_id;
+        char *issuer_type; /* sessionContext.sessionIssuer */
+        char *issuer_arn;
+        char *issuer_user_name;
+        char *source_identity;
+        char *web_id_provider;
+        char *ec2_role_delivery;
+        int64_t session_created_msec;
+        Mfa mfa;
+        bool assumed_root; /* AssumeRoot session */
+} UserIdentity;
+
+typedef struct CloudTrailRecord {
+        char *event_id;
+        char *event_name;
+        char *event_source;
+        char *region;
+        char *source_ip; /* address, service name or "AWS Internal" */
+        char *user_agent;
+        char *error_code; /* NULL when the call succeeded */
+        char *error_message;
+        char *request_id;
+        char *recipient_account_id;
+        char *vpc_endpoint_id;
+        char *trail;             /* requestParameters.name or .trailName: name or ARN */
+        int64_t time_msec;       /* whole seconds; completion of the request */
+        bool parameters_omitted; /* "requestParameters too large": the trail cannot be read */
+        bool session_from_console;
+        UserIdentity identity;
+} CloudTrailRecord;
+
+/* Decodes the JSON of one record (the string CloudTrailEvent, or an event's detail). The
+ * limits of jsonmap.h apply again. -EBADMSG, -ENODATA when eventName, eventTime or userIdentity
+ * is missing. */
+int cloudtrail_record_parse(const char *json, size_t len, CloudTrailRecord *ret) _must_check_;
+int cloudtrail_record_decode(const json_t *object, CloudTrailRecord *ret) _must_check_;
+void cloudtrail_record_done(CloudTrailRecord *r);
+
+const char *identity_type_to_string(IdentityType t); /* AWS's spelling: "AssumedRole" */
+IdentityType identity_type_from_string(const char *s);
+
+/* Who this is in one phrase, owned, never empty, not escaped: source identity, session name,
+ * user name, ARN, principal, type@account, in that order, whichever is there first. */
+char *identity_display_name(const UserIdentity *u);
+
+/* Session name out of an assumed-role ARN or an AROA...:session principal id, borrowed from u;
+ * NULL when there is none. */
+const char *identity_session_name(const UserIdentity *u);
+
+/* Access key by its prefix: AKIA is long-lived, ASIA temporary. */
+typedef enum AccessKeyKind {
+        ACCESS_KEY_NONE,
+        ACCESS_KEY_LONG_LIVED,
+        ACCESS_KEY_TEMPORARY,
+        ACCESS_KEY_OTHER
+} AccessKeyKind;
+AccessKeyKind identity_access_key_kind(const UserIdentity *u);
+
+/* The special kinds of assumed role that ask for another response. */
+bool identity_is_identity_center_role(const UserIdentity *u); /* AWSReservedSSO_... */
+bool identity_is_ec2_instance(const UserIdentity *u);         /* session is an instance id */
+
+/* Whether the record is about this trail: its parameter is the trail's name, its ARN, or an ARN
+ * that ends in trail/<name>. A record whose parameters were omitted is TRAIL_MATCH_UNKNOWN. */
+typedef enum TrailMatch { TRAIL_MATCH_NO, TRAIL_MATCH_YES, TRAIL_MATCH_UNKNOWN } TrailMatch;
+TrailMatch cloudtrail_record_match(const CloudTrailRecord *r, const char *trail_arn);

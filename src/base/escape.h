@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Text from outside (user agents, session names, service messages) made fit for a journal, a
+ * terminal or a message: valid UTF-8, no control characters (C0, C1, DEL), no line or
+ * paragraph separators, no bidirectional controls, no zero-width or byte-order marks; each is
+ * shown as \xNN (invalid bytes, controls) or \u{NNNN}. A backslash stays as it is. */
+
+#include "base/strbuf.h"
+
+/* Adds s, at most max_chars characters of output, then "..." when something was cut. */
+void escape_add(StrBuf *b, const char *s, size_t max_chars);
+
+/* The same as an owned string, never NULL; NULL gives "". */
+char *escape_text(const char *s, size_t max_chars);
+
+/* Like escape_text, and every byte outside printable ASCII becomes '?': for SNS subjects. */
+char *escape_ascii(const char *s, size_t max_chars);

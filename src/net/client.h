@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The AWS client: credentials, sign, send, classify, retry, refresh. One AwsClient an account
+ * (credentials); it keeps signing keys, retry quotas and clock skew per region and service. */
+
+#include "aws/request.h"
+#include "aws/retry.h"
+#include "net/credsource.h"
+
+typedef struct AwsClient AwsClient;
+
+typedef struct AwsClientOptions {
+        NetEnv *env;            /* borrowed, outlives the client */
+        CredSource *source;     /* taken */
+        const char *user_agent; /* copied: "trailsentry/0.1.0" */
+        const char *endpoint;   /* copied; custom URL for every service, NULL for AWS's own */
+        bool fips;
+        bool dual_stack;
+} AwsClientOptions;
+
+AwsClient *aws_client_new(const AwsClientOptions *o);
+AwsClient *aws_client_free(AwsClient *c); /* no call may be in flight */
+DEFINE_CLEANUP(AwsClient *, aws_client_free)
+
+/* How one call ended. Borrowed, gone after the callback. error.class NONE is success; error
+ * carries status and request_id in both cases. */
+typedef struct AwsResult {
+        AwsError error;
+        const char *body; /* NULL unless success */
+        size_t body_len;
+        int attempts;
+        int64_t received_msec;
+} AwsResult;
+
+typedef void (*AwsCallback)(void *userdata, const AwsResult *result);
+
+typedef struct AwsCallOptions {
+        RetryMode retry;
+        uint64_t attempt_timeout_usec; /* one attempt; 0 for 5 s */
+        uint64_t deadline_usec;        /* everything, credentials and back-off too; 0 for 30 s */
+        size_t body_max;               /* 0 for 1 MiB */
+} AwsCallOptions;
+
+typedef struct AwsCall AwsCall;
+
+/* Takes the content of request (left empty). When credentials are at hand the first attempt is
+ * handed to the transport before this returns (promise 1). The callback fires at most once, never
+ * from inside; the call ends by its deadline whatever happens. */
+AwsCall *aws_call_start(AwsClient *c, AwsRequest *request, const AwsCallOptions *options,
+                        AwsCallback callback, void *userdata);
+AwsCall *aws_call_cancel(AwsCall *call); /* takes NULL, returns NULL */
+DEFINE_CLEANUP(AwsCall *, aws_call_cancel)
+
+CredCache *aws_client_credentials(AwsClient *c); /* borrowed, for status */
+
+/* Offset of AWS's clock from ours in ms as learnt from answers, 0 while it does not matter. */
+int64_t aws_client_clock_skew_msec(const AwsClient *c);
+
+typedef struct CredAssumeRoleOptions {
+        AwsClient *client; /* borrowed: whose credentials assume the role; outlives the source */
+        NetEnv *env;
+        const char *region;
+        const char *role_arn;
+        const char *external_id; /* NULL for none */
+        const char *session_name;
+        int duration_sec; /* 0 for 3600, the most that role chaining allows */
+} CredAssumeRoleOptions;
+
+/* AssumeRole; copies its options. */
+int cred_source_new_assume_role(const CredAssumeRoleOptions *o, CredSource **ret) _must_check_;

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Where credentials come from. A CredSource is one origin (environment, IMDSv2, AssumeRole on top
+ * of another client); CredCache in front of it keeps them fresh and shares one fetch among all
+ * who wait. Further origins (profiles, process, web identity, containers) are further sources. */
+
+#include "aws/credentials.h"
+#include "net/env.h"
+
+typedef void (*CredCallback)(void *userdata, AwsCredentials *credentials, const AwsError *error);
+
+typedef struct CredFetch CredFetch;
+typedef struct CredSource CredSource;
+struct CredSource {
+        const char *name; /* "environment", "imds", "assume-role" */
+        /* Starts one fetch; pattern of http.h. On success the callback borrows credentials (ref
+         * to keep them), else error says why. */
+        CredFetch *(*fetch)(CredSource *s, CredCallback callback, void *userdata);
+        void (*cancel)(CredFetch *f); /* takes NULL */
+        CredSource *(*free)(CredSource *s);
+};
+
+CredSource *cred_source_free(CredSource *s);
+DEFINE_CLEANUP(CredSource *, cred_source_free)
+
+/* Static keys, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, as given by get
+ * (getenv, or a test's). -ENXIO when unset (blank counts as unset), -EINVAL when only half is
+ * there: *reterr_text, static, says which half. */
+int cred_source_new_environment(NetEnv *env, const char *(*get)(const char *name), CredSource **ret,
+                                const char **reterr_text) _must_check_;
+
+/* IMDSv2, never v1. endpoint is NULL for http://169.254.169.254. */
+int cred_source_new_imds(NetEnv *env, const char *endpoint, CredSource **ret) _must_check_;
+
+typedef struct CredCache CredCache;
+
+/* Takes source. */
+CredCache *cred_cache_new(NetEnv *env, CredSource *source);
+CredCache *cred_cache_free(CredCache *c);
+DEFINE_CLEANUP(CredCache *, cred_cache_free)
+
+typedef struct CredWait CredWait;
+
+/* Calls back with credentials that are not expired: at once in the next turn of the loop when
+ * they are at hand, after a fetch otherwise. From 15 min before expiry they are renewed in the
+ * background while the old ones go on being used (when their lifetime is shorter, from its last
+ * quarter); when the origin hands out expired ones or fails, what is there stays in use, past
+ * its expiry too, and the next try is after 10 to 15 min, or 1 to 30 s, doubling, while there is
+ * nothing usable (static stability). Pattern of http.h. */
+CredWait *cred_cache_get(CredCache *c, CredCallback callback, void *userdata);
+void cred_cache_cancel(CredWait *w); /* takes NULL */
+
+/* The credentials at hand when they are fresh enough to be used without waiting, borrowed; else
+ * NULL. Starts the background renewal when it is due. */
+AwsCredentials *cred_cache_peek(CredCache *c);
+
+/* The service refused these: fetch anew before the next use, at most once in 3 minutes.
+ * Returns whether newer ones can be expected. */
+bool cred_cache_refused(CredCache *c, const AwsCredentials *refused);
+
+/* For status and logs: state in words, escaped, static storage until the next call on c. */
+typedef struct CredStatus {
+        const char *source;
+        bool usable;
+        int64_t expiry_msec; /* 0 when none, INT64_MAX when they do not expire */
+        AwsError last_error; /* class NONE when the last fetch succeeded */
+} CredStatus;
+void cred_cache_status(const CredCache *c, CredStatus *ret);
