@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What people read: subject and body of a message, and the same facts as single lines for the
+ * journal and the command. Everything foreign in them is escaped and capped. */
+
+#include "base/strbuf.h"
+#include "core/model.h"
+
+typedef struct AlertContext {
+        const char *hostname; /* which guard speaks */
+        Phase phase;
+        unsigned sequence;
+        int64_t now_msec;
+} AlertContext;
+
+/* Subject: printable ASCII, at most 99 characters. Body: plain text, at most 32 KiB. Both owned. */
+void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, char **ret_body);
+
+/* One line each, owned, never empty. */
+char *alert_summary(const Incident *i); /* "management-events was stopped; logging again ..." */
+char *alert_actor(const Incident *i); /* "alice (IAMUser ...) from 203.0.113.7", "not known yet" */
+char *alert_error_words(const AwsError *e); /* what went wrong, in words */

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The deciding part as one pure function: core_step(state, input, now) -> actions. No I/O, no
+ * clock, no randomness, no log. Whoever runs it carries the actions out in their order and brings
+ * back what came of them as inputs. */
+
+#include "core/model.h"
+
+typedef struct Core Core;
+
+typedef enum InputKind {
+        INPUT_TICK,         /* core_next_boot() has come */
+        INPUT_POLLED,       /* GetTrailStatus ended */
+        INPUT_STARTED,      /* StartLogging ended */
+        INPUT_FOUND,        /* LookupEvents ended */
+        INPUT_STORED,       /* an incident's generation is on disk */
+        INPUT_STORE_FAILED, /* ... is not, and why */
+        INPUT_SENT,         /* Publish ended */
+        INPUT_IDENTITY,     /* GetCallerIdentity ended well */
+        _INPUT_KIND_MAX,
+} InputKind;
+
+/* Everything borrowed. error.class tells success (NONE) from failure where a call ended. */
+typedef struct Input {
+        InputKind kind;
+        size_t trail;         /* POLLED, STARTED */
+        const char *incident; /* id: FOUND, STORED, STORE_FAILED, SENT */
+        AwsError error;
+        const TrailStatus *status; /* POLLED, on success */
+        int64_t asked_msec;        /* POLLED: wall clock when the question was sent */
+        const LookupPage *page;    /* FOUND, on success */
+        uint64_t generation;       /* STORED, STORE_FAILED */
+        int store_error;           /* STORE_FAILED: -errno */
+        unsigned sequence;         /* SENT */
+        const char *topic_arn;     /* SENT */
+        const char *message_id;    /* SENT, on success */
+        unsigned account;          /* IDENTITY */
+        const char *identity_arn;  /* IDENTITY */
+} Input;
+
+typedef enum ActionKind {
+        ACTION_START_LOGGING, /* trail */
+        ACTION_POLL,          /* trail */
+        ACTION_LOOKUP,        /* incident, trail, lookup */
+        ACTION_STORE,         /* incident, generation */
+        ACTION_STORE_MEMORY,  /* every trail's memory */
+        ACTION_SEND,          /* incident, message, topic_arn, durable */
+        ACTION_HEARTBEAT,     /* trail */
+        ACTION_LOG,           /* event, incident and trail where there is one, text, error */
+        _ACTION_KIND_MAX,
+} ActionKind;
+
+/* What a record in the journal is about; each has a MESSAGE_ID of its own. */
+typedef enum LogEvent {
+        LOG_EVENT_TRAIL_SEEN, /* first good poll of a run */
+        LOG_EVENT_INCIDENT_OPENED,
+        LOG_EVENT_RESTART_REQUESTED,
+        LOG_EVENT_RESTART_ACCEPTED,
+        LOG_EVENT_RESTART_FAILED,
+        LOG_EVENT_INCIDENT_CLOSED,
+        LOG_EVENT_ACTOR_FOUND,
+        LOG_EVENT_ACTOR_NOT_FOUND,
+        LOG_EVENT_CREDENTIALS_MISUSED,
+        LOG_EVENT_REDUNDANT_START,
+        LOG_EVENT_POLL_FAILED, /* first of a row */
+        LOG_EVENT_DELIVERING,
+        LOG_EVENT_ALERT_SENT,
+        LOG_EVENT_ALERT_FAILED,
+        LOG_EVENT_STORE_FAILED,
+        LOG_EVENT_LOOKUP_FAILED,
+        _LOG_EVENT_MAX,
+} LogEvent;
+
+/* Pointers are into the core and valid until the next core_step(). */
+typedef struct Action {
+        ActionKind kind;
+        size_t trail; /* SIZE_MAX when there is none */
+        const Incident *incident;
+        const Message *message;
+        const char *topic_arn;
+        bool durable;        /* SEND: the incident is on disk */
+        uint64_t generation; /* STORE */
+        LookupQuery lookup;
+        LogEvent event;
+        int priority; /* LOG: syslog level */
+        char *text;   /* LOG: one line, owned by the action, escaped */
+        AwsError error;
+} Action;
+
+typedef struct Actions {
+        Action *items;
+        size_t n;
+} Actions;
+
+void actions_done(Actions *a);
+
+/* Copies the configuration. Trails are polled from the next tick on, each at a phase that
+ * follows from its ARN. */
+Core *core_new(const CoreConfig *config, Now now);
+Core *core_free(Core *c);
+DEFINE_CLEANUP(Core *, core_free)
+
+/* What an earlier run left, before the first step. core_restore_incident() takes incident; one
+ * whose trail is no longer configured still has its messages sent. */
+void core_restore_memory(Core *c, const TrailMemory *memory);
+void core_restore_incident(Core *c, Incident *incident);
+
+/* Appends to *ret, which the caller empties; START_LOGGING comes before everything else. */
+void core_step(Core *c, const Input *in, Now now, Actions *ret);
+
+/* Boot time at which a TICK is due, USEC_INFINITY never. */
+uint64_t core_next_boot(const Core *c);
+
+/* NULL while every trail is polled and every action answered in time, else what is overdue, in
+ * words (static storage). The watchdog is fed only on NULL. */
+const char *core_overdue(const Core *c, Now now);
+
+size_t core_n_trails(const Core *c);
+const TrailConfig *core_trail_config(const Core *c, size_t trail);
+const TrailMemory *core_trail_memory(const Core *c, size_t trail);
+/* Open incident of a trail (a stop before a cannot-see), NULL when all is well. */
+const Incident *core_trail_incident(const Core *c, size_t trail);
+/* Incidents that are not finished. */
+size_t core_n_incidents(const Core *c);
+const Incident *core_incident(const Core *c, size_t i);

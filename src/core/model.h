@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the core knows and says, as plain structs. Times named *_msec are AWS's or the wall clock's
+ * (ms since the epoch, 0 absent); times named *_boot are CLOCK_BOOTTIME (usec). Strings are
+ * owned unless said otherwise, and as they came: escaping is done where text is made. */
+
+#include <errno.h>
+
+#include "aws/awserror.h"
+#include "aws/cloudtrail.h"
+#include "base/macro.h"
+
+typedef struct Now {
+        uint64_t boot_usec; /* for deadlines */
+        int64_t wall_msec;  /* for AWS's times */
+} Now;
+
+/* Every timing of the core, so that tests and simulation can run it fast. */
+typedef struct Policy {
+        uint64_t fast_poll_usec;        /* polls while something happens */
+        uint64_t fast_poll_for_usec;    /* ... and how long after */
+        uint64_t cannot_see_after_usec; /* without a good poll of a trail */
+        uint64_t verify_within_usec;    /* an accepted restart shows by then, or has failed */
+        uint64_t restart_retry_usec;    /* between failed restarts, doubling up to ... */
+        uint64_t restart_retry_max_usec;
+        uint64_t store_patience_usec; /* an alert waits so long for the disk */
+        uint64_t lookup_first_usec;   /* between the first look-ups, doubling up to ... */
+        uint64_t lookup_max_usec;
+        uint64_t lookup_spacing_usec; /* between any two look-ups of one account and region */
+        int64_t lookup_not_yet_msec;  /* "not yet known" is said */
+        int64_t lookup_settle_msec;   /* one more look after the actor was found */
+        int64_t lookup_give_up_msec;
+        uint64_t send_retry_usec; /* between failed sends of a message, doubling up to ... */
+        uint64_t send_retry_max_usec;
+        int64_t remind_msec; /* a trail that stays down or unseen is told again, doubling */
+        uint64_t heartbeat_usec;
+        uint64_t memory_store_usec; /* last seen times reach the disk at least so often */
+} Policy;
+
+extern const Policy policy_default;
+
+typedef enum TrailAction {
+        TRAIL_ACTION_RESTART, /* StartLogging, then tell */
+        TRAIL_ACTION_ALERT,   /* only tell */
+        _TRAIL_ACTION_MAX,
+        _TRAIL_ACTION_INVALID = -EINVAL,
+} TrailAction;
+
+const char *trail_action_to_string(TrailAction a);
+TrailAction trail_action_from_string(const char *s);
+
+/* Configuration of the core: a tree Account (credentials) -> Region -> Trail, given flat. All
+ * borrowed for the duration of core_new(). */
+typedef struct TrailConfig {
+        const char *arn;
+        TrailAction action;
+        uint64_t poll_usec;
+        unsigned account; /* index of the credentials that reach this trail */
+} TrailConfig;
+
+typedef struct CoreConfig {
+        const Policy *policy;
+        const TrailConfig *trails;
+        size_t n_trails;
+        const char *const *topics; /* ARNs */
+        size_t n_topics;
+        size_t n_accounts;
+        const char *hostname; /* said in alerts: which guard speaks */
+} CoreConfig;
+
+/* What is remembered of a trail between two runs of the daemon. */
+typedef struct TrailMemory {
+        char *arn;
+        bool seen;    /* a good poll has been had, ever */
+        bool logging; /* as of the newest version */
+        int64_t start_msec;
+        int64_t stop_msec;
+        int64_t delivery_msec;
+        int64_t last_good_msec;    /* wall clock of the last good poll */
+        int64_t last_logging_msec; /* ... of the last one that showed it logging */
+} TrailMemory;
+
+void trail_memory_done(TrailMemory *m);
+
+typedef enum IncidentKind {
+        INCIDENT_STOPPED,          /* seen to stop */
+        INCIDENT_BLINK,            /* stopped and started between two looks */
+        INCIDENT_ALREADY_STOPPED,  /* not logging when first seen */
+        INCIDENT_RECENT_STOP,      /* logging when first seen, stopped less than a day before */
+        INCIDENT_RECREATED,        /* its times vanished or went back */
+        INCIDENT_DELETED,          /* TrailNotFound, seen before */
+        INCIDENT_NOT_FOUND,        /* TrailNotFound, never seen: configuration */
+        INCIDENT_CANNOT_SEE,       /* no good poll for too long */
+        INCIDENT_OTHER_CONTROLLER, /* somebody else keeps starting it */
+        _INCIDENT_KIND_MAX,
+        _INCIDENT_KIND_INVALID = -EINVAL,
+} IncidentKind;
+
+const char *incident_kind_to_string(IncidentKind k); /* "stopped", "blink", "cannot-see" */
+IncidentKind incident_kind_from_string(const char *s);
+
+typedef enum Phase {
+        PHASE_OPEN,
+        PHASE_FAILING,
+        PHASE_CLOSED,
+        PHASE_UPDATE,
+        _PHASE_MAX,
+        _PHASE_INVALID = -EINVAL,
+} Phase;
+
+const char *phase_to_string(Phase p); /* "OPEN" */
+Phase phase_from_string(const char *s);
+
+typedef enum Severity {
+        SEVERITY_INFO,
+        SEVERITY_WARNING,
+        SEVERITY_HIGH,
+        SEVERITY_CRITICAL,
+        _SEVERITY_MAX,
+        _SEVERITY_INVALID = -EINVAL,
+} Severity;
+
+const char *severity_to_string(Severity s); /* "critical" */
+Severity severity_from_string(const char *s);
+
+/* One topic's share of a message. */
+typedef struct Delivery {
+        char *topic_arn;
+        bool sent;
+        char *message_id; /* SNS's, once sent */
+        /* Not stored: */
+        bool in_flight;
+        unsigned failures;
+        uint64_t next_boot;
+        AwsError error;
+} Delivery;
+
+typedef struct Message {
+        unsigned sequence; /* from 1, within the incident */
+        Phase phase;
+        Severity severity;
+        int64_t created_msec;
+        char *subject;
+        char *body;
+        Delivery *deliveries;
+        size_t n_deliveries;
+        /* Not stored: */
+        uint64_t created_boot;
+        uint64_t generation; /* of the incident, that has to be on disk first */
+} Message;
+
+typedef enum RestartState {
+        RESTART_NOT_WANTED, /* action = "alert", or nothing to restart */
+        RESTART_REQUESTED,  /* no answer yet */
+        RESTART_ACCEPTED,   /* StartLogging succeeded, not yet visible */
+        RESTART_FAILING,    /* refused, unanswered or without effect; goes on being tried */
+        RESTART_VERIFIED,   /* ours, and GetTrailStatus shows it */
+        RESTART_BY_OTHERS,  /* logging again without us */
+        _RESTART_STATE_MAX,
+        _RESTART_STATE_INVALID = -EINVAL,
+} RestartState;
+
+const char *restart_state_to_string(RestartState s);
+RestartState restart_state_from_string(const char *s);
+
+typedef struct Restart {
+        RestartState state;
+        unsigned attempts;     /* StartLogging calls */
+        unsigned unanswered;   /* ... that ended without a request id */
+        int64_t accepted_msec; /* wall clock of the first success */
+        AwsError error;        /* last failure, class NONE without one */
+        char **request_ids;    /* ledger: x-amzn-requestid of our StartLogging calls */
+        size_t n_request_ids;
+} Restart;
+
+typedef enum Delivering {
+        DELIVERING_UNKNOWN, /* no delivery since the restart */
+        DELIVERING_YES,
+        DELIVERING_NO, /* LatestDeliveryError */
+        _DELIVERING_MAX,
+        _DELIVERING_INVALID = -EINVAL,
+} Delivering;
+
+/* Part that a record plays in an incident. */
+typedef enum Role {
+        ROLE_CULPRIT,          /* did it */
+        ROLE_CANDIDATE,        /* may have done it */
+        ROLE_ATTEMPT,          /* tried and was refused */
+        ROLE_LATER,            /* succeeded when it was done already: noise, perhaps on purpose */
+        ROLE_EARLIER,          /* an earlier stop within the window that polling could not see */
+        ROLE_STARTER,          /* started it again, not us */
+        ROLE_OWN,              /* our StartLogging, known by its request id */
+        ROLE_OWN_UNREMEMBERED, /* our identity, a call that the ledger may have lost */
+        ROLE_OWN_MISUSED,      /* our identity, not our call */
+        ROLE_UNREADABLE,       /* parameters omitted: may be about this trail */
+        ROLE_RELATED,          /* CreateTrail, UpdateTrail and the like in the window */
+        _ROLE_MAX,
+        _ROLE_INVALID = -EINVAL,
+} Role;
+
+const char *role_to_string(Role r);
+Role role_from_string(const char *s);
+
+typedef struct Finding {
+        Role role;
+        CloudTrailRecord record;
+} Finding;
+
+typedef enum Confidence {
+        CONFIDENCE_NONE,
+        CONFIDENCE_AMBIGUOUS,
+        CONFIDENCE_EXACT,
+        _CONFIDENCE_MAX,
+        _CONFIDENCE_INVALID = -EINVAL,
+} Confidence;
+
+const char *confidence_to_string(Confidence c);
+Confidence confidence_from_string(const char *s);
+
+typedef enum SearchState {
+        SEARCH_NOT_NEEDED,
+        SEARCH_RUNNING,
+        SEARCH_SETTLING, /* found; one more look is to come */
+        SEARCH_DONE,
+        SEARCH_GAVE_UP,
+        _SEARCH_STATE_MAX,
+        _SEARCH_STATE_INVALID = -EINVAL,
+} SearchState;
+
+const char *search_state_to_string(SearchState s);
+SearchState search_state_from_string(const char *s);
+
+/* Who did it, as far as Event history has said. */
+typedef struct Attribution {
+        SearchState state;
+        Confidence confidence;
+        bool misused;    /* somebody uses our credentials */
+        bool incomplete; /* more events in the window than were read */
+        bool said_not_yet;
+        unsigned rounds;   /* complete looks so far */
+        int64_t from_msec; /* window looked through */
+        int64_t to_msec;
+        int64_t begun_msec; /* wall clock */
+        int64_t found_msec;
+        int64_t throttled_msec; /* time that does not count */
+        unsigned n_unreadable;
+        AwsError error; /* last failure of LookupEvents, class NONE after a success */
+        Finding *findings;
+        size_t n_findings;
+        /* Not stored: where the round stands. */
+        unsigned step; /* index into the kind's event names */
+        unsigned pages;
+        char *next_token;
+        bool in_flight;
+        uint64_t next_boot;
+        unsigned throttles; /* in a row */
+        uint64_t throttled_since_boot;
+} Attribution;
+
+typedef struct Incident {
+        char id[33]; /* hex */
+        IncidentKind kind;
+        char *trail_arn;
+        bool open;
+        Severity severity;
+        int64_t detected_msec;
+        int64_t closed_msec;
+        int64_t blind_from_msec;   /* StopLoggingTime, or last known good; a lower bound */
+        int64_t blind_to_msec;     /* StartLoggingTime that ended it */
+        int64_t stop_moved_msec;   /* a later StopLoggingTime within the same outage */
+        int64_t known_start_msec;  /* StartLoggingTime before */
+        int64_t last_logging_msec; /* last good poll that showed it logging */
+        unsigned redundant_starts; /* OTHER_CONTROLLER */
+        Restart restart;
+        Delivering delivering;
+        char *delivery_error;
+        AwsError cause; /* CANNOT_SEE, NOT_FOUND, DELETED */
+        Attribution attribution;
+        Message *messages;
+        size_t n_messages;
+        int64_t reminded_msec;
+        unsigned reminders;
+        /* Not stored: */
+        size_t trail;               /* index, SIZE_MAX when no longer configured */
+        uint64_t generation;        /* counts changes */
+        uint64_t stored_generation; /* on disk */
+        uint64_t asked_generation;  /* handed to the writer */
+        int store_error;            /* -errno of the last failed store, 0 */
+        uint64_t verify_until_boot; /* an accepted restart has to show by then */
+} Incident;
+
+Incident *incident_free(Incident *i);
+DEFINE_CLEANUP(Incident *, incident_free)
+
+/* Whether nothing more is to be done: closed, looked up, every message sent. */
+bool incident_is_finished(const Incident *i);
+
+/* The finding with a role, NULL when there is none. */
+const Finding *incident_find_role(const Incident *i, Role role);

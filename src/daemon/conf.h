@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The configuration file, libconfig's syntax, read whole through a checked descriptor and parsed
+ * from memory; trailsentry.conf(5) is its manual. Nothing is taken over from a file with an
+ * error in it. */
+
+#include "base/macro.h"
+#include "core/model.h"
+
+typedef struct ConfAccount {
+        char *role_arn;    /* NULL: the base credentials themselves */
+        char *external_id; /* NULL without one */
+        char *region;      /* where STS is asked: of its first trail */
+} ConfAccount;
+
+typedef struct ConfTrail {
+        char *arn;
+        TrailAction action;
+        uint64_t poll_usec;
+        unsigned account; /* index into accounts */
+        unsigned line;
+} ConfTrail;
+
+typedef struct ConfTopic {
+        char *arn;
+        unsigned line;
+} ConfTopic;
+
+typedef struct Conf {
+        char *path;
+        ConfTrail *trails;
+        size_t n_trails;
+        ConfTopic *topics;
+        size_t n_topics;
+        ConfAccount *accounts; /* 0 is the base credentials, whether or not a trail uses them */
+        size_t n_accounts;
+        uint64_t cannot_see_after_usec;
+        bool heartbeat;
+        char *heartbeat_namespace;
+        char *heartbeat_region; /* of the first topic unless said */
+        char *endpoint;         /* NULL: AWS's own */
+        char *ca_file;          /* NULL: the system's */
+        char *proxy;            /* NULL: from the environment */
+        bool fips;
+        bool dual_stack;
+        int log_level; /* syslog's */
+} Conf;
+
+/* Everything wrong with a file, one entry a mistake, in the order of lines. */
+typedef struct ConfProblem {
+        char *path;
+        unsigned line; /* 0: the file as a whole */
+        char *option;  /* "trails[0].arn"; NULL: none in particular */
+        char *text;    /* what is wrong and what to do, one line */
+} ConfProblem;
+
+typedef struct ConfProblems {
+        ConfProblem *items;
+        size_t n;
+} ConfProblems;
+
+/* 0; -errno when the file could not be read; -EINVAL when something in it is wrong. *problems
+ * says what in each case. The file has to be a regular file, owned by root or the caller, not
+ * writable by group or others, at most 1 MiB, without @include. */
+int conf_load(const char *path, Conf **ret, ConfProblems *problems) _must_check_;
+/* The same from memory, for tests and fuzzing; path is only said. */
+int conf_parse(const char *path, const char *text, size_t len, Conf **ret,
+               ConfProblems *problems) _must_check_;
+Conf *conf_free(Conf *c);
+DEFINE_CLEANUP(Conf *, conf_free)
+void conf_problems_done(ConfProblems *p);
+/* "/etc/x.conf:12: trails[0].arn: not an ARN ...", owned. */
+char *conf_problem_line(const ConfProblem *p);
+
+#define CONF_PATH_DEFAULT SYSCONFDIR "/trailsentry/trailsentry.conf"

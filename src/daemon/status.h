@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The status file /run/trailsentry/status.json: what `trailsentry status` shows without asking
+ * the daemon. Written at most once a second, atomically, not synced.
+ *
+ * {"version": 1, "pid", "hostname", "program_version", "started_msec", "written_msec",
+ *  "configuration": PATH, "state": "running"|"stopping",
+ *  "trails": [{"arn", "action", "poll_interval_usec", "account", "region", "logging": bool|null,
+ *              "last_poll_msec", "start_logging_msec", "stop_logging_msec",
+ *              "latest_delivery_msec", "incident": ID|null, "error": {...}|null}],
+ *  "topics": [{"arn", "pending": N, "error": {...}|null}],
+ *  "accounts": [{"role_arn", "identity_arn", "credentials": "environment"|"imds"|"assume-role",
+ *                "usable": bool, "expiry_msec", "error": {...}|null}],
+ *  "incidents_open": N, "messages_pending": N, "state_error": string|null}
+ *
+ * An error is {"class", "status", "code", "message", "request_id"}. */
+
+#include <jansson.h>
+
+#include "aws/awserror.h"
+#include "base/macro.h"
+
+/* Atomically replaces path with the text of object (taken). 0 or -errno. */
+int status_write(const char *path, json_t *object) _must_check_;
+json_t *status_error_to_json(const AwsError *e); /* new reference; JSON null for class NONE */
+
+#define STATUS_PATH_DEFAULT "/run/trailsentry/status.json"
