@@ -22,9 +22,12 @@ int arn_parse_trail(const char *s, Arn *ret, const char **reterr) _must_check_;
 int arn_parse_topic(const char *s, Arn *ret, const char **reterr) _must_check_;
 int arn_parse_role(const char *s, Arn *ret, const char **reterr) _must_check_;
 
+/* Whether s is an account id: twelve digits. */
+bool arn_account_is_valid(const char *s);
+
 /* Trail name of a parsed trail ARN, borrowed from it. */
 const char *arn_trail_name(const Arn *a);
 
 /* Whether text is a plain name of 1 to 128 characters [A-Za-z0-9+=,.@_-]: IAM users, roles,
- * sessions; what may stand in a command line offered to a reader. */
+ * sessions; what may stand in a command line offered to a reader, so no '-' at the start. */
 bool arn_name_is_plain(const char *s);

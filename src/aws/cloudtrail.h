@@ -2,7 +2,8 @@
 #pragma once
 
 /* Codec of the CloudTrail operations that the guard uses (AWS JSON 1.1, API 2013-11-01):
- * requests into bytes, answers into structs. No I/O, no clock. Trails are always named by ARN. */
+ * requests into bytes, answers into structs. No I/O, no clock. Trails are always named by ARN;
+ * trail_arn was accepted by arn_parse_trail(). The parse functions fail as those of jsonmap.h. */
 
 #include "aws/arn.h"
 #include "aws/record.h"
@@ -32,6 +33,10 @@ typedef struct LookupQuery {
         int64_t to_msec;
         const char *next_token; /* NULL for the first page */
 } LookupQuery;
+
+/* What to allow for an answer: fifty records of up to 256 KB. Less would let an attacker hide a
+ * call behind a page of padded ones that is never read. */
+#define CLOUDTRAIL_LOOKUP_BODY_MAX ((size_t)16 * 1024 * 1024)
 
 typedef struct LookupPage {
         CloudTrailRecord *records;

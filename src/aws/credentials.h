@@ -12,11 +12,12 @@ typedef struct AwsCredentials {
         Secret *secret_access_key;
         Secret *session_token; /* NULL with long-lived keys */
         int64_t expiry_msec;   /* wall clock; INT64_MAX when they do not expire */
-        char *account_id;      /* 12 digits, or NULL when the source did not say */
+        char *account_id;      /* 12 digits, or NULL when the source did not say; whoever made
+                                * the set may store it before handing it on */
 } AwsCredentials;
 
-/* Copies. session_token and account_id may be NULL or "" (then absent); expiry_msec 0 means
- * never. -EINVAL when a key is missing or any value holds a control character or space. */
+/* Copies. session_token may be NULL or "" (then absent); expiry_msec 0 means never. -EINVAL when
+ * a key is missing or any value holds anything but graphic ASCII. */
 int aws_credentials_new(const char *access_key_id, const char *secret_access_key,
                         const char *session_token, int64_t expiry_msec,
                         AwsCredentials **ret) _must_check_;

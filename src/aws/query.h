@@ -15,13 +15,15 @@ typedef struct SnsAttribute {
 
 typedef struct SnsMessage {
         const char *topic_arn;
-        const char *subject; /* printable ASCII, at most 99 characters */
+        const char *subject; /* brought to printable ASCII, at most 99 characters */
         const char *message; /* UTF-8 */
         const SnsAttribute *attributes;
         size_t n_attributes;
 } SnsMessage;
 
-int sns_request_publish(const SnsMessage *m, AwsRequest *ret) _must_check_; /* -EINVAL: topic */
+/* -EINVAL on a bad topic ARN, -E2BIG when message and attributes are over 256 KiB. */
+int sns_request_publish(const SnsMessage *m, AwsRequest *ret) _must_check_;
+/* This and the other parse functions: -EBADMSG, -E2BIG, -ELOOP as xml_parse(). */
 int sns_parse_publish(const char *body, size_t len, char **ret_message_id) _must_check_;
 
 /* STS. */
@@ -59,8 +61,8 @@ typedef struct Metric {
 void monitoring_request_put_metric_data(const char *region, const char *metric_namespace,
                                         const Metric *metrics, size_t n, AwsRequest *ret);
 
-/* The credentials document of IMDSv2 and of the container endpoints. -EBADMSG when it is not
- * one; -EREMOTEIO when it carries a Code other than "Success", which is copied (escaped) with its
- * message to reterr_text, owned. */
+/* The credentials document of IMDSv2 and of the container endpoints: keys, Token and Expiration
+ * are demanded. -EBADMSG when it is not one; -EREMOTEIO when it carries a Code other than
+ * "Success", which is copied (escaped) with its message to reterr_text, owned. */
 int imds_parse_credentials(const char *body, size_t len, AwsCredentials **ret,
                            char **reterr_text) _must_check_;

@@ -89,7 +89,7 @@ const char *identity_type_to_string(IdentityType t); /* AWS's spelling: "Assumed
 IdentityType identity_type_from_string(const char *s);
 
 /* Who this is in one phrase, owned, never empty, not escaped: source identity, session name,
- * user name, ARN, principal, type@account, in that order, whichever is there first. */
+ * user name, ARN, principal, invoking service, type@account, whichever is there first. */
 char *identity_display_name(const UserIdentity *u);
 
 /* Session name out of an assumed-role ARN or an AROA...:session principal id, borrowed from u;
@@ -110,6 +110,7 @@ bool identity_is_identity_center_role(const UserIdentity *u); /* AWSReservedSSO_
 bool identity_is_ec2_instance(const UserIdentity *u);         /* session is an instance id */
 
 /* Whether the record is about this trail: its parameter is the trail's name, its ARN, or an ARN
- * that ends in trail/<name>. A record whose parameters were omitted is TRAIL_MATCH_UNKNOWN. */
+ * that ends in trail/<name>. A record that names no trail (parameters omitted, or null as in many
+ * denied calls) is TRAIL_MATCH_UNKNOWN. */
 typedef enum TrailMatch { TRAIL_MATCH_NO, TRAIL_MATCH_YES, TRAIL_MATCH_UNKNOWN } TrailMatch;
 TrailMatch cloudtrail_record_match(const CloudTrailRecord *r, const char *trail_arn);

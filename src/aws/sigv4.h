@@ -29,16 +29,19 @@ typedef struct SigV4Request {
         const char *service;
         int64_t time_msec; /* wall clock, corrected for skew by the caller */
         const AwsCredentials *credentials;
-        bool keep_path;          /* do not normalise dots and slashes (S3) */
+        bool keep_path;          /* do not normalise dots and slashes nor encode twice (S3) */
         bool sign_body;          /* add and sign X-Amz-Content-Sha256 */
         bool omit_session_token; /* send the token without signing it */
 } SigV4Request;
 
 /* The signing key depends on secret, day, region and service only: kept by the caller between
- * calls (zero-initialise), derived anew when one of them changes. */
+ * calls (zero-initialise, end with sigv4_key_wipe), derived anew when one of them changes. */
 typedef struct SigV4Key {
         uint8_t key[DIGEST_SIZE];
-        char scope[160]; /* "<access key id>/<day>/<region>/<service>", "" when unset */
+        /* Whose secret it was: a reference, since the same access key id may come with another
+         * secret once a mistyped one was corrected. NULL when unset. */
+        AwsCredentials *credentials;
+        char scope[96]; /* "<day>/<region>/<service>/aws4_request" */
 } SigV4Key;
 
 /* The headers to send beside the caller's own. */
@@ -49,7 +52,9 @@ typedef struct SigV4Signed {
         /* X-Amz-Security-Token is the credentials' own, when they have one. */
 } SigV4Signed;
 
-/* Stage 1 and 2. -E2BIG when a cap is hit, -EINVAL on a malformed path or query. */
+/* Stage 1 and 2. -E2BIG when a cap is hit, -EINVAL on a malformed path or query, without a Host
+ * header, or when the caller lists a header that the signer adds. The canonical request holds the
+ * session token. */
 int sigv4_canonical_request(const SigV4Request *r, StrBuf *b, StrBuf *signed_headers) _must_check_;
 int sigv4_string_to_sign(const SigV4Request *r, const char *canonical_request,
                          StrBuf *b) _must_check_;

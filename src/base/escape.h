@@ -14,5 +14,5 @@ void escape_add(StrBuf *b, const char *s, size_t max_chars);
 /* The same as an owned string, never NULL; NULL gives "". */
 char *escape_text(const char *s, size_t max_chars);
 
-/* Like escape_text, and every byte outside printable ASCII becomes '?': for SNS subjects. */
+/* Like escape_text, and every character outside ASCII becomes one '?': for SNS subjects. */
 char *escape_ascii(const char *s, size_t max_chars);

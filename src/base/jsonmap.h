@@ -11,12 +11,14 @@
 #define JSONMAP_DEPTH_MAX 32
 
 typedef enum JsonMapKind {
-        JSONMAP_STRING,     /* char *, owned copy */
-        JSONMAP_BOOL,       /* bool */
-        JSONMAP_BOOL_LOOSE, /* bool, also the strings "true" and "false" */
-        JSONMAP_INT,        /* int64_t */
-        JSONMAP_TIME,       /* int64_t ms since the epoch, from a number of seconds or ISO 8601 */
-        JSONMAP_VALUE,      /* json_t *, an owned reference of any type */
+        JSONMAP_STRING,          /* char *, owned copy */
+        JSONMAP_STRING_NONEMPTY, /* the same, but "" counts as absent */
+        JSONMAP_BOOL,            /* bool */
+        JSONMAP_BOOL_LOOSE,      /* bool, also the strings "true" and "false" */
+        JSONMAP_INT,             /* int64_t */
+        JSONMAP_UINT,            /* unsigned */
+        JSONMAP_TIME,            /* int64_t ms since the epoch, from seconds or ISO 8601 */
+        JSONMAP_VALUE,           /* json_t *, an owned reference of any type */
 } JsonMapKind;
 
 typedef enum JsonMapFlags {
@@ -43,6 +45,10 @@ int json_parse(const char *data, size_t len, size_t max, json_t **ret) _must_che
  * -ENODATA for a missing required member, -EINVAL for a wrong type, -EBADMSG for a non-object. */
 int jsonmap_decode(const json_t *object, const JsonField *fields, size_t n_fields, void *target,
                    const char **reterr_field) _must_check_;
+
+/* The way back: adds each field to object, a NULL string as null, JSONMAP_TIME as seconds
+ * with a fraction, JSONMAP_VALUE by reference. */
+void jsonmap_encode(json_t *object, const JsonField *fields, size_t n_fields, const void *source);
 
 /* jansson has json_decrefp() of its own for the cleanup attribute. */
 #define _cleanup_json_ _cleanup_(json_decrefp)

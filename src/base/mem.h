@@ -4,6 +4,8 @@
 /* Allocation that aborts when memory runs out: the program is crash-only, systemd restarts it
  * and its state is on disk. Everything returned is owned by the caller and freed with free(). */
 
+#include <stdarg.h>
+
 #include "base/macro.h"
 
 void *mem_alloc0(size_t size);
@@ -11,6 +13,7 @@ void *mem_realloc_array(void *p, size_t n, size_t size);
 char *mem_strdup(const char *s); /* NULL stays NULL */
 char *mem_strndup(const char *s, size_t n);
 char *mem_printf(const char *fmt, ...) _printf_(1, 2);
+char *mem_vprintf(const char *fmt, va_list ap) _printf_(1, 0);
 void mem_free_strv(char **strv, size_t n);
 
 /* Replaces an owned string: frees *p, stores a copy of s. */

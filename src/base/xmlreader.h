@@ -9,7 +9,8 @@
 
 typedef struct XmlDoc XmlDoc;
 
-/* -EBADMSG when it is not well-formed, -E2BIG and -ELOOP over a cap. */
+/* -EBADMSG when it is not well-formed, -E2BIG and -ELOOP over a cap, -ENOMEM from expat. The
+ * text is cleansed when doc is freed: it may hold keys. */
 int xml_parse(const char *data, size_t len, XmlDoc **ret) _must_check_;
 XmlDoc *xml_free(XmlDoc *doc);
 DEFINE_CLEANUP(XmlDoc *, xml_free)

@@ -119,6 +119,8 @@ const char *core_overdue(const Core *c, Now now);
 size_t core_n_trails(const Core *c);
 const TrailConfig *core_trail_config(const Core *c, size_t trail);
 const TrailMemory *core_trail_memory(const Core *c, size_t trail);
+/* Of the last poll, class NONE when it was good. */
+const AwsError *core_trail_error(const Core *c, size_t trail);
 /* Open incident of a trail (a stop before a cannot-see), NULL when all is well. */
 const Incident *core_trail_incident(const Core *c, size_t trail);
 /* Incidents that are not finished. */

@@ -25,6 +25,7 @@ typedef struct Policy {
         uint64_t restart_retry_usec;    /* between failed restarts, doubling up to ... */
         uint64_t restart_retry_max_usec;
         uint64_t store_patience_usec; /* an alert waits so long for the disk */
+        uint64_t store_retry_usec;    /* between failed stores of an incident */
         uint64_t lookup_first_usec;   /* between the first look-ups, doubling up to ... */
         uint64_t lookup_max_usec;
         uint64_t lookup_spacing_usec; /* between any two look-ups of one account and region */
@@ -169,6 +170,7 @@ typedef struct Restart {
         unsigned attempts;     /* StartLogging calls */
         unsigned unanswered;   /* ... that ended without a request id */
         int64_t accepted_msec; /* wall clock of the first success */
+        unsigned told;         /* bits of the error classes that FAILING has told */
         AwsError error;        /* last failure, class NONE without one */
         char **request_ids;    /* ledger: x-amzn-requestid of our StartLogging calls */
         size_t n_request_ids;
@@ -181,6 +183,9 @@ typedef enum Delivering {
         _DELIVERING_MAX,
         _DELIVERING_INVALID = -EINVAL,
 } Delivering;
+
+const char *delivering_to_string(Delivering d);
+Delivering delivering_from_string(const char *s);
 
 /* Part that a record plays in an incident. */
 typedef enum Role {
@@ -266,6 +271,7 @@ typedef struct Incident {
         Severity severity;
         int64_t detected_msec;
         int64_t closed_msec;
+        int64_t stop_msec;         /* StopLoggingTime that makes its id; 0: untimed */
         int64_t blind_from_msec;   /* StopLoggingTime, or last known good; a lower bound */
         int64_t blind_to_msec;     /* StartLoggingTime that ended it */
         int64_t stop_moved_msec;   /* a later StopLoggingTime within the same outage */
@@ -287,6 +293,7 @@ typedef struct Incident {
         uint64_t stored_generation; /* on disk */
         uint64_t asked_generation;  /* handed to the writer */
         int store_error;            /* -errno of the last failed store, 0 */
+        uint64_t store_retry_boot;  /* after a failed store */
         uint64_t verify_until_boot; /* an accepted restart has to show by then */
 } Incident;
 

@@ -73,4 +73,15 @@ void conf_problems_done(ConfProblems *p);
 /* "/etc/x.conf:12: trails[0].arn: not an ARN ...", owned. */
 char *conf_problem_line(const ConfProblem *p);
 
+/* The options as they are, so that a test can hold them against the manual and the shipped file. */
+typedef struct ConfOptionInfo {
+        const char *group;        /* "trails", "topics", "heartbeat"; NULL at the top level */
+        const char *name;         /* "poll_interval" */
+        const char *default_text; /* as it is written in a file; NULL without one */
+        const char *help;         /* one line */
+} ConfOptionInfo;
+
+/* The i-th option; false past the last one. */
+bool conf_option_info(size_t i, ConfOptionInfo *ret);
+
 #define CONF_PATH_DEFAULT SYSCONFDIR "/trailsentry/trailsentry.conf"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Durable state: one JSON file an incident, "<id>.json", and "trails.json" with the memories,
- * written by one thread (write, fsync, rename, fsync folder) so that a stalled disk stalls
- * nothing else. Files are readable by the group. */
+/* Durable state: one JSON file an incident, "<id>.json", and "trails.json" with the memories
+ * ({"version": 1, "trails": [...]}), written by one thread (write, fsync, rename, fsync folder)
+ * so that a stalled disk stalls nothing else. Files are readable by the group. */
 
 #include <systemd/sd-event.h>
 
@@ -11,7 +11,8 @@
 
 typedef struct Spool Spool;
 
-/* What came of a write: error 0 or -errno. id is NULL for the memories. Called from the loop. */
+/* What came of a write: error 0 or -errno, the file then being what it was before. id is NULL for
+ * the memories. Called from the loop; may store, may not free the spool. */
 typedef void (*SpoolCallback)(void *userdata, const char *id, uint64_t generation, int error);
 
 typedef struct SpoolOptions {
@@ -22,13 +23,15 @@ typedef struct SpoolOptions {
 } SpoolOptions;
 
 int spool_new(const SpoolOptions *o, Spool **ret) _must_check_;
-/* Waits at most patience_usec for what was asked, then gives up on it. */
+/* Waits at most patience_usec for what was asked, then gives up on it. Nothing is called back any
+ * more. Takes NULL, returns NULL. */
 Spool *spool_free(Spool *s, uint64_t patience_usec);
 
-/* What is on disk. Each incident is given to `incident` (which takes it), each memory to
- * `memory` (which borrows it). A file that cannot be read as what it should be is renamed to
- * "<name>.corrupt" and told to `corrupt` with a reason; left-over temporary files are removed. The
- * oldest finished incidents beyond 1,000 are removed. */
+/* What is on disk. Each memory is given to `memory` (which borrows it), then each incident to
+ * `incident` (which takes it), in the order of their detection. A file that cannot be read as what
+ * it should be is renamed to "<name>.corrupt" and told to `corrupt` with its new path and a reason;
+ * one that cannot be read at all is only told. Left-over temporary files are removed, and the
+ * oldest finished incidents beyond 1,000. 0 also when there is no such folder. */
 typedef struct SpoolLoad {
         void (*incident)(void *userdata, Incident *incident);
         void (*memory)(void *userdata, const TrailMemory *memory);
@@ -37,7 +40,18 @@ typedef struct SpoolLoad {
 } SpoolLoad;
 int spool_load(const char *directory, const SpoolLoad *load) _must_check_;
 
+/* The same for somebody who only looks: nothing on disk is changed, and a missing folder is
+ * -ENOENT. */
+int spool_peek(const char *directory, const SpoolLoad *load) _must_check_;
+
 /* Queues a write; text is taken. A write of the same file that has not begun is replaced, and
- * only the newer one is reported. */
+ * only the newer one is reported. -ENOBUFS is reported for what exceeds 64 MiB of waiting text,
+ * -EFBIG for a text over SPOOL_FILE_MAX, which could not be read back. */
 void spool_store_incident(Spool *s, const char *id, uint64_t generation, char *text);
 void spool_store_memories(Spool *s, char *text);
+
+#define SPOOL_FILE_MAX ((size_t)16 * 1024 * 1024)
+#define SPOOL_MEMORIES_NAME "trails.json"
+
+/* Whether text can be an incident's id and so a file's name: 1 to 32 digits 0-9a-f. */
+bool spool_id_is_valid(const char *text);

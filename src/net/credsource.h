@@ -14,8 +14,9 @@ typedef struct CredFetch CredFetch;
 typedef struct CredSource CredSource;
 struct CredSource {
         const char *name; /* "environment", "imds", "assume-role" */
-        /* Starts one fetch; pattern of http.h. On success the callback borrows credentials (ref
-         * to keep them), else error says why. */
+        /* Starts one fetch, never NULL; pattern of http.h. On success the callback borrows
+         * credentials (ref to keep them), else error (class CREDENTIALS) says why. Ends by itself
+         * within seconds. */
         CredFetch *(*fetch)(CredSource *s, CredCallback callback, void *userdata);
         void (*cancel)(CredFetch *f); /* takes NULL */
         CredSource *(*free)(CredSource *s);
@@ -42,21 +43,22 @@ DEFINE_CLEANUP(CredCache *, cred_cache_free)
 
 typedef struct CredWait CredWait;
 
-/* Calls back with credentials that are not expired: at once in the next turn of the loop when
- * they are at hand, after a fetch otherwise. From 15 min before expiry they are renewed in the
- * background while the old ones go on being used (when their lifetime is shorter, from its last
- * quarter); when the origin hands out expired ones or fails, what is there stays in use, past
- * its expiry too, and the next try is after 10 to 15 min, or 1 to 30 s, doubling, while there is
- * nothing usable (static stability). Pattern of http.h. */
+/* Calls back with credentials that can be used: in the next turn of the loop when they are at
+ * hand, after a fetch when there are none or the service refused them, and with an error while an
+ * earlier fetch has failed and it is too early for the next. From 15 min before expiry they are
+ * renewed in the background while the old ones go on being used (when their lifetime is shorter,
+ * from its last quarter); when the origin hands out expired ones or fails, what is there stays in
+ * use, past its expiry too (static stability). The next try is then after 10 to 15 min, or 1 to
+ * 30 s, doubling, while there is nothing that works. Pattern of http.h. */
 CredWait *cred_cache_get(CredCache *c, CredCallback callback, void *userdata);
 void cred_cache_cancel(CredWait *w); /* takes NULL */
 
-/* The credentials at hand when they are fresh enough to be used without waiting, borrowed; else
- * NULL. Starts the background renewal when it is due. */
+/* The credentials at hand when they can be used without waiting, borrowed; else NULL. Starts the
+ * background renewal when it is due. */
 AwsCredentials *cred_cache_peek(CredCache *c);
 
-/* The service refused these: fetch anew before the next use, at most once in 3 minutes.
- * Returns whether newer ones can be expected. */
+/* The service refused these: fetches anew, at most once in 3 minutes. Returns whether newer ones
+ * can be expected from cred_cache_get(). Calls that do not care go on with the old ones. */
 bool cred_cache_refused(CredCache *c, const AwsCredentials *refused);
 
 /* For status and logs: state in words, escaped, static storage until the next call on c. */

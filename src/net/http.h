@@ -4,9 +4,10 @@
 /* HTTP as the client sees it: plain structs and a vtable. httpcurl.c is the one implementation
  * that knows libcurl; tests bring their own.
  *
- * Asynchronous pattern of the whole floor: start() stores a slot in *ret_call before it returns,
- * never calls back from inside, and the callback fires at most once, after which the slot is
- * gone. Cancelling frees the slot; nothing fires after cancel. */
+ * Asynchronous pattern of the whole floor: a slot owns the work. Starting never calls back from
+ * inside; the callback fires at most once, and the slot is gone before it runs, so its owner
+ * forgets the pointer first. Cancelling frees the slot; nothing fires after cancel. A callback may
+ * start, cancel and free whatever it likes, the object it was started on included. */
 
 #include "aws/awserror.h"
 #include "base/strbuf.h"
@@ -31,8 +32,9 @@ typedef struct HttpRequest {
         size_t body_len;
         HttpPolicy policy;
         uint64_t connect_timeout_usec;
-        uint64_t timeout_usec; /* whole call */
+        uint64_t timeout_usec; /* whole call, waiting for a connection included */
         size_t body_max;       /* bytes of answer accepted, 0 for 1 MiB */
+        bool urgent;           /* does not queue behind what is not: actions, alerts, credentials */
 } HttpRequest;
 
 typedef struct HttpResponse {

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aws/cloudtrail.h"
+
+#include "base/jsonmap.h"
+#include "base/mem.h"
+
+#define BODY_MAX ((size_t)1024 * 1024)
+#define LOOKUP_RESULTS 50 /* the most that one page may ask for */
+
+/* Takes root. Its strings came from parsed ARNs, our own tables and earlier answers, so they are
+ * valid UTF-8 and only memory can lack here. */
+static char *dump(json_t *root, size_t *ret_len)
+{
+        if (!root)
+                abort();
+        char *text = json_dumps(root, JSON_COMPACT);
+        json_decref(root);
+        if (!text)
+                abort();
+        *ret_len = strlen(text);
+        return text;
+}
+
+static AwsRequest make_request(const char *operation, const char *region, json_t *root)
+{
+        AwsRequest r = {
+                .service = AWS_SERVICE_CLOUDTRAIL,
+                .operation = operation,
+                .region = mem_strdup(region),
+        };
+
+        r.body = dump(root, &r.body_len);
+        return r;
+}
+
+/* The call goes to the region that the ARN names, which is the trail's home. */
+static AwsRequest make_trail_request(const char *operation, const char *trail_arn)
+{
+        Arn arn;
+        int r = arn_parse(trail_arn, &arn);
+
+        assert(r == 0); /* the configuration was checked */
+        (void)r;
+        return make_request(operation, arn.region, json_pack("{s:s}", "Name", trail_arn));
+}
+
+void cloudtrail_request_get_trail_status(const char *trail_arn, AwsRequest *ret)
+{
+        *ret = make_trail_request("GetTrailStatus", trail_arn);
+}
+
+void cloudtrail_request_start_logging(const char *trail_arn, AwsRequest *ret)
+{
+        *ret = make_trail_request("StartLogging", trail_arn);
+}
+
+void cloudtrail_request_get_trail(const char *trail_arn, AwsRequest *ret)
+{
+        *ret = make_trail_request("GetTrail", trail_arn);
+}
+
+void cloudtrail_request_lookup_events(const LookupQuery *q, AwsRequest *ret)
+{
+        json_int_t from = q->from_msec / MSEC_PER_SEC;
+        json_int_t to = (q->to_msec + MSEC_PER_SEC - 1) / MSEC_PER_SEC;
+        json_t *root = json_pack("{s:[{s:s, s:s}], s:I, s:I, s:i, s:s*}", "LookupAttributes",
+                                 "AttributeKey", "EventName", "AttributeValue", q->event_name,
+                                 "StartTime", from, "EndTime", to, "MaxResults", LOOKUP_RESULTS,
+                                 "NextToken", q->next_token);
+
+        *ret = make_request("LookupEvents", q->region, root);
+}
+
+int cloudtrail_parse_trail_status(const char *body, size_t len, TrailStatus *ret)
+{
+        static const JsonField fields[] = {
+                {"IsLogging", JSONMAP_BOOL, offsetof(TrailStatus, is_logging), JSONMAP_REQUIRED},
+                {"StartLoggingTime", JSONMAP_TIME, offsetof(TrailStatus, start_logging_msec)},
+                {"StopLoggingTime", JSONMAP_TIME, offsetof(TrailStatus, stop_logging_msec)},
+                {"LatestDeliveryTime", JSONMAP_TIME, offsetof(TrailStatus, latest_delivery_msec)},
+                {"LatestDeliveryError", JSONMAP_STRING_NONEMPTY,
+                 offsetof(TrailStatus, latest_delivery_error)},
+        };
+        _cleanup_(trail_status_done) TrailStatus s = {0};
+        _cleanup_json_
+        json_t *root = NULL;
+
+        int r = json_parse(body, len, BODY_MAX, &root);
+        if (r < 0)
+                return r;
+        r = jsonmap_decode(root, fields, ELEMENTSOF(fields), &s, NULL);
+        if (r < 0)
+                return r;
+        *ret = s;
+        s = (TrailStatus){0};
+        return 0;
+}
+
+void trail_status_done(TrailStatus *s)
+{
+        free(s->latest_delivery_error);
+        *s = (TrailStatus){0};
+}
+
+int cloudtrail_parse_trail(const char *body, size_t len, TrailDescription *ret)
+{
+        static const JsonField outer[] = {
+                {"Trail", JSONMAP_VALUE, 0, JSONMAP_REQUIRED},
+        };
+        static const JsonField fields[] = {
+                {"Name", JSONMAP_STRING, offsetof(TrailDescription, name), JSONMAP_REQUIRED},
+                {"TrailARN", JSONMAP_STRING, offsetof(TrailDescription, arn), JSONMAP_REQUIRED},
+                {"HomeRegion", JSONMAP_STRING, offsetof(TrailDescription, home_region),
+                 JSONMAP_REQUIRED},
+                {"IsMultiRegionTrail", JSONMAP_BOOL, offsetof(TrailDescription, is_multi_region)},
+                {"IsOrganizationTrail", JSONMAP_BOOL, offsetof(TrailDescription, is_organization)},
+        };
+        _cleanup_(trail_description_done) TrailDescription d = {0};
+        _cleanup_json_
+        json_t *root = NULL, *trail = NULL;
+
+        int r = json_parse(body, len, BODY_MAX, &root);
+        if (r < 0)
+                return r;
+        r = jsonmap_decode(root, outer, ELEMENTSOF(outer), &trail, NULL);
+        if (r < 0)
+                return r;
+        r = jsonmap_decode(trail, fields, ELEMENTSOF(fields), &d, NULL);
+        if (r < 0)
+                return r;
+        *ret = d;
+        d = (TrailDescription){0};
+        return 0;
+}
+
+void trail_description_done(TrailDescription *d)
+{
+        free(d->name);
+        free(d->arn);
+        free(d->home_region);
+        *d = (TrailDescription){0};
+}
+
+/* One element of Events. What cannot be read is counted: an attacker may try for just that. */
+static void add_event(LookupPage *page, const json_t *event)
+{
+        const json_t *text = json_object_get(event, "CloudTrailEvent");
+        CloudTrailRecord record;
+
+        if (!json_is_string(text) ||
+            cloudtrail_record_parse(json_string_value(text), json_string_length(text), &record) < 0)
+                page->n_unreadable++;
+        else
+                *mem_push0(page->records, page->n_records) = record;
+}
+
+int cloudtrail_parse_lookup_page(const char *body, size_t len, LookupPage *ret)
+{
+        typedef struct LookupAnswer {
+                json_t *events;
+                char *next_token;
+        } LookupAnswer;
+        static const JsonField fields[] = {
+                {"Events", JSONMAP_VALUE, offsetof(LookupAnswer, events)},
+                {"NextToken", JSONMAP_STRING_NONEMPTY, offsetof(LookupAnswer, next_token)},
+        };
+        _cleanup_json_
+        json_t *root = NULL;
+        LookupAnswer answer = {0};
+        LookupPage page = {0};
+
+        int r = json_parse(body, len, CLOUDTRAIL_LOOKUP_BODY_MAX, &root);
+        if (r < 0)
+                return r;
+        r = jsonmap_decode(root, fields, ELEMENTSOF(fields), &answer, NULL);
+        if (r == 0 && answer.events && !json_is_array(answer.events))
+                r = -EINVAL;
+        if (r == 0) {
+                for (size_t i = 0; i < json_array_size(answer.events); i++)
+                        add_event(&page, json_array_get(answer.events, i));
+                page.next_token = TAKE_PTR(answer.next_token);
+                *ret = page;
+        }
+        json_decref(answer.events);
+        free(answer.next_token);
+        return r;
+}
+
+void lookup_page_done(LookupPage *p)
+{
+        for (size_t i = 0; i < p->n_records; i++)
+                cloudtrail_record_done(&p->records[i]);
+        free(p->records);
+        free(p->next_token);
+        *p = (LookupPage){0};
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aws/record.h"
+
+#include "aws/arn.h"
+#include "base/mem.h"
+#include "base/stringtable.h"
+
+#define RECORD_MAX ((size_t)1024 * 1024) /* CloudTrail's own limit is 256 KB */
+
+static const char *const identity_type_table[] = {
+        [IDENTITY_ROOT] = "Root",
+        [IDENTITY_IAM_USER] = "IAMUser",
+        [IDENTITY_ASSUMED_ROLE] = "AssumedRole",
+        [IDENTITY_ROLE] = "Role",
+        [IDENTITY_FEDERATED_USER] = "FederatedUser",
+        [IDENTITY_AWS_SERVICE] = "AWSService",
+        [IDENTITY_AWS_ACCOUNT] = "AWSAccount",
+        [IDENTITY_IDENTITY_CENTER_USER] = "IdentityCenterUser",
+        [IDENTITY_SAML_USER] = "SAMLUser",
+        [IDENTITY_WEB_IDENTITY_USER] = "WebIdentityUser",
+        [IDENTITY_DIRECTORY] = "Directory",
+        [IDENTITY_UNKNOWN] = "Unknown",
+};
+
+DEFINE_STRING_TABLE(identity_type, IdentityType)
+
+/* A member of the wrong type must not make a record unreadable: so all but what a record is
+ * worthless without are lenient. */
+#define LENIENT_FIELD(type, member, key, kind)                                                     \
+        {                                                                                          \
+                key, kind, offsetof(type, member), JSONMAP_LENIENT                                 \
+        }
+#define RECORD_TEXT(member, key)                                                                   \
+        LENIENT_FIELD(CloudTrailRecord, member, key, JSONMAP_STRING_NONEMPTY)
+#define IDENTITY_TEXT(member, key) LENIENT_FIELD(UserIdentity, member, key, JSONMAP_STRING_NONEMPTY)
+
+static const JsonField record_fields[] = {
+        {"eventName", JSONMAP_STRING_NONEMPTY, offsetof(CloudTrailRecord, event_name),
+         JSONMAP_REQUIRED},
+        {"eventTime", JSONMAP_TIME, offsetof(CloudTrailRecord, time_msec), JSONMAP_REQUIRED},
+        RECORD_TEXT(event_id, "eventID"),
+        RECORD_TEXT(event_source, "eventSource"),
+        RECORD_TEXT(region, "awsRegion"),
+        RECORD_TEXT(source_ip, "sourceIPAddress"),
+        RECORD_TEXT(user_agent, "userAgent"),
+        RECORD_TEXT(error_code, "errorCode"),
+        RECORD_TEXT(error_message, "errorMessage"),
+        RECORD_TEXT(request_id, "requestID"),
+        RECORD_TEXT(recipient_account_id, "recipientAccountId"),
+        RECORD_TEXT(vpc_endpoint_id, "vpcEndpointId"),
+        LENIENT_FIELD(CloudTrailRecord, session_from_console, "sessionCredentialFromConsole",
+                      JSONMAP_BOOL_LOOSE),
+};
+
+static const JsonField name_fields[] = {RECORD_TEXT(trail, "name")};
+static const JsonField trail_name_fields[] = {RECORD_TEXT(trail, "trailName")};
+static const JsonField omitted_fields[] = {
+        LENIENT_FIELD(CloudTrailRecord, parameters_omitted, "omitted", JSONMAP_BOOL_LOOSE),
+};
+
+static const JsonField identity_fields[] = {
+        IDENTITY_TEXT(type_text, "type"),
+        IDENTITY_TEXT(principal_id, "principalId"),
+        IDENTITY_TEXT(arn, "arn"),
+        IDENTITY_TEXT(account_id, "accountId"),
+        IDENTITY_TEXT(access_key_id, "accessKeyId"),
+        IDENTITY_TEXT(user_name, "userName"),
+        IDENTITY_TEXT(invoked_by, "invokedBy"),
+        IDENTITY_TEXT(identity_provider, "identityProvider"),
+        IDENTITY_TEXT(credential_id, "credentialId"),
+};
+
+static const JsonField session_fields[] = {
+        IDENTITY_TEXT(source_identity, "sourceIdentity"),
+        IDENTITY_TEXT(ec2_role_delivery, "ec2RoleDelivery"),
+        LENIENT_FIELD(UserIdentity, assumed_root, "assumedRoot", JSONMAP_BOOL_LOOSE),
+};
+
+static const JsonField issuer_fields[] = {
+        IDENTITY_TEXT(issuer_type, "type"),
+        IDENTITY_TEXT(issuer_arn, "arn"),
+        IDENTITY_TEXT(issuer_user_name, "userName"),
+};
+
+static const JsonField attribute_fields[] = {
+        LENIENT_FIELD(UserIdentity, session_created_msec, "creationDate", JSONMAP_TIME),
+};
+
+static const JsonField web_id_fields[] = {IDENTITY_TEXT(web_id_provider, "federatedProvider")};
+static const JsonField behalf_fields[] = {IDENTITY_TEXT(on_behalf_of, "userId")};
+static const JsonField delegate_fields[] = {IDENTITY_TEXT(invoked_by_delegate, "accountId")};
+
+/* The objects below userIdentity, by path. */
+static const struct {
+        const char *parent; /* NULL: userIdentity itself */
+        const char *name;
+        const JsonField *fields;
+        size_t n_fields;
+} identity_parts[] = {
+        {NULL, "sessionContext", session_fields, ELEMENTSOF(session_fields)},
+        {"sessionContext", "sessionIssuer", issuer_fields, ELEMENTSOF(issuer_fields)},
+        {"sessionContext", "attributes", attribute_fields, ELEMENTSOF(attribute_fields)},
+        {"sessionContext", "webIdFederationData", web_id_fields, ELEMENTSOF(web_id_fields)},
+        {NULL, "onBehalfOf", behalf_fields, ELEMENTSOF(behalf_fields)},
+        {NULL, "invokedByDelegate", delegate_fields, ELEMENTSOF(delegate_fields)},
+};
+
+static Mfa decode_mfa(const json_t *identity)
+{
+        const json_t *session = json_object_get(identity, "sessionContext");
+        const json_t *v =
+                json_object_get(json_object_get(session, "attributes"), "mfaAuthenticated");
+        const char *text = strempty(json_string_value(v));
+
+        if (json_is_true(v) || streq(text, "true"))
+                return MFA_YES;
+        if (json_is_false(v) || streq(text, "false"))
+                return MFA_NO;
+        return MFA_UNKNOWN;
+}
+
+static int decode_identity(const json_t *identity, UserIdentity *u)
+{
+        int r = jsonmap_decode(identity, identity_fields, ELEMENTSOF(identity_fields), u, NULL);
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i < ELEMENTSOF(identity_parts); i++) {
+                const char *parent = identity_parts[i].parent;
+                const json_t *part =
+                        json_object_get(parent ? json_object_get(identity, parent) : identity,
+                                        identity_parts[i].name);
+                if (!json_is_object(part))
+                        continue;
+                r = jsonmap_decode(part, identity_parts[i].fields, identity_parts[i].n_fields, u,
+                                   NULL);
+                if (r < 0)
+                        return r;
+        }
+
+        IdentityType type = identity_type_from_string(u->type_text);
+        u->type = type < 0 ? IDENTITY_UNKNOWN : type;
+        u->mfa = decode_mfa(identity);
+        return 0;
+}
+
+/* Above 100 KB the parameters become {"reason": "requestParameters too large", "omitted": true,
+ * "originalSize": 149893}. */
+static int decode_parameters(const json_t *parameters, CloudTrailRecord *r)
+{
+        if (!json_is_object(parameters)) {
+                r->parameters_omitted = json_is_string(parameters);
+                return 0;
+        }
+        int q = jsonmap_decode(parameters, name_fields, ELEMENTSOF(name_fields), r, NULL);
+        if (q == 0 && !r->trail)
+                q = jsonmap_decode(parameters, trail_name_fields, ELEMENTSOF(trail_name_fields), r,
+                                   NULL);
+        if (q == 0 && !r->trail)
+                q = jsonmap_decode(parameters, omitted_fields, ELEMENTSOF(omitted_fields), r, NULL);
+        return q;
+}
+
+int cloudtrail_record_decode(const json_t *object, CloudTrailRecord *ret)
+{
+        _cleanup_(cloudtrail_record_done) CloudTrailRecord record = {0};
+
+        int r = jsonmap_decode(object, record_fields, ELEMENTSOF(record_fields), &record, NULL);
+        if (r < 0)
+                return r == -EINVAL ? -EBADMSG : r;
+        const json_t *identity = json_object_get(object, "userIdentity");
+        if (!identity || json_is_null(identity))
+                return -ENODATA;
+        r = decode_identity(identity, &record.identity);
+        if (r < 0)
+                return r;
+        r = decode_parameters(json_object_get(object, "requestParameters"), &record);
+        if (r < 0)
+                return r;
+
+        *ret = record;
+        record = (CloudTrailRecord){0};
+        return 0;
+}
+
+int cloudtrail_record_parse(const char *json, size_t len, CloudTrailRecord *ret)
+{
+        _cleanup_json_
+        json_t *root = NULL;
+
+        int r = json_parse(json, len, RECORD_MAX, &root);
+        if (r < 0)
+                return -EBADMSG;
+        return cloudtrail_record_decode(root, ret);
+}
+
+static void identity_done(UserIdentity *u)
+{
+        free(u->type_text);
+        free(u->principal_id);
+        free(u->arn);
+        free(u->account_id);
+        free(u->access_key_id);
+        free(u->user_name);
+        free(u->invoked_by);
+        free(u->invoked_by_delegate);
+        free(u->identity_provider);
+        free(u->on_behalf_of);
+        free(u->credential_id);
+        free(u->issuer_type);
+        free(u->issuer_arn);
+        free(u->issuer_user_name);
+        free(u->source_identity);
+        free(u->web_id_provider);
+        free(u->ec2_role_delivery);
+}
+
+void cloudtrail_record_done(CloudTrailRecord *r)
+{
+        free(r->event_id);
+        free(r->event_name);
+        free(r->event_source);
+        free(r->region);
+        free(r->source_ip);
+        free(r->user_agent);
+        free(r->error_code);
+        free(r->error_message);
+        free(r->request_id);
+        free(r->recipient_account_id);
+        free(r->vpc_endpoint_id);
+        free(r->trail);
+        identity_done(&r->identity);
+        *r = (CloudTrailRecord){0};
+}
+
+const char *identity_session_name(const UserIdentity *u)
+{
+        static const char prefix[] = "assumed-role/";
+        Arn arn;
+
+        if (u->type != IDENTITY_ASSUMED_ROLE)
+                return NULL;
+        if (u->arn && arn_parse(u->arn, &arn) == 0 &&
+            strncmp(arn.resource, prefix, strlen(prefix)) == 0) {
+                const char *slash = strrchr(u->arn, '/');
+                if (strchr(arn.resource + strlen(prefix), '/') && slash[1])
+                        return slash + 1;
+        }
+        const char *colon = u->principal_id ? strchr(u->principal_id, ':') : NULL;
+        return colon && colon[1] ? colon + 1 : NULL;
+}
+
+char *identity_display_name(const UserIdentity *u)
+{
+        const char *const names[] = {
+                u->source_identity, identity_session_name(u), u->user_name, u->arn, u->principal_id,
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (!isempty(names[i]))
+                        return mem_strdup(names[i]);
+
+        const char *type = u->type_text ? u->type_text : identity_type_to_string(u->type);
+        if (u->invoked_by)
+                return mem_strdup(u->invoked_by);
+        return u->account_id ? mem_printf("%s@%s", type, u->account_id) : mem_strdup(type);
+}
+
+AccessKeyKind identity_access_key_kind(const UserIdentity *u)
+{
+        const char *id = strempty(u->access_key_id);
+
+        if (!*id)
+                return ACCESS_KEY_NONE;
+        if (strncmp(id, "AKIA", 4) == 0)
+                return ACCESS_KEY_LONG_LIVED;
+        if (strncmp(id, "ASIA", 4) == 0)
+                return ACCESS_KEY_TEMPORARY;
+        return ACCESS_KEY_OTHER;
+}
+
+bool identity_is_identity_center_role(const UserIdentity *u)
+{
+        static const char prefix[] = "AWSReservedSSO_";
+
+        return u->type == IDENTITY_ASSUMED_ROLE && u->issuer_user_name &&
+               strncmp(u->issuer_user_name, prefix, strlen(prefix)) == 0;
+}
+
+/* "i-" and 8 or 17 hex digits */
+bool identity_is_ec2_instance(const UserIdentity *u)
+{
+        const char *name = strempty(identity_session_name(u));
+        size_t n = 0;
+
+        if (strncmp(name, "i-", 2) != 0)
+                return false;
+        name += 2;
+        while ((name[n] >= '0' && name[n] <= '9') || (name[n] >= 'a' && name[n] <= 'f'))
+                n++;
+        return name[n] == '\0' && (n == 8 || n == 17);
+}
+
+TrailMatch cloudtrail_record_match(const CloudTrailRecord *r, const char *trail_arn)
+{
+        Arn trail, other;
+
+        if (!r->trail)
+                return TRAIL_MATCH_UNKNOWN;
+        if (streq(r->trail, trail_arn))
+                return TRAIL_MATCH_YES;
+        if (arn_parse(trail_arn, &trail) < 0)
+                return TRAIL_MATCH_NO;
+        if (streq(r->trail, arn_trail_name(&trail)))
+                return TRAIL_MATCH_YES;
+        if (arn_parse(r->trail, &other) == 0 && streq(other.service, trail.service) &&
+            streq(other.resource, trail.resource))
+                return TRAIL_MATCH_YES;
+        return TRAIL_MATCH_NO;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static _noreturn_ void out_of_memory(void)
+{
+        static const char text[] = "out of memory\n";
+
+        /* Nothing that allocates may be called here. */
+        ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
+        (void)n; /* there is nobody left to tell */
+        abort();
+}
+
+void *mem_alloc0(size_t size)
+{
+        void *p = calloc(1, size ? size : 1);
+
+        if (!p)
+                out_of_memory();
+        return p;
+}
+
+void *mem_realloc_array(void *p, size_t n, size_t size)
+{
+        void *q = reallocarray(p, n ? n : 1, size ? size : 1);
+
+        if (!q)
+                out_of_memory();
+        return q;
+}
+
+char *mem_strdup(const char *s)
+{
+        return s ? mem_strndup(s, SIZE_MAX) : NULL;
+}
+
+char *mem_strndup(const char *s, size_t n)
+{
+        char *t = n == SIZE_MAX ? strdup(s) : strndup(s, n);
+
+        if (!t)
+                out_of_memory();
+        return t;
+}
+
+char *mem_vprintf(const char *fmt, va_list ap)
+{
+        va_list measured;
+
+        va_copy(measured, ap);
+        int n = vsnprintf(NULL, 0, fmt, measured);
+        va_end(measured);
+        if (n < 0)
+                out_of_memory();
+
+        char *s = mem_alloc0((size_t)n + 1);
+        (void)vsnprintf(s, (size_t)n + 1, fmt, ap); /* measured above */
+        return s;
+}
+
+char *mem_printf(const char *fmt, ...)
+{
+        va_list ap;
+
+        va_start(ap, fmt);
+        char *s = mem_vprintf(fmt, ap);
+        va_end(ap);
+        return s;
+}
+
+void mem_free_strv(char **strv, size_t n)
+{
+        for (size_t i = 0; strv && i < n; i++)
+                free(strv[i]);
+        free(strv);
+}
+
+void mem_strset(char **p, const char *s)
+{
+        char *t = mem_strdup(s);
+
+        free(*p);
+        *p = t;
+}

@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Text for a reader at three in the morning: what happened and whether it is over first, then the
+ * window, the restart, who, how sure, what to do. */
+
+#include "core/alerttext.h"
+
+#include <stdio.h>
+
+#include "aws/arn.h"
+#include "base/escape.h"
+#include "base/mem.h"
+#include "base/timefmt.h"
+#include "core/advice.h"
+
+#define SUBJECT_MAX 99
+#define BODY_MAX (32 * 1024)
+#define VALUE_CHARS 300
+#define LISTED_MAX 20
+
+static const char *trail_name(const Incident *i, Arn *a)
+{
+        const char *why;
+
+        return arn_parse_trail(i->trail_arn, a, &why) < 0 ? i->trail_arn : arn_trail_name(a);
+}
+
+static const char *what_happened(const Incident *i)
+{
+        switch (i->kind) {
+        case INCIDENT_STOPPED:
+                return "was stopped";
+        case INCIDENT_BLINK:
+                return "was stopped and started again between two looks";
+        case INCIDENT_ALREADY_STOPPED:
+                return "was already stopped when first seen";
+        case INCIDENT_RECENT_STOP:
+                return "had been stopped shortly before the guard first saw it";
+        case INCIDENT_RECREATED:
+                return "was re-created: its times vanished or went back";
+        case INCIDENT_DELETED:
+                return "was deleted";
+        case INCIDENT_NOT_FOUND:
+                return "does not exist";
+        case INCIDENT_CANNOT_SEE:
+                return "cannot be seen";
+        case INCIDENT_OTHER_CONTROLLER:
+                return "is started again and again by somebody else";
+        default:
+                return "changed";
+        }
+}
+
+static const char *state_now(const Incident *i)
+{
+        switch (i->kind) {
+        case INCIDENT_CANNOT_SEE:
+                return i->open ? "still not seen" : "seen again";
+        case INCIDENT_NOT_FOUND:
+                return i->open ? "not found" : "found";
+        case INCIDENT_DELETED:
+                return i->open ? "still missing" : "exists again";
+        case INCIDENT_OTHER_CONTROLLER:
+                return "logging";
+        default:
+                break;
+        }
+        if (i->blind_to_msec || !i->open)
+                return "logging again";
+        switch (i->restart.state) {
+        case RESTART_REQUESTED:
+                return "NOT LOGGING, restart requested";
+        case RESTART_ACCEPTED:
+                return "restart accepted, not yet confirmed";
+        case RESTART_FAILING:
+                return "NOT LOGGING, restart FAILS";
+        case RESTART_NOT_WANTED:
+                return "NOT LOGGING (action = \"alert\": not restarted)";
+        default:
+                return "logging again";
+        }
+}
+
+char *alert_error_words(const AwsError *e)
+{
+        static const char *const lead[_AWS_ERROR_CLASS_MAX] = {
+                [AWS_ERROR_NONE] = "no error",
+                [AWS_ERROR_THROTTLED] = "throttled",
+                [AWS_ERROR_TRANSIENT] = "the service failed",
+                [AWS_ERROR_NETWORK] = "no answer from the service",
+                [AWS_ERROR_CREDENTIALS] = "no usable credentials",
+                [AWS_ERROR_EXPIRED] = "credentials refused as expired or unknown",
+                [AWS_ERROR_CLOCK] = "signature or clock refused",
+                [AWS_ERROR_DENIED] = "access denied",
+                [AWS_ERROR_NOT_FOUND] = "not found",
+                [AWS_ERROR_INVALID] = "refused",
+                [AWS_ERROR_PROTOCOL] = "an answer that cannot be read",
+        };
+        StrBuf b = STRBUF_INIT(2048);
+        char *text;
+
+        strbuf_add(&b, (size_t)e->class < ELEMENTSOF(lead) ? lead[e->class] : "failed");
+        if (*e->code) {
+                strbuf_add(&b, " (");
+                escape_add(&b, e->code, sizeof(e->code));
+                if (*e->request_id) {
+                        strbuf_add(&b, ", request id ");
+                        escape_add(&b, e->request_id, sizeof(e->request_id));
+                }
+                strbuf_add(&b, ")");
+        }
+        if (*e->message) {
+                strbuf_add(&b, ": ");
+                escape_add(&b, e->message, sizeof(e->message));
+        }
+        if (strbuf_take(&b, &text) < 0)
+                text = mem_strdup("an error too long to print");
+        strbuf_done(&b);
+        return text;
+}
+
+static void add_duration(StrBuf *b, const Incident *i, int64_t now_msec)
+{
+        char d[TIMEFMT_MAX];
+        int64_t to = i->blind_to_msec ? i->blind_to_msec : now_msec;
+
+        if (i->blind_from_msec && to > i->blind_from_msec)
+                strbuf_addf(b, "%s", timefmt_duration(to - i->blind_from_msec, d));
+}
+
+char *alert_summary(const Incident *i)
+{
+        StrBuf b = STRBUF_INIT(1024);
+        Arn a;
+        char *text;
+
+        escape_add(&b, trail_name(i, &a), 128);
+        strbuf_addf(&b, " %s; %s", what_happened(i), state_now(i));
+        if (i->blind_to_msec && i->blind_from_msec) {
+                strbuf_add(&b, i->kind == INCIDENT_CANNOT_SEE ? " after " : ", blind for ");
+                add_duration(&b, i, 0);
+        }
+        if (strbuf_take(&b, &text) < 0)
+                text = mem_strdup(what_happened(i));
+        strbuf_done(&b);
+        return text;
+}
+
+static void add_identity(StrBuf *b, const UserIdentity *u)
+{
+        _cleanup_free_
+        char *name = identity_display_name(u);
+
+        escape_add(b, name, VALUE_CHARS);
+        strbuf_add(b, " (");
+        escape_add(b, strempty(u->type_text), 40);
+        if (u->issuer_user_name && u->type == IDENTITY_ASSUMED_ROLE) {
+                strbuf_add(b, ", role ");
+                escape_add(b, u->issuer_user_name, 128);
+        }
+        strbuf_add(b, ")");
+}
+
+static void add_actor_line(StrBuf *b, const CloudTrailRecord *r)
+{
+        char t[TIMEFMT_MAX];
+
+        add_identity(b, &r->identity);
+        strbuf_add(b, " from ");
+        escape_add(b, r->source_ip ? r->source_ip : "an unknown address", 100);
+        strbuf_addf(b, " at %s", timefmt_iso8601(r->time_msec, t));
+}
+
+char *alert_actor(const Incident *i)
+{
+        const Attribution *a = &i->attribution;
+        const Finding *f = incident_find_role(i, ROLE_CULPRIT);
+        StrBuf b = STRBUF_INIT(4096);
+        char *text;
+
+        if (a->misused)
+                strbuf_add(&b, "SOMEBODY USING THE GUARD'S OWN CREDENTIALS: ");
+        if (f)
+                add_actor_line(&b, &f->record);
+        else if (a->confidence == CONFIDENCE_AMBIGUOUS)
+                strbuf_add(&b, "ambiguous: several calls fit");
+        else if (a->state == SEARCH_GAVE_UP)
+                strbuf_add(&b, "not found");
+        else if (a->state == SEARCH_NOT_NEEDED)
+                strbuf_add(&b, "not looked for");
+        else
+                strbuf_add(&b, "not known yet");
+        if (strbuf_take(&b, &text) < 0)
+                text = mem_strdup("not known");
+        strbuf_done(&b);
+        return text;
+}
+
+static void subject(const Incident *i, const AlertContext *c, const Arn *a, char **ret)
+{
+        char d[TIMEFMT_MAX];
+        StrBuf b = STRBUF_INIT(512);
+        const char *name = trail_name(i, (Arn *)a);
+        _cleanup_free_
+        char *short_name = escape_ascii(name, 32);
+
+        strbuf_addf(&b, "%s: trail %s ", phase_to_string(c->phase), short_name);
+        if (i->attribution.misused)
+                strbuf_add(&b, "- GUARD'S CREDENTIALS MISUSED");
+        else if (c->phase == PHASE_UPDATE && i->attribution.confidence == CONFIDENCE_EXACT)
+                strbuf_add(&b, "- who did it");
+        else if (c->phase == PHASE_UPDATE && !i->open)
+                strbuf_add(&b, "- who did it is not known");
+        else if (c->phase == PHASE_CLOSED)
+                strbuf_add(&b, state_now(i));
+        else if (c->phase == PHASE_FAILING)
+                strbuf_add(&b, "NOT LOGGING, restart FAILS");
+        else if (i->kind == INCIDENT_BLINK)
+                strbuf_add(&b, "was stopped for a moment");
+        else if (i->kind == INCIDENT_ALREADY_STOPPED)
+                strbuf_add(&b, "is NOT LOGGING");
+        else if (i->kind == INCIDENT_RECENT_STOP)
+                strbuf_add(&b, "had been stopped");
+        else if (i->kind == INCIDENT_RECREATED)
+                strbuf_add(&b, "was re-created");
+        else if (i->kind == INCIDENT_OTHER_CONTROLLER)
+                strbuf_add(&b, "is started by others");
+        else
+                strbuf_add(&b, what_happened(i));
+        if (c->phase == PHASE_CLOSED && i->blind_from_msec && i->blind_to_msec)
+                strbuf_addf(&b, ", blind %s",
+                            timefmt_duration(i->blind_to_msec - i->blind_from_msec, d));
+        strbuf_addf(&b, " (%s %s)", a->account, a->region);
+        *ret = escape_ascii(strbuf_str(&b), SUBJECT_MAX);
+        if (strlen(*ret) > SUBJECT_MAX)
+                (*ret)[SUBJECT_MAX] = '\0';
+        strbuf_done(&b);
+}
+
+static void row(StrBuf *b, const char *label, const char *value)
+{
+        if (isempty(value))
+                return;
+        strbuf_addf(b, "%-16s", label);
+        escape_add(b, value, VALUE_CHARS);
+        strbuf_add_char(b, '\n');
+}
+
+static void time_row(StrBuf *b, const char *label, int64_t msec)
+{
+        char t[TIMEFMT_MAX];
+
+        if (msec)
+                row(b, label, timefmt_iso8601(msec, t));
+}
+
+static const char *window_source(const Incident *i)
+{
+        if (i->stop_msec)
+                return "CloudTrail's own times (StopLoggingTime, StartLoggingTime); a lower bound";
+        if (i->kind == INCIDENT_CANNOT_SEE)
+                return "by the guard's clock, since the last good poll";
+        return "since the guard last saw it logging, by the guard's clock";
+}
+
+static void add_window(StrBuf *b, const Incident *i, int64_t now_msec)
+{
+        char t[TIMEFMT_MAX];
+
+        if (i->kind == INCIDENT_NOT_FOUND || i->kind == INCIDENT_OTHER_CONTROLLER)
+                return;
+        strbuf_addf(b, "%-16s", i->kind == INCIDENT_CANNOT_SEE ? "Unseen" : "Blind");
+        if (i->blind_from_msec)
+                strbuf_addf(b, "from %s ", timefmt_iso8601(i->blind_from_msec, t));
+        else
+                strbuf_add(b, "since an unknown time ");
+        if (i->blind_to_msec)
+                strbuf_addf(b, "to %s", timefmt_iso8601(i->blind_to_msec, t));
+        else
+                strbuf_add(b, i->open ? "until now" : "to a time no longer visible");
+        if (i->blind_from_msec && (i->blind_to_msec || i->open)) {
+                strbuf_add(b, " (");
+                add_duration(b, i, now_msec);
+                strbuf_add(b, ")");
+        }
+        strbuf_addf(b, "\n%16s%s\n", "", window_source(i));
+        if (i->stop_moved_msec)
+                strbuf_addf(b, "%16sStopLogging was called again at %s, while it was stopped\n", "",
+                            timefmt_iso8601(i->stop_moved_msec, t));
+        if (!i->stop_msec && i->kind == INCIDENT_ALREADY_STOPPED)
+                strbuf_addf(b, "%16sIt shows no StopLoggingTime: it may never have logged\n", "");
+}
+
+static void add_restart(StrBuf *b, const Incident *i)
+{
+        const Restart *r = &i->restart;
+
+        if (i->kind == INCIDENT_CANNOT_SEE || i->kind == INCIDENT_NOT_FOUND ||
+            i->kind == INCIDENT_DELETED || i->kind == INCIDENT_OTHER_CONTROLLER)
+                return;
+        strbuf_addf(b, "%-16s", "Restart");
+        switch (r->state) {
+        case RESTART_NOT_WANTED:
+                strbuf_add(b, i->blind_to_msec ? "not needed: it was logging again when seen\n"
+                                               : "not wanted (action = \"alert\")\n");
+                return;
+        case RESTART_REQUESTED:
+                strbuf_add(b, "StartLogging has been sent, no answer yet\n");
+                return;
+        case RESTART_ACCEPTED:
+                strbuf_add(b, "StartLogging was accepted; not yet verified\n");
+                return;
+        case RESTART_VERIFIED:
+                strbuf_addf(b, "by this guard, verified by GetTrailStatus (%u StartLogging)\n",
+                            r->attempts);
+                break;
+        case RESTART_BY_OTHERS:
+                strbuf_add(b, "started by somebody else, not by this guard\n");
+                break;
+        case RESTART_FAILING: {
+                _cleanup_free_
+                char *words = alert_error_words(&r->error);
+                strbuf_addf(b, "FAILS (%u tries), goes on being tried\n%16s", r->attempts, "");
+                escape_add(b, words, 1000);
+                strbuf_add_char(b, '\n');
+                return;
+        }
+        default:
+                return;
+        }
+        if (i->delivering == DELIVERING_YES)
+                strbuf_addf(b, "%-16slog files are delivered again\n", "Delivery");
+        else if (i->delivering == DELIVERING_NO)
+                row(b, "Delivery", i->delivery_error ? i->delivery_error : "fails");
+        else
+                strbuf_addf(b, "%-16snot seen yet since the restart (takes about 5 minutes)\n",
+                            "Delivery");
+}
+
+static const char *key_words(const UserIdentity *u)
+{
+        switch (identity_access_key_kind(u)) {
+        case ACCESS_KEY_LONG_LIVED:
+                return " (long-lived)";
+        case ACCESS_KEY_TEMPORARY:
+                return " (temporary)";
+        default:
+                return "";
+        }
+}
+
+static void add_record(StrBuf *b, const CloudTrailRecord *r)
+{
+        const UserIdentity *u = &r->identity;
+
+        strbuf_addf(b, "%-16s", "Who");
+        add_identity(b, u);
+        strbuf_add_char(b, '\n');
+        row(b, "  ARN", u->arn);
+        row(b, "  Account", u->account_id);
+        row(b, "  Principal", u->principal_id);
+        row(b, "  Issuer", u->issuer_arn);
+        row(b, "  Source identity", u->source_identity);
+        row(b, "  Provider", u->web_id_provider ? u->web_id_provider : u->identity_provider);
+        row(b, "  On behalf of", u->on_behalf_of);
+        row(b, "  Invoked by", u->invoked_by);
+        row(b, "  Vendor account", u->invoked_by_delegate);
+        if (u->access_key_id) {
+                _cleanup_free_
+                char *key = mem_printf("%s%s", u->access_key_id, key_words(u));
+                row(b, "  Access key", key);
+        }
+        row(b, "  MFA",
+            u->mfa == MFA_YES  ? "yes"
+            : u->mfa == MFA_NO ? "no"
+                               : "the record does not say");
+        time_row(b, "  Session since", u->session_created_msec);
+        row(b, "  From", r->source_ip);
+        row(b, "  VPC endpoint", r->vpc_endpoint_id);
+        row(b, "  Tool", r->user_agent);
+        if (r->session_from_console)
+                row(b, "  Console", "yes, a console session");
+        row(b, "  Event", r->event_name);
+        row(b, "  Event id", r->event_id);
+        time_row(b, "  Event time", r->time_msec);
+}
+
+static void add_not_known(StrBuf *b, const Incident *i)
+{
+        const Attribution *a = &i->attribution;
+
+        if (a->confidence == CONFIDENCE_AMBIGUOUS)
+                strbuf_addf(b, "%-16sambiguous: several calls fit, listed below\n", "Who");
+        else if (a->state == SEARCH_GAVE_UP && a->rounds == 0)
+                strbuf_addf(b, "%-16snot to be found: it is older than Event history (90 days)\n",
+                            "Who");
+        else if (a->state == SEARCH_GAVE_UP)
+                strbuf_addf(b, "%-16snot found in Event history within 24 hours\n", "Who");
+        else if (a->said_not_yet)
+                strbuf_addf(b, "%-16snot known yet; the search goes on for 24 hours\n", "Who");
+        else
+                strbuf_addf(b,
+                            "%-16snot known yet: Event history lags by minutes; an UPDATE will "
+                            "follow\n",
+                            "Who");
+        if (a->error.class != AWS_ERROR_NONE) {
+                _cleanup_free_
+                char *words = alert_error_words(&a->error);
+                row(b, "  because", words);
+        } else if (a->throttles > 0) {
+                row(b, "  because", "LookupEvents is throttled");
+        }
+}
+
+static const char *confidence_words(const Incident *i, const Finding *culprit)
+{
+        if (i->attribution.confidence == CONFIDENCE_AMBIGUOUS)
+                return "ambiguous: other calls fit as well, see below";
+        if (i->attribution.confidence == CONFIDENCE_EXACT && i->stop_msec && culprit)
+                return "exact: the first successful call after it was last known to log";
+        return "exact: the only successful call in the window";
+}
+
+static bool is_listed(Role r)
+{
+        return r != ROLE_CULPRIT && r != ROLE_OWN;
+}
+
+static const char *role_words(Role r)
+{
+        static const char *const words[_ROLE_MAX] = {
+                [ROLE_CULPRIT] = "did it",
+                [ROLE_CANDIDATE] = "may have done it",
+                [ROLE_ATTEMPT] = "tried and was refused",
+                [ROLE_LATER] = "called it when it was done already",
+                [ROLE_EARLIER] = "an earlier stop, not seen by polling",
+                [ROLE_STARTER] = "started it",
+                [ROLE_OWN] = "this guard",
+                [ROLE_OWN_UNREMEMBERED] = "this guard's identity, a call it does not remember",
+                [ROLE_OWN_MISUSED] = "THIS GUARD'S IDENTITY, NOT ITS CALL",
+                [ROLE_UNREADABLE] = "parameters left out (request too large): may be this trail",
+                [ROLE_RELATED] = "also in the window",
+        };
+        return words[r];
+}
+
+static void add_others(StrBuf *b, const Incident *i)
+{
+        const Attribution *a = &i->attribution;
+        size_t listed = 0, more = 0;
+
+        for (size_t k = 0; k < a->n_findings; k++) {
+                const Finding *f = &a->findings[k];
+
+                if (!is_listed(f->role))
+                        continue;
+                if (listed == LISTED_MAX) {
+                        more++;
+                        continue;
+                }
+                if (listed++ == 0)
+                        strbuf_add(b, "\nOther calls around it\n");
+                strbuf_add(b, "  ");
+                escape_add(b, f->record.event_name, 40);
+                strbuf_addf(b, ", %s", role_words(f->role));
+                if (f->record.error_code) {
+                        strbuf_add(b, " (");
+                        escape_add(b, f->record.error_code, 60);
+                        strbuf_add(b, ")");
+                }
+                strbuf_add(b, ": ");
+                add_actor_line(b, &f->record);
+                strbuf_add(b, ", event ");
+                escape_add(b, strempty(f->record.event_id), 64);
+                strbuf_add_char(b, '\n');
+        }
+        if (more > 0)
+                strbuf_addf(b, "  and %zu more: trailsentry incidents %s\n", more, i->id);
+        if (a->incomplete)
+                strbuf_add(b, "  The window holds more events than were read.\n");
+        if (a->n_unreadable > 0)
+                strbuf_addf(b, "  %u events could not be read.\n", a->n_unreadable);
+}
+
+static void add_who(StrBuf *b, const Incident *i)
+{
+        const Finding *f = incident_find_role(i, ROLE_CULPRIT);
+
+        if (i->attribution.state == SEARCH_NOT_NEEDED)
+                return;
+        if (i->attribution.misused)
+                strbuf_add(b, "\nTHE GUARD'S OWN CREDENTIALS WERE USED BY SOMEBODY ELSE.\n");
+        strbuf_add_char(b, '\n');
+        if (f) {
+                add_record(b, &f->record);
+                row(b, "How sure", confidence_words(i, f));
+        } else {
+                add_not_known(b, i);
+        }
+        add_others(b, i);
+}
+
+void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, char **ret_body)
+{
+        StrBuf b = STRBUF_INIT(BODY_MAX);
+        Arn a = {};
+        const char *name = trail_name(i, &a);
+
+        subject(i, c, &a, ret_subject);
+
+        strbuf_add(&b, "CloudTrail trail ");
+        escape_add(&b, name, 128);
+        strbuf_addf(&b, " %s.\nNow: %s.\n\n", what_happened(i), state_now(i));
+        row(&b, "Trail", i->trail_arn);
+        row(&b, "Account", a.account);
+        row(&b, "Region", a.region);
+        add_window(&b, i, c->now_msec);
+        time_row(&b, "Detected", i->detected_msec);
+        if (i->cause.class != AWS_ERROR_NONE) {
+                _cleanup_free_
+                char *words = alert_error_words(&i->cause);
+                row(&b, "Cause", words);
+        }
+        add_restart(&b, i);
+        add_who(&b, i);
+        strbuf_add(&b, "\nWhat to do\n");
+        advice_add(&b, i, c->now_msec);
+        strbuf_addf(&b, "\nIncident %s, message %u (%s), severity %s, guard ", i->id, c->sequence,
+                    phase_to_string(c->phase), severity_to_string(i->severity));
+        escape_add(&b, c->hostname, 64);
+        strbuf_add_char(&b, '\n');
+        *ret_body = mem_strdup(strbuf_str(&b)); /* cut at the cap, never lost */
+        strbuf_done(&b);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Who did it, out of what Event history has shown: pure, over the findings of one incident. */
+
+#include "core/model.h"
+
+/* What the incident itself does not say. */
+typedef struct AttributionFacts {
+        const char *own_arn; /* of the credentials that reach the trail; NULL while unknown */
+        int64_t begun_msec;  /* start of this run: calls before it may be forgotten */
+        bool (*knows_request)(const void *userdata, const char *request_id);
+        const void *userdata;
+        bool starts_known; /* StartLogging has been looked up, too */
+        bool last_chance;  /* settle for less than a record at the anchor */
+} AttributionFacts;
+
+/* Adds what is about this trail, once; takes the content of what it keeps. */
+void attribution_add(Incident *i, CloudTrailRecord *records, size_t n);
+
+/* Gives each finding its role and the whole its confidence. */
+void attribution_evaluate(Incident *i, const AttributionFacts *f);
+
+/* Whether StartLogging events are needed to tell culprit from noise. */
+bool attribution_needs_starts(const Incident *i);

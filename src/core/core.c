@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "core/internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <syslog.h>
+
+#include "aws/digest.h"
+#include "base/escape.h"
+#include "base/mem.h"
+
+void actions_done(Actions *a)
+{
+        for (size_t i = 0; i < a->n; i++)
+                free(a->items[i].text);
+        free(a->items);
+        *a = (Actions){};
+}
+
+Action *core_emit(Core *c, ActionKind kind)
+{
+        Action *a = mem_push0(c->out->items, c->out->n);
+
+        a->kind = kind;
+        a->trail = SIZE_MAX;
+        return a;
+}
+
+static void log_v(Core *c, LogEvent event, int priority, const AwsError *error, const char *fmt,
+                  va_list ap)
+{
+        Action *a = core_emit(c, ACTION_LOG);
+        char text[1024];
+
+        (void)vsnprintf(text, sizeof(text), fmt, ap); /* a longer line is cut */
+        a->event = event;
+        a->priority = priority;
+        a->text = escape_text(text, sizeof(text));
+        if (error)
+                a->error = *error;
+}
+
+void core_log(Core *c, LogEvent event, int priority, const Incident *i, const AwsError *error,
+              const char *fmt, ...)
+{
+        va_list ap;
+
+        va_start(ap, fmt);
+        log_v(c, event, priority, error, fmt, ap);
+        va_end(ap);
+        c->out->items[c->out->n - 1].incident = i;
+        c->out->items[c->out->n - 1].trail = i->trail;
+}
+
+void core_log_trail(Core *c, LogEvent event, int priority, const Trail *t, const AwsError *error,
+                    const char *fmt, ...)
+{
+        va_list ap;
+
+        va_start(ap, fmt);
+        log_v(c, event, priority, error, fmt, ap);
+        va_end(ap);
+        c->out->items[c->out->n - 1].trail = (size_t)(t - c->trails);
+}
+
+Trail *core_find_trail(Core *c, const char *arn)
+{
+        for (size_t i = 0; i < c->n_trails; i++)
+                if (streq(c->trails[i].config.arn, arn))
+                        return &c->trails[i];
+        return NULL;
+}
+
+Incident *core_find_incident(Core *c, const char *id)
+{
+        for (size_t i = 0; i < c->n_incidents; i++)
+                if (streq(c->incidents[i]->id, id))
+                        return c->incidents[i];
+        return NULL;
+}
+
+bool core_knows_request(const Core *c, const char *request_id)
+{
+        if (isempty(request_id))
+                return false;
+        for (size_t i = 0; i < MIN(c->n_ledger, (size_t)CORE_LEDGER_MAX); i++)
+                if (streq(c->ledger[i], request_id))
+                        return true;
+        return false;
+}
+
+void core_remember_request(Core *c, const char *request_id)
+{
+        if (isempty(request_id))
+                return;
+        (void)snprintf(c->ledger[c->n_ledger++ % CORE_LEDGER_MAX], sizeof(c->ledger[0]), "%s",
+                       request_id);
+}
+
+uint64_t backoff_usec(uint64_t base, uint64_t max, unsigned failures)
+{
+        uint64_t d = base;
+
+        for (unsigned i = 1; i < failures && d < max; i++)
+                d *= 2;
+        return MIN(d, max);
+}
+
+static size_t region_index(Core *c, const char *name, unsigned account)
+{
+        for (size_t i = 0; i < c->n_regions; i++)
+                if (c->regions[i].account == account && streq(c->regions[i].name, name))
+                        return i;
+
+        Region *r = mem_push0(c->regions, c->n_regions);
+        r->name = mem_strdup(name);
+        r->account = account;
+        return c->n_regions - 1;
+}
+
+/* Trails are spread over their interval, the same way on every start and every guard. */
+static uint64_t phase_of(const char *arn, uint64_t interval_usec)
+{
+        uint8_t d[DIGEST_SIZE];
+        uint64_t v;
+
+        digest_sha256(arn, strlen(arn), d);
+        memcpy(&v, d, sizeof(v));
+        return v % interval_usec;
+}
+
+static void trail_init(Core *c, Trail *t, const TrailConfig *config)
+{
+        const char *why = NULL;
+
+        t->config = *config;
+        t->config.arn = mem_strdup(config->arn);
+        int r = arn_parse_trail(config->arn, &t->arn, &why);
+        assert(r >= 0); /* configuration has been checked */
+        (void)r;
+        t->memory.arn = mem_strdup(config->arn);
+        t->region = region_index(c, t->arn.region, config->account);
+        t->phase_usec = phase_of(config->arn, config->poll_usec);
+        t->next_poll_boot = c->now.boot_usec;
+        t->last_good_boot = c->now.boot_usec;
+}
+
+Core *core_new(const CoreConfig *config, Now now)
+{
+        Core *c = mem_new0(Core);
+
+        c->policy = *config->policy;
+        c->hostname = mem_strdup(strempty(config->hostname));
+        c->now = now;
+        c->begun_msec = now.wall_msec;
+        c->next_heartbeat_boot = now.boot_usec;
+        c->next_memory_boot = now.boot_usec + c->policy.memory_store_usec;
+        c->ledger = mem_realloc_array(NULL, CORE_LEDGER_MAX, sizeof(c->ledger[0]));
+        memset(c->ledger, 0, CORE_LEDGER_MAX * sizeof(c->ledger[0]));
+        c->n_identities = config->n_accounts;
+        c->identities = mem_alloc0(MAX(config->n_accounts, (size_t)1) * sizeof(char *));
+        c->trails = mem_alloc0(MAX(config->n_trails, (size_t)1) * sizeof(Trail));
+        c->n_trails = config->n_trails;
+        for (size_t i = 0; i < config->n_trails; i++)
+                trail_init(c, &c->trails[i], &config->trails[i]);
+        for (size_t i = 0; i < config->n_topics; i++) {
+                Topic *t = mem_push0(c->topics, c->n_topics);
+                t->arn = mem_strdup(config->topics[i]);
+        }
+        return c;
+}
+
+Core *core_free(Core *c)
+{
+        if (!c)
+                return NULL;
+
+        for (size_t i = 0; i < c->n_trails; i++) {
+                free((char *)c->trails[i].config.arn);
+                trail_memory_done(&c->trails[i].memory);
+        }
+        for (size_t i = 0; i < c->n_regions; i++)
+                free(c->regions[i].name);
+        for (size_t i = 0; i < c->n_topics; i++)
+                free(c->topics[i].arn);
+        for (size_t i = 0; i < c->n_incidents; i++)
+                incident_free(c->incidents[i]);
+        mem_free_strv(c->identities, c->n_identities);
+        free(c->trails);
+        free(c->regions);
+        free(c->topics);
+        free(c->incidents);
+        free(c->finished);
+        free(c->ledger);
+        free(c->hostname);
+        free(c);
+        return NULL;
+}
+
+void core_restore_memory(Core *c, const TrailMemory *memory)
+{
+        Trail *t = core_find_trail(c, memory->arn);
+
+        if (!t)
+                return;
+        char *arn = TAKE_PTR(t->memory.arn);
+        t->memory = *memory;
+        t->memory.arn = arn;
+}
+
+/* A message is for whoever is configured to hear now; one of which no topic is left goes to all
+ * that are. */
+static void readdress(Core *c, Message *m)
+{
+        size_t kept = 0;
+        bool unsent = false;
+
+        for (size_t d = 0; d < m->n_deliveries; d++) {
+                Delivery *x = &m->deliveries[d];
+                bool known = x->sent;
+
+                unsent = unsent || !x->sent;
+                for (size_t t = 0; t < c->n_topics; t++)
+                        known = known || streq(c->topics[t].arn, x->topic_arn);
+                if (known) {
+                        m->deliveries[kept++] = *x;
+                } else {
+                        free(x->topic_arn);
+                        free(x->message_id);
+                }
+        }
+        m->n_deliveries = kept;
+        if (kept > 0 || !unsent)
+                return;
+        for (size_t t = 0; t < c->n_topics; t++) {
+                Delivery *x = mem_push0(m->deliveries, m->n_deliveries);
+                x->topic_arn = mem_strdup(c->topics[t].arn);
+        }
+}
+
+/* The incident is newer than the memory when the daemon died between the two writes. */
+static void memory_follow_incident(TrailMemory *m, const Incident *i)
+{
+        if (i->kind == INCIDENT_CANNOT_SEE || i->kind == INCIDENT_NOT_FOUND || !i->stop_msec)
+                return;
+        if (MAX(i->stop_msec, i->blind_to_msec) <= MAX(m->start_msec, m->stop_msec))
+                return;
+        m->seen = true;
+        m->stop_msec = MAX(m->stop_msec, MAX(i->stop_msec, i->stop_moved_msec));
+        m->start_msec = MAX(m->start_msec, MAX(i->known_start_msec, i->blind_to_msec));
+        m->logging = i->blind_to_msec != 0;
+}
+
+void core_restore_incident(Core *c, Incident *incident)
+{
+        Trail *t = core_find_trail(c, incident->trail_arn);
+
+        incident->trail = t ? (size_t)(t - c->trails) : SIZE_MAX;
+        for (size_t i = 0; i < incident->restart.n_request_ids; i++)
+                core_remember_request(c, incident->restart.request_ids[i]);
+        if (t)
+                memory_follow_incident(&t->memory, incident);
+
+        if (incident_is_finished(incident) || core_find_incident(c, incident->id)) {
+                memcpy(mem_push0(c->finished, c->n_finished), incident->id, sizeof(incident->id));
+                incident_free(incident);
+                return;
+        }
+        for (size_t m = 0; m < incident->n_messages; m++)
+                readdress(c, &incident->messages[m]);
+        *mem_push0(c->incidents, c->n_incidents) = incident;
+        if (!t) {
+                /* Nobody looks at its trail any more; what is unsent still goes out. */
+                incident->open = false;
+                incident->attribution.state = SEARCH_DONE;
+                return;
+        }
+        incident->attribution.next_boot = c->now.boot_usec;
+        incident->verify_until_boot = c->now.boot_usec + c->policy.verify_within_usec;
+        if (!incident->open)
+                return;
+        if (incident->kind == INCIDENT_CANNOT_SEE || incident->kind == INCIDENT_NOT_FOUND)
+                t->blind = incident;
+        else if (!incident_is_over(incident))
+                t->stop = incident;
+}
+
+/* Promise 1: nothing stands before a StartLogging, whatever was decided first. */
+static void put_restarts_first(Actions *a)
+{
+        size_t first = 0;
+
+        for (size_t i = 0; i < a->n; i++) {
+                if (a->items[i].kind != ACTION_START_LOGGING)
+                        continue;
+                Action restart = a->items[i];
+                memmove(&a->items[first + 1], &a->items[first], (i - first) * sizeof(Action));
+                a->items[first++] = restart;
+        }
+}
+
+static void drop_finished(Core *c)
+{
+        for (size_t i = 0; i < c->n_incidents;) {
+                Incident *x = c->incidents[i];
+
+                if (!incident_is_finished(x) || x->stored_generation != x->generation) {
+                        i++;
+                        continue;
+                }
+                memcpy(mem_push0(c->finished, c->n_finished), x->id, sizeof(x->id));
+                c->incidents[i] = c->incidents[--c->n_incidents];
+                incident_free(x);
+        }
+}
+
+static void heartbeat(Core *c)
+{
+        if (c->now.boot_usec < c->next_heartbeat_boot)
+                return;
+        c->next_heartbeat_boot = c->now.boot_usec + c->policy.heartbeat_usec;
+        for (size_t i = 0; i < c->n_trails; i++) {
+                if (!c->trails[i].good_since_heartbeat)
+                        continue;
+                c->trails[i].good_since_heartbeat = false;
+                core_emit(c, ACTION_HEARTBEAT)->trail = i;
+        }
+}
+
+static void store_memory(Core *c)
+{
+        if (!c->memory_dirty && c->now.boot_usec < c->next_memory_boot)
+                return;
+        c->memory_dirty = false;
+        c->next_memory_boot = c->now.boot_usec + c->policy.memory_store_usec;
+        core_emit(c, ACTION_STORE_MEMORY);
+}
+
+static void identify(Core *c, const Input *in)
+{
+        if (in->account < c->n_identities)
+                mem_strset(&c->identities[in->account], in->identity_arn);
+}
+
+void core_step(Core *c, const Input *in, Now now, Actions *ret)
+{
+        Incident *i = in->incident ? core_find_incident(c, in->incident) : NULL;
+        Trail *t = in->trail < c->n_trails ? &c->trails[in->trail] : NULL;
+
+        drop_finished(c);
+        c->now = now;
+        c->out = ret;
+
+        if (in->kind == INPUT_POLLED && t)
+                trail_polled(c, t, in);
+        else if (in->kind == INPUT_STARTED && t)
+                restart_answered(c, t, in);
+        else if (in->kind == INPUT_FOUND && i)
+                search_found(c, i, in);
+        else if ((in->kind == INPUT_STORED || in->kind == INPUT_STORE_FAILED) && i)
+                notify_stored(c, i, in);
+        else if (in->kind == INPUT_SENT && i)
+                notify_sent(c, i, in);
+        else if (in->kind == INPUT_IDENTITY)
+                identify(c, in);
+
+        for (size_t k = 0; k < c->n_trails; k++)
+                trail_tick(c, &c->trails[k]);
+        for (size_t k = 0; k < c->n_incidents; k++)
+                incident_tick(c, c->incidents[k]);
+        heartbeat(c);
+        store_memory(c);
+        put_restarts_first(ret);
+        c->out = NULL;
+}
+
+uint64_t core_next_boot(const Core *c)
+{
+        uint64_t next = MIN(c->next_heartbeat_boot, c->next_memory_boot);
+
+        for (size_t i = 0; i < c->n_trails; i++)
+                next = MIN(next, trail_next_boot(c, &c->trails[i]));
+        for (size_t i = 0; i < c->n_incidents; i++)
+                next = MIN(next, incident_next_boot(c, c->incidents[i]));
+        return next;
+}
+
+const char *core_overdue(const Core *c, Now now)
+{
+        /* Calls have deadlines of their own, well below this. */
+        const uint64_t grace = USEC_PER_MINUTE;
+
+        for (size_t i = 0; i < c->n_trails; i++) {
+                const Trail *t = &c->trails[i];
+
+                if (t->polling && now.boot_usec > t->poll_boot + grace)
+                        return "a poll has not ended by its deadline";
+                if (!t->polling && now.boot_usec > t->next_poll_boot + grace)
+                        return "a trail is overdue to be polled";
+                if (t->starting && now.boot_usec > t->start_boot + grace)
+                        return "a StartLogging has not ended by its deadline";
+        }
+        return NULL;
+}
+
+size_t core_n_trails(const Core *c)
+{
+        return c->n_trails;
+}
+
+const TrailConfig *core_trail_config(const Core *c, size_t trail)
+{
+        return &c->trails[trail].config;
+}
+
+const TrailMemory *core_trail_memory(const Core *c, size_t trail)
+{
+        return &c->trails[trail].memory;
+}
+
+const AwsError *core_trail_error(const Core *c, size_t trail)
+{
+        return &c->trails[trail].error;
+}
+
+const Incident *core_trail_incident(const Core *c, size_t trail)
+{
+        return c->trails[trail].stop ? c->trails[trail].stop : c->trails[trail].blind;
+}
+
+size_t core_n_incidents(const Core *c)
+{
+        return c->n_incidents;
+}
+
+const Incident *core_incident(const Core *c, size_t i)
+{
+        return c->incidents[i];
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "core/internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <syslog.h>
+
+#include "aws/digest.h"
+#include "base/mem.h"
+#include "core/alerttext.h"
+
+/* Stop and blink are one family, so that every guard that sees the same StopLoggingTime gives the
+ * same id, whether it saw the trail down or only that it had been. */
+static void incident_id(const char *arn, const IncidentFacts *f, char ret[static 33])
+{
+        char hex[DIGEST_HEX_SIZE];
+        _cleanup_free_
+        char *text = NULL;
+
+        if (f->stop_msec)
+                text = mem_printf("%s\nstop\n%" PRId64, arn, f->stop_msec);
+        else
+                text = mem_printf("%s\n%s\n%" PRId64 "\n%s", arn, incident_kind_to_string(f->kind),
+                                  f->id_time_msec, strempty(f->id_digest));
+        digest_sha256_hex(text, strlen(text), hex);
+        (void)snprintf(ret, 33, "%.16s", hex);
+}
+
+static bool had_before(Core *c, const char *id)
+{
+        for (size_t i = 0; i < c->n_finished; i++)
+                if (streq(c->finished[i], id))
+                        return true;
+        return core_find_incident(c, id) != NULL;
+}
+
+bool incident_is_over(const Incident *i)
+{
+        return i->blind_to_msec != 0 || i->kind == INCIDENT_OTHER_CONTROLLER;
+}
+
+void incident_touch(Incident *i)
+{
+        i->generation++;
+}
+
+void incident_escalate(Incident *i, Severity s)
+{
+        if (s > i->severity) {
+                i->severity = s;
+                incident_touch(i);
+        }
+}
+
+static bool is_outage(IncidentKind k)
+{
+        return k != INCIDENT_CANNOT_SEE && k != INCIDENT_NOT_FOUND &&
+               k != INCIDENT_OTHER_CONTROLLER;
+}
+
+Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
+{
+        char id[33];
+
+        incident_id(t->config.arn, f, id);
+        if (had_before(c, id))
+                return NULL;
+
+        Incident *i = mem_new0(Incident);
+        *mem_push0(c->incidents, c->n_incidents) = i;
+        memcpy(i->id, id, sizeof(id));
+        i->kind = f->kind;
+        i->severity = f->severity;
+        i->trail = (size_t)(t - c->trails);
+        i->trail_arn = mem_strdup(t->config.arn);
+        i->open = true;
+        i->detected_msec = c->now.wall_msec;
+        i->reminded_msec = c->now.wall_msec;
+        i->stop_msec = f->stop_msec;
+        i->blind_from_msec = f->blind_from_msec;
+        i->blind_to_msec = f->blind_to_msec;
+        i->known_start_msec = t->memory.start_msec;
+        i->last_logging_msec = t->memory.last_logging_msec;
+        if (f->cause)
+                i->cause = *f->cause;
+        if (is_outage(i->kind) && !incident_is_over(i)) {
+                t->stop = i;
+                if (t->config.action == TRAIL_ACTION_RESTART && t->down)
+                        i->restart.state = RESTART_REQUESTED;
+                i->restart.attempts = t->starting;
+        } else if (i->kind == INCIDENT_CANNOT_SEE || i->kind == INCIDENT_NOT_FOUND) {
+                t->blind = i;
+        }
+
+        search_begin(c, i);
+        _cleanup_free_
+        char *summary = alert_summary(i);
+        core_log(c, LOG_EVENT_INCIDENT_OPENED,
+                 i->severity >= SEVERITY_CRITICAL ? LOG_CRIT
+                 : i->severity >= SEVERITY_HIGH   ? LOG_ERR
+                                                  : LOG_WARNING,
+                 i, f->cause, "%s", summary);
+        notify(c, i, PHASE_OPEN);
+        trail_hurry(c, t);
+        c->memory_dirty = true;
+        return i;
+}
+
+void incident_close(Core *c, Incident *i, int64_t blind_to_msec)
+{
+        Trail *t = &c->trails[i->trail];
+
+        i->open = false;
+        i->closed_msec = c->now.wall_msec;
+        if (blind_to_msec)
+                i->blind_to_msec = blind_to_msec;
+        if (t->stop == i) {
+                restart_concluded(i);
+                t->stop = NULL;
+                t->start_failures = 0;
+                trail_hurry(c, t);
+        }
+        if (t->blind == i)
+                t->blind = NULL;
+
+        _cleanup_free_
+        char *summary = alert_summary(i);
+        core_log(c, LOG_EVENT_INCIDENT_CLOSED, LOG_NOTICE, i, NULL, "%s", summary);
+        notify(c, i, PHASE_CLOSED);
+}
+
+/* Who is not told again forgets: after 1, 2, 4, ... hours. */
+static int64_t remind_due_msec(const Core *c, const Incident *i)
+{
+        return i->reminded_msec + (c->policy.remind_msec << MIN(i->reminders, 6U));
+}
+
+static bool is_reminded(const Incident *i)
+{
+        return i->open && !incident_is_over(i);
+}
+
+void incident_tick(Core *c, Incident *i)
+{
+        if (i->trail != SIZE_MAX)
+                search_tick(c, i);
+        if (is_reminded(i) && c->now.wall_msec >= remind_due_msec(c, i)) {
+                i->reminded_msec = c->now.wall_msec;
+                i->reminders++;
+                notify(c, i, i->restart.state == RESTART_FAILING ? PHASE_FAILING : PHASE_UPDATE);
+        }
+        notify_store(c, i);
+        notify_send(c, i);
+}
+
+uint64_t incident_next_boot(const Core *c, const Incident *i)
+{
+        uint64_t next = MIN(search_next_boot(c, i), notify_next_boot(c, i));
+
+        if (is_reminded(i)) {
+                int64_t left = remind_due_msec(c, i) - c->now.wall_msec;
+                next = MIN(next,
+                           c->now.boot_usec + (uint64_t)MAX(left, INT64_C(0)) * USEC_PER_MSEC);
+        }
+        return next;
+}

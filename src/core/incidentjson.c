@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "core/incidentjson.h"
+
+#include "base/jsonmap.h"
+#include "base/mem.h"
+
+#define FORMAT_VERSION 1
+
+/* Enums by name, so that the files can be read by people and outlive a renumbering. */
+typedef struct EnumField {
+        const char *name;
+        size_t offset;
+        const char *(*to_string)(int);
+        int (*from_string)(const char *);
+} EnumField;
+
+#define ENUM_ACCESSORS(prefix, type)                                                               \
+        static const char *prefix##_say(int v)                                                     \
+        {                                                                                          \
+                return prefix##_to_string((type)v);                                                \
+        }                                                                                          \
+        static int prefix##_read(const char *s)                                                    \
+        {                                                                                          \
+                return (int)prefix##_from_string(s);                                               \
+        }
+ENUM_ACCESSORS(incident_kind, IncidentKind)
+ENUM_ACCESSORS(severity, Severity)
+ENUM_ACCESSORS(phase, Phase)
+ENUM_ACCESSORS(restart_state, RestartState)
+ENUM_ACCESSORS(delivering, Delivering)
+ENUM_ACCESSORS(confidence, Confidence)
+ENUM_ACCESSORS(search_state, SearchState)
+ENUM_ACCESSORS(identity_type, IdentityType)
+
+#define FIELD(type, member, kind)                                                                  \
+        {                                                                                          \
+#member, kind, offsetof(type, member), JSONMAP_OPTIONAL                            \
+        }
+#define ENUM(type, member, prefix)                                                                 \
+        {                                                                                          \
+#member, offsetof(type, member), prefix##_say, prefix##_read                       \
+        }
+
+static const JsonField incident_fields[] = {
+        FIELD(Incident, trail_arn, JSONMAP_STRING),
+        FIELD(Incident, open, JSONMAP_BOOL),
+        FIELD(Incident, detected_msec, JSONMAP_INT),
+        FIELD(Incident, closed_msec, JSONMAP_INT),
+        FIELD(Incident, stop_msec, JSONMAP_INT),
+        FIELD(Incident, blind_from_msec, JSONMAP_INT),
+        FIELD(Incident, blind_to_msec, JSONMAP_INT),
+        FIELD(Incident, stop_moved_msec, JSONMAP_INT),
+        FIELD(Incident, known_start_msec, JSONMAP_INT),
+        FIELD(Incident, last_logging_msec, JSONMAP_INT),
+        FIELD(Incident, redundant_starts, JSONMAP_UINT),
+        FIELD(Incident, delivery_error, JSONMAP_STRING),
+        FIELD(Incident, reminded_msec, JSONMAP_INT),
+        FIELD(Incident, reminders, JSONMAP_UINT),
+};
+static const EnumField incident_enums[] = {
+        ENUM(Incident, kind, incident_kind),
+        ENUM(Incident, severity, severity),
+        ENUM(Incident, delivering, delivering),
+};
+
+static const JsonField restart_fields[] = {
+        FIELD(Restart, attempts, JSONMAP_UINT),
+        FIELD(Restart, unanswered, JSONMAP_UINT),
+        FIELD(Restart, accepted_msec, JSONMAP_INT),
+        FIELD(Restart, told, JSONMAP_UINT),
+};
+static const EnumField restart_enums[] = {ENUM(Restart, state, restart_state)};
+
+static const JsonField attribution_fields[] = {
+        FIELD(Attribution, misused, JSONMAP_BOOL),
+        FIELD(Attribution, incomplete, JSONMAP_BOOL),
+        FIELD(Attribution, said_not_yet, JSONMAP_BOOL),
+        FIELD(Attribution, rounds, JSONMAP_UINT),
+        FIELD(Attribution, from_msec, JSONMAP_INT),
+        FIELD(Attribution, to_msec, JSONMAP_INT),
+        FIELD(Attribution, begun_msec, JSONMAP_INT),
+        FIELD(Attribution, found_msec, JSONMAP_INT),
+        FIELD(Attribution, throttled_msec, JSONMAP_INT),
+        FIELD(Attribution, n_unreadable, JSONMAP_UINT),
+};
+static const EnumField attribution_enums[] = {
+        ENUM(Attribution, state, search_state),
+        ENUM(Attribution, confidence, confidence),
+};
+
+static const JsonField record_fields[] = {
+        FIELD(CloudTrailRecord, event_id, JSONMAP_STRING),
+        FIELD(CloudTrailRecord, event_name, JSONMAP_STRING),
+        FIELD(CloudTrailRecord, event_source, JSONMAP_STRING),
+        FIELD(CloudTrailRecord, region, JSONMAP_STRING),
+        FIELD(CloudTrailRecord, source_ip, JSONMAP_STRING),
+        FIELD(CloudTrailRecord, user_agent, JSONMAP_STRING),
+        FIELD(CloudTrailRecord, error_code, JSONMAP_STRING),
+        FIELD(CloudTrailRecord, error_message, JSONMAP_STRING),
+        FIELD(CloudTrailRecord, request_id, JSONMAP_STRING),
+        FIELD(CloudTrailRecord, recipient_account_id, JSONMAP_STRING),
+        FIELD(CloudTrailRecord, vpc_endpoint_id, JSONMAP_STRING),
+        FIELD(CloudTrailRecord, trail, JSONMAP_STRING),
+        FIELD(CloudTrailRecord, time_msec, JSONMAP_INT),
+        FIELD(CloudTrailRecord, parameters_omitted, JSONMAP_BOOL),
+        FIELD(CloudTrailRecord, session_from_console, JSONMAP_BOOL),
+};
+
+static const JsonField identity_fields[] = {
+        FIELD(UserIdentity, type_text, JSONMAP_STRING),
+        FIELD(UserIdentity, principal_id, JSONMAP_STRING),
+        FIELD(UserIdentity, arn, JSONMAP_STRING),
+        FIELD(UserIdentity, account_id, JSONMAP_STRING),
+        FIELD(UserIdentity, access_key_id, JSONMAP_STRING),
+        FIELD(UserIdentity, user_name, JSONMAP_STRING),
+        FIELD(UserIdentity, invoked_by, JSONMAP_STRING),
+        FIELD(UserIdentity, invoked_by_delegate, JSONMAP_STRING),
+        FIELD(UserIdentity, identity_provider, JSONMAP_STRING),
+        FIELD(UserIdentity, on_behalf_of, JSONMAP_STRING),
+        FIELD(UserIdentity, credential_id, JSONMAP_STRING),
+        FIELD(UserIdentity, issuer_type, JSONMAP_STRING),
+        FIELD(UserIdentity, issuer_arn, JSONMAP_STRING),
+        FIELD(UserIdentity, issuer_user_name, JSONMAP_STRING),
+        FIELD(UserIdentity, source_identity, JSONMAP_STRING),
+        FIELD(UserIdentity, web_id_provider, JSONMAP_STRING),
+        FIELD(UserIdentity, ec2_role_delivery, JSONMAP_STRING),
+        FIELD(UserIdentity, session_created_msec, JSONMAP_INT),
+        FIELD(UserIdentity, assumed_root, JSONMAP_BOOL),
+};
+static const EnumField identity_enums[] = {ENUM(UserIdentity, type, identity_type)};
+
+static const JsonField message_fields[] = {
+        FIELD(Message, sequence, JSONMAP_UINT),
+        FIELD(Message, created_msec, JSONMAP_INT),
+        FIELD(Message, subject, JSONMAP_STRING),
+        FIELD(Message, body, JSONMAP_STRING),
+};
+static const EnumField message_enums[] = {
+        ENUM(Message, phase, phase),
+        ENUM(Message, severity, severity),
+};
+
+static const JsonField delivery_fields[] = {
+        FIELD(Delivery, topic_arn, JSONMAP_STRING),
+        FIELD(Delivery, sent, JSONMAP_BOOL),
+        FIELD(Delivery, message_id, JSONMAP_STRING),
+};
+
+static const JsonField memory_fields[] = {
+        FIELD(TrailMemory, arn, JSONMAP_STRING),
+        FIELD(TrailMemory, seen, JSONMAP_BOOL),
+        FIELD(TrailMemory, logging, JSONMAP_BOOL),
+        FIELD(TrailMemory, start_msec, JSONMAP_INT),
+        FIELD(TrailMemory, stop_msec, JSONMAP_INT),
+        FIELD(TrailMemory, delivery_msec, JSONMAP_INT),
+        FIELD(TrailMemory, last_good_msec, JSONMAP_INT),
+        FIELD(TrailMemory, last_logging_msec, JSONMAP_INT),
+};
+
+static void set_new(json_t *object, const char *name, json_t *value)
+{
+        if (json_object_set_new(object, name, value) < 0)
+                abort(); /* memory, or a bug of ours */
+}
+
+static void encode_enums(json_t *o, const EnumField *fields, size_t n, const void *source)
+{
+        for (size_t k = 0; k < n; k++) {
+                int v = *(const int *)((const char *)source + fields[k].offset);
+
+                set_new(o, fields[k].name, json_string(fields[k].to_string(v)));
+        }
+}
+
+static int decode_enums(const json_t *o, const EnumField *fields, size_t n, void *target,
+                        const char **reterr_field)
+{
+        for (size_t k = 0; k < n; k++) {
+                int v = fields[k].from_string(
+                        json_string_value(json_object_get(o, fields[k].name)));
+
+                if (v < 0) {
+                        *reterr_field = fields[k].name;
+                        return -EINVAL;
+                }
+                *(int *)((char *)target + fields[k].offset) = v;
+        }
+        return 0;
+}
+
+#define ENCODE(o, prefix, source)                                                                  \
+        jsonmap_encode(o, prefix##_fields, ELEMENTSOF(prefix##_fields), source)
+#define ENCODE_ENUMS(o, prefix, source)                                                            \
+        encode_enums(o, prefix##_enums, ELEMENTSOF(prefix##_enums), source)
+#define DECODE(o, prefix, target, err)                                                             \
+        jsonmap_decode(o, prefix##_fields, ELEMENTSOF(prefix##_fields), target, err)
+#define DECODE_ENUMS(o, prefix, target, err)                                                       \
+        decode_enums(o, prefix##_enums, ELEMENTSOF(prefix##_enums), target, err)
+
+static json_t *error_to_json(const AwsError *e)
+{
+        if (e->class == AWS_ERROR_NONE)
+                return json_null();
+        return json_pack("{s:s, s:i, s:s, s:s, s:s}", "class", aws_error_class_to_string(e->class),
+                         "status", e->status, "code", e->code, "message", e->message, "request_id",
+                         e->request_id);
+}
+
+static void error_from_json(const json_t *o, AwsError *ret)
+{
+        const char *class = json_string_value(json_object_get(o, "class"));
+        AwsErrorClass v = aws_error_class_from_string(class);
+
+        *ret = (AwsError){};
+        if ((int)v < 0)
+                return;
+        aws_error_set(ret, v, strempty(json_string_value(json_object_get(o, "code"))), "%s",
+                      strempty(json_string_value(json_object_get(o, "message"))));
+        ret->status = (int)json_integer_value(json_object_get(o, "status"));
+        const char *id = strempty(json_string_value(json_object_get(o, "request_id")));
+        memcpy(ret->request_id, id, MIN(strlen(id), sizeof(ret->request_id) - 1));
+}
+
+static json_t *restart_to_json(const Restart *r)
+{
+        json_t *o = json_object(), *ids = json_array();
+
+        ENCODE(o, restart, r);
+        ENCODE_ENUMS(o, restart, r);
+        for (size_t k = 0; k < r->n_request_ids; k++)
+                if (json_array_append_new(ids, json_string(r->request_ids[k])) < 0)
+                        abort();
+        set_new(o, "request_ids", ids);
+        set_new(o, "error", error_to_json(&r->error));
+        return o;
+}
+
+static json_t *finding_to_json(const Finding *f)
+{
+        json_t *o = json_object(), *identity = json_object();
+
+        set_new(o, "role", json_string(role_to_string(f->role)));
+        ENCODE(o, record, &f->record);
+        ENCODE(identity, identity, &f->record.identity);
+        ENCODE_ENUMS(identity, identity, &f->record.identity);
+        if (f->record.identity.mfa != MFA_UNKNOWN)
+                set_new(identity, "mfa", json_boolean(f->record.identity.mfa == MFA_YES));
+        set_new(o, "identity", identity);
+        return o;
+}
+
+static json_t *attribution_to_json(const Attribution *a)
+{
+        json_t *o = json_object(), *findings = json_array();
+
+        ENCODE(o, attribution, a);
+        ENCODE_ENUMS(o, attribution, a);
+        for (size_t k = 0; k < a->n_findings; k++)
+                if (json_array_append_new(findings, finding_to_json(&a->findings[k])) < 0)
+                        abort();
+        set_new(o, "findings", findings);
+        set_new(o, "error", error_to_json(&a->error));
+        return o;
+}
+
+static json_t *message_to_json(const Message *m)
+{
+        json_t *o = json_object(), *deliveries = json_array();
+
+        ENCODE(o, message, m);
+        ENCODE_ENUMS(o, message, m);
+        for (size_t k = 0; k < m->n_deliveries; k++) {
+                json_t *d = json_object();
+
+                ENCODE(d, delivery, &m->deliveries[k]);
+                if (json_array_append_new(deliveries, d) < 0)
+                        abort();
+        }
+        set_new(o, "deliveries", deliveries);
+        return o;
+}
+
+json_t *incident_to_json(const Incident *i)
+{
+        json_t *o = json_object(), *messages = json_array();
+
+        if (!o || !messages)
+                abort();
+        set_new(o, "version", json_integer(FORMAT_VERSION));
+        set_new(o, "id", json_string(i->id));
+        ENCODE(o, incident, i);
+        ENCODE_ENUMS(o, incident, i);
+        set_new(o, "cause", error_to_json(&i->cause));
+        set_new(o, "restart", restart_to_json(&i->restart));
+        set_new(o, "attribution", attribution_to_json(&i->attribution));
+        for (size_t k = 0; k < i->n_messages; k++)
+                if (json_array_append_new(messages, message_to_json(&i->messages[k])) < 0)
+                        abort();
+        set_new(o, "messages", messages);
+        return o;
+}
+
+static int restart_from_json(const json_t *o, Restart *r, const char **reterr_field)
+{
+        const json_t *ids = json_object_get(o, "request_ids");
+        size_t k;
+        json_t *id;
+        int err = DECODE(o, restart, r, reterr_field);
+
+        if (err < 0)
+                return err;
+        json_array_foreach(ids, k, id)
+        {
+                if (json_is_string(id))
+                        *mem_push0(r->request_ids, r->n_request_ids) =
+                                mem_strdup(json_string_value(id));
+        }
+        error_from_json(json_object_get(o, "error"), &r->error);
+        return DECODE_ENUMS(o, restart, r, reterr_field);
+}
+
+static int finding_from_json(const json_t *o, Finding *f, const char **reterr_field)
+{
+        const json_t *identity = json_object_get(o, "identity");
+        const json_t *mfa = json_object_get(identity, "mfa");
+        Role role = role_from_string(json_string_value(json_object_get(o, "role")));
+        int r;
+
+        if ((int)role < 0) {
+                *reterr_field = "role";
+                return -EINVAL;
+        }
+        f->role = role;
+        r = DECODE(o, record, &f->record, reterr_field);
+        if (r >= 0)
+                r = DECODE(identity, identity, &f->record.identity, reterr_field);
+        if (r >= 0)
+                r = DECODE_ENUMS(identity, identity, &f->record.identity, reterr_field);
+        if (r < 0)
+                return r;
+        if (json_is_boolean(mfa))
+                f->record.identity.mfa = json_is_true(mfa) ? MFA_YES : MFA_NO;
+        return 0;
+}
+
+static int attribution_from_json(const json_t *o, Attribution *a, const char **reterr_field)
+{
+        size_t k;
+        json_t *finding;
+        int r = DECODE(o, attribution, a, reterr_field);
+
+        if (r >= 0)
+                r = DECODE_ENUMS(o, attribution, a, reterr_field);
+        json_array_foreach(json_object_get(o, "findings"), k, finding)
+        {
+                if (r >= 0)
+                        r = finding_from_json(finding, mem_push0(a->findings, a->n_findings),
+                                              reterr_field);
+        }
+        error_from_json(json_object_get(o, "error"), &a->error);
+        return r;
+}
+
+static int message_from_json(const json_t *o, Message *m, const char **reterr_field)
+{
+        size_t k;
+        json_t *d;
+        int r = DECODE(o, message, m, reterr_field);
+
+        if (r >= 0)
+                r = DECODE_ENUMS(o, message, m, reterr_field);
+        if (r >= 0 && (!m->subject || !m->body)) {
+                *reterr_field = "messages";
+                r = -ENODATA;
+        }
+        json_array_foreach(json_object_get(o, "deliveries"), k, d)
+        {
+                Delivery *x = mem_push0(m->deliveries, m->n_deliveries);
+
+                if (r >= 0)
+                        r = DECODE(d, delivery, x, reterr_field);
+                if (r >= 0 && !x->topic_arn) {
+                        *reterr_field = "topic_arn";
+                        r = -ENODATA;
+                }
+        }
+        return r;
+}
+
+static bool id_is_valid(const char *id)
+{
+        return id && strlen(id) == 16 && strspn(id, "0123456789abcdef") == 16;
+}
+
+/* Sequences are places in the array; a file in which they are not is none of ours. */
+static int messages_from_json(const json_t *array, Incident *i, const char **reterr_field)
+{
+        size_t k;
+        json_t *o;
+
+        json_array_foreach(array, k, o)
+        {
+                int r = message_from_json(o, mem_push0(i->messages, i->n_messages), reterr_field);
+
+                if (r < 0)
+                        return r;
+                if (i->messages[k].sequence != k + 1) {
+                        *reterr_field = "sequence";
+                        return -EINVAL;
+                }
+        }
+        return 0;
+}
+
+int incident_from_json(const json_t *object, Incident **ret, const char **reterr_field)
+{
+        _cleanup_(incident_freep) Incident *i = mem_new0(Incident);
+        const char *id = json_string_value(json_object_get(object, "id"));
+        const char *ignored;
+        const char **field = reterr_field ? reterr_field : &ignored;
+        int r;
+
+        *field = NULL;
+        if (!json_is_object(object))
+                return -EBADMSG;
+        *field = "version";
+        if (json_integer_value(json_object_get(object, "version")) != FORMAT_VERSION)
+                return -EINVAL;
+        *field = "id";
+        if (!id_is_valid(id))
+                return -EINVAL;
+        memcpy(i->id, id, strlen(id) + 1);
+        r = DECODE(object, incident, i, field);
+        if (r >= 0)
+                r = DECODE_ENUMS(object, incident, i, field);
+        if (r >= 0)
+                r = restart_from_json(json_object_get(object, "restart"), &i->restart, field);
+        if (r >= 0)
+                r = attribution_from_json(json_object_get(object, "attribution"), &i->attribution,
+                                          field);
+        if (r >= 0)
+                r = messages_from_json(json_object_get(object, "messages"), i, field);
+        if (r < 0)
+                return r;
+        *field = "trail_arn";
+        if (isempty(i->trail_arn))
+                return -ENODATA;
+        error_from_json(json_object_get(object, "cause"), &i->cause);
+        i->trail = SIZE_MAX;
+        *ret = TAKE_PTR(i);
+        return 0;
+}
+
+json_t *trail_memory_to_json(const TrailMemory *m)
+{
+        json_t *o = json_object();
+
+        if (!o)
+                abort();
+        ENCODE(o, memory, m);
+        return o;
+}
+
+int trail_memory_from_json(const json_t *object, TrailMemory *ret)
+{
+        TrailMemory m = {};
+        int r = DECODE(object, memory, &m, NULL);
+
+        if (r >= 0 && isempty(m.arn))
+                r = -ENODATA;
+        if (r < 0) {
+                trail_memory_done(&m);
+                return r;
+        }
+        *ret = m;
+        return 0;
+}

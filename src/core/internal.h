@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the files of the core share among themselves; nobody else includes this. Within one
+ * core_step() `now` and `out` are set, and the parts append their actions through core_emit(). */
+
+#include "core/core.h"
+#include "core/observe.h"
+
+#define CORE_LEDGER_MAX 512
+#define CORE_SENDS_PER_TOPIC 8
+
+typedef struct Region {
+        char *name;
+        unsigned account;
+        uint64_t next_lookup_boot; /* budget: spacing of LookupEvents */
+} Region;
+
+typedef struct Topic {
+        char *arn;
+        unsigned in_flight;
+} Topic;
+
+typedef struct Trail {
+        TrailConfig config; /* arn owned */
+        Arn arn;
+        TrailMemory memory;
+        size_t region;
+        uint64_t phase_usec; /* within the poll interval, from the ARN */
+
+        bool polling;
+        uint64_t poll_boot; /* when asked, while polling */
+        uint64_t next_poll_boot;
+        uint64_t fast_until_boot;
+        uint64_t last_good_boot; /* start of the run at first */
+        bool good_this_run;
+        bool good_since_heartbeat;
+        AwsError error;     /* of the last poll */
+        unsigned agreeing;  /* doubtful readings in a row that say the same */
+        TrailStatus doubt;  /* ... this, without strings */
+        unsigned not_found; /* TrailNotFound in a row */
+
+        bool down; /* the last answer said: not logging */
+        bool starting;
+        uint64_t start_boot; /* when asked, while starting */
+        uint64_t next_start_boot;
+        unsigned start_failures;
+        int64_t own_start_msec; /* wall clock of our last accepted StartLogging */
+
+        unsigned redundant; /* starts that were not ours, within a day */
+        int64_t redundant_since_msec;
+
+        Incident *stop;  /* open outage of the trail itself: borrowed */
+        Incident *blind; /* open cannot-see or not-found: borrowed */
+} Trail;
+
+struct Core {
+        Policy policy;
+        char *hostname;
+        Trail *trails;
+        size_t n_trails;
+        Region *regions;
+        size_t n_regions;
+        Topic *topics;
+        size_t n_topics;
+        char **identities; /* own ARN of each account, NULL until known */
+        size_t n_identities;
+        Incident **incidents; /* not finished */
+        size_t n_incidents;
+        char (*finished)[33]; /* ids of finished ones, so that none comes back */
+        size_t n_finished;
+        char (*ledger)[80]; /* ring of request ids of our StartLogging calls */
+        size_t n_ledger;
+        int64_t begun_msec;
+        uint64_t next_heartbeat_boot;
+        uint64_t next_memory_boot;
+        bool memory_dirty;
+
+        Now now;
+        Actions *out;
+};
+
+Action *core_emit(Core *c, ActionKind kind);
+/* One line for the journal; incident and error may be NULL. */
+void core_log(Core *c, LogEvent event, int priority, const Incident *i, const AwsError *error,
+              const char *fmt, ...) _printf_(6, 7);
+void core_log_trail(Core *c, LogEvent event, int priority, const Trail *t, const AwsError *error,
+                    const char *fmt, ...) _printf_(6, 7);
+
+Trail *core_find_trail(Core *c, const char *arn);
+Incident *core_find_incident(Core *c, const char *id);
+bool core_knows_request(const Core *c, const char *request_id);
+void core_remember_request(Core *c, const char *request_id);
+uint64_t backoff_usec(uint64_t base, uint64_t max, unsigned failures); /* failures from 1 */
+
+/* trail.c: polls and what they say. */
+void trail_polled(Core *c, Trail *t, const Input *in);
+void trail_tick(Core *c, Trail *t);
+uint64_t trail_next_boot(const Core *c, const Trail *t);
+void trail_hurry(Core *c, Trail *t); /* fast polls from here on, the first at once */
+
+/* restart.c: StartLogging and its proof. */
+void restart_consider(Core *c, Trail *t);
+void restart_answered(Core *c, Trail *t, const Input *in);
+void restart_tick(Core *c, Trail *t);
+void restart_concluded(Incident *i); /* logging again: by whom */
+
+/* incident.c: their lives. */
+typedef struct IncidentFacts {
+        IncidentKind kind;
+        Severity severity;
+        int64_t stop_msec;
+        int64_t blind_from_msec;
+        int64_t blind_to_msec;
+        const AwsError *cause;
+        int64_t id_time_msec;  /* untimed kinds: what makes the id, beside the kind */
+        const char *id_digest; /* untimed kinds: the bad state; NULL for none */
+} IncidentFacts;
+
+/* NULL when an incident of that id has been had. */
+Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f);
+void incident_close(Core *c, Incident *i, int64_t blind_to_msec);
+/* Closed for good or only waiting for its actor. */
+bool incident_is_over(const Incident *i);
+void incident_touch(Incident *i); /* changed: to be stored at the end of the step */
+void incident_escalate(Incident *i, Severity s);
+void incident_tick(Core *c, Incident *i);
+uint64_t incident_next_boot(const Core *c, const Incident *i);
+
+/* notify.c: messages, their storing and sending. */
+void notify(Core *c, Incident *i, Phase phase);
+void notify_store(Core *c, Incident *i);
+void notify_stored(Core *c, Incident *i, const Input *in);
+void notify_send(Core *c, Incident *i);
+void notify_sent(Core *c, Incident *i, const Input *in);
+uint64_t notify_next_boot(const Core *c, const Incident *i);
+
+/* search.c: LookupEvents for an incident. */
+void search_begin(Core *c, Incident *i);
+void search_tick(Core *c, Incident *i);
+void search_found(Core *c, Incident *i, const Input *in);
+uint64_t search_next_boot(const Core *c, const Incident *i);

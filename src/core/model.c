@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "core/model.h"
+
+#include "base/mem.h"
+#include "base/stringtable.h"
+
+const Policy policy_default = {
+        .fast_poll_usec = 1 * USEC_PER_SEC,
+        .fast_poll_for_usec = 5 * USEC_PER_MINUTE,
+        .cannot_see_after_usec = 60 * USEC_PER_SEC,
+        /* AWS promises eventual consistency only: re-reads at about 1, 2, 4, 8, 15 s. */
+        .verify_within_usec = 30 * USEC_PER_SEC,
+        .restart_retry_usec = 1 * USEC_PER_SEC,
+        .restart_retry_max_usec = 15 * USEC_PER_SEC,
+        .store_patience_usec = 1 * USEC_PER_SEC,
+        .store_retry_usec = 5 * USEC_PER_SEC,
+        .lookup_first_usec = 20 * USEC_PER_SEC,
+        .lookup_max_usec = 15 * USEC_PER_MINUTE,
+        /* Half of a quarter of what people who investigate share with us: 0.5 of 2 TPS. */
+        .lookup_spacing_usec = 2 * USEC_PER_SEC,
+        .lookup_not_yet_msec = 30 * MSEC_PER_MINUTE,
+        .lookup_settle_msec = 15 * MSEC_PER_MINUTE,
+        .lookup_give_up_msec = 24 * MSEC_PER_HOUR,
+        .send_retry_usec = 5 * USEC_PER_SEC,
+        .send_retry_max_usec = 5 * USEC_PER_MINUTE,
+        .remind_msec = 1 * MSEC_PER_HOUR,
+        .heartbeat_usec = 1 * USEC_PER_MINUTE,
+        .memory_store_usec = 1 * USEC_PER_MINUTE,
+};
+
+static const char *const trail_action_table[_TRAIL_ACTION_MAX] = {
+        [TRAIL_ACTION_RESTART] = "restart",
+        [TRAIL_ACTION_ALERT] = "alert",
+};
+DEFINE_STRING_TABLE(trail_action, TrailAction)
+
+static const char *const incident_kind_table[_INCIDENT_KIND_MAX] = {
+        [INCIDENT_STOPPED] = "stopped",
+        [INCIDENT_BLINK] = "blink",
+        [INCIDENT_ALREADY_STOPPED] = "already-stopped",
+        [INCIDENT_RECENT_STOP] = "recent-stop",
+        [INCIDENT_RECREATED] = "recreated",
+        [INCIDENT_DELETED] = "deleted",
+        [INCIDENT_NOT_FOUND] = "not-found",
+        [INCIDENT_CANNOT_SEE] = "cannot-see",
+        [INCIDENT_OTHER_CONTROLLER] = "other-controller",
+};
+DEFINE_STRING_TABLE(incident_kind, IncidentKind)
+
+static const char *const phase_table[_PHASE_MAX] = {
+        [PHASE_OPEN] = "OPEN",
+        [PHASE_FAILING] = "FAILING",
+        [PHASE_CLOSED] = "CLOSED",
+        [PHASE_UPDATE] = "UPDATE",
+};
+DEFINE_STRING_TABLE(phase, Phase)
+
+static const char *const severity_table[_SEVERITY_MAX] = {
+        [SEVERITY_INFO] = "info",
+        [SEVERITY_WARNING] = "warning",
+        [SEVERITY_HIGH] = "high",
+        [SEVERITY_CRITICAL] = "critical",
+};
+DEFINE_STRING_TABLE(severity, Severity)
+
+static const char *const restart_state_table[_RESTART_STATE_MAX] = {
+        [RESTART_NOT_WANTED] = "not-wanted", [RESTART_REQUESTED] = "requested",
+        [RESTART_ACCEPTED] = "accepted",     [RESTART_FAILING] = "failing",
+        [RESTART_VERIFIED] = "verified",     [RESTART_BY_OTHERS] = "by-others",
+};
+DEFINE_STRING_TABLE(restart_state, RestartState)
+
+static const char *const delivering_table[_DELIVERING_MAX] = {
+        [DELIVERING_UNKNOWN] = "unknown",
+        [DELIVERING_YES] = "yes",
+        [DELIVERING_NO] = "no",
+};
+DEFINE_STRING_TABLE(delivering, Delivering)
+
+static const char *const role_table[_ROLE_MAX] = {
+        [ROLE_CULPRIT] = "culprit",
+        [ROLE_CANDIDATE] = "candidate",
+        [ROLE_ATTEMPT] = "attempt",
+        [ROLE_LATER] = "later",
+        [ROLE_EARLIER] = "earlier",
+        [ROLE_STARTER] = "starter",
+        [ROLE_OWN] = "own",
+        [ROLE_OWN_UNREMEMBERED] = "own-unremembered",
+        [ROLE_OWN_MISUSED] = "own-misused",
+        [ROLE_UNREADABLE] = "unreadable",
+        [ROLE_RELATED] = "related",
+};
+DEFINE_STRING_TABLE(role, Role)
+
+static const char *const confidence_table[_CONFIDENCE_MAX] = {
+        [CONFIDENCE_NONE] = "none",
+        [CONFIDENCE_AMBIGUOUS] = "ambiguous",
+        [CONFIDENCE_EXACT] = "exact",
+};
+DEFINE_STRING_TABLE(confidence, Confidence)
+
+static const char *const search_state_table[_SEARCH_STATE_MAX] = {
+        [SEARCH_NOT_NEEDED] = "not-needed", [SEARCH_RUNNING] = "running",
+        [SEARCH_SETTLING] = "settling",     [SEARCH_DONE] = "done",
+        [SEARCH_GAVE_UP] = "gave-up",
+};
+DEFINE_STRING_TABLE(search_state, SearchState)
+
+void trail_memory_done(TrailMemory *m)
+{
+        free(TAKE_PTR(m->arn));
+}
+
+static void message_done(Message *m)
+{
+        for (size_t i = 0; i < m->n_deliveries; i++) {
+                free(m->deliveries[i].topic_arn);
+                free(m->deliveries[i].message_id);
+        }
+        free(m->deliveries);
+        free(m->subject);
+        free(m->body);
+}
+
+Incident *incident_free(Incident *i)
+{
+        if (!i)
+                return NULL;
+
+        for (size_t k = 0; k < i->n_messages; k++)
+                message_done(&i->messages[k]);
+        for (size_t k = 0; k < i->attribution.n_findings; k++)
+                cloudtrail_record_done(&i->attribution.findings[k].record);
+        mem_free_strv(i->restart.request_ids, i->restart.n_request_ids);
+        free(i->messages);
+        free(i->attribution.findings);
+        free(i->attribution.next_token);
+        free(i->delivery_error);
+        free(i->trail_arn);
+        free(i);
+        return NULL;
+}
+
+bool incident_is_finished(const Incident *i)
+{
+        if (i->open || i->attribution.state == SEARCH_RUNNING ||
+            i->attribution.state == SEARCH_SETTLING)
+                return false;
+
+        for (size_t m = 0; m < i->n_messages; m++)
+                for (size_t d = 0; d < i->messages[m].n_deliveries; d++)
+                        if (!i->messages[m].deliveries[d].sent)
+                                return false;
+        return true;
+}
+
+const Finding *incident_find_role(const Incident *i, Role role)
+{
+        for (size_t f = 0; f < i->attribution.n_findings; f++)
+                if (i->attribution.findings[f].role == role)
+                        return &i->attribution.findings[f];
+        return NULL;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Messages: act -> store -> send. A message waits until the incident that carries it is on disk,
+ * or until the disk has failed or taken too long; it stays until each topic has acknowledged it. */
+
+#include "core/internal.h"
+
+#include <syslog.h>
+
+#include "base/mem.h"
+#include "core/alerttext.h"
+
+void notify(Core *c, Incident *i, Phase phase)
+{
+        Message *m = mem_push0(i->messages, i->n_messages);
+        AlertContext context = {
+                .hostname = c->hostname,
+                .phase = phase,
+                .sequence = (unsigned)i->n_messages,
+                .now_msec = c->now.wall_msec,
+        };
+
+        m->sequence = (unsigned)i->n_messages;
+        m->phase = phase;
+        m->severity = i->severity;
+        m->created_msec = c->now.wall_msec;
+        m->created_boot = c->now.boot_usec;
+        alert_text(i, &context, &m->subject, &m->body);
+        for (size_t t = 0; t < c->n_topics; t++) {
+                Delivery *d = mem_push0(m->deliveries, m->n_deliveries);
+                d->topic_arn = mem_strdup(c->topics[t].arn);
+        }
+        incident_touch(i);
+        m->generation = i->generation;
+}
+
+void notify_store(Core *c, Incident *i)
+{
+        if (i->asked_generation == i->generation &&
+            (i->stored_generation == i->generation || !i->store_error ||
+             c->now.boot_usec < i->store_retry_boot))
+                return;
+        i->asked_generation = i->generation;
+        i->store_retry_boot = USEC_INFINITY;
+
+        Action *a = core_emit(c, ACTION_STORE);
+        a->incident = i;
+        a->generation = i->generation;
+}
+
+void notify_stored(Core *c, Incident *i, const Input *in)
+{
+        if (in->kind == INPUT_STORED) {
+                i->stored_generation = MAX(i->stored_generation, in->generation);
+                i->store_error = 0;
+                return;
+        }
+        if (!i->store_error)
+                core_log(c, LOG_EVENT_STORE_FAILED, LOG_ERR, i, NULL,
+                         "incident %s could not be stored: %s", i->id, strerror(-in->store_error));
+        i->store_error = in->store_error;
+        i->store_retry_boot = c->now.boot_usec + c->policy.store_retry_usec;
+}
+
+static Topic *find_topic(Core *c, const char *arn)
+{
+        for (size_t t = 0; t < c->n_topics; t++)
+                if (streq(c->topics[t].arn, arn))
+                        return &c->topics[t];
+        return NULL;
+}
+
+static bool is_durable(const Incident *i, const Message *m)
+{
+        return m->generation <= i->stored_generation;
+}
+
+/* When this message may leave: at once when durable or when the disk has failed, else when
+ * patience with it ends. */
+static uint64_t may_leave_boot(const Core *c, const Incident *i, const Message *m)
+{
+        if (is_durable(i, m) || i->store_error)
+                return 0;
+        return m->created_boot + c->policy.store_patience_usec;
+}
+
+void notify_send(Core *c, Incident *i)
+{
+        for (size_t k = 0; k < i->n_messages; k++) {
+                Message *m = &i->messages[k];
+
+                if (c->now.boot_usec < may_leave_boot(c, i, m))
+                        continue;
+                for (size_t n = 0; n < m->n_deliveries; n++) {
+                        Delivery *d = &m->deliveries[n];
+                        Topic *t = find_topic(c, d->topic_arn);
+
+                        if (!t || d->sent || d->in_flight || c->now.boot_usec < d->next_boot ||
+                            t->in_flight >= CORE_SENDS_PER_TOPIC)
+                                continue;
+                        d->in_flight = true;
+                        t->in_flight++;
+
+                        Action *a = core_emit(c, ACTION_SEND);
+                        a->incident = i;
+                        a->message = m;
+                        a->topic_arn = d->topic_arn;
+                        a->durable = is_durable(i, m);
+                }
+        }
+}
+
+static void failed(Core *c, Incident *i, Message *m, Delivery *d, const AwsError *error)
+{
+        bool again = d->failures > 0 && streq(d->error.code, error->code);
+
+        d->failures++;
+        d->error = *error;
+        d->next_boot = c->now.boot_usec + backoff_usec(c->policy.send_retry_usec,
+                                                       c->policy.send_retry_max_usec, d->failures);
+        if (again)
+                return;
+        _cleanup_free_
+        char *words = alert_error_words(error);
+        core_log(c, LOG_EVENT_ALERT_FAILED, LOG_ERR, i, error,
+                 "alert %s/%u (%s) not accepted by %s, will be sent again: %s", i->id, m->sequence,
+                 phase_to_string(m->phase), d->topic_arn, words);
+}
+
+void notify_sent(Core *c, Incident *i, const Input *in)
+{
+        if (in->sequence == 0 || in->sequence > i->n_messages)
+                return;
+
+        Message *m = &i->messages[in->sequence - 1];
+        for (size_t n = 0; n < m->n_deliveries; n++) {
+                Delivery *d = &m->deliveries[n];
+                Topic *t = find_topic(c, d->topic_arn);
+
+                if (!streq(d->topic_arn, in->topic_arn) || !d->in_flight)
+                        continue;
+                d->in_flight = false;
+                if (t)
+                        t->in_flight--;
+                if (in->error.class != AWS_ERROR_NONE) {
+                        failed(c, i, m, d, &in->error);
+                        return;
+                }
+                d->sent = true;
+                d->error = (AwsError){};
+                mem_strset(&d->message_id, in->message_id);
+                incident_touch(i);
+                core_log(c, LOG_EVENT_ALERT_SENT, LOG_INFO, i, &in->error,
+                         "alert %s/%u (%s) sent to %s", i->id, m->sequence,
+                         phase_to_string(m->phase), d->topic_arn);
+                return;
+        }
+}
+
+uint64_t notify_next_boot(const Core *c, const Incident *i)
+{
+        uint64_t next = i->store_error ? i->store_retry_boot : USEC_INFINITY;
+
+        for (size_t k = 0; k < i->n_messages; k++) {
+                const Message *m = &i->messages[k];
+
+                for (size_t n = 0; n < m->n_deliveries; n++) {
+                        const Delivery *d = &m->deliveries[n];
+                        const Topic *t = find_topic((Core *)c, d->topic_arn);
+
+                        if (!t || d->sent || d->in_flight || t->in_flight >= CORE_SENDS_PER_TOPIC)
+                                continue;
+                        next = MIN(next, MAX(d->next_boot, may_leave_boot(c, i, m)));
+                }
+        }
+        return next;
+}

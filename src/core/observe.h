@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The observation rules: what one answer of GetTrailStatus means against what is remembered. The
+ * version of an observation is max(StartLoggingTime, StopLoggingTime); CloudTrail is eventually
+ * consistent, so an older version proves nothing. */
+
+#include "core/model.h"
+
+typedef enum Reading {
+        READING_SAME,
+        READING_STALE, /* older than, or at odds with, what is known: read again */
+        READING_FIRST_LOGGING,
+        READING_FIRST_RECENT_STOP, /* logging, stopped less than a day before */
+        READING_FIRST_STOPPED,
+        READING_STOPPED,
+        READING_STILL_STOPPED,
+        READING_STOP_MOVED,    /* stopped once more while it was stopped */
+        READING_DOUBTFUL_STOP, /* not logging, but no time says when: act, record on agreement */
+        READING_RESTARTED,
+        READING_BLINK,
+        READING_REDUNDANT_START,
+        READING_RECREATED,
+        READING_DOUBTFUL_RECREATED, /* times vanished or went back: record on agreement */
+} Reading;
+
+/* Re-reads that have to agree before a doubtful reading is recorded. */
+#define OBSERVE_AGREEING_READS 3
+
+#define OBSERVE_RECENT_STOP_MSEC MSEC_PER_DAY
+
+Reading observe(const TrailMemory *known, const TrailStatus *seen, int64_t now_msec);
+
+/* Whether the reading may be taken over into the memory. */
+bool reading_is_news(Reading r);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "core/internal.h"
+
+#include <syslog.h>
+
+#include "base/mem.h"
+#include "core/alerttext.h"
+
+void restart_consider(Core *c, Trail *t)
+{
+        if (t->config.action != TRAIL_ACTION_RESTART || !t->down || t->starting ||
+            c->now.boot_usec < t->next_start_boot)
+                return;
+
+        t->starting = true;
+        t->start_boot = c->now.boot_usec;
+        core_emit(c, ACTION_START_LOGGING)->trail = (size_t)(t - c->trails);
+        if (t->stop) {
+                t->stop->restart.attempts++;
+                incident_touch(t->stop);
+        }
+        core_log_trail(c, LOG_EVENT_RESTART_REQUESTED, LOG_NOTICE, t, NULL,
+                       "%s: not logging, StartLogging requested", arn_trail_name(&t->arn));
+}
+
+/* Told once for each reason; the reminder repeats it. */
+static void tell_failing(Core *c, Trail *t, const AwsError *error)
+{
+        Incident *i = t->stop;
+
+        _cleanup_free_
+        char *words = alert_error_words(error);
+        core_log_trail(c, LOG_EVENT_RESTART_FAILED, LOG_CRIT, t, error,
+                       "%s: still not logging, StartLogging failed: %s", arn_trail_name(&t->arn),
+                       words);
+        if (!i)
+                return;
+        i->restart.state = RESTART_FAILING;
+        i->restart.error = *error;
+        incident_touch(i);
+        if (i->restart.told & 1U << error->class)
+                return;
+        i->restart.told |= 1U << error->class;
+        incident_escalate(i, SEVERITY_CRITICAL);
+        notify(c, i, PHASE_FAILING);
+}
+
+static void accepted(Core *c, Trail *t, const AwsError *result)
+{
+        t->start_failures = 0;
+        t->own_start_msec = c->now.wall_msec;
+        /* Eventual consistency: until it has had its time to show, a further call is noise. */
+        t->next_start_boot = c->now.boot_usec + c->policy.verify_within_usec;
+        if (!t->polling)
+                t->next_poll_boot = c->now.boot_usec;
+        core_log_trail(c, LOG_EVENT_RESTART_ACCEPTED, LOG_NOTICE, t, result,
+                       "%s: StartLogging accepted", arn_trail_name(&t->arn));
+        if (!t->stop)
+                return;
+        t->stop->restart.state = RESTART_ACCEPTED;
+        if (!t->stop->restart.accepted_msec)
+                t->stop->restart.accepted_msec = c->now.wall_msec;
+        t->stop->verify_until_boot = t->next_start_boot;
+        incident_touch(t->stop);
+}
+
+void restart_answered(Core *c, Trail *t, const Input *in)
+{
+        t->starting = false;
+        core_remember_request(c, in->error.request_id);
+        if (t->stop && !isempty(in->error.request_id)) {
+                Restart *r = &t->stop->restart;
+                *mem_push0(r->request_ids, r->n_request_ids) = mem_strdup(in->error.request_id);
+        }
+        if (in->error.class == AWS_ERROR_NONE) {
+                accepted(c, t, &in->error);
+                return;
+        }
+
+        if (isempty(in->error.request_id)) {
+                /* It may have taken effect: a start that shows later can be ours. */
+                t->own_start_msec = c->now.wall_msec;
+                if (t->stop)
+                        t->stop->restart.unanswered++;
+        }
+        t->next_start_boot = c->now.boot_usec + backoff_usec(c->policy.restart_retry_usec,
+                                                             c->policy.restart_retry_max_usec,
+                                                             ++t->start_failures);
+        tell_failing(c, t, &in->error);
+}
+
+void restart_tick(Core *c, Trail *t)
+{
+        Incident *i = t->stop;
+
+        if (i && i->restart.state == RESTART_ACCEPTED && c->now.boot_usec >= i->verify_until_boot) {
+                AwsError e;
+
+                aws_error_set(&e, AWS_ERROR_TRANSIENT, "NotEffective",
+                              "StartLogging was accepted, but GetTrailStatus does not show the "
+                              "trail logging");
+                tell_failing(c, t, &e);
+        }
+        restart_consider(c, t);
+}
+
+void restart_concluded(Incident *i)
+{
+        Restart *r = &i->restart;
+
+        if (i->kind == INCIDENT_DELETED)
+                return;
+        if (r->accepted_msec || r->unanswered > 0)
+                r->state = RESTART_VERIFIED;
+        else
+                r->state = RESTART_BY_OTHERS;
+        incident_touch(i);
+}

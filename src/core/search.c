@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Looking an incident's actor up in Event history: rounds of LookupEvents by event name, each
+ * round complete before it is judged, further and further apart, for 24 hours of time in which
+ * the service was willing. */
+
+#include "core/internal.h"
+
+#include <syslog.h>
+
+#include "base/mem.h"
+#include "core/alerttext.h"
+#include "core/attribution.h"
+
+#define PAGES_MAX 20
+#define EVENT_HISTORY_MSEC (90 * MSEC_PER_DAY)
+#define ATTEMPTS_BEFORE_MSEC (15 * MSEC_PER_MINUTE)
+#define WINDOW_SLACK_MSEC MSEC_PER_MINUTE
+#define EVENT_NAMES_MAX 4
+
+static const char *const event_names[_INCIDENT_KIND_MAX][EVENT_NAMES_MAX] = {
+        [INCIDENT_STOPPED] = {"StopLogging", "StartLogging"},
+        [INCIDENT_BLINK] = {"StopLogging", "StartLogging"},
+        [INCIDENT_ALREADY_STOPPED] = {"StopLogging", "StartLogging"},
+        [INCIDENT_RECENT_STOP] = {"StopLogging", "StartLogging"},
+        [INCIDENT_RECREATED] = {"DeleteTrail", "CreateTrail", "UpdateTrail", "StopLogging"},
+        [INCIDENT_DELETED] = {"DeleteTrail"},
+        [INCIDENT_OTHER_CONTROLLER] = {"StartLogging"},
+};
+
+static const char *event_name(const Incident *i)
+{
+        unsigned step = i->attribution.step;
+
+        if (step >= EVENT_NAMES_MAX)
+                return NULL;
+        /* For a stop, who started it matters only when the stops alone do not tell. */
+        if (step == 1 && streq_ptr(event_names[i->kind][0], "StopLogging") &&
+            !attribution_needs_starts(i))
+                return NULL;
+        return event_names[i->kind][step];
+}
+
+static void set_window(Core *c, Incident *i)
+{
+        Attribution *a = &i->attribution;
+        int64_t logged = MAX(i->known_start_msec, i->last_logging_msec);
+        int64_t end = MAX(MAX(i->stop_msec, i->stop_moved_msec), i->blind_to_msec);
+
+        if (i->stop_msec)
+                a->from_msec = i->stop_msec - ATTEMPTS_BEFORE_MSEC;
+        else
+                a->from_msec = i->detected_msec - MSEC_PER_DAY;
+        if (logged)
+                a->from_msec = MIN(a->from_msec, logged - WINDOW_SLACK_MSEC);
+        if (i->kind == INCIDENT_OTHER_CONTROLLER)
+                a->from_msec = i->detected_msec - MSEC_PER_DAY;
+        a->from_msec = MAX(a->from_msec, c->now.wall_msec - EVENT_HISTORY_MSEC);
+        a->to_msec = (i->stop_msec ? end : i->detected_msec) + WINDOW_SLACK_MSEC;
+}
+
+void search_begin(Core *c, Incident *i)
+{
+        Attribution *a = &i->attribution;
+
+        a->begun_msec = c->now.wall_msec;
+        a->next_boot = c->now.boot_usec;
+        if (!event_names[i->kind][0])
+                return;
+        set_window(c, i);
+        /* Older than Event history reaches: nobody can say any more. */
+        a->state = a->to_msec < c->now.wall_msec - EVENT_HISTORY_MSEC ? SEARCH_GAVE_UP
+                                                                      : SEARCH_RUNNING;
+}
+
+static bool knows_request(const void *userdata, const char *request_id)
+{
+        return core_knows_request(userdata, request_id);
+}
+
+static void evaluate(Core *c, Incident *i, bool last_chance)
+{
+        const Trail *t = &c->trails[i->trail];
+        AttributionFacts f = {
+                .own_arn = c->identities[t->config.account],
+                .begun_msec = c->begun_msec,
+                .knows_request = knows_request,
+                .userdata = c,
+                .starts_known = attribution_needs_starts(i),
+                .last_chance = last_chance,
+        };
+
+        attribution_evaluate(i, &f);
+        incident_touch(i);
+}
+
+/* Says what is known of the actor: closes what waited for it, else updates. While a restart is
+ * under way its outcome, a second or two off, will carry the news. */
+static void tell(Core *c, Incident *i)
+{
+        if (i->open && incident_is_over(i))
+                incident_close(c, i, 0);
+        else if (!i->open || i->attribution.misused ||
+                 (i->restart.state != RESTART_REQUESTED && i->restart.state != RESTART_ACCEPTED))
+                notify(c, i, PHASE_UPDATE);
+}
+
+static void log_actor(Core *c, Incident *i)
+{
+        _cleanup_free_
+        char *actor = alert_actor(i);
+
+        core_log(c, LOG_EVENT_ACTOR_FOUND, LOG_NOTICE, i, NULL, "incident %s: %s", i->id, actor);
+        if (!i->attribution.misused)
+                return;
+        incident_escalate(i, SEVERITY_CRITICAL);
+        core_log(c, LOG_EVENT_CREDENTIALS_MISUSED, LOG_ALERT, i, NULL,
+                 "incident %s: the guard's own credentials were used by somebody else", i->id);
+}
+
+static bool same_verdict(const Attribution *a, Confidence confidence, bool misused,
+                         const char *culprit, const char *now_culprit)
+{
+        return a->confidence == confidence && a->misused == misused &&
+               streq_ptr(culprit, now_culprit);
+}
+
+static char *culprit_event_id(const Incident *i)
+{
+        const Finding *f = incident_find_role(i, ROLE_CULPRIT);
+
+        return f ? mem_strdup(f->record.event_id) : NULL;
+}
+
+static void round_complete(Core *c, Incident *i)
+{
+        Attribution *a = &i->attribution;
+        Confidence before = a->confidence;
+        bool misused = a->misused;
+        _cleanup_free_
+        char *culprit = culprit_event_id(i);
+
+        a->step = 0;
+        a->rounds++;
+        evaluate(c, i, false);
+        _cleanup_free_
+        char *now_culprit = culprit_event_id(i);
+        bool same = same_verdict(a, before, misused, culprit, now_culprit);
+
+        if (a->state == SEARCH_SETTLING) {
+                a->state = SEARCH_DONE;
+                if (!same) {
+                        log_actor(c, i);
+                        tell(c, i);
+                }
+                return;
+        }
+        if (a->confidence == CONFIDENCE_NONE && !(a->misused && !misused)) {
+                a->next_boot =
+                        c->now.boot_usec + backoff_usec(c->policy.lookup_first_usec,
+                                                        c->policy.lookup_max_usec, a->rounds);
+                return;
+        }
+        a->found_msec = c->now.wall_msec;
+        a->state = SEARCH_SETTLING;
+        a->next_boot = c->now.boot_usec + (uint64_t)c->policy.lookup_settle_msec * USEC_PER_MSEC;
+        log_actor(c, i);
+        tell(c, i);
+}
+
+static void throttled(Core *c, Incident *i, const AwsError *error)
+{
+        Attribution *a = &i->attribution;
+        Region *r = &c->regions[c->trails[i->trail].region];
+
+        if (!a->throttled_since_boot)
+                a->throttled_since_boot = c->now.boot_usec;
+        if (a->throttles++ == 0)
+                core_log(c, LOG_EVENT_LOOKUP_FAILED, LOG_WARNING, i, error,
+                         "incident %s: LookupEvents is throttled, goes on being asked", i->id);
+        r->next_lookup_boot =
+                c->now.boot_usec + backoff_usec(c->policy.lookup_spacing_usec,
+                                                32 * c->policy.lookup_spacing_usec, a->throttles);
+        a->next_boot = r->next_lookup_boot;
+}
+
+static void unthrottled(Core *c, Attribution *a)
+{
+        if (a->throttled_since_boot)
+                a->throttled_msec +=
+                        (int64_t)((c->now.boot_usec - a->throttled_since_boot) / USEC_PER_MSEC);
+        a->throttled_since_boot = 0;
+        a->throttles = 0;
+}
+
+/* A round that broke off begins anew, page tokens being what they are. */
+static void lookup_failed(Core *c, Incident *i, const AwsError *error)
+{
+        Attribution *a = &i->attribution;
+
+        if (!streq(a->error.code, error->code)) {
+                _cleanup_free_
+                char *words = alert_error_words(error);
+                core_log(c, LOG_EVENT_LOOKUP_FAILED, LOG_WARNING, i, error,
+                         "incident %s: LookupEvents failed: %s", i->id, words);
+        }
+        a->error = *error;
+        a->step = a->pages = 0;
+        free(TAKE_PTR(a->next_token));
+        a->next_boot = c->now.boot_usec + backoff_usec(c->policy.lookup_first_usec,
+                                                       c->policy.lookup_max_usec, ++a->rounds);
+        incident_touch(i);
+}
+
+void search_found(Core *c, Incident *i, const Input *in)
+{
+        Attribution *a = &i->attribution;
+
+        if (!a->in_flight || i->trail == SIZE_MAX)
+                return;
+        a->in_flight = false;
+        if (in->error.class == AWS_ERROR_THROTTLED) {
+                throttled(c, i, &in->error);
+                return;
+        }
+        unthrottled(c, a);
+        if (in->error.class != AWS_ERROR_NONE) {
+                lookup_failed(c, i, &in->error);
+                return;
+        }
+
+        a->error = (AwsError){};
+        a->n_unreadable += (unsigned)in->page->n_unreadable;
+        attribution_add(i, in->page->records, in->page->n_records);
+        a->next_boot = c->now.boot_usec;
+        mem_strset(&a->next_token, in->page->next_token);
+        if (a->next_token && ++a->pages < PAGES_MAX)
+                return;
+        a->incomplete = a->incomplete || a->next_token;
+        free(TAKE_PTR(a->next_token));
+        a->pages = 0;
+        a->step++;
+        if (!event_name(i))
+                round_complete(c, i);
+}
+
+static int64_t searched_msec(const Core *c, const Attribution *a)
+{
+        return c->now.wall_msec - a->begun_msec - a->throttled_msec;
+}
+
+static void give_up(Core *c, Incident *i)
+{
+        Attribution *a = &i->attribution;
+
+        evaluate(c, i, true);
+        a->state = SEARCH_GAVE_UP;
+        core_log(c, LOG_EVENT_ACTOR_NOT_FOUND, LOG_WARNING, i, &a->error,
+                 "incident %s: the search for its actor has ended", i->id);
+        tell(c, i);
+}
+
+void search_tick(Core *c, Incident *i)
+{
+        Attribution *a = &i->attribution;
+        Region *r = &c->regions[c->trails[i->trail].region];
+        bool paused = a->throttled_since_boot != 0;
+
+        /* What can never be found out must not keep a finished outage open. */
+        if (a->state == SEARCH_GAVE_UP && i->open && incident_is_over(i))
+                incident_close(c, i, 0);
+        if (a->state != SEARCH_RUNNING && a->state != SEARCH_SETTLING)
+                return;
+
+        if (a->state == SEARCH_RUNNING && !paused && !a->in_flight) {
+                if (searched_msec(c, a) >= c->policy.lookup_give_up_msec) {
+                        give_up(c, i);
+                        return;
+                }
+                if (!a->said_not_yet && searched_msec(c, a) >= c->policy.lookup_not_yet_msec) {
+                        a->said_not_yet = true;
+                        core_log(c, LOG_EVENT_ACTOR_NOT_FOUND, LOG_NOTICE, i, &a->error,
+                                 "incident %s: its actor is not known yet, the search goes on",
+                                 i->id);
+                        tell(c, i);
+                }
+        }
+        if (a->in_flight || c->now.boot_usec < MAX(a->next_boot, r->next_lookup_boot))
+                return;
+
+        /* A page token is only good for the very same question. */
+        if (a->step == 0 && !a->next_token) {
+                set_window(c, i);
+                a->n_unreadable = 0;
+        }
+        a->in_flight = true;
+        r->next_lookup_boot = c->now.boot_usec + c->policy.lookup_spacing_usec;
+        Action *x = core_emit(c, ACTION_LOOKUP);
+        x->incident = i;
+        x->trail = i->trail;
+        x->lookup = (LookupQuery){
+                .region = r->name,
+                .event_name = event_name(i),
+                .from_msec = a->from_msec,
+                .to_msec = a->to_msec,
+                .next_token = a->next_token,
+        };
+}
+
+uint64_t search_next_boot(const Core *c, const Incident *i)
+{
+        const Attribution *a = &i->attribution;
+
+        if (i->trail == SIZE_MAX || a->in_flight ||
+            (a->state != SEARCH_RUNNING && a->state != SEARCH_SETTLING))
+                return USEC_INFINITY;
+        return MAX(a->next_boot, c->regions[c->trails[i->trail].region].next_lookup_boot);
+}

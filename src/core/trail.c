@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "core/internal.h"
+
+#include <inttypes.h>
+#include <syslog.h>
+
+#include "base/mem.h"
+#include "base/timefmt.h"
+#include "core/alerttext.h"
+
+/* A reading that stays older than what is known for so many looks is no stale replica. */
+#define STALE_READS_MAX 60
+#define REDUNDANT_STARTS_MAX 3
+/* Our own StartLogging shows as a start about then; AWS's clock is not ours. */
+#define OWN_START_SLACK_MSEC (2 * MSEC_PER_MINUTE)
+
+static const char *name(const Trail *t)
+{
+        return arn_trail_name(&t->arn);
+}
+
+void trail_hurry(Core *c, Trail *t)
+{
+        t->fast_until_boot = c->now.boot_usec + c->policy.fast_poll_for_usec;
+        t->next_poll_boot = MIN(t->next_poll_boot, c->now.boot_usec + c->policy.fast_poll_usec);
+}
+
+static void schedule_poll(Core *c, Trail *t)
+{
+        uint64_t now = c->now.boot_usec, interval = t->config.poll_usec;
+
+        if (now < t->fast_until_boot)
+                t->next_poll_boot = now + MIN(c->policy.fast_poll_usec, interval);
+        else
+                t->next_poll_boot = now + interval - (now - t->phase_usec % interval) % interval;
+}
+
+static void read_again_soon(Core *c, Trail *t)
+{
+        t->next_poll_boot = MIN(t->next_poll_boot, c->now.boot_usec + c->policy.fast_poll_usec);
+}
+
+static bool start_was_ours(const Trail *t, int64_t start_msec)
+{
+        int64_t d = start_msec - t->own_start_msec;
+
+        return t->own_start_msec && d < OWN_START_SLACK_MSEC && d > -OWN_START_SLACK_MSEC;
+}
+
+static void on_first(Core *c, Trail *t, const TrailStatus *s, Reading r)
+{
+        IncidentFacts f = {
+                .kind = r == READING_FIRST_STOPPED ? INCIDENT_ALREADY_STOPPED
+                                                   : INCIDENT_RECENT_STOP,
+                .severity = SEVERITY_HIGH,
+                .stop_msec = s->stop_logging_msec,
+                .blind_from_msec = s->stop_logging_msec,
+                .blind_to_msec = r == READING_FIRST_STOPPED ? 0 : s->start_logging_msec,
+                .id_time_msec = s->start_logging_msec,
+        };
+        if (r != READING_FIRST_LOGGING)
+                incident_open(c, t, &f);
+}
+
+static void on_stopped(Core *c, Trail *t, const TrailStatus *s)
+{
+        if (t->stop)
+                incident_close(c, t->stop, s->start_logging_msec);
+        /* Whatever was tried before concerned another stop. */
+        t->next_start_boot = c->now.boot_usec;
+        incident_open(c, t,
+                      &(IncidentFacts){.kind = INCIDENT_STOPPED,
+                                       .severity = SEVERITY_HIGH,
+                                       .stop_msec = s->stop_logging_msec,
+                                       .blind_from_msec = s->stop_logging_msec});
+}
+
+static void on_untimed_stop(Core *c, Trail *t)
+{
+        incident_open(c, t,
+                      &(IncidentFacts){.kind = INCIDENT_STOPPED,
+                                       .severity = SEVERITY_HIGH,
+                                       .blind_from_msec = t->memory.last_logging_msec,
+                                       .id_time_msec = t->memory.start_msec,
+                                       .id_digest = "not-logging"});
+        t->memory.logging = false;
+}
+
+static void on_still_stopped(Core *c, Trail *t, const TrailStatus *s)
+{
+        /* Its incident has been lost with the state, or was never had. */
+        if (!t->stop)
+                on_first(c, t, s, READING_FIRST_STOPPED);
+}
+
+static void on_blink(Core *c, Trail *t, const TrailStatus *s)
+{
+        incident_open(c, t,
+                      &(IncidentFacts){.kind = INCIDENT_BLINK,
+                                       .severity = SEVERITY_HIGH,
+                                       .stop_msec = s->stop_logging_msec,
+                                       .blind_from_msec = s->stop_logging_msec,
+                                       .blind_to_msec = s->start_logging_msec});
+}
+
+static void on_restarted(Core *c, Trail *t, const TrailStatus *s)
+{
+        Incident *i = t->stop;
+        bool moved =
+                i && i->stop_msec && s->stop_logging_msec > MAX(i->stop_msec, i->stop_moved_msec);
+
+        if (!i) {
+                on_blink(c, t, s);
+                return;
+        }
+        /* A stop after our start is another one; else it was one more stop of a stopped trail. */
+        if (moved && t->own_start_msec && t->own_start_msec <= s->stop_logging_msec &&
+            i->restart.accepted_msec) {
+                incident_close(c, i, 0);
+                on_blink(c, t, s);
+                return;
+        }
+        if (moved)
+                i->stop_moved_msec = s->stop_logging_msec;
+        incident_close(c, i, s->start_logging_msec);
+}
+
+static void on_stop_moved(Trail *t, const TrailStatus *s)
+{
+        if (!t->stop)
+                return;
+        t->stop->stop_moved_msec = s->stop_logging_msec;
+        incident_touch(t->stop);
+}
+
+static void on_redundant_start(Core *c, Trail *t, const TrailStatus *s)
+{
+        if (start_was_ours(t, s->start_logging_msec))
+                return;
+        if (c->now.wall_msec - t->redundant_since_msec > MSEC_PER_DAY) {
+                t->redundant_since_msec = c->now.wall_msec;
+                t->redundant = 0;
+        }
+        t->redundant++;
+        core_log_trail(c, LOG_EVENT_REDUNDANT_START, LOG_NOTICE, t, NULL,
+                       "%s: StartLogging on a trail that was logging, not by this guard (%u in a "
+                       "day)",
+                       name(t), t->redundant);
+        if (t->redundant != REDUNDANT_STARTS_MAX)
+                return;
+        Incident *i = incident_open(c, t,
+                                    &(IncidentFacts){.kind = INCIDENT_OTHER_CONTROLLER,
+                                                     .severity = SEVERITY_WARNING,
+                                                     .id_time_msec = s->start_logging_msec});
+        if (i)
+                i->redundant_starts = t->redundant;
+}
+
+static void on_recreated(Core *c, Trail *t, const TrailStatus *s)
+{
+        if (t->stop)
+                incident_close(c, t->stop, s->is_logging ? s->start_logging_msec : 0);
+        t->next_start_boot = c->now.boot_usec;
+        incident_open(c, t,
+                      &(IncidentFacts){.kind = INCIDENT_RECREATED,
+                                       .severity = SEVERITY_CRITICAL,
+                                       .blind_from_msec = t->memory.last_logging_msec,
+                                       .blind_to_msec = s->is_logging ? s->start_logging_msec : 0,
+                                       .id_time_msec = t->memory.start_msec,
+                                       .id_digest = "times-vanished"});
+}
+
+/* A doubtful reading becomes a fact when re-reads agree on it. */
+static Reading settle_doubt(Trail *t, const TrailStatus *s, Reading r)
+{
+        bool same = t->doubt.is_logging == s->is_logging &&
+                    t->doubt.start_logging_msec == s->start_logging_msec &&
+                    t->doubt.stop_logging_msec == s->stop_logging_msec;
+
+        if (reading_is_news(r)) {
+                t->agreeing = 0;
+                return r;
+        }
+        t->doubt = *s;
+        t->doubt.latest_delivery_error = NULL;
+        t->agreeing = same ? t->agreeing + 1 : 1;
+        if (r == READING_STALE)
+                return t->agreeing >= STALE_READS_MAX ? READING_RECREATED : r;
+        if (t->agreeing < OBSERVE_AGREEING_READS)
+                return r;
+        return r == READING_DOUBTFUL_RECREATED ? READING_RECREATED : r;
+}
+
+static void remember(Core *c, Trail *t, const TrailStatus *s, int64_t asked_msec)
+{
+        TrailMemory *m = &t->memory;
+
+        if (!m->seen || m->start_msec != s->start_logging_msec ||
+            m->stop_msec != s->stop_logging_msec || m->logging != s->is_logging)
+                c->memory_dirty = true;
+        m->seen = true;
+        m->logging = s->is_logging;
+        m->start_msec = s->start_logging_msec;
+        m->stop_msec = s->stop_logging_msec;
+        m->delivery_msec = s->latest_delivery_msec;
+        if (s->is_logging)
+                m->last_logging_msec = asked_msec;
+}
+
+static void apply(Core *c, Trail *t, const TrailStatus *s, Reading r)
+{
+        switch (r) {
+        case READING_FIRST_LOGGING:
+        case READING_FIRST_RECENT_STOP:
+        case READING_FIRST_STOPPED:
+                on_first(c, t, s, r);
+                break;
+        case READING_STOPPED:
+                on_stopped(c, t, s);
+                break;
+        case READING_STILL_STOPPED:
+                on_still_stopped(c, t, s);
+                break;
+        case READING_STOP_MOVED:
+                on_stop_moved(t, s);
+                break;
+        case READING_DOUBTFUL_STOP:
+                if (t->agreeing >= OBSERVE_AGREEING_READS)
+                        on_untimed_stop(c, t);
+                else
+                        read_again_soon(c, t);
+                break;
+        case READING_RESTARTED:
+                on_restarted(c, t, s);
+                break;
+        case READING_BLINK:
+                on_blink(c, t, s);
+                break;
+        case READING_REDUNDANT_START:
+                on_redundant_start(c, t, s);
+                break;
+        case READING_RECREATED:
+                on_recreated(c, t, s);
+                break;
+        case READING_STALE:
+        case READING_DOUBTFUL_RECREATED:
+                read_again_soon(c, t);
+                break;
+        case READING_SAME:
+                break;
+        }
+}
+
+/* Logs reach the bucket again, or fail to: what a restart is for in the end. */
+static void watch_delivery(Core *c, Trail *t, const TrailStatus *s)
+{
+        for (size_t k = 0; k < c->n_incidents; k++) {
+                Incident *i = c->incidents[k];
+                bool failed = !isempty(s->latest_delivery_error);
+
+                if (i->trail != (size_t)(t - c->trails) || !i->blind_to_msec ||
+                    i->delivering == DELIVERING_YES)
+                        continue;
+                if (!failed && s->latest_delivery_msec <= i->blind_to_msec)
+                        continue;
+                if (failed && i->delivering == DELIVERING_NO)
+                        continue;
+                i->delivering = failed ? DELIVERING_NO : DELIVERING_YES;
+                mem_strset(&i->delivery_error, s->latest_delivery_error);
+                incident_touch(i);
+                core_log(c, LOG_EVENT_DELIVERING, failed ? LOG_ERR : LOG_INFO, i, NULL, "%s: %s%s",
+                         name(t),
+                         failed ? "restarted, but log files are not delivered: "
+                                : "log files are delivered again",
+                         strempty(s->latest_delivery_error));
+        }
+}
+
+static void on_status(Core *c, Trail *t, const TrailStatus *s, int64_t asked_msec)
+{
+        bool first = !t->good_this_run;
+
+        t->good_this_run = t->good_since_heartbeat = true;
+        t->last_good_boot = c->now.boot_usec;
+        t->memory.last_good_msec = c->now.wall_msec;
+        t->not_found = 0;
+        t->error = (AwsError){};
+        t->down = !s->is_logging;
+        if (t->blind)
+                incident_close(c, t->blind, c->now.wall_msec);
+
+        Reading r = observe(&t->memory, s, c->now.wall_msec);
+        if (t->stop && t->stop->kind == INCIDENT_DELETED)
+                r = READING_RECREATED;
+        r = settle_doubt(t, s, r);
+        apply(c, t, s, r);
+        if (reading_is_news(r))
+                remember(c, t, s, asked_msec);
+        if (reading_is_news(r) && s->is_logging && first)
+                core_log_trail(c, LOG_EVENT_TRAIL_SEEN, LOG_INFO, t, NULL, "%s: logging", name(t));
+        watch_delivery(c, t, s);
+        restart_consider(c, t);
+}
+
+static void on_not_found(Core *c, Trail *t, const AwsError *error)
+{
+        t->error = *error;
+        t->down = false;
+        t->last_good_boot = c->now.boot_usec; /* CloudTrail answered: this is not blindness */
+        if (++t->not_found < 2) {
+                read_again_soon(c, t);
+                return;
+        }
+        if (!t->memory.seen) {
+                if (!t->blind)
+                        incident_open(c, t,
+                                      &(IncidentFacts){.kind = INCIDENT_NOT_FOUND,
+                                                       .severity = SEVERITY_HIGH,
+                                                       .blind_from_msec = c->now.wall_msec,
+                                                       .cause = error,
+                                                       .id_time_msec = c->now.wall_msec});
+                return;
+        }
+        if (t->stop && t->stop->kind == INCIDENT_DELETED)
+                return;
+        if (t->blind)
+                incident_close(c, t->blind, c->now.wall_msec);
+        if (t->stop)
+                incident_close(c, t->stop, 0);
+        incident_open(c, t,
+                      &(IncidentFacts){.kind = INCIDENT_DELETED,
+                                       .severity = SEVERITY_CRITICAL,
+                                       .blind_from_msec = t->memory.logging
+                                                                  ? t->memory.last_logging_msec
+                                                                  : t->memory.stop_msec,
+                                       .cause = error,
+                                       .id_time_msec = t->memory.start_msec,
+                                       .id_digest = "deleted"});
+}
+
+static void on_cannot_see(Core *c, Trail *t, const AwsError *error)
+{
+        bool known = t->error.class == error->class && streq(t->error.code, error->code);
+
+        t->error = *error;
+        if (known)
+                return;
+        if (t->blind) {
+                t->blind->cause = *error;
+                incident_touch(t->blind);
+        }
+        _cleanup_free_
+        char *words = alert_error_words(error);
+        core_log_trail(c, LOG_EVENT_POLL_FAILED, LOG_WARNING, t, error,
+                       "%s: GetTrailStatus failed: %s", name(t), words);
+}
+
+void trail_polled(Core *c, Trail *t, const Input *in)
+{
+        t->polling = false;
+        schedule_poll(c, t);
+        if (in->error.class == AWS_ERROR_NONE)
+                on_status(c, t, in->status, in->asked_msec ? in->asked_msec : c->now.wall_msec);
+        else if (in->error.class == AWS_ERROR_NOT_FOUND)
+                on_not_found(c, t, &in->error);
+        else
+                on_cannot_see(c, t, &in->error);
+}
+
+static void on_too_long_blind(Core *c, Trail *t)
+{
+        int64_t since = MAX(t->memory.last_good_msec, t->good_this_run ? 0 : c->begun_msec);
+        char digest[TIMEFMT_MAX];
+        AwsError cause = t->error;
+
+        if (cause.class == AWS_ERROR_NONE)
+                aws_error_set(&cause, AWS_ERROR_NETWORK, "NoAnswer",
+                              "polls have not been answered");
+        incident_open(c, t,
+                      &(IncidentFacts){
+                              .kind = INCIDENT_CANNOT_SEE,
+                              .severity = SEVERITY_HIGH,
+                              .blind_from_msec = t->memory.last_good_msec ? t->memory.last_good_msec
+                                                                          : c->begun_msec,
+                              .cause = &cause,
+                              .id_time_msec = t->memory.start_msec,
+                              .id_digest = timefmt_iso8601(since, digest),
+                      });
+}
+
+void trail_tick(Core *c, Trail *t)
+{
+        if (!t->blind && c->now.boot_usec >= t->last_good_boot + c->policy.cannot_see_after_usec)
+                on_too_long_blind(c, t);
+        restart_tick(c, t);
+        if (t->polling || c->now.boot_usec < t->next_poll_boot)
+                return;
+        t->polling = true;
+        t->poll_boot = c->now.boot_usec;
+        core_emit(c, ACTION_POLL)->trail = (size_t)(t - c->trails);
+}
+
+uint64_t trail_next_boot(const Core *c, const Trail *t)
+{
+        uint64_t next = t->polling ? USEC_INFINITY : t->next_poll_boot;
+
+        if (!t->blind)
+                next = MIN(next, t->last_good_boot + c->policy.cannot_see_after_usec);
+        if (t->stop && t->stop->restart.state == RESTART_ACCEPTED)
+                next = MIN(next, t->stop->verify_until_boot);
+        if (t->down && !t->starting && t->config.action == TRAIL_ACTION_RESTART)
+                next = MIN(next, t->next_start_boot);
+        return next;
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The calls of AWS that the core asks for: request out of a codec, answer into an Input. */
+
+#include "daemon/internal.h"
+
+#include <stdio.h>
+#include <syslog.h>
+
+#include "aws/cloudtrail.h"
+#include "aws/query.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/alerttext.h"
+
+#define HEARTBEATS_PER_CALL 150
+
+static const AwsCallOptions options[] = {
+        /* The next poll is the retry. */
+        [CALL_POLL] = {.retry = RETRY_NONE,
+                       .attempt_timeout_usec = 5 * USEC_PER_SEC,
+                       .deadline_usec = 10 * USEC_PER_SEC},
+        [CALL_START] = {.retry = RETRY_UNMETERED,
+                        .attempt_timeout_usec = 5 * USEC_PER_SEC,
+                        .deadline_usec = 15 * USEC_PER_SEC},
+        /* The core spaces them. */
+        [CALL_LOOKUP] = {.retry = RETRY_NONE,
+                         .attempt_timeout_usec = 15 * USEC_PER_SEC,
+                         .deadline_usec = 20 * USEC_PER_SEC,
+                         .body_max = 16 * 1024 * 1024},
+        [CALL_SEND] = {.retry = RETRY_STANDARD,
+                       .attempt_timeout_usec = 5 * USEC_PER_SEC,
+                       .deadline_usec = 30 * USEC_PER_SEC},
+        [CALL_IDENTITY] = {.retry = RETRY_STANDARD,
+                           .attempt_timeout_usec = 5 * USEC_PER_SEC,
+                           .deadline_usec = 20 * USEC_PER_SEC},
+        [CALL_HEARTBEAT] = {.retry = RETRY_STANDARD,
+                            .attempt_timeout_usec = 5 * USEC_PER_SEC,
+                            .deadline_usec = 30 * USEC_PER_SEC},
+};
+
+static Call *call_free(Call *c)
+{
+        if (c->prev)
+                c->prev->next = c->next;
+        else
+                c->manager->calls = c->next;
+        if (c->next)
+                c->next->prev = c->prev;
+        aws_call_cancel(c->aws);
+        free(c->topic_arn);
+        free(c);
+        return NULL;
+}
+
+static Call *call_new(Manager *m, CallKind kind)
+{
+        Call *c = mem_new0(Call);
+
+        c->manager = m;
+        c->kind = kind;
+        c->asked_msec = m->env->wall_msec(m->env);
+        c->next = m->calls;
+        if (c->next)
+                c->next->prev = c;
+        m->calls = c;
+        return c;
+}
+
+/* An answer with a good status that is none. */
+static void unreadable(Input *in, const char *operation, int r)
+{
+        char request_id[sizeof(in->error.request_id)];
+
+        memcpy(request_id, in->error.request_id, sizeof(request_id));
+        aws_error_set(&in->error, AWS_ERROR_PROTOCOL, "UnreadableAnswer",
+                      "the answer to %s cannot be read: %s", operation, strerror(-r));
+        memcpy(in->error.request_id, request_id, sizeof(request_id));
+}
+
+static void on_polled(Call *c, const AwsResult *result, Input *in)
+{
+        TrailStatus status = {};
+
+        in->kind = INPUT_POLLED;
+        in->trail = c->trail;
+        in->asked_msec = c->asked_msec;
+        if (in->error.class == AWS_ERROR_NONE) {
+                int r = cloudtrail_parse_trail_status(result->body, result->body_len, &status);
+                if (r < 0)
+                        unreadable(in, "GetTrailStatus", r);
+                in->status = &status;
+        }
+        manager_step(c->manager, in);
+        trail_status_done(&status);
+}
+
+static void on_found(Call *c, const AwsResult *result, Input *in)
+{
+        LookupPage page = {};
+
+        in->kind = INPUT_FOUND;
+        in->incident = c->incident;
+        if (in->error.class == AWS_ERROR_NONE) {
+                int r = cloudtrail_parse_lookup_page(result->body, result->body_len, &page);
+                if (r < 0)
+                        unreadable(in, "LookupEvents", r);
+                in->page = &page;
+        }
+        manager_step(c->manager, in);
+        lookup_page_done(&page);
+}
+
+static void on_sent(Call *c, const AwsResult *result, Input *in)
+{
+        _cleanup_free_
+        char *message_id = NULL;
+
+        in->kind = INPUT_SENT;
+        in->incident = c->incident;
+        in->sequence = c->sequence;
+        in->topic_arn = c->topic_arn;
+        if (in->error.class == AWS_ERROR_NONE) {
+                /* Accepted is accepted, whatever the rest of the answer says. */
+                if (sns_parse_publish(result->body, result->body_len, &message_id) < 0)
+                        message_id = NULL;
+                in->message_id = message_id;
+        }
+        manager_step(c->manager, in);
+}
+
+static void on_identity(Call *c, const AwsResult *result, Input *in)
+{
+        CallerIdentity identity = {};
+
+        if (result->error.class != AWS_ERROR_NONE ||
+            sts_parse_caller_identity(result->body, result->body_len, &identity) < 0) {
+                log_debug("GetCallerIdentity of account %zu failed: %s", c->account,
+                          result->error.code);
+                return;
+        }
+        in->kind = INPUT_IDENTITY;
+        in->account = (unsigned)c->account;
+        in->identity_arn = identity.arn;
+        if (!streq_ptr(c->manager->identities[c->account], identity.arn))
+                log_info("calls are made as %s", identity.arn);
+        mem_strset(&c->manager->identities[c->account], identity.arn);
+        manager_step(c->manager, in);
+        caller_identity_done(&identity);
+}
+
+static void on_heartbeat(Call *c, const AwsResult *result)
+{
+        bool failed = result->error.class != AWS_ERROR_NONE;
+
+        if (failed && !c->manager->heartbeat_failed) {
+                _cleanup_free_
+                char *words = alert_error_words(&result->error);
+                log_warning("the heartbeat could not be sent, its alarm will go off: %s", words);
+        } else if (!failed && c->manager->heartbeat_failed) {
+                log_notice("the heartbeat is sent again");
+        }
+        c->manager->heartbeat_failed = failed;
+}
+
+static void on_answer(void *userdata, const AwsResult *result)
+{
+        Call *c = userdata;
+        Input in = {.trail = SIZE_MAX, .error = result->error};
+
+        c->aws = NULL;
+        switch (c->kind) {
+        case CALL_POLL:
+                on_polled(c, result, &in);
+                break;
+        case CALL_START:
+                in.kind = INPUT_STARTED;
+                in.trail = c->trail;
+                manager_step(c->manager, &in);
+                break;
+        case CALL_LOOKUP:
+                on_found(c, result, &in);
+                break;
+        case CALL_SEND:
+                on_sent(c, result, &in);
+                break;
+        case CALL_IDENTITY:
+                on_identity(c, result, &in);
+                break;
+        case CALL_HEARTBEAT:
+                on_heartbeat(c, result);
+                break;
+        }
+        call_free(c);
+}
+
+static void call_start(Call *c, size_t account, AwsRequest *request)
+{
+        c->aws = aws_call_start(accounts_client(c->manager->accounts, account), request,
+                                &options[c->kind], on_answer, c);
+}
+
+static void call_trail(Manager *m, CallKind kind, size_t trail)
+{
+        const TrailConfig *t = core_trail_config(m->core, trail);
+        _cleanup_aws_request_
+        AwsRequest request = {};
+        Call *c = call_new(m, kind);
+
+        c->trail = trail;
+        if (kind == CALL_START)
+                cloudtrail_request_start_logging(t->arn, &request);
+        else
+                cloudtrail_request_get_trail_status(t->arn, &request);
+        call_start(c, t->account, &request);
+}
+
+void calls_poll(Manager *m, size_t trail)
+{
+        call_trail(m, CALL_POLL, trail);
+}
+
+void calls_start_logging(Manager *m, size_t trail)
+{
+        call_trail(m, CALL_START, trail);
+}
+
+void calls_lookup(Manager *m, const Action *a)
+{
+        _cleanup_aws_request_
+        AwsRequest request = {};
+        Call *c = call_new(m, CALL_LOOKUP);
+
+        memcpy(c->incident, a->incident->id, sizeof(c->incident));
+        cloudtrail_request_lookup_events(&a->lookup, &request);
+        call_start(c, core_trail_config(m->core, a->trail)->account, &request);
+}
+
+static char *body_of(const Action *a)
+{
+        if (a->durable)
+                return mem_strdup(a->message->body);
+        return mem_printf("%s\nNOT DURABLE: the guard could not store this incident on its disk "
+                          "(%s). Should it die now, this message will not be repeated.\n",
+                          a->message->body,
+                          a->incident->store_error ? strerror(-a->incident->store_error)
+                                                   : "no answer from the disk within a second");
+}
+
+void calls_send(Manager *m, const Action *a)
+{
+        const Incident *i = a->incident;
+        char sequence[16];
+        Arn arn = {};
+        const char *why;
+        _cleanup_free_
+        char *body = body_of(a);
+        _cleanup_aws_request_
+        AwsRequest request = {};
+
+        if (arn_parse_trail(i->trail_arn, &arn, &why) < 0)
+                arn = (Arn){}; /* a trail of an older configuration */
+        (void)snprintf(sequence, sizeof(sequence), "%u", a->message->sequence);
+        const SnsAttribute attributes[] = {
+                {"incident_id", i->id},
+                {"phase", phase_to_string(a->message->phase)},
+                {"sequence", sequence},
+                {"kind", incident_kind_to_string(i->kind)},
+                {"severity", severity_to_string(a->message->severity)},
+                {"account", arn.account},
+                {"region", arn.region},
+                {"trail", i->trail_arn},
+        };
+        SnsMessage message = {
+                .topic_arn = a->topic_arn,
+                .subject = a->message->subject,
+                .message = body,
+                .attributes = attributes,
+                .n_attributes = ELEMENTSOF(attributes),
+        };
+        int r = sns_request_publish(&message, &request);
+        assert(r >= 0); /* the topic's ARN has been checked with the configuration */
+        (void)r;
+
+        Call *c = call_new(m, CALL_SEND);
+        memcpy(c->incident, i->id, sizeof(c->incident));
+        c->sequence = a->message->sequence;
+        c->topic_arn = mem_strdup(a->topic_arn);
+        call_start(c, 0, &request);
+}
+
+void calls_identity(Manager *m, size_t account)
+{
+        _cleanup_aws_request_
+        AwsRequest request = {};
+        Call *c = call_new(m, CALL_IDENTITY);
+
+        c->account = account;
+        sts_request_get_caller_identity(accounts_region(m->accounts, account), &request);
+        call_start(c, account, &request);
+}
+
+void calls_heartbeat(Manager *m, const size_t *trails, size_t n)
+{
+        for (size_t done = 0; done < n; done += HEARTBEATS_PER_CALL) {
+                _cleanup_aws_request_
+                AwsRequest request = {};
+                Metric metrics[HEARTBEATS_PER_CALL];
+                size_t k = 0;
+
+                for (; k < HEARTBEATS_PER_CALL && done + k < n; k++)
+                        metrics[k] = (Metric){
+                                .name = "Heartbeat",
+                                .dimension_name = "TrailArn",
+                                .dimension_value =
+                                        core_trail_config(m->core, trails[done + k])->arn,
+                                .time_msec = m->env->wall_msec(m->env),
+                                .value = 1,
+                        };
+                monitoring_request_put_metric_data(m->conf->heartbeat_region,
+                                                   m->conf->heartbeat_namespace, metrics, k,
+                                                   &request);
+                call_start(call_new(m, CALL_HEARTBEAT), 0, &request);
+        }
+}
+
+void calls_cancel_all(Manager *m)
+{
+        while (m->calls)
+                call_free(m->calls);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the files of the manager share; nobody else includes this. */
+
+#include "core/core.h"
+#include "daemon/accounts.h"
+#include "daemon/conf.h"
+#include "daemon/manager.h"
+#include "daemon/spool.h"
+#include "net/httpcurl.h"
+
+typedef enum CallKind {
+        CALL_POLL,
+        CALL_START,
+        CALL_LOOKUP,
+        CALL_SEND,
+        CALL_IDENTITY,
+        CALL_HEARTBEAT,
+} CallKind;
+
+/* One call in flight and whom its answer is for. */
+typedef struct Call Call;
+struct Call {
+        Manager *manager;
+        Call *next, *prev;
+        CallKind kind;
+        size_t trail;
+        char incident[33];
+        unsigned sequence;
+        char *topic_arn;
+        size_t account;
+        int64_t asked_msec;
+        AwsCall *aws;
+};
+
+struct Manager {
+        sd_event *event;
+        sd_event_source *core_timer;
+        sd_event_source *watchdog_timer;
+        sd_event_source *report_timer;
+        sd_event_source *identity_timer;
+        Conf *conf;
+        HttpTransport *http;
+        NetEnv *env;
+        Accounts *accounts;
+        Spool *spool;
+        Core *core;
+        Call *calls;
+        char **identities; /* own ARN of each account, NULL until known */
+        char *hostname;
+        char *status_path;
+        char *state_error; /* last failure of the spool; NULL while it works */
+        int64_t started_msec;
+        bool stopping;
+        bool memory_failed;
+        bool heartbeat_failed;
+        unsigned n_heartbeat;
+        size_t *heartbeat; /* trails of the step under way */
+};
+
+Now manager_now(Manager *m);
+void manager_step(Manager *m, const Input *in);
+
+/* calls.c */
+void calls_poll(Manager *m, size_t trail);
+void calls_start_logging(Manager *m, size_t trail);
+void calls_lookup(Manager *m, const Action *a);
+void calls_send(Manager *m, const Action *a);
+void calls_identity(Manager *m, size_t account);
+void calls_heartbeat(Manager *m, const size_t *trails, size_t n);
+void calls_cancel_all(Manager *m);
+
+/* journal.c */
+void journal_action(Manager *m, const Action *a);
+void journal_daemon(const char *message_id, int priority, const char *fmt, ...) _printf_(3, 4);
+extern const char *const journal_id_started;
+extern const char *const journal_id_stopped;
+extern const char *const journal_id_state_corrupt;
+extern const char *const journal_id_configuration;
+
+/* report.c: status file and STATUS=. */
+void report_changed(Manager *m); /* written within a second */
+void report_write(Manager *m);

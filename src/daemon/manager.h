@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The running daemon: carries the core's actions out and brings the outcomes back. Everything
+ * happens on one event loop; only the spool's writer has a thread of its own. */
+
+#include <systemd/sd-event.h>
+
+#include "base/macro.h"
+
+typedef struct Manager Manager;
+
+typedef struct ManagerOptions {
+        sd_event *event; /* reference taken */
+        const char *config_path;
+        const char *state_directory;
+        const char *status_path;
+        unsigned time_scale; /* every timing divided by this; 1 in earnest */
+} ManagerOptions;
+
+/* Loads configuration and state. Failures are logged. -EINVAL: the configuration is wrong. */
+int manager_new(const ManagerOptions *o, Manager **ret) _must_check_;
+Manager *manager_free(Manager *m);
+DEFINE_CLEANUP(Manager *, manager_free)
+
+/* Tells the service manager and begins to poll. */
+int manager_start(Manager *m) _must_check_;

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* How the daemon says how it is: the status file and the service manager's STATUS=. */
+
+#include "daemon/internal.h"
+
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/status.h"
+
+#define REPORT_EVERY_USEC USEC_PER_SEC
+
+static json_t *string_or_null(const char *s)
+{
+        return isempty(s) ? json_null() : json_string(s);
+}
+
+static void append(json_t *array, json_t *value)
+{
+        if (!value || json_array_append_new(array, value) < 0)
+                abort(); /* memory, or a bug of ours */
+}
+
+static json_t *trail_report(Manager *m, size_t k)
+{
+        const TrailConfig *t = core_trail_config(m->core, k);
+        const TrailMemory *s = core_trail_memory(m->core, k);
+        const Incident *i = core_trail_incident(m->core, k);
+        Arn a = {};
+        const char *why;
+
+        int r = arn_parse_trail(t->arn, &a, &why);
+        assert(r >= 0); /* checked with the configuration */
+        (void)r;
+        return json_pack("{s:s, s:s, s:I, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:o, s:o}", "arn",
+                         t->arn, "action", trail_action_to_string(t->action), "poll_interval_usec",
+                         (json_int_t)t->poll_usec, "account", a.account, "region", a.region,
+                         "logging", s->seen ? json_boolean(s->logging) : json_null(),
+                         "last_poll_msec", (json_int_t)s->last_good_msec, "start_logging_msec",
+                         (json_int_t)s->start_msec, "stop_logging_msec", (json_int_t)s->stop_msec,
+                         "latest_delivery_msec", (json_int_t)s->delivery_msec, "incident",
+                         string_or_null(i ? i->id : NULL), "error",
+                         status_error_to_json(core_trail_error(m->core, k)));
+}
+
+/* Unsent messages of a topic and its last error; all topics when arn is NULL. */
+static size_t pending(Manager *m, const char *arn, AwsError *ret_error)
+{
+        size_t n = 0;
+
+        for (size_t k = 0; k < core_n_incidents(m->core); k++) {
+                const Incident *i = core_incident(m->core, k);
+
+                for (size_t x = 0; x < i->n_messages; x++)
+                        for (size_t y = 0; y < i->messages[x].n_deliveries; y++) {
+                                const Delivery *d = &i->messages[x].deliveries[y];
+
+                                if (d->sent || (arn && !streq(arn, d->topic_arn)))
+                                        continue;
+                                n++;
+                                if (d->error.class != AWS_ERROR_NONE)
+                                        *ret_error = d->error;
+                        }
+        }
+        return n;
+}
+
+static json_t *topic_report(Manager *m, const char *arn)
+{
+        AwsError e = {};
+        size_t n = pending(m, arn, &e);
+
+        return json_pack("{s:s, s:I, s:o}", "arn", arn, "pending", (json_int_t)n, "error",
+                         status_error_to_json(&e));
+}
+
+static json_t *account_report(Manager *m, size_t k)
+{
+        CredStatus s;
+
+        cred_cache_status(aws_client_credentials(accounts_client(m->accounts, k)), &s);
+        return json_pack("{s:o, s:o, s:s, s:b, s:I, s:o}", "role_arn",
+                         string_or_null(m->conf->accounts[k].role_arn), "identity_arn",
+                         string_or_null(m->identities[k]), "credentials", s.source, "usable",
+                         s.usable, "expiry_msec", (json_int_t)s.expiry_msec, "error",
+                         status_error_to_json(&s.last_error));
+}
+
+static size_t open_incidents(Manager *m)
+{
+        size_t n = 0;
+
+        for (size_t k = 0; k < core_n_incidents(m->core); k++)
+                n += core_incident(m->core, k)->open;
+        return n;
+}
+
+static json_t *report(Manager *m)
+{
+        json_t *trails = json_array(), *topics = json_array(), *accounts = json_array();
+        AwsError ignored;
+
+        for (size_t k = 0; k < core_n_trails(m->core); k++)
+                append(trails, trail_report(m, k));
+        for (size_t k = 0; k < m->conf->n_topics; k++)
+                append(topics, topic_report(m, m->conf->topics[k].arn));
+        for (size_t k = 0; k < m->conf->n_accounts; k++)
+                append(accounts, account_report(m, k));
+
+        json_t *o = json_pack(
+                "{s:i, s:i, s:s, s:s, s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:o}", "version",
+                1, "pid", (int)getpid(), "hostname", m->hostname, "program_version",
+                PACKAGE_VERSION, "started_msec", (json_int_t)m->started_msec, "written_msec",
+                (json_int_t)m->env->wall_msec(m->env), "configuration", m->conf->path, "state",
+                m->stopping ? "stopping" : "running", "trails", trails, "topics", topics,
+                "accounts", accounts, "incidents_open", (json_int_t)open_incidents(m),
+                "messages_pending", (json_int_t)pending(m, NULL, &ignored), "state_error",
+                string_or_null(m->state_error));
+        if (!o)
+                abort(); /* memory, or a bug of ours */
+        return o;
+}
+
+static void notify_service_manager(Manager *m)
+{
+        size_t n = core_n_trails(m->core), logging = 0, unseen = 0;
+        AwsError ignored;
+
+        for (size_t k = 0; k < n; k++) {
+                logging += core_trail_memory(m->core, k)->logging;
+                unseen += core_trail_error(m->core, k)->class != AWS_ERROR_NONE;
+        }
+        (void)sd_notifyf(false, /* the service manager may be absent */
+                         "STATUS=%zu trail%s, %zu logging, %zu unseen; %zu incident%s open, %zu "
+                         "message%s to send",
+                         n, n == 1 ? "" : "s", logging, unseen, open_incidents(m),
+                         open_incidents(m) == 1 ? "" : "s", pending(m, NULL, &ignored),
+                         pending(m, NULL, &ignored) == 1 ? "" : "s");
+}
+
+void report_write(Manager *m)
+{
+        int r = status_write(m->status_path, report(m));
+
+        if (r < 0)
+                log_debug("%s could not be written: %s", m->status_path, strerror(-r));
+        notify_service_manager(m);
+}
+
+static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
+{
+        report_write(userdata);
+        return 0;
+}
+
+void report_changed(Manager *m)
+{
+        int enabled = SD_EVENT_OFF, r;
+
+        if (!m->report_timer) {
+                r = sd_event_add_time_relative(m->event, &m->report_timer, CLOCK_BOOTTIME, 0, 0,
+                                               on_timer, m);
+                if (r < 0)
+                        log_error("no timer for the status file: %s", strerror(-r));
+                return;
+        }
+        if (sd_event_source_get_enabled(m->report_timer, &enabled) < 0 || enabled != SD_EVENT_OFF)
+                return;
+        r = sd_event_source_set_time_relative(m->report_timer, REPORT_EVERY_USEC);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(m->report_timer, SD_EVENT_ONESHOT);
+        if (r < 0)
+                log_error("the timer for the status file could not be set: %s", strerror(-r));
+}

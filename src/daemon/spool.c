@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The writing half of the spool. fsync() may take as long as the disk likes, so that it is left to
+ * a thread; what the loop and the thread share is one Writer under one mutex, which is held for
+ * list work only and never across a system call that may block.
+ *
+ * A file is replaced as in rename(2): whoever opens it sees the old content or the new one, also
+ * after a crash. https://lwn.net/Articles/457667/ on why the folder is synced too. */
+
+#include "daemon/spool.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+#define WAITING_BYTES_MAX ((size_t)64 * 1024 * 1024)
+#define FILE_MODE 0640
+#define FOLDER_MODE 0750
+#define NAME_LEN_MAX 64
+
+typedef struct Job {
+        char id[33]; /* "" for the memories */
+        uint64_t generation;
+        char *text;
+        size_t len;
+        int error; /* what came of it */
+} Job;
+
+typedef struct Writer {
+        char *directory;
+        pthread_mutex_t lock;
+        pthread_cond_t changed;
+        /* Under lock: */
+        Job *waiting;
+        size_t n_waiting;
+        size_t waiting_bytes;
+        Job *done;
+        size_t n_done;
+        int event_fd;   /* -EBADF once the loop has left */
+        bool busy;      /* a job is out of the list and being written */
+        bool stopping;  /* nothing more is asked */
+        bool abandoned; /* the owner has left: the thread frees this */
+        bool finished;  /* the thread has left */
+} Writer;
+
+struct Spool {
+        sd_event_source *source;
+        SpoolCallback callback;
+        void *userdata;
+        Writer *writer;
+        pthread_t thread;
+};
+
+bool spool_id_is_valid(const char *text)
+{
+        size_t n = strspn(text, "0123456789abcdef");
+
+        return n >= 1 && n <= 32 && !text[n];
+}
+
+static int write_all(int fd, const char *text, size_t len)
+{
+        while (len > 0) {
+                ssize_t n = write(fd, text, len);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                text += n;
+                len -= (size_t)n;
+        }
+        return 0;
+}
+
+/* A temporary file with the content of job, synced. */
+static int write_temporary(int folder, const char *name, const Job *job)
+{
+        int fd, r;
+
+        /* Of a write that failed half-way; O_EXCL must not fail because of it. */
+        (void)unlinkat(folder, name, 0);
+        fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+        if (fd < 0)
+                return -errno;
+
+        r = fchmod(fd, FILE_MODE) < 0 ? -errno : 0; /* whatever the umask */
+        if (r >= 0)
+                r = write_all(fd, job->text, job->len);
+        if (r >= 0 && fsync(fd) < 0)
+                r = -errno;
+        if (close(fd) < 0 && r >= 0)
+                r = -errno;
+        return r;
+}
+
+static int replace_file(const char *directory, const Job *job)
+{
+        char name[NAME_LEN_MAX], temporary[NAME_LEN_MAX];
+        int folder, r;
+
+        /* They fit: an id has 32 characters at most. */
+        if (*job->id)
+                (void)snprintf(name, sizeof(name), "%.32s.json", job->id);
+        else
+                (void)snprintf(name, sizeof(name), "%s", SPOOL_MEMORIES_NAME);
+        (void)snprintf(temporary, sizeof(temporary), ".%.40s.tmp", name);
+
+        /* Opened for every write, so that a folder that was replaced is found again. */
+        folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (folder < 0)
+                return -errno;
+
+        r = write_temporary(folder, temporary, job);
+        if (r >= 0 && renameat(folder, temporary, folder, name) < 0)
+                r = -errno;
+        if (r < 0)
+                (void)unlinkat(folder, temporary, 0); /* the failure is told as it is */
+        else if (fsync(folder) < 0)
+                r = -errno;
+        (void)close(folder); /* nothing was written through it */
+        return r;
+}
+
+static Writer *writer_free(Writer *w)
+{
+        for (size_t i = 0; i < w->n_waiting; i++)
+                free(w->waiting[i].text);
+        for (size_t i = 0; i < w->n_done; i++)
+                free(w->done[i].text);
+        free(w->waiting);
+        free(w->done);
+        free(w->directory);
+        (void)pthread_cond_destroy(&w->changed);
+        (void)pthread_mutex_destroy(&w->lock);
+        free(w);
+        return NULL;
+}
+
+static void writer_report(Writer *w, Job job)
+{
+        const uint64_t one = 1;
+        ssize_t n;
+
+        free(job.text);
+        job.text = NULL;
+        *mem_push0(w->done, w->n_done) = job;
+        if (w->event_fd < 0)
+                return;
+        n = write(w->event_fd, &one, sizeof(one));
+        (void)n; /* fails only when the counter is full, and then the loop is awake anyway */
+}
+
+static Job writer_take_first(Writer *w)
+{
+        Job job = w->waiting[0];
+
+        w->n_waiting--;
+        w->waiting_bytes -= job.len;
+        memmove(w->waiting, w->waiting + 1, w->n_waiting * sizeof(*w->waiting));
+        if (w->n_waiting == 0) {
+                free(w->waiting);
+                w->waiting = NULL;
+        }
+        return job;
+}
+
+static void *writer_main(void *userdata)
+{
+        Writer *w = userdata;
+        bool abandoned;
+
+        (void)pthread_mutex_lock(&w->lock);
+        for (;;) {
+                Job job;
+
+                while (w->n_waiting == 0 && !w->stopping)
+                        (void)pthread_cond_wait(&w->changed, &w->lock);
+                if (w->abandoned || w->n_waiting == 0)
+                        break;
+                job = writer_take_first(w);
+                w->busy = true;
+                (void)pthread_mutex_unlock(&w->lock);
+
+                job.error = replace_file(w->directory, &job);
+
+                (void)pthread_mutex_lock(&w->lock);
+                w->busy = false;
+                writer_report(w, job);
+        }
+        w->finished = true;
+        abandoned = w->abandoned;
+        (void)pthread_cond_broadcast(&w->changed);
+        (void)pthread_mutex_unlock(&w->lock);
+
+        if (abandoned)
+                writer_free(w);
+        return NULL;
+}
+
+static int on_event(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        Spool *s = userdata;
+        Job *done;
+        size_t n_done;
+        uint64_t count;
+        ssize_t n;
+
+        n = read(fd, &count, sizeof(count));
+        (void)n; /* the list tells what there is, not the counter */
+
+        (void)pthread_mutex_lock(&s->writer->lock);
+        done = TAKE_PTR(s->writer->done);
+        n_done = s->writer->n_done;
+        s->writer->n_done = 0;
+        (void)pthread_mutex_unlock(&s->writer->lock);
+
+        for (size_t i = 0; i < n_done; i++)
+                s->callback(s->userdata, *done[i].id ? done[i].id : NULL, done[i].generation,
+                            done[i].error);
+        free(done);
+        return 0;
+}
+
+static Writer *writer_new(const char *directory, int event_fd)
+{
+        Writer *w = mem_new0(Writer);
+        pthread_condattr_t attributes;
+
+        w->directory = mem_strdup(directory);
+        w->event_fd = event_fd;
+        (void)pthread_mutex_init(&w->lock, NULL);
+        (void)pthread_condattr_init(&attributes);
+        (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+        (void)pthread_cond_init(&w->changed, &attributes);
+        (void)pthread_condattr_destroy(&attributes);
+        return w;
+}
+
+/* With every signal blocked: they are the loop's. */
+static int thread_start(Spool *s)
+{
+        sigset_t all, before;
+        int r;
+
+        (void)sigfillset(&all);
+        (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+        r = pthread_create(&s->thread, NULL, writer_main, s->writer);
+        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+        return -r;
+}
+
+static int make_folder(const char *path)
+{
+        struct stat st;
+
+        if (mkdir(path, FOLDER_MODE) >= 0)
+                return 0;
+        if (errno != EEXIST)
+                return -errno;
+        if (stat(path, &st) < 0)
+                return -errno;
+        return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+}
+
+int spool_new(const SpoolOptions *o, Spool **ret)
+{
+        Spool *s;
+        int fd, r;
+
+        r = make_folder(o->directory);
+        if (r < 0)
+                return r;
+        fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (fd < 0)
+                return -errno;
+
+        s = mem_new0(Spool);
+        s->callback = o->callback;
+        s->userdata = o->userdata;
+        s->writer = writer_new(o->directory, fd);
+        r = sd_event_add_io(o->event, &s->source, fd, EPOLLIN, on_event, s);
+        if (r >= 0)
+                r = thread_start(s);
+        if (r < 0) {
+                sd_event_source_disable_unref(s->source);
+                (void)close(fd);
+                writer_free(s->writer);
+                free(s);
+                return r;
+        }
+        *ret = s;
+        return 0;
+}
+
+static struct timespec deadline_after(uint64_t usec)
+{
+        struct timespec t;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &t);
+        t.tv_sec += (time_t)(usec / USEC_PER_SEC);
+        t.tv_nsec += (long)(usec % USEC_PER_SEC * 1000);
+        if (t.tv_nsec >= 1000000000) {
+                t.tv_sec++;
+                t.tv_nsec -= 1000000000;
+        }
+        return t;
+}
+
+Spool *spool_free(Spool *s, uint64_t patience_usec)
+{
+        struct timespec deadline;
+        Writer *w;
+        bool finished;
+
+        if (!s)
+                return NULL;
+        w = s->writer;
+        deadline = deadline_after(MIN(patience_usec, USEC_PER_HOUR));
+        sd_event_source_disable_unref(s->source);
+
+        (void)pthread_mutex_lock(&w->lock);
+        w->stopping = true;
+        (void)pthread_cond_broadcast(&w->changed);
+        while (!w->finished &&
+               pthread_cond_timedwait(&w->changed, &w->lock, &deadline) != ETIMEDOUT)
+                ;
+        finished = w->finished;
+        w->abandoned = !finished;
+        (void)close(w->event_fd);
+        w->event_fd = -EBADF;
+        /* A thread that hangs in the kernel cannot be waited for; it frees what it uses. */
+        if (!finished)
+                (void)pthread_detach(s->thread);
+        (void)pthread_mutex_unlock(&w->lock);
+
+        if (finished) {
+                (void)pthread_join(s->thread, NULL);
+                writer_free(w);
+        }
+        free(s);
+        return NULL;
+}
+
+/* Takes job.text. */
+static void writer_ask(Writer *w, Job job)
+{
+        Job *same = NULL;
+
+        (void)pthread_mutex_lock(&w->lock);
+        for (size_t i = 0; i < w->n_waiting && !same; i++)
+                if (streq(w->waiting[i].id, job.id))
+                        same = &w->waiting[i];
+
+        if (job.len > SPOOL_FILE_MAX)
+                job.error = -EFBIG;
+        else if (w->waiting_bytes - (same ? same->len : 0) + job.len > WAITING_BYTES_MAX)
+                job.error = -ENOBUFS;
+
+        if (job.error < 0)
+                writer_report(w, job);
+        else {
+                w->waiting_bytes += job.len;
+                if (same) {
+                        w->waiting_bytes -= same->len;
+                        free(same->text);
+                        *same = job;
+                } else
+                        *mem_push0(w->waiting, w->n_waiting) = job;
+                (void)pthread_cond_signal(&w->changed);
+        }
+        (void)pthread_mutex_unlock(&w->lock);
+}
+
+void spool_store_incident(Spool *s, const char *id, uint64_t generation, char *text)
+{
+        Job job = {.generation = generation, .text = text, .len = strlen(text)};
+
+        assert(spool_id_is_valid(id));
+        memcpy(job.id, id, strlen(id));
+        writer_ask(s->writer, job);
+}
+
+void spool_store_memories(Spool *s, char *text)
+{
+        writer_ask(s->writer, (Job){.text = text, .len = strlen(text)});
+}

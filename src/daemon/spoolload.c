@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The reading half of the spool. What is on disk may be half of a file from a crash, hand-edited,
+ * or a link that somebody left: each file is read by itself, capped, and set aside when it is not
+ * what its name says, so that one bad file costs no other one. */
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/jsonmap.h"
+#include "base/mem.h"
+#include "core/incidentjson.h"
+#include "daemon/spool.h"
+
+#define FINISHED_MAX 1000
+#define MEMORIES_VERSION 1
+
+typedef struct Load {
+        const char *directory;
+        const SpoolLoad *to;
+        int folder;
+        bool look_only;
+        Incident **incidents;
+        size_t n_incidents;
+} Load;
+
+static bool has_suffix(const char *s, const char *suffix)
+{
+        size_t n = strlen(s), m = strlen(suffix);
+
+        return n > m && streq(s + n - m, suffix);
+}
+
+/* What is told of a file that may be right but cannot be read at the moment: it stays. */
+static void tell_unreadable(Load *l, const char *name, int error)
+{
+        _cleanup_free_
+        char *path = mem_printf("%s/%s", l->directory, name);
+        _cleanup_free_
+        char *reason = mem_printf("cannot be read: %s", strerror(-error));
+
+        l->to->corrupt(l->to->userdata, path, reason);
+}
+
+static void set_aside(Load *l, const char *name, const char *reason)
+{
+        _cleanup_free_
+        char *aside = mem_printf("%s.corrupt", name);
+        bool renamed = !l->look_only && renameat(l->folder, name, l->folder, aside) >= 0;
+        _cleanup_free_
+        char *path = mem_printf("%s/%s", l->directory, renamed ? aside : name);
+
+        l->to->corrupt(l->to->userdata, path, reason);
+}
+
+/* -EBADMSG with a reason for what can be no file of ours, another -errno when it cannot be read. */
+static int read_file(const Load *l, const char *name, char **ret_text, size_t *ret_len,
+                     const char **reterr_reason)
+{
+        _cleanup_free_
+        char *text = NULL;
+        struct stat st;
+        size_t len = 0;
+        int fd, r = 0;
+
+        fd = openat(l->folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0 && errno != ELOOP)
+                return -errno;
+        if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+                *reterr_reason = "is not a regular file";
+                r = -EBADMSG;
+        } else if ((size_t)st.st_size > SPOOL_FILE_MAX) {
+                *reterr_reason = "is larger than 16 MiB";
+                r = -EBADMSG;
+        } else
+                text = mem_alloc0((size_t)st.st_size + 1);
+
+        while (r == 0 && len < (size_t)st.st_size) {
+                ssize_t n = read(fd, text + len, (size_t)st.st_size - len);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        r = -errno;
+                if (n <= 0)
+                        break;
+                len += (size_t)n;
+        }
+        if (fd >= 0)
+                (void)close(fd); /* nothing was written */
+        if (r < 0)
+                return r;
+        *ret_text = TAKE_PTR(text);
+        *ret_len = len;
+        return 0;
+}
+
+/* The object in a file; NULL when there is none, which is then told and set aside. */
+static json_t *read_object(Load *l, const char *name)
+{
+        _cleanup_free_
+        char *text = NULL;
+        const char *reason = NULL;
+        json_t *object = NULL;
+        size_t len = 0;
+        int r;
+
+        r = read_file(l, name, &text, &len, &reason);
+        if (r >= 0) {
+                r = json_parse(text, len, SPOOL_FILE_MAX, &object);
+                if (r == -ELOOP)
+                        reason = "is nested too deeply";
+                else if (r < 0)
+                        reason = len > 0 ? "is not JSON" : "is empty";
+        }
+        if (reason)
+                set_aside(l, name, reason);
+        else if (r < 0)
+                tell_unreadable(l, name, r);
+        return object;
+}
+
+static void read_incident(Load *l, const char *name, const char *id)
+{
+        _cleanup_json_
+        json_t *object = read_object(l, name);
+        Incident *incident = NULL;
+        const char *field = NULL;
+        int r;
+
+        if (!object)
+                return;
+        r = incident_from_json(object, &incident, &field);
+        if (r < 0) {
+                _cleanup_free_
+                char *reason = mem_printf("is not an incident of version 1%s%s", field ? ": " : "",
+                                          strempty(field));
+
+                set_aside(l, name, reason);
+                return;
+        }
+        if (!streq(incident->id, id)) {
+                set_aside(l, name, "holds another incident than its name says");
+                incident_free(incident);
+                return;
+        }
+        *mem_push0(l->incidents, l->n_incidents) = incident;
+}
+
+/* The good ones count, even among bad ones: without its memory, a trail that was stopped while
+ * the guard was down looks as if it had never been seen. */
+static void read_memories(Load *l)
+{
+        _cleanup_json_
+        json_t *object = read_object(l, SPOOL_MEMORIES_NAME);
+        const json_t *trails = json_object_get(object, "trails");
+        bool bad = !json_is_array(trails) ||
+                   json_integer_value(json_object_get(object, "version")) != MEMORIES_VERSION;
+        json_t *item;
+        size_t i;
+
+        if (!object)
+                return;
+        json_array_foreach(trails, i, item)
+        {
+                TrailMemory memory = {};
+
+                if (trail_memory_from_json(item, &memory) >= 0)
+                        l->to->memory(l->to->userdata, &memory);
+                else
+                        bad = true;
+                trail_memory_done(&memory);
+        }
+        if (bad)
+                set_aside(l, SPOOL_MEMORIES_NAME, "is not a list of trails of version 1");
+}
+
+static int incident_compare(const void *a, const void *b)
+{
+        const Incident *x = *(const Incident *const *)a, *y = *(const Incident *const *)b;
+
+        if (x->detected_msec != y->detected_msec)
+                return x->detected_msec < y->detected_msec ? -1 : 1;
+        return strcmp(x->id, y->id);
+}
+
+static void hand_over(Load *l)
+{
+        size_t n_finished = 0;
+
+        if (l->n_incidents > 0)
+                qsort(l->incidents, l->n_incidents, sizeof(*l->incidents), incident_compare);
+        for (size_t i = 0; i < l->n_incidents; i++)
+                n_finished += incident_is_finished(l->incidents[i]);
+
+        for (size_t i = 0; i < l->n_incidents; i++) {
+                Incident *incident = l->incidents[i];
+
+                if (!l->look_only && n_finished > FINISHED_MAX && incident_is_finished(incident)) {
+                        _cleanup_free_
+                        char *name = mem_printf("%s.json", incident->id);
+
+                        n_finished--;
+                        (void)unlinkat(l->folder, name, 0); /* the next start tries again */
+                        incident_free(incident);
+                } else
+                        l->to->incident(l->to->userdata, incident);
+        }
+        free(l->incidents);
+}
+
+static int load_folder(Load *l)
+{
+        struct dirent **entries;
+        int n;
+
+        l->folder = open(l->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (l->folder < 0)
+                return -errno;
+        n = scandir(l->directory, &entries, NULL, alphasort);
+        if (n < 0) {
+                n = -errno;
+                (void)close(l->folder);
+                return n;
+        }
+
+        for (int i = 0; i < n; i++) {
+                const char *name = entries[i]->d_name;
+
+                if (streq(name, SPOOL_MEMORIES_NAME))
+                        read_memories(l);
+                else if (name[0] == '.' && has_suffix(name, ".tmp")) {
+                        if (!l->look_only)
+                                (void)unlinkat(l->folder, name, 0); /* the next write does too */
+                } else if (has_suffix(name, ".json")) {
+                        _cleanup_free_
+                        char *id = mem_strndup(name, strlen(name) - 5);
+
+                        if (spool_id_is_valid(id))
+                                read_incident(l, name, id);
+                }
+                free(entries[i]);
+        }
+        free(entries);
+        hand_over(l);
+        (void)close(l->folder);
+        return 0;
+}
+
+int spool_load(const char *directory, const SpoolLoad *load)
+{
+        Load l = {.directory = directory, .to = load};
+        int r = load_folder(&l);
+
+        return r == -ENOENT ? 0 : r;
+}
+
+int spool_peek(const char *directory, const SpoolLoad *load)
+{
+        Load l = {.directory = directory, .to = load, .look_only = true};
+
+        return load_folder(&l);
+}

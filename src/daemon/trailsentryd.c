@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+#include <syslog.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/log.h"
+#include "daemon/conf.h"
+#include "daemon/internal.h"
+#include "daemon/status.h"
+
+static const char *arg_config = CONF_PATH_DEFAULT;
+static const char *arg_state = NULL;
+static const char *arg_status = STATUS_PATH_DEFAULT;
+static unsigned arg_time_scale = 1;
+
+static void help(void)
+{
+        puts("trailsentryd [OPTION...]\n"
+             "Guards AWS CloudTrail trails: restarts logging when it is stopped, says who did it.\n"
+             "\n"
+             "  -c, --config=FILE          configuration (" CONF_PATH_DEFAULT ")\n"
+             "      --state-directory=DIR  incidents and last seen times ($STATE_DIRECTORY, or\n"
+             "                             " LOCALSTATEDIR "/lib/trailsentry)\n"
+             "      --status-file=FILE     what `trailsentry status` shows\n"
+             "                             (" STATUS_PATH_DEFAULT ")\n"
+             "      --time-scale=N         divides every timing by N (1 to 100), for rehearsals\n"
+             "  -h, --help                 this text\n"
+             "      --version              the version\n"
+             "\n"
+             "See trailsentryd(8), trailsentry.conf(5), and `trailsentry check` for a dry run.");
+}
+
+/* 0 to go on, else the exit status + 1 in negative form: never both printed and run. */
+static int parse_arguments(int argc, char *argv[], int *ret_exit)
+{
+        enum { OPT_STATE = 256, OPT_STATUS, OPT_SCALE, OPT_VERSION };
+        static const struct option options[] = {
+                {"config", required_argument, NULL, 'c'},
+                {"state-directory", required_argument, NULL, OPT_STATE},
+                {"status-file", required_argument, NULL, OPT_STATUS},
+                {"time-scale", required_argument, NULL, OPT_SCALE},
+                {"help", no_argument, NULL, 'h'},
+                {"version", no_argument, NULL, OPT_VERSION},
+                {},
+        };
+        unsigned long n;
+        char *end;
+        int c;
+
+        while ((c = getopt_long(argc, argv, "c:h", options, NULL)) >= 0)
+                switch (c) {
+                case 'c':
+                        arg_config = optarg;
+                        break;
+                case OPT_STATE:
+                        arg_state = optarg;
+                        break;
+                case OPT_STATUS:
+                        arg_status = optarg;
+                        break;
+                case OPT_SCALE:
+                        n = strtoul(optarg, &end, 10);
+                        if (*end || end == optarg || n < 1 || n > 100) {
+                                fprintf(stderr, "trailsentryd: --time-scale takes 1 to 100\n");
+                                *ret_exit = EX_USAGE;
+                                return -EINVAL;
+                        }
+                        arg_time_scale = (unsigned)n;
+                        break;
+                case 'h':
+                        help();
+                        *ret_exit = EXIT_SUCCESS;
+                        return -ECANCELED;
+                case OPT_VERSION:
+                        puts(PACKAGE_STRING);
+                        *ret_exit = EXIT_SUCCESS;
+                        return -ECANCELED;
+                default:
+                        *ret_exit = EX_USAGE;
+                        return -EINVAL;
+                }
+        if (optind < argc) {
+                fprintf(stderr, "trailsentryd: unexpected argument '%s'\n", argv[optind]);
+                *ret_exit = EX_USAGE;
+                return -EINVAL;
+        }
+        if (!arg_state)
+                arg_state = getenv("STATE_DIRECTORY");
+        if (!arg_state)
+                arg_state = LOCALSTATEDIR "/lib/trailsentry";
+        return 0;
+}
+
+/* Keys and tokens stay out of core dumps, also where no unit file says so. */
+static void forbid_core_dumps(void)
+{
+        if (setrlimit(RLIMIT_CORE, &(struct rlimit){}) < 0)
+                log_warning("core dumps could not be switched off: %m");
+}
+
+static int set_up_signals(sd_event *event)
+{
+        sigset_t mask;
+        int r;
+
+        /* libcurl and OpenSSL write to sockets that may be gone. */
+        if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || sigemptyset(&mask) < 0 ||
+            sigaddset(&mask, SIGTERM) < 0 || sigaddset(&mask, SIGINT) < 0 ||
+            sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+                return -errno;
+        r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL); /* ends the loop */
+        if (r >= 0)
+                r = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
+        return r;
+}
+
+static int run(void)
+{
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(manager_freep) Manager *m = NULL;
+        ManagerOptions o = {
+                .config_path = arg_config,
+                .state_directory = arg_state,
+                .status_path = arg_status,
+                .time_scale = arg_time_scale,
+        };
+        int r = sd_event_default(&event);
+
+        if (r >= 0)
+                r = set_up_signals(event);
+        if (r < 0) {
+                log_error("no event loop: %s", strerror(-r));
+                return r;
+        }
+        o.event = event;
+        r = manager_new(&o, &m);
+        if (r >= 0)
+                r = manager_start(m);
+        if (r < 0)
+                return r;
+        r = sd_event_loop(event);
+        (void)sd_notify(false, "STOPPING=1"); /* nobody else to tell */
+        journal_daemon(journal_id_stopped, r < 0 ? LOG_ERR : LOG_INFO, "trailsentryd stops%s%s",
+                       r < 0 ? ": " : "", r < 0 ? strerror(-r) : "");
+        return r;
+}
+
+int main(int argc, char *argv[])
+{
+        int exit_status = EXIT_SUCCESS;
+
+        if (parse_arguments(argc, argv, &exit_status) < 0)
+                return exit_status;
+        log_open("trailsentryd");
+        forbid_core_dumps();
+
+        int r = run();
+        if (r == -EINVAL)
+                return EX_CONFIG;
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The instance's role from the instance metadata service, version 2 only: a session token by PUT,
+ * the role's name, the role's credentials. The token is kept between fetches, the role is not
+ * (it can be replaced at any time).
+ *
+ * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-v2-how-it-works.html
+ * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html
+ */
+
+#include <stdio.h>
+
+#include "aws/arn.h"
+#include "aws/query.h"
+#include "base/mem.h"
+#include "base/timefmt.h"
+#include "base/uri.h"
+#include "net/credsource.h"
+
+#define ENDPOINT_DEFAULT "http://169.254.169.254"
+#define CREDENTIALS_PATH "/latest/meta-data/iam/security-credentials/"
+#define TOKEN_TTL_SEC 21600
+#define TOKEN_RENEW_BEFORE_USEC (2 * USEC_PER_MINUTE)
+#define TOKEN_MAX 1024
+#define CONNECT_TIMEOUT_USEC USEC_PER_SEC
+#define TIMEOUT_USEC (2 * USEC_PER_SEC)
+#define ATTEMPTS_MAX 4
+#define BACKOFF_MIN_USEC (250 * USEC_PER_MSEC)
+#define BODY_MAX ((size_t)64 * 1024)
+
+typedef enum ImdsStep { IMDS_TOKEN, IMDS_ROLE, IMDS_CREDENTIALS } ImdsStep;
+
+typedef struct ImdsSource {
+        CredSource source; /* first: a CredSource is cast back to us */
+        NetEnv *env;
+        char *endpoint; /* without a slash at its end */
+        Secret *token;
+        uint64_t token_until_usec; /* boottime */
+} ImdsSource;
+
+struct CredFetch {
+        ImdsSource *owner;
+        ImdsStep step;
+        int attempts; /* at this step */
+        bool token_refused;
+        char *role;
+        HttpCall *http;
+        NetTimer *timer;
+        AwsError error;
+        CredCallback callback;
+        void *userdata;
+};
+
+static void imds_cancel(CredFetch *f)
+{
+        NetEnv *env;
+
+        if (!f)
+                return;
+        env = f->owner->env;
+        env->http->cancel(f->http);
+        env->timer_cancel(f->timer);
+        free(f->role);
+        free(f);
+}
+
+/* Frees the fetch and tells its owner; credentials NULL: f->error says why. */
+static void fetch_finish(CredFetch *f, AwsCredentials *credentials)
+{
+        CredCallback callback = f->callback;
+        void *userdata = f->userdata;
+        AwsError error = f->error;
+
+        imds_cancel(f);
+        callback(userdata, credentials, credentials ? NULL : &error);
+}
+
+static void on_over(void *userdata)
+{
+        CredFetch *f = userdata;
+
+        f->timer = NULL;
+        fetch_finish(f, NULL);
+}
+
+static void on_answer(void *userdata, const HttpResponse *response, const AwsError *error);
+
+static int fetch_try_request(CredFetch *f)
+{
+        ImdsSource *s = f->owner;
+        _cleanup_strbuf_
+        StrBuf url = STRBUF_INIT(1024);
+        HttpHeader header = {"X-aws-ec2-metadata-token-ttl-seconds", "21600"};
+
+        strbuf_add(&url, s->endpoint);
+        if (f->step == IMDS_TOKEN) {
+                strbuf_add(&url, "/latest/api/token");
+        } else {
+                header = (HttpHeader){"X-aws-ec2-metadata-token", secret_expose(s->token)};
+                strbuf_add(&url, CREDENTIALS_PATH);
+                if (f->step == IMDS_CREDENTIALS)
+                        uri_encode(&url, f->role, strlen(f->role), URI_ENCODE_ALL);
+        }
+        if (strbuf_error(&url) < 0)
+                return -E2BIG;
+
+        return s->env->http->start(s->env->http,
+                                   &(HttpRequest){
+                                           .method = f->step == IMDS_TOKEN ? "PUT" : "GET",
+                                           .url = strbuf_str(&url),
+                                           .headers = &header,
+                                           .n_headers = 1,
+                                           .policy = HTTP_POLICY_METADATA,
+                                           .connect_timeout_usec = CONNECT_TIMEOUT_USEC,
+                                           .timeout_usec = TIMEOUT_USEC,
+                                           .body_max = BODY_MAX,
+                                           .urgent = true,
+                                   },
+                                   on_answer, f, &f->http);
+}
+
+static void fetch_request(CredFetch *f)
+{
+        int r;
+
+        f->attempts++;
+        r = fetch_try_request(f);
+        if (r >= 0)
+                return;
+        aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "ImdsNotAsked",
+                      "no credentials: IMDS cannot be asked at %s: %s", f->owner->endpoint,
+                      r == -EPERM ? "plain http is allowed to metadata and loopback addresses only"
+                                  : strerror(-r));
+        f->timer = f->owner->env->timer_start(f->owner->env, 0, on_over, f);
+}
+
+static void fetch_step(CredFetch *f, ImdsStep step)
+{
+        f->step = step;
+        f->attempts = 0;
+        fetch_request(f);
+}
+
+static void on_backoff_over(void *userdata)
+{
+        CredFetch *f = userdata;
+
+        f->timer = NULL;
+        fetch_request(f);
+}
+
+/* f->error has been set: tries again after 125 to 250 ms, doubling, or gives up. */
+static void fetch_retry(CredFetch *f)
+{
+        NetEnv *env = f->owner->env;
+        uint64_t delay;
+
+        if (f->attempts >= ATTEMPTS_MAX) {
+                fetch_finish(f, NULL);
+                return;
+        }
+        delay = BACKOFF_MIN_USEC << (f->attempts - 1);
+        delay -= (uint64_t)(env->random01(env) * (double)delay / 2);
+        f->timer = env->timer_start(env, delay, on_backoff_over, f);
+}
+
+static void fetch_fail(CredFetch *f, const char *code, const char *text)
+{
+        int status = f->error.status;
+
+        aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, code, "no credentials: %s", text);
+        f->error.status = status;
+        fetch_finish(f, NULL);
+}
+
+/* Header values later on: what the transport refuses is refused here. */
+static bool token_is_valid(const StrBuf *body)
+{
+        if (body->len == 0 || body->len > TOKEN_MAX)
+                return false;
+        for (size_t i = 0; i < body->len; i++)
+                if (body->data[i] <= ' ' || body->data[i] > '~')
+                        return false;
+        return true;
+}
+
+static void on_token(CredFetch *f, const HttpResponse *response)
+{
+        ImdsSource *s = f->owner;
+        uint64_t ttl_usec = TOKEN_TTL_SEC * USEC_PER_SEC, usec;
+        char seconds[sizeof(response->token_ttl) + 1];
+
+        if (!token_is_valid(&response->body)) {
+                fetch_fail(f, "MalformedAnswer", "the token of IMDS is none");
+                return;
+        }
+        (void)snprintf(seconds, sizeof(seconds), "%ss", response->token_ttl); /* fits */
+        if (timefmt_parse_duration(seconds, &usec) >= 0 && usec < ttl_usec)
+                ttl_usec = usec;
+
+        secret_free(s->token);
+        s->token = secret_new(response->body.data, response->body.len);
+        s->token_until_usec =
+                s->env->boottime_usec(s->env) + (ttl_usec > 2 * TOKEN_RENEW_BEFORE_USEC
+                                                         ? ttl_usec - TOKEN_RENEW_BEFORE_USEC
+                                                         : ttl_usec / 2);
+        fetch_step(f, IMDS_ROLE);
+}
+
+/* The first line is the role's name; an instance has one at most. */
+static void on_role(CredFetch *f, const HttpResponse *response)
+{
+        const char *body = strbuf_str(&response->body);
+        size_t n = strcspn(body, "\r\n");
+
+        free(f->role);
+        f->role = mem_strndup(body, n);
+        if (n == 0)
+                fetch_fail(f, "NoRole", "no role is attached to this instance");
+        else if (!arn_name_is_plain(f->role))
+                fetch_fail(f, "MalformedAnswer", "IMDS names a role that cannot be one");
+        else
+                fetch_step(f, IMDS_CREDENTIALS);
+}
+
+static void on_document(CredFetch *f, const HttpResponse *response)
+{
+        _cleanup_(aws_credentials_unrefp) AwsCredentials *credentials = NULL;
+        _cleanup_free_
+        char *text = NULL;
+        int r;
+
+        r = imds_parse_credentials(strbuf_str(&response->body), response->body.len, &credentials,
+                                   &text);
+        if (r < 0) {
+                aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "ImdsError",
+                              "no credentials: IMDS has none for role %s: %s", f->role,
+                              r == -EREMOTEIO && text ? text : "the answer cannot be read");
+                fetch_retry(f);
+                return;
+        }
+        fetch_finish(f, credentials);
+}
+
+static void on_failure(CredFetch *f, const AwsError *e)
+{
+        bool silent = streq(e->code, "Timeout") || streq(e->code, "ConnectTimeout");
+
+        /* Containers add a hop, and the answer to the PUT dies on it. */
+        aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, e->code, "no credentials: IMDS: %s%s",
+                      e->message,
+                      silent && f->step == IMDS_TOKEN
+                              ? " (not on EC2, or in a container while the instance's metadata hop "
+                                "limit is 1)"
+                              : "");
+        fetch_retry(f);
+}
+
+/* Status into going on, trying again or giving up. */
+static void on_answer(void *userdata, const HttpResponse *response, const AwsError *error)
+{
+        CredFetch *f = userdata;
+
+        f->http = NULL;
+        if (!response) {
+                on_failure(f, error);
+                return;
+        }
+
+        f->error.status = response->status;
+        if (response->status == 200) {
+                if (f->step == IMDS_TOKEN)
+                        on_token(f, response);
+                else if (f->step == IMDS_ROLE)
+                        on_role(f, response);
+                else
+                        on_document(f, response);
+        } else if (response->status == 401 && f->step != IMDS_TOKEN && !f->token_refused) {
+                /* The token has expired (a machine restored from an image): once. */
+                f->token_refused = true;
+                fetch_step(f, IMDS_TOKEN);
+        } else if (response->status == 401) {
+                fetch_fail(f, "ImdsUnauthorized", "IMDS refuses the token that it has given");
+        } else if (response->status == 403) {
+                fetch_fail(f, "ImdsDisabled", "IMDS is off for this instance (HTTP 403)");
+        } else if (response->status == 404 && f->step != IMDS_TOKEN) {
+                fetch_fail(f, "NoRole", "no role is attached to this instance");
+        } else {
+                aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "ImdsError",
+                              "no credentials: IMDS answered with HTTP %d", response->status);
+                f->error.status = response->status;
+                if (response->status == 429 || response->status >= 500)
+                        fetch_retry(f);
+                else
+                        fetch_finish(f, NULL);
+        }
+}
+
+static CredFetch *imds_fetch(CredSource *source, CredCallback callback, void *userdata)
+{
+        ImdsSource *s = (ImdsSource *)source;
+        CredFetch *f = mem_new0(CredFetch);
+        bool have_token = s->token && s->env->boottime_usec(s->env) < s->token_until_usec;
+
+        *f = (CredFetch){.owner = s, .callback = callback, .userdata = userdata};
+        fetch_step(f, have_token ? IMDS_ROLE : IMDS_TOKEN);
+        return f;
+}
+
+static CredSource *imds_free(CredSource *source)
+{
+        ImdsSource *s = (ImdsSource *)source;
+
+        secret_free(s->token);
+        free(s->endpoint);
+        free(s);
+        return NULL;
+}
+
+int cred_source_new_imds(NetEnv *env, const char *endpoint, CredSource **ret)
+{
+        _cleanup_uri_
+        Uri u = {0};
+        ImdsSource *s;
+        int r;
+
+        if (isempty(endpoint))
+                endpoint = ENDPOINT_DEFAULT;
+        r = uri_parse(endpoint, &u);
+        if (r < 0)
+                return r;
+        if (!streq(u.scheme, "http") || u.query)
+                return -EINVAL;
+
+        s = mem_new0(ImdsSource);
+        *s = (ImdsSource){
+                .source = {.name = "imds",
+                           .fetch = imds_fetch,
+                           .cancel = imds_cancel,
+                           .free = imds_free},
+                .env = env,
+                .endpoint = mem_strdup(endpoint),
+        };
+        for (size_t n = strlen(s->endpoint); n > 0 && s->endpoint[n - 1] == '/'; n--)
+                s->endpoint[n - 1] = '\0';
+        *ret = &s->source;
+        return 0;
+}

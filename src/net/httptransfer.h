@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* One HTTP transfer on a libcurl easy handle: options, policy, what comes in, what went wrong.
+ * The inner half of httpcurl.c, which alone includes it. */
+
+#include <curl/curl.h>
+
+#include "net/http.h"
+
+typedef struct HttpTransfer {
+        char *host; /* of the URL */
+        HttpPolicy policy;
+        bool plain;   /* the URL is http, not https */
+        bool refused; /* an address was not dialled because of the policy */
+        uint64_t connect_timeout_usec;
+        uint64_t timeout_usec;
+        struct curl_slist *headers;
+        void *body;
+        size_t header_bytes;
+        HttpResponse response;
+        char reason[CURL_ERROR_SIZE]; /* libcurl's words */
+} HttpTransfer;
+
+/* A handle with everything set that is the same for every transfer; NULL when libcurl cannot. */
+CURL *http_transfer_new_easy(const char *ca_file);
+
+/* Sets on easy what differs from one transfer to the next, so that handles can be used again.
+ * transfer is zeroed before and stays at its address until http_transfer_done(). proxy may be
+ * NULL. -EPERM when the policy forbids the URL, -EINVAL when URL, method or a header is
+ * malformed, -ENOMEM. */
+int http_transfer_prepare(HttpTransfer *transfer, CURL *easy, const HttpRequest *request,
+                          const char *proxy) _must_check_;
+
+/* How it ended: *ret of class NONE when the response is complete. CURLE_AGAIN stands for a transfer
+ * that never got its turn. */
+void http_transfer_outcome(HttpTransfer *transfer, CURL *easy, CURLcode code, AwsError *ret);
+
+/* Frees and cleanses, and lets go of easy. */
+void http_transfer_done(HttpTransfer *transfer, CURL *easy);

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The real world as a NetEnv: the kernel's clocks, sd-event's timers, getrandom(2). Timers run on
+ * CLOCK_BOOTTIME, which goes on counting while the machine is suspended. */
+
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "net/httpcurl.h"
+
+#define TIMER_ACCURACY_USEC USEC_PER_MSEC
+
+typedef struct EventEnv {
+        NetEnv env; /* first: a NetEnv is cast back to us */
+        sd_event *event;
+} EventEnv;
+
+struct NetTimer {
+        sd_event_source *source;
+        NetTimerCallback callback;
+        void *userdata;
+};
+
+static uint64_t clock_usec(clockid_t id)
+{
+        struct timespec ts;
+
+        if (clock_gettime(id, &ts) < 0)
+                abort(); /* no such clock: not Linux */
+        return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static uint64_t event_boottime_usec(NetEnv *e)
+{
+        return clock_usec(CLOCK_BOOTTIME);
+}
+
+static int64_t event_wall_msec(NetEnv *e)
+{
+        return (int64_t)(clock_usec(CLOCK_REALTIME) / USEC_PER_MSEC);
+}
+
+static double event_random01(NetEnv *e)
+{
+        uint64_t bits;
+
+        if (getrandom(&bits, sizeof(bits), 0) != sizeof(bits))
+                abort(); /* so few bytes never fail once the kernel is seeded */
+        return (double)(bits >> 11) / (double)(UINT64_C(1) << 53);
+}
+
+static void event_timer_cancel(NetTimer *t)
+{
+        if (!t)
+                return;
+        sd_event_source_disable_unref(t->source);
+        free(t);
+}
+
+static int on_time(sd_event_source *s, uint64_t usec, void *userdata)
+{
+        NetTimer *t = userdata;
+        NetTimerCallback callback = t->callback;
+
+        userdata = t->userdata;
+        event_timer_cancel(t);
+        callback(userdata);
+        return 0;
+}
+
+static NetTimer *event_timer_start(NetEnv *e, uint64_t delay_usec, NetTimerCallback callback,
+                                   void *userdata)
+{
+        NetTimer *t = mem_new0(NetTimer);
+        int r;
+
+        t->callback = callback;
+        t->userdata = userdata;
+        r = sd_event_add_time_relative(((EventEnv *)e)->event, &t->source, CLOCK_BOOTTIME,
+                                       delay_usec, TIMER_ACCURACY_USEC, on_time, t);
+        /* A timer that never fires would be a deadline that never comes. Only after the end of
+         * the loop (-ESTALE) does nobody wait for it. */
+        if (r < 0 && r != -ESTALE)
+                abort();
+        return t;
+}
+
+NetEnv *net_env_new_event(sd_event *event, HttpTransport *http)
+{
+        EventEnv *e = mem_new0(EventEnv);
+
+        e->event = sd_event_ref(event);
+        e->env = (NetEnv){
+                .http = http,
+                .boottime_usec = event_boottime_usec,
+                .wall_msec = event_wall_msec,
+                .random01 = event_random01,
+                .timer_start = event_timer_start,
+                .timer_cancel = event_timer_cancel,
+        };
+        return &e->env;
+}
+
+NetEnv *net_env_free_event(NetEnv *e)
+{
+        EventEnv *env = (EventEnv *)e;
+
+        if (!env)
+                return NULL;
+        sd_event_unref(env->event);
+        free(env);
+        return NULL;
+}

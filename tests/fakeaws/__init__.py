@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A loopback AWS that refuses what AWS refuses."""

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include "aws/awserror.h"
+#include "base/escape.h"
+#include "base/mem.h"
+
+static void test_classes(void **state)
+{
+        static const struct {
+                const char *code;
+                int status;
+                AwsErrorClass want;
+        } cases[] = {
+                {"Throttling", 400, AWS_ERROR_THROTTLED},
+                {"ThrottlingException", 400, AWS_ERROR_THROTTLED},
+                {"ThrottledException", 400, AWS_ERROR_THROTTLED},
+                {"Throttled", 429, AWS_ERROR_THROTTLED},
+                {"RequestThrottled", 400, AWS_ERROR_THROTTLED},
+                {"RequestThrottledException", 400, AWS_ERROR_THROTTLED},
+                {"TooManyRequestsException", 400, AWS_ERROR_THROTTLED},
+                {"RequestLimitExceeded", 503, AWS_ERROR_THROTTLED},
+                {"SlowDown", 503, AWS_ERROR_THROTTLED},
+                {"KMSThrottling", 400, AWS_ERROR_THROTTLED},
+                {"KMSThrottlingException", 400, AWS_ERROR_THROTTLED},
+                {"PriorRequestNotComplete", 400, AWS_ERROR_THROTTLED},
+                {"Whatever", 429, AWS_ERROR_THROTTLED},
+                {NULL, 429, AWS_ERROR_THROTTLED},
+                {NULL, 500, AWS_ERROR_TRANSIENT},
+                {NULL, 502, AWS_ERROR_TRANSIENT},
+                {"Whatever", 503, AWS_ERROR_TRANSIENT},
+                {"", 504, AWS_ERROR_TRANSIENT},
+                {"RequestTimeout", 400, AWS_ERROR_TRANSIENT},
+                {"ConflictException", 400, AWS_ERROR_TRANSIENT},
+                {"ConcurrentModificationException", 400, AWS_ERROR_TRANSIENT},
+                {"InternalError", 500, AWS_ERROR_TRANSIENT},
+                {"ExpiredToken", 403, AWS_ERROR_EXPIRED},
+                {"ExpiredTokenException", 400, AWS_ERROR_EXPIRED},
+                {"UnrecognizedClientException", 400, AWS_ERROR_EXPIRED},
+                {"InvalidClientTokenId", 403, AWS_ERROR_EXPIRED},
+                {"RequestExpired", 400, AWS_ERROR_CLOCK},
+                {"RequestTimeTooSkewed", 403, AWS_ERROR_CLOCK},
+                {"InvalidSignatureException", 400, AWS_ERROR_CLOCK},
+                {"SignatureDoesNotMatch", 403, AWS_ERROR_CLOCK},
+                {"AccessDenied", 403, AWS_ERROR_DENIED},
+                {"AccessDeniedException", 400, AWS_ERROR_DENIED},
+                {"AuthorizationError", 403, AWS_ERROR_DENIED},
+                {"NotOrganizationMasterAccountException", 400, AWS_ERROR_DENIED},
+                {"OperationNotPermittedException", 400, AWS_ERROR_DENIED},
+                {"TrailNotFoundException", 400, AWS_ERROR_NOT_FOUND},
+                {"TrailNotFoundException", 404, AWS_ERROR_NOT_FOUND},
+                {"NotFound", 404, AWS_ERROR_NOT_FOUND},
+                {"InvalidHomeRegionException", 400, AWS_ERROR_INVALID},
+                {"CloudTrailARNInvalidException", 400, AWS_ERROR_INVALID},
+                {"InvalidTrailNameException", 400, AWS_ERROR_INVALID},
+                {"UnsupportedOperationException", 400, AWS_ERROR_INVALID},
+                {"InvalidParameter", 400, AWS_ERROR_INVALID},
+                {"EndpointDisabled", 400, AWS_ERROR_INVALID},
+                {"KMSDisabled", 400, AWS_ERROR_INVALID},
+                {"IncompleteSignature", 403, AWS_ERROR_INVALID},
+                {NULL, 404, AWS_ERROR_INVALID}, /* a proxy's, and no deleted trail */
+                {"NotFoundish", 404, AWS_ERROR_INVALID},
+                {"Trail", 400, AWS_ERROR_INVALID},
+                {"trailnotfoundexception", 400, AWS_ERROR_INVALID},
+                {"Exception", 400, AWS_ERROR_INVALID},
+                {NULL, 403, AWS_ERROR_DENIED},
+                {NULL, 401, AWS_ERROR_DENIED},
+                {NULL, 302, AWS_ERROR_PROTOCOL},
+                {NULL, 200, AWS_ERROR_PROTOCOL},
+                {NULL, 0, AWS_ERROR_PROTOCOL},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                AwsErrorClass have = aws_error_classify(cases[i].code, cases[i].status);
+                if (have != cases[i].want)
+                        fail_msg("%s %d: %s", strempty(cases[i].code), cases[i].status,
+                                 aws_error_class_to_string(have));
+        }
+}
+
+static void test_class_names(void **state)
+{
+        for (AwsErrorClass c = 0; c < _AWS_ERROR_CLASS_MAX; c++) {
+                assert_non_null(aws_error_class_to_string(c));
+                assert_int_equal(aws_error_class_from_string(aws_error_class_to_string(c)), c);
+        }
+        assert_int_equal(aws_error_class_from_string("no such"), _AWS_ERROR_CLASS_INVALID);
+}
+
+static AwsError from_json(int status, const char *body, const char *query_error)
+{
+        AwsError e;
+
+        memset(&e, 'x', sizeof(e)); /* all of it is to be filled */
+        aws_error_from_json(status, body, strlen(body), query_error, "req-1", &e);
+        return e;
+}
+
+static void test_json(void **state)
+{
+        AwsError e = from_json(
+                400, "{\"__type\":\"TrailNotFoundException\",\"message\":\"Unknown trail\"}", NULL);
+
+        assert_int_equal(e.class, AWS_ERROR_NOT_FOUND);
+        assert_int_equal(e.status, 400);
+        assert_string_equal(e.code, "TrailNotFoundException");
+        assert_string_equal(e.message, "Unknown trail");
+        assert_string_equal(e.request_id, "req-1");
+
+        e = from_json(400,
+                      "{\"__type\":\"com.amazonaws.x#AccessDeniedException:http://a/#b\","
+                      "\"Message\":\"no\"}",
+                      NULL);
+        assert_string_equal(e.code, "AccessDeniedException");
+        assert_string_equal(e.message, "no");
+        e = from_json(400, "{\"__type\":\"x#A\"}", "QueueDoesNotExist;Sender");
+        assert_string_equal(e.code, "QueueDoesNotExist");
+        e = from_json(400, "{\"__type\":\"x#A\"}", "");
+        assert_string_equal(e.code, "A");
+}
+
+/* Prose that holds a code is no code. */
+static void test_message_is_not_read_as_code(void **state)
+{
+        AwsError e = from_json(400, "{\"message\":\"ExpiredToken AccessDenied Throttling\"}", NULL);
+
+        assert_int_equal(e.class, AWS_ERROR_INVALID);
+        assert_string_equal(e.code, "HTTP 400");
+        e = from_json(400, "<html>TrailNotFoundException</html>", NULL);
+        assert_int_equal(e.class, AWS_ERROR_INVALID);
+}
+
+static void test_json_that_is_none(void **state)
+{
+        static const char *const bodies[] = {
+                "",
+                "{",
+                "[]",
+                "{}",
+                "{\"__type\":1}",
+                "{\"__type\":\"\"}",
+                "{\"__type\":\"x#\"}",
+                "{\"__type\":\":\"}",
+                "{\"__type\":null,\"message\":{}}",
+                "\xff",
+                "HTTP 503",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(bodies); i++) {
+                AwsError e = from_json(503, bodies[i], NULL);
+                assert_int_equal(e.class, AWS_ERROR_TRANSIENT);
+                assert_string_equal(e.code, "HTTP 503");
+                assert_string_equal(e.message, "");
+                assert_string_equal(e.request_id, "req-1");
+        }
+        AwsError e;
+        aws_error_from_json(403, NULL, 0, NULL, NULL, &e);
+        assert_int_equal(e.class, AWS_ERROR_DENIED);
+        assert_string_equal(e.request_id, "");
+}
+
+static const char xml_body[] =
+        "<ErrorResponse "
+        "xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error><Type>Sender</Type>"
+        "<Code>Throttled</Code><Message>slow &#x202e; down</Message></Error>"
+        "<RequestId>r-2</RequestId></ErrorResponse>";
+
+static void test_xml(void **state)
+{
+        AwsError e;
+
+        memset(&e, 'x', sizeof(e));
+        aws_error_from_xml(400, xml_body, strlen(xml_body), NULL, &e);
+        assert_int_equal(e.class, AWS_ERROR_THROTTLED);
+        assert_string_equal(e.code, "Throttled");
+        assert_string_equal(e.message, "slow \\u{202e} down");
+        assert_string_equal(e.request_id, "r-2");
+        aws_error_from_xml(400, xml_body, strlen(xml_body), "header", &e);
+        assert_string_equal(e.request_id, "header");
+
+        for (size_t n = 0; n < strlen(xml_body); n++) {
+                _cleanup_free_
+                char *exact = mem_alloc0(n + 1);
+                memcpy(exact, xml_body, n);
+                aws_error_from_xml(502, exact, n, NULL, &e);
+                assert_string_equal(e.code, "HTTP 502");
+                assert_int_equal(e.class, AWS_ERROR_TRANSIENT);
+        }
+}
+
+/* Everything is escaped and cut, and stays valid UTF-8 when it is. */
+static void test_hostile_text(void **state)
+{
+        _cleanup_free_
+        char *words = mem_alloc0(8001);
+        AwsError e;
+
+        for (size_t i = 0; i < 8000; i += 4)
+                memcpy(words + i, "\xf0\x9f\x98\x80", 4);
+        for (size_t shift = 0; shift < 4; shift++) {
+                _cleanup_free_
+                char *body = mem_printf("{\"__type\":\"%s\",\"message\":\"%.*s%s\"}", words,
+                                        (int)shift, "abc", words);
+                aws_error_from_json(400, body, strlen(body), NULL, words, &e);
+                assert_true(strlen(e.message) > 500 && strlen(e.message) < sizeof(e.message));
+                assert_true(strlen(e.code) > 90 && strlen(e.code) < sizeof(e.code));
+                assert_true(strlen(e.request_id) < sizeof(e.request_id));
+                _cleanup_free_
+                char *again = escape_text(e.message, 10000);
+                assert_string_equal(again, e.message); /* nothing invalid is left */
+        }
+        e = from_json(400, "{\"__type\":\"a\\nb\",\"message\":\"\\u001b[31m\"}", "");
+        assert_string_equal(e.code, "a\\x0ab");
+        assert_string_equal(e.message, "\\x1b[31m");
+
+        _cleanup_free_
+        char *ascii = mem_printf("{\"message\":\"%0600d\"}", 0);
+        e = from_json(400, ascii, NULL);
+        assert_int_equal(strlen(e.message), sizeof(e.message) - 1);
+        assert_string_equal(e.message + sizeof(e.message) - 5, "0...");
+}
+
+static void test_set(void **state)
+{
+        AwsError e;
+
+        memset(&e, 'x', sizeof(e));
+        aws_error_set(&e, AWS_ERROR_NETWORK, "Timeout", "no answer in %d s\n", 5);
+        assert_int_equal(e.class, AWS_ERROR_NETWORK);
+        assert_int_equal(e.status, 0);
+        assert_string_equal(e.code, "Timeout");
+        assert_string_equal(e.message, "no answer in 5 s\\x0a");
+        assert_string_equal(e.request_id, "");
+}
+
+UNIT_MAIN(T(test_classes), T(test_class_names), T(test_json), T(test_message_is_not_read_as_code),
+          T(test_json_that_is_none), T(test_xml), T(test_hostile_text), T(test_set))

@@ -1,0 +1,878 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The client over a scripted transport and a virtual clock. */
+
+#include "fake-net.h"
+
+#include <stdio.h>
+
+#include "aws/cloudtrail.h"
+#include "aws/query.h"
+#include "aws/sigv4.h"
+#include "base/mem.h"
+#include "net/client.h"
+
+#define TRAIL "arn:aws:cloudtrail:eu-central-1:111122223333:trail/management-events"
+#define THROTTLED                                                                                  \
+        {                                                                                          \
+                .status = 400, .body = "{\"__type\":\"ThrottlingException\"}"                      \
+        }
+#define DENIED                                                                                     \
+        {                                                                                          \
+                .status = 400, .request_id = "req-denied",                                         \
+                .body = "{\"__type\":\"AccessDeniedException\",\"message\":\"no\"}"                \
+        }
+#define EXPIRED                                                                                    \
+        {                                                                                          \
+                .status = 400, .body = "{\"__type\":\"ExpiredTokenException\"}"                    \
+        }
+#define SKEWED                                                                                     \
+        {                                                                                          \
+                .status = 400, .body = "{\"__type\":\"InvalidSignatureException\"}"                \
+        }
+#define OK_                                                                                        \
+        {                                                                                          \
+                .status = 200, .body = "{}", .request_id = "req-ok"                                \
+        }
+
+typedef struct Fixture {
+        FakeNet net;
+        FakeSource source;
+        AwsClient *client;
+        AwsCredentials *a;
+        AwsCredentials *b;
+} Fixture;
+
+typedef struct Seen {
+        Fixture *fixture;
+        AwsCall *call;
+        unsigned n_called;
+        AwsError error;
+        char body[256];
+        size_t body_len;
+        int attempts;
+        int64_t received_msec;
+        struct Seen *cancels;
+        struct Seen *starts;
+        bool frees_client;
+} Seen;
+
+static void make_client(Fixture *f, AwsClientOptions o)
+{
+        f->client = aws_client_free(f->client);
+        o.env = &f->net.env;
+        o.source = fake_source_init(&f->source, &f->net);
+        o.user_agent = "trailsentry/0.0";
+        f->client = aws_client_new(&o);
+        f->source.give = f->a;
+}
+
+static int setup(void **state)
+{
+        Fixture *f = mem_new0(Fixture);
+
+        fake_net_init(&f->net);
+        f->a = fake_credentials(&f->net, "A", 6 * MSEC_PER_HOUR);
+        f->b = fake_credentials(&f->net, "B", 12 * MSEC_PER_HOUR);
+        make_client(f, (AwsClientOptions){0});
+        *state = f;
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        Fixture *f = *state;
+
+        aws_client_free(f->client);
+        assert_true(f->source.freed);
+        aws_credentials_unref(f->a);
+        aws_credentials_unref(f->b);
+        fake_net_done(&f->net);
+        free(f);
+        return 0;
+}
+
+static void start(Fixture *f, Seen *s, AwsCallOptions o);
+
+static void on_result(void *userdata, const AwsResult *r)
+{
+        Seen *s = userdata;
+
+        s->call = NULL;
+        s->n_called++;
+        s->error = r->error;
+        s->attempts = r->attempts;
+        s->received_msec = r->received_msec;
+        assert_true((r->error.class == AWS_ERROR_NONE) == (r->body != NULL));
+        if (r->body) {
+                (void)snprintf(s->body, sizeof(s->body), "%s", r->body);
+                s->body_len = r->body_len;
+        }
+        if (s->cancels)
+                s->cancels->call = aws_call_cancel(s->cancels->call);
+        if (s->starts)
+                start(s->fixture, s->starts, (AwsCallOptions){.retry = RETRY_UNMETERED});
+        if (s->frees_client)
+                s->fixture->client = aws_client_free(s->fixture->client);
+}
+
+static void start_request(Fixture *f, Seen *s, AwsRequest *q, AwsCallOptions o)
+{
+        s->fixture = f;
+        s->n_called = 0;
+        s->call = aws_call_start(f->client, q, &o, on_result, s);
+        assert_non_null(s->call);
+        assert_int_equal(s->n_called, 0); /* never from inside */
+        assert_null(q->body);             /* taken */
+}
+
+static void start(Fixture *f, Seen *s, AwsCallOptions o)
+{
+        AwsRequest q = {0};
+
+        cloudtrail_request_get_trail_status(TRAIL, &q);
+        start_request(f, s, &q, o);
+}
+
+/* Starts and runs for a virtual minute. */
+static void run(Fixture *f, Seen *s, AwsCallOptions o)
+{
+        start(f, s, o);
+        fake_net_advance(&f->net, USEC_PER_MINUTE);
+        assert_int_equal(s->n_called, 1);
+}
+
+static void answer(Fixture *f, FakeAnswer a)
+{
+        fake_net_answer(&f->net, a);
+}
+
+/* Fetches the credentials, so that the next call finds them at hand. */
+static void prime(Fixture *f)
+{
+        Seen s = {0};
+
+        answer(f, (FakeAnswer)OK_);
+        run(f, &s, (AwsCallOptions){0});
+        assert_int_equal(s.error.class, AWS_ERROR_NONE);
+}
+
+static FakeSent *sent(Fixture *f, size_t i)
+{
+        assert_true(i < f->net.n_sent);
+        return &f->net.sent[i];
+}
+
+static FakeSent *last(Fixture *f)
+{
+        return sent(f, f->net.n_sent - 1);
+}
+
+/* The signature, made again from what was sent. */
+static void assert_signed(Fixture *f, const FakeSent *s, const AwsCredentials *c, int64_t time_msec,
+                          const char *service)
+{
+        SigV4Header headers[] = {
+                {"Host", mem_strdup(fake_sent_header(s, "Host"))},
+                {"Content-Type", mem_strdup(fake_sent_header(s, "Content-Type"))},
+                {"X-Amz-Target", mem_strdup(fake_sent_header(s, "X-Amz-Target"))},
+        };
+        SigV4Signed signature;
+
+        assert_int_equal(sigv4_sign(
+                                 &(SigV4Request){
+                                         .method = "POST",
+                                         .path = "/",
+                                         .headers = headers,
+                                         .n_headers = headers[2].value ? 3 : 2,
+                                         .body = s->body,
+                                         .body_len = strlen(s->body),
+                                         .region = "eu-central-1",
+                                         .service = service,
+                                         .time_msec = time_msec,
+                                         .credentials = c,
+                                 },
+                                 NULL, &signature),
+                         0);
+        assert_string_equal(fake_sent_header(s, "X-Amz-Date"), signature.date);
+        assert_string_equal(fake_sent_header(s, "Authorization"), signature.authorization);
+        sigv4_signed_done(&signature);
+        for (size_t i = 0; i < 3; i++)
+                free((char *)headers[i].value);
+}
+
+static int64_t wall(Fixture *f)
+{
+        return f->net.env.wall_msec(&f->net.env);
+}
+
+static void test_request_as_aws_expects_it(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+        FakeSent *q;
+
+        prime(f);
+        answer(f, (FakeAnswer)OK_);
+        start(f, &s, (AwsCallOptions){.body_max = 1234});
+
+        /* Handed over before start returned. */
+        assert_int_equal(f->net.n_sent, 2);
+        q = last(f);
+        assert_string_equal(q->method, "POST");
+        assert_string_equal(q->url, "https://cloudtrail.eu-central-1.amazonaws.com/");
+        assert_string_equal(q->body, "{\"Name\":\"" TRAIL "\"}");
+        assert_string_equal(fake_sent_header(q, "Host"), "cloudtrail.eu-central-1.amazonaws.com");
+        assert_string_equal(fake_sent_header(q, "Content-Type"), "application/x-amz-json-1.1");
+        assert_string_equal(
+                fake_sent_header(q, "X-Amz-Target"),
+                "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.GetTrailStatus");
+        assert_string_equal(fake_sent_header(q, "X-Amz-Security-Token"), "token");
+        assert_string_equal(fake_sent_header(q, "User-Agent"), "trailsentry/0.0");
+        assert_string_equal(fake_sent_header(q, "Accept-Encoding"), "identity");
+        assert_signed(f, q, f->a, wall(f), "cloudtrail");
+        assert_non_null(strstr(fake_sent_header(q, "Authorization"),
+                               "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;"
+                               "x-amz-target,"));
+        assert_int_equal(q->policy, HTTP_POLICY_SERVICE);
+        assert_int_equal(q->connect_timeout_usec, 3 * USEC_PER_SEC);
+        assert_int_equal(q->timeout_usec, 5 * USEC_PER_SEC);
+        assert_int_equal(q->body_max, 1234);
+        assert_false(q->urgent);
+
+        fake_net_turn(&f->net);
+        assert_int_equal(s.n_called, 1);
+        assert_int_equal(s.error.class, AWS_ERROR_NONE);
+        assert_int_equal(s.error.status, 200);
+        assert_string_equal(s.error.request_id, "req-ok");
+        assert_string_equal(s.body, "{}");
+        assert_int_equal(s.attempts, 1);
+        assert_int_equal(s.received_msec, wall(f));
+}
+
+static void test_query_service(void **state)
+{
+        Fixture *f = *state;
+        AwsRequest q = {0};
+        Seen s = {0};
+
+        prime(f);
+        answer(f, (FakeAnswer){.status = 403,
+                               .body = "<ErrorResponse><Error><Code>InvalidAction</Code>"
+                                       "<Message>m</Message></Error>"
+                                       "<RequestId>req-xml</RequestId></ErrorResponse>"});
+        sts_request_get_caller_identity("eu-central-1", &q);
+        start_request(f, &s, &q, (AwsCallOptions){.retry = RETRY_STANDARD});
+        assert_true(last(f)->urgent);
+        assert_null(fake_sent_header(last(f), "X-Amz-Target"));
+        assert_string_equal(last(f)->url, "https://sts.eu-central-1.amazonaws.com/");
+        assert_signed(f, last(f), f->a, wall(f), "sts");
+        fake_net_turn(&f->net);
+        assert_string_equal(s.error.code, "InvalidAction");
+        assert_string_equal(s.error.request_id, "req-xml");
+}
+
+static void test_endpoints(void **state)
+{
+        static const struct {
+                const char *endpoint, *url, *host;
+        } cases[] = {
+                {"http://127.0.0.1:8080", "http://127.0.0.1:8080/", "127.0.0.1:8080"},
+                {"https://vpce-1.example.com:443", "https://vpce-1.example.com/",
+                 "vpce-1.example.com"},
+                {"https://{service}.{region}.internal", "https://cloudtrail.eu-central-1.internal/",
+                 "cloudtrail.eu-central-1.internal"},
+                {"https://[::1]:4443", "https://[::1]:4443/", "[::1]:4443"},
+        };
+        Fixture *f = *state;
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                make_client(f, (AwsClientOptions){.endpoint = cases[i].endpoint});
+                prime(f);
+                assert_string_equal(last(f)->url, cases[i].url);
+                assert_string_equal(fake_sent_header(last(f), "Host"), cases[i].host);
+        }
+        make_client(f, (AwsClientOptions){.fips = true});
+        AwsRequest q = {.service = AWS_SERVICE_CLOUDTRAIL,
+                        .operation = "GetTrailStatus",
+                        .region = mem_strdup("us-east-1"),
+                        .body = mem_strdup("{}"),
+                        .body_len = 2};
+        Seen s = {0};
+        answer(f, (FakeAnswer)OK_);
+        start_request(f, &s, &q, (AwsCallOptions){0});
+        fake_net_turn(&f->net);
+        assert_string_equal(last(f)->url, "https://cloudtrail-fips.us-east-1.amazonaws.com/");
+}
+
+/* What cannot be sent is told in the next turn, not from inside. */
+static void test_failures_before_sending(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+        AwsRequest q = {.service = AWS_SERVICE_CLOUDTRAIL,
+                        .operation = "GetTrailStatus",
+                        .region = mem_strdup("eu-central-1.evil.example/"),
+                        .body = mem_strdup("{}"),
+                        .body_len = 2};
+
+        prime(f);
+        start_request(f, &s, &q, (AwsCallOptions){.retry = RETRY_STANDARD});
+        fake_net_turn(&f->net);
+        assert_int_equal(s.n_called, 1);
+        assert_int_equal(s.error.class, AWS_ERROR_INVALID);
+        assert_string_equal(s.error.code, "InvalidEndpoint");
+        assert_int_equal(s.attempts, 0);
+
+        answer(f, (FakeAnswer){.start_error = -EPERM});
+        start(f, &s, (AwsCallOptions){.retry = RETRY_STANDARD});
+        fake_net_turn(&f->net);
+        assert_int_equal(s.n_called, 1);
+        assert_int_equal(s.error.class, AWS_ERROR_INVALID);
+        assert_string_equal(s.error.code, "PlainHttpRefused");
+
+        answer(f, (FakeAnswer){.start_error = -EINVAL});
+        start(f, &s, (AwsCallOptions){0});
+        s.call = aws_call_cancel(s.call);
+        fake_net_turn(&f->net);
+        assert_int_equal(s.n_called, 0);
+}
+
+static void test_poll_makes_one_attempt(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+
+        prime(f);
+        answer(f, (FakeAnswer)THROTTLED);
+        run(f, &s, (AwsCallOptions){.retry = RETRY_NONE});
+        assert_int_equal(s.error.class, AWS_ERROR_THROTTLED);
+        assert_int_equal(s.attempts, 1);
+        answer(f, (FakeAnswer){.error_class = AWS_ERROR_NETWORK, .error_code = "ConnectionReset"});
+        run(f, &s, (AwsCallOptions){.retry = RETRY_NONE});
+        assert_string_equal(s.error.code, "ConnectionReset");
+        assert_int_equal(f->net.n_sent, 3);
+}
+
+static void test_retries(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+        uint64_t t;
+
+        prime(f);
+        answer(f, (FakeAnswer){.status = 503, .body = "<html>"});
+        answer(f, (FakeAnswer){.error_class = AWS_ERROR_NETWORK, .error_code = "ConnectionReset"});
+        answer(f, (FakeAnswer)OK_);
+        run(f, &s, (AwsCallOptions){.retry = RETRY_STANDARD});
+        assert_int_equal(s.error.class, AWS_ERROR_NONE);
+        assert_int_equal(s.attempts, 3);
+        /* random01 is 0.5: half of 50 ms, then of 100 ms */
+        t = sent(f, 1)->boottime_usec;
+        assert_int_equal(sent(f, 2)->boottime_usec - t, 25 * USEC_PER_MSEC);
+        assert_int_equal(sent(f, 3)->boottime_usec - t, 75 * USEC_PER_MSEC);
+
+        /* The service's wish raises the delay; nonsense does not count. */
+        answer(f, (FakeAnswer){.status = 429, .retry_after = "3000"});
+        answer(f, (FakeAnswer){.status = 429, .retry_after = "-1, 99999999999999999999"});
+        answer(f, (FakeAnswer){.status = 429});
+        run(f, &s, (AwsCallOptions){.retry = RETRY_UNMETERED});
+        assert_int_equal(s.error.class, AWS_ERROR_THROTTLED);
+        assert_int_equal(s.error.status, 429);
+        assert_int_equal(s.attempts, 3);
+        t = sent(f, 4)->boottime_usec;
+        assert_int_equal(sent(f, 5)->boottime_usec - t, 3 * USEC_PER_SEC);
+        assert_int_equal(sent(f, 6)->boottime_usec - t, 4 * USEC_PER_SEC);
+}
+
+static void test_refused_for_good_is_not_retried(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+
+        prime(f);
+        answer(f, (FakeAnswer){.status = 400, .body = "{\"__type\":\"TrailNotFoundException\"}"});
+        run(f, &s, (AwsCallOptions){.retry = RETRY_UNMETERED});
+        assert_int_equal(s.error.class, AWS_ERROR_NOT_FOUND);
+        assert_int_equal(s.attempts, 1);
+        answer(f, (FakeAnswer){.status = 301, .body = "moved"});
+        run(f, &s, (AwsCallOptions){.retry = RETRY_UNMETERED});
+        assert_int_equal(s.error.class, AWS_ERROR_PROTOCOL);
+        assert_int_equal(s.attempts, 1);
+}
+
+/* A broken region drains its own quota only, and never holds StartLogging back. */
+static void test_quota_is_of_region_and_service(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+        AwsRequest q = {0};
+        int attempts = 0;
+
+        prime(f);
+        /* 500 at 14 a retry: 35 retries, two a call. */
+        for (size_t i = 0; i < 20; i++) {
+                for (size_t k = 0; k < (i < 17 ? 3 : i == 17 ? 2 : 1); k++)
+                        answer(f, (FakeAnswer){.status = 500});
+                run(f, &s, (AwsCallOptions){.retry = RETRY_STANDARD});
+                attempts += s.attempts;
+        }
+        assert_int_equal(attempts, 20 + 35);
+
+        for (size_t k = 0; k < 3; k++)
+                answer(f, (FakeAnswer){.status = 500});
+        run(f, &s, (AwsCallOptions){.retry = RETRY_UNMETERED});
+        assert_int_equal(s.attempts, 3);
+
+        f->net.n_script = f->net.script_next = 0;
+        answer(f, (FakeAnswer){.status = 500});
+        answer(f, (FakeAnswer){.status = 200, .body = "<a/>"});
+        sts_request_get_caller_identity("eu-central-1", &q);
+        start_request(f, &s, &q, (AwsCallOptions){.retry = RETRY_STANDARD});
+        fake_net_advance(&f->net, USEC_PER_SEC);
+        assert_int_equal(s.error.class, AWS_ERROR_NONE);
+        assert_int_equal(s.attempts, 2);
+
+        /* A success gives back 1: 10 + 4 are enough for one retry. */
+        for (size_t k = 0; k < 4; k++) {
+                answer(f, (FakeAnswer)OK_);
+                run(f, &s, (AwsCallOptions){0});
+        }
+        answer(f, (FakeAnswer){.status = 500});
+        answer(f, (FakeAnswer){.status = 500});
+        run(f, &s, (AwsCallOptions){.retry = RETRY_STANDARD});
+        assert_int_equal(s.attempts, 2);
+}
+
+static void test_deadline(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+
+        prime(f);
+        /* Silence: 5 s for the first attempt, what is left for the second. */
+        answer(f, (FakeAnswer){.silent = true});
+        answer(f, (FakeAnswer){.silent = true});
+        start(f, &s, (AwsCallOptions){.retry = RETRY_UNMETERED, .deadline_usec = 8 * USEC_PER_SEC});
+        fake_net_advance(&f->net, 8 * USEC_PER_SEC - 1);
+        assert_int_equal(s.n_called, 0);
+        fake_net_advance(&f->net, 1);
+        assert_int_equal(s.n_called, 1);
+        assert_int_equal(s.error.class, AWS_ERROR_NETWORK);
+        assert_string_equal(s.error.code, "Timeout");
+        assert_int_equal(s.attempts, 2);
+
+        /* No back-off beyond it: the service's own word is told at once. */
+        answer(f, (FakeAnswer){.status = 429, .retry_after = "4000"});
+        start(f, &s, (AwsCallOptions){.retry = RETRY_UNMETERED, .deadline_usec = 3 * USEC_PER_SEC});
+        fake_net_turn(&f->net);
+        assert_int_equal(s.n_called, 1);
+        assert_int_equal(s.error.class, AWS_ERROR_THROTTLED);
+}
+
+static void test_deadline_covers_the_credentials(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+
+        f->source.silent = true;
+        start(f, &s, (AwsCallOptions){.deadline_usec = 4 * USEC_PER_SEC});
+        fake_net_advance(&f->net, 4 * USEC_PER_SEC);
+        assert_int_equal(s.n_called, 1);
+        assert_int_equal(s.error.class, AWS_ERROR_CREDENTIALS);
+        assert_string_equal(s.error.message, "no credentials: none came within 4 s");
+        assert_int_equal(s.attempts, 0);
+}
+
+static void test_failed_credentials(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+
+        f->source.give = NULL;
+        start(f, &s, (AwsCallOptions){.retry = RETRY_STANDARD});
+        fake_net_turn(&f->net);
+        assert_int_equal(s.n_called, 1);
+        assert_int_equal(s.error.class, AWS_ERROR_CREDENTIALS);
+        assert_string_equal(s.error.code, "Scripted");
+}
+
+static void test_expired_are_replaced_once(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+
+        prime(f);
+        f->source.give = f->b;
+        answer(f, (FakeAnswer)EXPIRED);
+        answer(f, (FakeAnswer)OK_);
+        run(f, &s, (AwsCallOptions){0}); /* a poll, too */
+        assert_int_equal(s.error.class, AWS_ERROR_NONE);
+        assert_int_equal(s.attempts, 2);
+        assert_non_null(strstr(fake_sent_header(last(f), "Authorization"), "Credential=AKIDB/"));
+
+        fake_net_advance(&f->net, USEC_PER_HOUR);
+        f->source.give = f->a;
+        answer(f, (FakeAnswer)EXPIRED);
+        answer(f, (FakeAnswer)EXPIRED);
+        run(f, &s, (AwsCallOptions){.retry = RETRY_UNMETERED});
+        assert_int_equal(s.error.class, AWS_ERROR_EXPIRED);
+        assert_int_equal(s.attempts, 2);
+}
+
+static void test_same_credentials_again_are_not_sent_again(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+
+        prime(f);
+        answer(f, (FakeAnswer)EXPIRED);
+        run(f, &s, (AwsCallOptions){0});
+        assert_int_equal(s.error.class, AWS_ERROR_EXPIRED);
+        assert_int_equal(s.attempts, 1);
+        assert_int_equal(f->source.n_fetches, 2);
+}
+
+/* A session that was revoked is denied like any other. */
+static void test_denial_is_believed_after_fresh_credentials(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0}, other = {0};
+
+        prime(f);
+        f->source.give = f->b;
+        answer(f, (FakeAnswer)DENIED);
+        answer(f, (FakeAnswer)DENIED);
+        start(f, &s, (AwsCallOptions){.retry = RETRY_UNMETERED});
+        fake_net_turn(&f->net);
+        assert_int_equal(s.n_called, 1);
+        assert_int_equal(s.error.class, AWS_ERROR_DENIED);
+        assert_int_equal(s.attempts, 2);
+        assert_int_equal(f->source.n_fetches, 2);
+
+        /* The next denial within three minutes is told at once. */
+        answer(f, (FakeAnswer)DENIED);
+        start(f, &other, (AwsCallOptions){.retry = RETRY_UNMETERED});
+        fake_net_turn(&f->net);
+        assert_int_equal(other.n_called, 1);
+        assert_int_equal(other.attempts, 1);
+        assert_int_equal(f->source.n_fetches, 2);
+}
+
+static void test_denial_is_not_held_up_by_the_origin(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0}, other = {0};
+
+        prime(f);
+        f->source.delay_usec = USEC_PER_HOUR;
+        answer(f, (FakeAnswer)DENIED);
+        answer(f, (FakeAnswer)OK_);
+        start(f, &s, (AwsCallOptions){.retry = RETRY_UNMETERED});
+        fake_net_turn(&f->net);
+        assert_int_equal(s.n_called, 0);
+
+        /* Another trail's call is not held up at all. */
+        start(f, &other, (AwsCallOptions){0});
+        fake_net_turn(&f->net);
+        assert_int_equal(other.n_called, 1);
+
+        fake_net_advance(&f->net, 5 * USEC_PER_SEC);
+        assert_int_equal(s.n_called, 1);
+        assert_int_equal(s.error.class, AWS_ERROR_DENIED);
+        assert_int_equal(s.error.status, 400);
+        assert_string_equal(s.error.request_id, "req-denied");
+
+        /* Nor does the origin's failure pass for the cause. */
+        fake_net_advance(&f->net, USEC_PER_HOUR);
+        f->source.give = NULL;
+        f->source.delay_usec = 0;
+        answer(f, (FakeAnswer)DENIED);
+        run(f, &s, (AwsCallOptions){0});
+        assert_int_equal(s.error.class, AWS_ERROR_DENIED);
+}
+
+/* After the wait for newer credentials the call has its own deadline back. */
+static void test_deadline_after_a_refresh(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+
+        prime(f);
+        f->source.give = f->b;
+        f->source.delay_usec = 3 * USEC_PER_SEC;
+        answer(f, (FakeAnswer)EXPIRED);
+        answer(f, (FakeAnswer){.status = 200, .body = "{}", .delay_usec = 4 * USEC_PER_SEC});
+        run(f, &s, (AwsCallOptions){.deadline_usec = 10 * USEC_PER_SEC});
+        assert_int_equal(s.error.class, AWS_ERROR_NONE);
+}
+
+static void test_clock_is_corrected_by_the_service(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+
+        prime(f);
+        assert_int_equal(aws_client_clock_skew_msec(f->client), 0);
+        f->net.service_offset_msec = -20 * MSEC_PER_MINUTE;
+        answer(f, (FakeAnswer)SKEWED);
+        answer(f, (FakeAnswer)OK_);
+        start(f, &s, (AwsCallOptions){0});
+        fake_net_turn(&f->net);
+        assert_int_equal(s.error.class, AWS_ERROR_NONE);
+        assert_int_equal(s.attempts, 2);
+        assert_signed(f, last(f), f->a, wall(f) - 20 * MSEC_PER_MINUTE, "cloudtrail");
+        assert_int_equal(aws_client_clock_skew_msec(f->client), -20 * MSEC_PER_MINUTE);
+
+        /* Remembered. */
+        answer(f, (FakeAnswer)OK_);
+        run(f, &s, (AwsCallOptions){0});
+        assert_int_equal(s.attempts, 1);
+        assert_string_equal(fake_sent_header(last(f), "X-Amz-Date"), "20261123T024100Z");
+}
+
+static void test_clock_is_not_blamed_twice(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+
+        prime(f);
+        answer(f, (FakeAnswer)SKEWED); /* a wrong secret looks like this */
+        answer(f, (FakeAnswer)SKEWED);
+        run(f, &s, (AwsCallOptions){.retry = RETRY_UNMETERED});
+        assert_int_equal(s.error.class, AWS_ERROR_CLOCK);
+        assert_int_equal(s.attempts, 2);
+        assert_int_equal(aws_client_clock_skew_msec(f->client), 0);
+}
+
+static void test_clock_skew_from_any_answer(void **state)
+{
+        static const struct {
+                int64_t offset_msec, skew_msec;
+        } steps[] = {
+                {3 * MSEC_PER_MINUTE, 0},                   /* does not matter */
+                {5 * MSEC_PER_MINUTE, 5 * MSEC_PER_MINUTE}, /* does */
+                {2 * MSEC_PER_MINUTE, 5 * MSEC_PER_MINUTE}, /* near enough to what is used */
+                {0, 0},                                     /* no longer */
+                {-9 * MSEC_PER_MINUTE, -9 * MSEC_PER_MINUTE},
+                {9 * MSEC_PER_MINUTE, 9 * MSEC_PER_MINUTE},
+        };
+        Fixture *f = *state;
+        Seen s = {0};
+
+        prime(f);
+        for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
+                f->net.service_offset_msec = steps[i].offset_msec;
+                answer(f, (FakeAnswer)OK_);
+                run(f, &s, (AwsCallOptions){0});
+                assert_int_equal(aws_client_clock_skew_msec(f->client), steps[i].skew_msec);
+        }
+
+        answer(f, (FakeAnswer){.status = 200, .body = "{}", .date = "yesterday"});
+        run(f, &s, (AwsCallOptions){0});
+        answer(f, (FakeAnswer){.status = 200, .body = "{}", .date = ""});
+        run(f, &s, (AwsCallOptions){0});
+        assert_int_equal(aws_client_clock_skew_msec(f->client), 9 * MSEC_PER_MINUTE);
+}
+
+static void test_clock_step_forgets_the_skew(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+
+        prime(f);
+        f->net.service_offset_msec = 30 * MSEC_PER_MINUTE;
+        answer(f, (FakeAnswer)OK_);
+        run(f, &s, (AwsCallOptions){0});
+        assert_int_equal(aws_client_clock_skew_msec(f->client), 30 * MSEC_PER_MINUTE);
+
+        /* Slewing is no step. */
+        for (size_t i = 0; i < 3; i++) {
+                f->net.wall_offset_msec += 4 * MSEC_PER_SEC;
+                f->net.service_offset_msec -= 4 * MSEC_PER_SEC;
+                answer(f, (FakeAnswer)OK_);
+                run(f, &s, (AwsCallOptions){0});
+        }
+        assert_int_equal(aws_client_clock_skew_msec(f->client), 30 * MSEC_PER_MINUTE);
+
+        /* Somebody set the clock right. */
+        f->net.wall_offset_msec += f->net.service_offset_msec;
+        f->net.service_offset_msec = 0;
+        answer(f, (FakeAnswer)OK_);
+        start(f, &s, (AwsCallOptions){0});
+        assert_signed(f, last(f), f->a, wall(f), "cloudtrail");
+        fake_net_turn(&f->net);
+        assert_int_equal(aws_client_clock_skew_msec(f->client), 0);
+}
+
+static void test_signing_key_follows_the_day(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+
+        f->a->expiry_msec = INT64_MAX;
+        prime(f);
+        for (size_t day = 0; day < 2; day++) {
+                f->net.wall_offset_msec += MSEC_PER_DAY;
+                answer(f, (FakeAnswer)OK_);
+                start(f, &s, (AwsCallOptions){0});
+                assert_signed(f, last(f), f->a, wall(f), "cloudtrail");
+                fake_net_turn(&f->net);
+        }
+}
+
+static void test_cancel_in_every_state(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+
+        /* waiting for credentials */
+        f->source.delay_usec = USEC_PER_SEC;
+        start(f, &s, (AwsCallOptions){0});
+        s.call = aws_call_cancel(s.call);
+        fake_net_advance(&f->net, USEC_PER_MINUTE);
+        assert_int_equal(f->net.n_sent, 0);
+
+        /* in the transport */
+        answer(f, (FakeAnswer)OK_);
+        start(f, &s, (AwsCallOptions){0});
+        s.call = aws_call_cancel(s.call);
+        assert_true(last(f)->cancelled);
+
+        /* backing off */
+        answer(f, (FakeAnswer){.status = 503});
+        start(f, &s, (AwsCallOptions){.retry = RETRY_STANDARD});
+        fake_net_turn(&f->net);
+        s.call = aws_call_cancel(s.call);
+
+        /* waiting for better credentials */
+        answer(f, (FakeAnswer)EXPIRED);
+        start(f, &s, (AwsCallOptions){0});
+        fake_net_turn(&f->net);
+        s.call = aws_call_cancel(s.call);
+        s.call = aws_call_cancel(NULL);
+
+        fake_net_advance(&f->net, USEC_PER_MINUTE);
+        assert_int_equal(s.n_called, 0);
+}
+
+static void test_callback_cancels_others(void **state)
+{
+        Fixture *f = *state;
+        Seen s[3] = {0};
+
+        prime(f);
+        for (size_t i = 0; i < 3; i++) {
+                answer(f, (FakeAnswer)OK_);
+                start(f, &s[i], (AwsCallOptions){0});
+        }
+        s[0].cancels = &s[1];
+        fake_net_turn(&f->net);
+        assert_int_equal(s[0].n_called, 1);
+        assert_int_equal(s[1].n_called, 0);
+        assert_int_equal(s[2].n_called, 1);
+}
+
+/* Promise 1: what the callback of a poll starts is in the transport before the callback ends. */
+static void test_callback_starts_the_action(void **state)
+{
+        Fixture *f = *state;
+        Seen poll = {0}, action = {0};
+
+        prime(f);
+        answer(f, (FakeAnswer)OK_);
+        answer(f, (FakeAnswer)OK_);
+        poll.starts = &action;
+        start(f, &poll, (AwsCallOptions){0});
+        fake_net_turn(&f->net);
+        assert_int_equal(action.n_called, 1);
+        assert_int_equal(sent(f, 2)->boottime_usec, sent(f, 1)->boottime_usec);
+        assert_true(sent(f, 2)->urgent);
+}
+
+static void test_callback_frees_the_client(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {.frees_client = true};
+
+        answer(f, (FakeAnswer)OK_);
+        start(f, &s, (AwsCallOptions){0});
+        fake_net_turn(&f->net);
+        assert_int_equal(s.n_called, 1);
+        assert_null(f->client);
+}
+
+/* A thousand schedules of answers, delays and cancels: whatever happens, a call that was not
+ * cancelled is told exactly once and by its deadline, and nothing is left over. */
+static void test_random_schedules(void **state)
+{
+        static const FakeAnswer answers[] = {
+                OK_,
+                OK_,
+                THROTTLED,
+                EXPIRED,
+                SKEWED,
+                DENIED,
+                {.status = 500},
+                {.silent = true},
+                {.error_class = AWS_ERROR_NETWORK, .error_code = "ConnectionReset"},
+                {.error_class = AWS_ERROR_PROTOCOL, .error_code = "AnswerTooLarge"},
+                {.start_error = -EPERM},
+        };
+        uint64_t seed = UINT64_C(0x9E3779B97F4A7C15);
+
+#define RANDOM(n)                                                                                  \
+        ((unsigned)((seed = seed * 6364136223846793005u + 1442695040888963407u) >> 33) % (n))
+        for (size_t round = 0; round < 1000; round++) {
+                Fixture f = {0};
+                Seen s[6] = {0};
+                bool cancelled[6] = {0};
+
+                fake_net_init(&f.net);
+                f.a = fake_credentials(&f.net, "A", 6 * MSEC_PER_HOUR);
+                f.b = fake_credentials(&f.net, "B", 12 * MSEC_PER_HOUR);
+                make_client(&f, (AwsClientOptions){0});
+                f.net.random01 = RANDOM(1001) / 1000.0;
+                for (size_t i = 0; i < 6; i++) {
+                        f.source.give = RANDOM(8) == 0 ? NULL : RANDOM(2) ? f.a : f.b;
+                        f.source.delay_usec = RANDOM(3) * 4 * USEC_PER_SEC;
+                        f.net.service_offset_msec = ((int)RANDOM(5) - 2) * 4 * MSEC_PER_MINUTE;
+                        for (size_t k = 0; k < 3; k++) {
+                                FakeAnswer a = answers[RANDOM(ELEMENTSOF(answers))];
+                                a.delay_usec = RANDOM(4) * 2 * USEC_PER_SEC;
+                                answer(&f, a);
+                        }
+                        start(&f, &s[i],
+                              (AwsCallOptions){.retry = (RetryMode)RANDOM(3),
+                                               .deadline_usec = 12 * USEC_PER_SEC});
+                        fake_net_advance(&f.net, RANDOM(4) * USEC_PER_SEC);
+                        size_t victim = RANDOM(6);
+                        if (RANDOM(4) == 0 && s[victim].call) {
+                                s[victim].call = aws_call_cancel(s[victim].call);
+                                cancelled[victim] = true;
+                        }
+                }
+                fake_net_advance(&f.net, 12 * USEC_PER_SEC);
+                for (size_t i = 0; i < 6; i++)
+                        assert_int_equal(s[i].n_called, !cancelled[i]);
+
+                aws_client_free(f.client);
+                aws_credentials_unref(f.a);
+                aws_credentials_unref(f.b);
+                f.net.script_next = f.net.n_script;
+                fake_net_done(&f.net);
+        }
+}
+
+#define F(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+UNIT_MAIN(F(test_request_as_aws_expects_it), F(test_query_service), F(test_endpoints),
+          F(test_failures_before_sending), F(test_poll_makes_one_attempt), F(test_retries),
+          F(test_refused_for_good_is_not_retried), F(test_quota_is_of_region_and_service),
+          F(test_deadline), F(test_deadline_covers_the_credentials), F(test_failed_credentials),
+          F(test_expired_are_replaced_once), F(test_same_credentials_again_are_not_sent_again),
+          F(test_denial_is_believed_after_fresh_credentials),
+          F(test_denial_is_not_held_up_by_the_origin), F(test_deadline_after_a_refresh),
+          F(test_clock_is_corrected_by_the_service), F(test_clock_is_not_blamed_twice),
+          F(test_clock_skew_from_any_answer), F(test_clock_step_forgets_the_skew),
+          F(test_signing_key_follows_the_day), F(test_cancel_in_every_state),
+          F(test_callback_cancels_others), F(test_callback_starts_the_action),
+          F(test_callback_frees_the_client), T(test_random_schedules))

@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration file: what is taken over, and every refusal with its line, option and words.
+ * A case of the table runs alone by its name: test-conf NAME. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <syslog.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "daemon/conf.h"
+
+#define TRAIL_ARN "arn:aws:cloudtrail:eu-central-1:111122223333:trail/management-events"
+#define TOPIC_ARN "arn:aws:sns:eu-central-1:111122223333:security-alerts"
+#define ROLE_ARN "arn:aws:iam::444455556666:role/guard"
+#define TRAILS "trails = ( { arn = \"" TRAIL_ARN "\"; } );\n"
+#define TOPICS "topics = ( { arn = \"" TOPIC_ARN "\"; } );\n"
+#define GOOD TRAILS TOPICS /* lines 1 and 2 */
+
+/* A text and all that is said about it, as conf_problem_line() says it. */
+typedef struct Refusal {
+        const char *name;
+        const char *text;
+        const char *lines[6];
+} Refusal;
+
+static const Refusal refusals[] = {
+        {"empty file",
+         "",
+         {"x.conf: trails: is missing: the trails that are guarded, one group each",
+          "x.conf: topics: is missing: the SNS topics that every alert is sent to, one group "
+          "each"}},
+        {"empty lists",
+         "trails = ();\ntopics = ();\n",
+         {"x.conf:1: trails: is empty, and has to be a list of groups: write trails = ( { arn = "
+          "\"...\"; } );",
+          "x.conf:2: topics: is empty, and has to be a list of groups: write topics = ( { arn = "
+          "\"...\"; } );"}},
+        {"trail without arn",
+         "trails = (\n  { action = \"alert\"; }\n);\n" TOPICS,
+         {"x.conf:2: trails[0].arn: is missing: ARN of the trail, with its home region"}},
+        {"list of texts",
+         "trails = ( \"" TRAIL_ARN "\" );\n" TOPICS,
+         {"x.conf:1: trails[0]: has to be a group: write { arn = \"...\"; }"}},
+        {"group instead of list",
+         "trails = { arn = \"" TRAIL_ARN "\"; };\n" TOPICS,
+         {"x.conf:1: trails: is a group { ... }, and has to be a list of groups: write trails = "
+          "( { arn = \"...\"; } );"}},
+        {"misspelt option",
+         GOOD "pol_interval = \"10s\";\n",
+         {"x.conf:3: pol_interval: unknown option; did you mean \"poll_interval\"?"}},
+        {"dash for underscore",
+         GOOD "poll-interval = \"10s\";\n",
+         {"x.conf:3: poll-interval: unknown option; did you mean \"poll_interval\"?"}},
+        {"option of another group",
+         GOOD "role_arn = \"" ROLE_ARN "\";\n",
+         {"x.conf:3: role_arn: not an option here: it belongs into trails = ( { ... } );"}},
+        {"option of the top level in a group",
+         GOOD "heartbeat = { log_level = \"info\"; };\n",
+         {"x.conf:3: heartbeat.log_level: not an option here: it belongs to the top level of the "
+          "file"}},
+        {"unknown option",
+         GOOD "heartbeat = { colour = \"red\"; };\n",
+         {"x.conf:3: heartbeat.colour: unknown option; known here: enabled, namespace, region"}},
+        {"integer for a duration",
+         GOOD "poll_interval = 15;\n",
+         {"x.conf:3: poll_interval: is a number, and has to be a duration, a text with a unit: "
+          "write \"10s\""}},
+        {"float for a duration",
+         GOOD "poll_interval = 1.5;\n",
+         {"x.conf:3: poll_interval: is a number, and has to be a duration, a text with a unit: "
+          "write \"10s\""}},
+        {"integer that wraps",
+         GOOD "poll_interval = 4294967297;\n",
+         {"x.conf:3: poll_interval: is a number, and has to be a duration, a text with a unit: "
+          "write \"10s\""}},
+        {"duration without a unit",
+         GOOD "poll_interval = \"10\";\n",
+         {"x.conf:3: poll_interval: \"10\": not a duration: write a whole number and a unit (ms, "
+          "s, min, h), as in \"10s\""}},
+        {"duration too short",
+         GOOD "poll_interval = \"999ms\";\n",
+         {"x.conf:3: poll_interval: \"999ms\": out of range: write \"1s\" to \"1h\""}},
+        {"duration too long",
+         GOOD "cannot_see_after = \"61min\";\n",
+         {"x.conf:3: cannot_see_after: \"61min\": out of range: write \"10s\" to \"1h\""}},
+        {"duration that overflows",
+         GOOD "poll_interval = \"99999999999999999999h\";\n",
+         {"x.conf:3: poll_interval: \"99999999999999999999h\": out of range: write \"1s\" to "
+          "\"1h\""}},
+        {"text for a boolean",
+         GOOD "fips = \"true\";\n",
+         {"x.conf:3: fips: is a text, and has to be true or false, without quotes"}},
+        {"boolean for a text",
+         GOOD "proxy = true;\n",
+         {"x.conf:3: proxy: is true or false, and has to be a text in double quotes"}},
+        {"text for a group",
+         GOOD "heartbeat = \"off\";\n",
+         {"x.conf:3: heartbeat: is a text, and has to be a group: write heartbeat = { ... };"}},
+        {"unknown action",
+         GOOD "action = \"delete\";\n",
+         {"x.conf:3: action: \"delete\": not an action: write \"restart\" or \"alert\""}},
+        {"unknown log level",
+         GOOD "log_level = \"loud\";\n",
+         {"x.conf:3: log_level: \"loud\": not a level: write \"debug\", \"info\", \"notice\", "
+          "\"warning\" or \"error\""}},
+        {"log level that would hide errors",
+         GOOD "log_level = \"crit\";\n",
+         {"x.conf:3: log_level: \"crit\": not a level: write \"debug\", \"info\", \"notice\", "
+          "\"warning\" or \"error\""}},
+        {"name for a trail's arn",
+         "trails = ( { arn = \"management-events\"; } );\n" TOPICS,
+         {"x.conf:1: trails[0].arn: \"management-events\": it is not of the form "
+          "arn:partition:service:region:account:resource; write "
+          "arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME"}},
+        {"topic for a trail",
+         "trails = ( { arn = \"" TOPIC_ARN "\"; } );\n" TOPICS,
+         {"x.conf:1: trails[0].arn: \"" TOPIC_ARN "\": it is not one of CloudTrail; write "
+          "arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME"}},
+        {"region of another partition",
+         TRAILS "topics = ( { arn = \"arn:aws:sns:cn-north-1:111122223333:a\"; } );\n",
+         {"x.conf:2: topics[0].arn: \"arn:aws:sns:cn-north-1:111122223333:a\": its region is "
+          "missing or not one of its partition; write arn:aws:sns:REGION:ACCOUNT:NAME"}},
+        {"topic of another partition",
+         TRAILS "topics = ( { arn = \"arn:aws-cn:sns:cn-north-1:111122223333:a\"; } );\n",
+         {"x.conf:2: topics[0].arn: in the partition \"aws-cn\", while the first trail is in "
+          "\"aws\": no credentials reach both, run another daemon there"}},
+        {"trail of another partition",
+         "trails = ( { arn = \"" TRAIL_ARN "\"; },\n"
+         "{ arn = \"arn:aws-cn:cloudtrail:cn-north-1:111122223333:trail/abc\"; } );\n" TOPICS,
+         {"x.conf:2: trails[1].arn: in the partition \"aws-cn\", while the first trail is in "
+          "\"aws\": no credentials reach both, run another daemon there"}},
+        {"role of another partition",
+         "trails = ( { arn = \"" TRAIL_ARN "\";\n"
+         "role_arn = \"arn:aws-cn:iam::444455556666:role/guard\"; } );\n" TOPICS,
+         {"x.conf:2: trails[0].role_arn: in the partition \"aws-cn\", while the first trail is in "
+          "\"aws\": no credentials reach both, run another daemon there"}},
+        {"heartbeat in another partition",
+         GOOD "heartbeat = { region = \"us-gov-west-1\"; };\n",
+         {"x.conf:3: heartbeat.region: in the partition \"aws-us-gov\", while the first trail is "
+          "in \"aws\": no credentials reach both, run another daemon there"}},
+        {"fifo topic",
+         TRAILS "topics = ( { arn = \"" TOPIC_ARN ".fifo\"; } );\n",
+         {"x.conf:2: topics[0].arn: \"" TOPIC_ARN ".fifo\": FIFO topics reach no people (no "
+          "email, SMS or https): use a standard one; write arn:aws:sns:REGION:ACCOUNT:NAME"}},
+        {"user for a role",
+         "trails = ( { arn = \"" TRAIL_ARN "\"; role_arn = "
+         "\"arn:aws:iam::444455556666:user/x\"; } );\n" TOPICS,
+         {"x.conf:1: trails[0].role_arn: \"arn:aws:iam::444455556666:user/x\": it does not name a "
+          "role (role/NAME); write arn:aws:iam::ACCOUNT:role/NAME"}},
+        {"placeholders",
+         "trails = ( { arn = \"arn:aws:cloudtrail:<REGION>:<ACCOUNT>:trail/x\"; } );\n" TOPICS,
+         {"x.conf:1: trails[0].arn: \"arn:aws:cloudtrail:<REGION>:<ACCOUNT>:trail/x\": still to "
+          "be filled in: write your own in the place of <REGION>, <ACCOUNT>"}},
+        {"trail twice",
+         "trails = ( { arn = \"" TRAIL_ARN "\"; },\n{ arn = \"" TRAIL_ARN "\"; } );\n" TOPICS,
+         {"x.conf:2: trails[1].arn: the same as that of line 1: keep one of the two"}},
+        {"topic twice, of three",
+         TRAILS "topics = ( { arn = \"" TOPIC_ARN "\"; },\n{ arn = \"" TOPIC_ARN "s\"; },\n"
+                "{ arn = \"" TOPIC_ARN "\"; } );\n",
+         {"x.conf:4: topics[2].arn: the same as that of line 2: keep one of the two"}},
+        {"trail in two spellings",
+         "trails = ( { arn = \"" TRAIL_ARN "\"; },\n{ arn = \"arn:aws:cloudtrail:eu-central-1:"
+         "111122223333:trail/Management-Events\"; } );\n" TOPICS,
+         {"x.conf:2: trails[1].arn: the same as that of line 1, but for capital letters: keep one "
+          "of the two"}},
+        {"external id without role",
+         "trails = ( { arn = \"" TRAIL_ARN "\";\nexternal_id = \"abc\"; } );\n" TOPICS,
+         {"x.conf:2: trails[0].external_id: of use only with role_arn: name the role, or leave it "
+          "out"}},
+        {"external id is not repeated",
+         "trails = ( { arn = \"" TRAIL_ARN "\";\nrole_arn = \"" ROLE_ARN "\"; external_id = "
+         "\"a b\"; } );\n" TOPICS,
+         {"x.conf:2: trails[0].external_id: not an external id: 2 to 1224 letters, digits and "
+          "_+=,.@:/-"}},
+        {"cannot_see_after below three polls",
+         "trails = ( { arn = \"" TRAIL_ARN "\"; poll_interval = \"30s\"; } );\n" TOPICS
+         "cannot_see_after = \"80s\";\n",
+         {"x.conf:3: cannot_see_after: 80s is less than three polls of line 1, which are 30s "
+          "apart: write cannot_see_after = \"90s\"; or poll more often"}},
+        {"default of cannot_see_after below three polls",
+         GOOD "poll_interval = \"21s\";\n",
+         {"x.conf: cannot_see_after: 1min is less than three polls of line 1, which are 21s "
+          "apart: write cannot_see_after = \"63s\"; or poll more often"}},
+        {"polls too seldom for any cannot_see_after",
+         GOOD "poll_interval = \"30min\";\ncannot_see_after = \"1h\";\n",
+         {"x.conf:3: poll_interval: 30min is too seldom: three polls have to fit into "
+          "cannot_see_after, which is \"1h\" at most; write \"20min\" or less"}},
+        {"wrong cannot_see_after is told once",
+         GOOD "poll_interval = \"30s\";\ncannot_see_after = 90;\n",
+         {"x.conf:4: cannot_see_after: is a number, and has to be a duration, a text with a unit: "
+          "write \"10s\""}},
+        {"fips with endpoint",
+         GOOD "fips = true;\nendpoint = \"https://vpce.example.com\";\ndual_stack = false;\n",
+         {"x.conf:3: fips: excludes endpoint: name the very host there, or leave endpoint out"}},
+        {"dual stack with endpoint",
+         GOOD "dual_stack = true;\nendpoint = \"https://vpce.example.com\";\n",
+         {"x.conf:3: dual_stack: excludes endpoint: name the very host there, or leave endpoint "
+          "out"}},
+        {"plain http endpoint",
+         GOOD "endpoint = \"http://vpce.example.com\";\n",
+         {"x.conf:3: endpoint: \"http://vpce.example.com\": plain http is for loopback addresses "
+          "only: write https://"}},
+        {"plain http to a name that begins like loopback",
+         GOOD "endpoint = \"http://127.0.0.1.example.com\";\n",
+         {"x.conf:3: endpoint: \"http://127.0.0.1.example.com\": plain http is for loopback "
+          "addresses only: write https://"}},
+        {"endpoint without a scheme",
+         GOOD "endpoint = \"vpce.example.com\";\n",
+         {"x.conf:3: endpoint: \"vpce.example.com\": not a URL of an endpoint: write "
+          "\"https://HOST\" or \"https://HOST:PORT\"; {service} and {region} may stand in it"}},
+        {"endpoint with another placeholder",
+         GOOD "endpoint = \"https://{account}.example.com\";\n",
+         {"x.conf:3: endpoint: \"https://{account}.example.com\": not a URL of an endpoint: write "
+          "\"https://HOST\" or \"https://HOST:PORT\"; {service} and {region} may stand in it"}},
+        {"proxy with a password is not repeated",
+         GOOD "proxy = \"http://joe:secret@proxy.example.com:3128\";\n",
+         {"x.conf:3: proxy: not the URL of a proxy: write \"http://HOST:PORT\", without user "
+          "name, password or path"}},
+        {"relative ca_file",
+         GOOD "ca_file = \"ca.pem\";\n",
+         {"x.conf:3: ca_file: \"ca.pem\": not a full path: begin with /"}},
+        {"path with a newline",
+         GOOD "ca_file = \"/a\\nb\";\n",
+         {"x.conf:3: ca_file: \"/a\\x0ab\": a path with control characters"}},
+        {"namespace of AWS",
+         GOOD "heartbeat = { namespace = \"AWS/EC2\"; };\n",
+         {"x.conf:3: heartbeat.namespace: \"AWS/EC2\": namespaces that begin with \"AWS/\" are "
+          "AWS's own"}},
+        {"namespace with a colon first",
+         GOOD "heartbeat = { namespace = \":x\"; };\n",
+         {"x.conf:3: heartbeat.namespace: \":x\": not a CloudWatch namespace: 1 to 255 letters, "
+          "digits, spaces and .-_/#:, not beginning with \":\""}},
+        {"no region",
+         GOOD "heartbeat = { region = \"Frankfurt\"; };\n",
+         {"x.conf:3: heartbeat.region: \"Frankfurt\": not a region: write it as in "
+          "\"eu-central-1\""}},
+        {"terminal controls are escaped",
+         GOOD "action = \"\x1b[31m\";\n",
+         {"x.conf:3: action: \"\\x1b[31m\": not an action: write \"restart\" or \"alert\""}},
+        {"every problem, by line",
+         "fips = 1;\ntrails = ( { arn = \"x\";\nacton = \"alert\"; } );\nlog_level = \"?\";\n",
+         {"x.conf: topics: is missing: the SNS topics that every alert is sent to, one group each",
+          "x.conf:1: fips: is a number, and has to be true or false, without quotes",
+          "x.conf:2: trails[0].arn: \"x\": it is not of the form "
+          "arn:partition:service:region:account:resource; write "
+          "arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME",
+          "x.conf:3: trails[0].acton: unknown option; did you mean \"action\"?",
+          "x.conf:4: log_level: \"?\": not a level: write \"debug\", \"info\", \"notice\", "
+          "\"warning\" or \"error\""}},
+        {"include",
+         GOOD "@include \"/etc/passwd\"\n",
+         {"x.conf:3: @include is not supported: put everything into this file"}},
+        {"include behind blanks",
+         GOOD "\n \t @include \"/etc/passwd\"\n",
+         {"x.conf:4: @include is not supported: put everything into this file"}},
+        {"option twice",
+         GOOD "fips = true;\nfips = false;\n",
+         {"x.conf:4: an option of this line is given a second time: keep one of the two"}},
+        {"yes for true", GOOD "fips = yes;\n", {"x.conf:3: syntax error: write true or false"}},
+        {"duration without quotes",
+         GOOD "poll_interval = 10s;\n",
+         {"x.conf:3: syntax error: texts and durations are written in double quotes"}},
+        {"text without quotes",
+         GOOD "action = restart;\n",
+         {"x.conf:3: syntax error: texts and durations are written in double quotes"}},
+        {"single quotes",
+         GOOD "action = 'restart';\n",
+         {"x.conf:3: syntax error: texts are written in double quotes"}},
+        {"comma after the last element",
+         "trails = (\n  { arn = \"" TRAIL_ARN "\"; },\n);\n" TOPICS,
+         {"x.conf:3: syntax error: no comma may stand before the closing bracket of a list"}},
+        {"square brackets",
+         "trails = [ { arn = \"" TRAIL_ARN "\"; } ];\n" TOPICS,
+         {"x.conf:1: syntax error: lists are written ( { ... }, { ... } ), with round brackets"}},
+        {"open quote",
+         GOOD "action = \"restart;\n",
+         {"x.conf:4: syntax error: a quote, a bracket or a comment that was opened before is not "
+          "closed"}},
+        {"byte order mark",
+         "\xef\xbb\xbf" GOOD,
+         {"x.conf:1: syntax error: the file begins with a byte order mark: save it without one"}},
+        {"no options at all",
+         GOOD "hello\n\nfips = true;\n",
+         {"x.conf:5: syntax error: look at this line and the one before: options are written "
+          "name = value; texts \"...\", groups { ... }, lists ( ..., ... )"}},
+};
+
+static void expect_lines(const ConfProblems *problems, const char *const *lines)
+{
+        for (size_t i = 0; i < problems->n; i++) {
+                _cleanup_free_
+                char *line = conf_problem_line(&problems->items[i]);
+
+                if (!lines[i])
+                        fail_msg("unexpected: %s", line);
+                assert_string_equal(line, lines[i]);
+        }
+        if (lines[problems->n])
+                fail_msg("not said: %s", lines[problems->n]);
+}
+
+static void test_refusal(void **state)
+{
+        const Refusal *refusal = *state;
+        ConfProblems problems = {};
+        Conf *conf = NULL;
+
+        assert_int_equal(
+                conf_parse("x.conf", refusal->text, strlen(refusal->text), &conf, &problems),
+                -EINVAL);
+        assert_null(conf);
+        expect_lines(&problems, refusal->lines);
+        conf_problems_done(&problems);
+}
+
+static Conf *parse_good(const char *text)
+{
+        ConfProblems problems = {};
+        Conf *conf = NULL;
+        int r = conf_parse("x.conf", text, strlen(text), &conf, &problems);
+
+        if (problems.n > 0)
+                fail_msg("%s", problems.items[0].text);
+        assert_int_equal(r, 0);
+        assert_non_null(conf);
+        conf_problems_done(&problems);
+        return conf;
+}
+
+static void test_defaults(void **state)
+{
+        _cleanup_(conf_freep) Conf *c = parse_good(GOOD);
+
+        assert_string_equal(c->path, "x.conf");
+        assert_int_equal(c->n_trails, 1);
+        assert_string_equal(c->trails[0].arn, TRAIL_ARN);
+        assert_int_equal(c->trails[0].action, TRAIL_ACTION_RESTART);
+        assert_int_equal(c->trails[0].poll_usec, 10 * USEC_PER_SEC);
+        assert_int_equal(c->trails[0].account, 0);
+        assert_int_equal(c->trails[0].line, 1);
+        assert_int_equal(c->n_topics, 1);
+        assert_string_equal(c->topics[0].arn, TOPIC_ARN);
+        assert_int_equal(c->topics[0].line, 2);
+        assert_int_equal(c->n_accounts, 1);
+        assert_null(c->accounts[0].role_arn);
+        assert_string_equal(c->accounts[0].region, "eu-central-1");
+        assert_int_equal(c->cannot_see_after_usec, 60 * USEC_PER_SEC);
+        assert_true(c->heartbeat);
+        assert_string_equal(c->heartbeat_namespace, "trailsentry");
+        assert_string_equal(c->heartbeat_region, "eu-central-1");
+        assert_null(c->endpoint);
+        assert_null(c->ca_file);
+        assert_null(c->proxy);
+        assert_false(c->fips);
+        assert_false(c->dual_stack);
+        assert_int_equal(c->log_level, LOG_INFO);
+}
+
+static void test_everything_set(void **state)
+{
+        _cleanup_(conf_freep) Conf *c = parse_good(
+                "poll_interval = \"2s\"\naction = \"alert\", cannot_see_after = \"3min\";\r\n"
+                "trails = ( { arn = \"" TRAIL_ARN "\"; action = \"restart\"; "
+                "poll_interval = \"1min\"; role_arn = \"" ROLE_ARN "\"; external_id = \"a-1\" },\n"
+                "{ arn = \"" TRAIL_ARN "2\" } );\n" TOPICS
+                "/* a comment */ heartbeat : { enabled = false; namespace = \"Acme/Guards\"; "
+                "region = \"us-east-1\" }; # another\n"
+                "endpoint = \"http://127.0.0.1:8080\"; ca_file = \"/etc/ca.pem\"\n"
+                "proxy = \"http://proxy.example.com:3128\"\nlog_level = \"warning\"\n");
+
+        assert_int_equal(c->n_trails, 2);
+        assert_int_equal(c->trails[0].action, TRAIL_ACTION_RESTART);
+        assert_int_equal(c->trails[0].poll_usec, USEC_PER_MINUTE);
+        assert_int_equal(c->trails[0].account, 1);
+        assert_int_equal(c->trails[1].action, TRAIL_ACTION_ALERT);
+        assert_int_equal(c->trails[1].poll_usec, 2 * USEC_PER_SEC);
+        assert_int_equal(c->trails[1].account, 0);
+        assert_int_equal(c->n_accounts, 2);
+        assert_string_equal(c->accounts[1].role_arn, ROLE_ARN);
+        assert_string_equal(c->accounts[1].external_id, "a-1");
+        assert_int_equal(c->cannot_see_after_usec, 3 * USEC_PER_MINUTE);
+        assert_false(c->heartbeat);
+        assert_string_equal(c->heartbeat_namespace, "Acme/Guards");
+        assert_string_equal(c->heartbeat_region, "us-east-1");
+        assert_string_equal(c->endpoint, "http://127.0.0.1:8080");
+        assert_string_equal(c->ca_file, "/etc/ca.pem");
+        assert_string_equal(c->proxy, "http://proxy.example.com:3128");
+        assert_int_equal(c->log_level, LOG_WARNING);
+}
+
+/* Endpoint of the base credentials' region when only roles are used; one account a role and
+ * external id; STS is asked where the role's first trail is. */
+static void test_accounts(void **state)
+{
+        _cleanup_(conf_freep) Conf *c = parse_good(
+                "trails = (\n"
+                "{ arn = \"arn:aws:cloudtrail:eu-west-1:111122223333:trail/aaa\"; role_arn = "
+                "\"" ROLE_ARN "\" },\n"
+                "{ arn = \"arn:aws:cloudtrail:eu-west-2:111122223333:trail/aaa\"; role_arn = "
+                "\"" ROLE_ARN "\" },\n"
+                "{ arn = \"arn:aws:cloudtrail:eu-west-3:111122223333:trail/aaa\"; role_arn = "
+                "\"" ROLE_ARN "\"; external_id = \"xy\" });\n" TOPICS);
+
+        assert_int_equal(c->n_accounts, 3);
+        assert_null(c->accounts[0].role_arn);
+        assert_string_equal(c->accounts[0].region, "eu-west-1");
+        assert_string_equal(c->accounts[1].region, "eu-west-1");
+        assert_null(c->accounts[1].external_id);
+        assert_string_equal(c->accounts[2].region, "eu-west-3");
+        assert_string_equal(c->accounts[2].external_id, "xy");
+        assert_int_equal(c->trails[0].account, 1);
+        assert_int_equal(c->trails[1].account, 1);
+        assert_int_equal(c->trails[2].account, 2);
+}
+
+static void test_base_region_is_of_its_own_trail(void **state)
+{
+        _cleanup_(conf_freep) Conf *c = parse_good(
+                "trails = (\n"
+                "{ arn = \"arn:aws:cloudtrail:eu-west-1:111122223333:trail/aaa\"; role_arn = "
+                "\"" ROLE_ARN "\" },\n"
+                "{ arn = \"arn:aws:cloudtrail:eu-west-2:111122223333:trail/aaa\" });\n" TOPICS);
+
+        assert_string_equal(c->accounts[0].region, "eu-west-2");
+        assert_string_equal(c->accounts[1].region, "eu-west-1");
+}
+
+static void test_other_partition(void **state)
+{
+        _cleanup_(conf_freep) Conf *c = parse_good(
+                "trails = ( { arn = \"arn:aws-cn:cloudtrail:cn-north-1:111122223333:trail/aaa\"; "
+                "role_arn = \"arn:aws-cn:iam::444455556666:role/guard\" } );\n"
+                "topics = ( { arn = \"arn:aws-cn:sns:cn-northwest-1:111122223333:a\" } );\n");
+
+        assert_string_equal(c->heartbeat_region, "cn-northwest-1");
+}
+
+static void test_nul_byte(void **state)
+{
+        static const char text[] = GOOD "fips = true;\0fips = 1;\n";
+        static const char *const lines[] = {"x.conf:3: has a NUL byte in it", NULL};
+        ConfProblems problems = {};
+        Conf *conf;
+
+        assert_int_equal(conf_parse("x.conf", text, sizeof(text) - 1, &conf, &problems), -EINVAL);
+        expect_lines(&problems, lines);
+        conf_problems_done(&problems);
+}
+
+/* A text that is not terminated is read to its length and not further. */
+static void test_length_counts(void **state)
+{
+        static const char text[] = GOOD "nonsense = 1;\n";
+        ConfProblems problems = {};
+        Conf *conf = NULL;
+
+        assert_int_equal(conf_parse("x.conf", text, strlen(GOOD), &conf, &problems), 0);
+        conf = conf_free(conf);
+        conf_problems_done(&problems);
+}
+
+static void test_deep_nesting(void **state)
+{
+        static const char *const openings[] = {"(", "{a="};
+
+        for (size_t i = 0; i < ELEMENTSOF(openings); i++) {
+                size_t len = 1024 * 1024, n = strlen(openings[i]);
+                _cleanup_free_
+                char *text = mem_alloc0(len + 1);
+                ConfProblems problems = {};
+                Conf *conf;
+
+                memcpy(text, "a=", 2);
+                for (size_t at = 2; at + n <= len; at += n)
+                        memcpy(text + at, openings[i], n);
+                assert_int_equal(conf_parse("x.conf", text, strlen(text), &conf, &problems),
+                                 -EINVAL);
+                assert_int_equal(problems.n, 1);
+                conf_problems_done(&problems);
+        }
+}
+
+static void test_many_problems_are_capped(void **state)
+{
+        _cleanup_free_
+        char *text = mem_alloc0(200 * 16 + sizeof(GOOD));
+        ConfProblems problems = {};
+        Conf *conf;
+        size_t len = 0;
+
+        for (int i = 0; i < 200; i++)
+                len += (size_t)sprintf(text + len, "nonsense%d=1;\n", i);
+        assert_int_equal(conf_parse("x.conf", text, len, &conf, &problems), -EINVAL);
+        assert_int_equal(problems.n, 100);
+        conf_problems_done(&problems);
+}
+
+static void test_ten_thousand_trails(void **state)
+{
+        enum { N = 10000 };
+        size_t max = N * 100 + 1000, len;
+        _cleanup_free_
+        char *text = mem_alloc0(max);
+        _cleanup_(conf_freep) Conf *c = NULL;
+
+        len = (size_t)sprintf(text, "trails = (\n");
+        for (int i = 0; i < N; i++)
+                len += (size_t)sprintf(text + len,
+                                       "{ arn = \"arn:aws:cloudtrail:eu-west-1:%012d:"
+                                       "trail/aaa\" }%s\n",
+                                       i + 1, i + 1 < N ? "," : ");");
+        (void)sprintf(text + len, TOPICS);
+        c = parse_good(text);
+        assert_int_equal(c->n_trails, N);
+        assert_int_equal(c->n_accounts, 1);
+}
+
+static const struct CMUnitTest other_tests[] = {
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_everything_set),
+        cmocka_unit_test(test_accounts),
+        cmocka_unit_test(test_base_region_is_of_its_own_trail),
+        cmocka_unit_test(test_other_partition),
+        cmocka_unit_test(test_nul_byte),
+        cmocka_unit_test(test_length_counts),
+        cmocka_unit_test(test_deep_nesting),
+        cmocka_unit_test(test_many_problems_are_capped),
+        cmocka_unit_test(test_ten_thousand_trails),
+};
+
+int main(int argc, char *argv[])
+{
+        struct CMUnitTest tests[ELEMENTSOF(refusals) + ELEMENTSOF(other_tests)];
+
+        for (size_t i = 0; i < ELEMENTSOF(refusals); i++)
+                tests[i] = (struct CMUnitTest){.name = refusals[i].name,
+                                               .test_func = test_refusal,
+                                               .initial_state = (void *)&refusals[i]};
+        memcpy(tests + ELEMENTSOF(refusals), other_tests, sizeof(other_tests));
+
+        if (argc > 1)
+                cmocka_set_test_filter(argv[1]);
+        return _cmocka_run_group_tests("conf", tests, ELEMENTSOF(tests), NULL, NULL);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include <stdio.h>
+
+#include "base/secret.h"
+
+static void test_holds_bytes(void **state)
+{
+        _cleanup_(secret_freep) Secret *s = secret_new("ab\0cd", 5);
+
+        assert_int_equal(secret_len(s), 5);
+        assert_memory_equal(secret_expose(s), "ab\0cd", 6);
+}
+
+static void test_whole_pages(void **state)
+{
+        char page[8192];
+
+        memset(page, 'x', sizeof(page));
+        for (size_t n = 4094; n <= 4098; n++) { /* the NUL needs room too */
+                _cleanup_(secret_freep) Secret *s = secret_new(page, n);
+                assert_int_equal(secret_len(s), n);
+                assert_int_equal(strlen(secret_expose(s)), n);
+        }
+        _cleanup_(secret_freep) Secret *empty = secret_new("", 0);
+        assert_string_equal(secret_expose(empty), "");
+}
+
+static void test_equal(void **state)
+{
+        _cleanup_(secret_freep) Secret *a = secret_new("secret", 6), *b = secret_new("secret", 6);
+        _cleanup_(secret_freep) Secret *last = secret_new("secreT", 6);
+        _cleanup_(secret_freep) Secret *first = secret_new("Secret", 6);
+        _cleanup_(secret_freep) Secret *prefix = secret_new("secre", 5);
+
+        assert_true(secret_equal(a, a));
+        assert_true(secret_equal(a, b));
+        assert_false(secret_equal(a, last));
+        assert_false(secret_equal(a, first));
+        assert_false(secret_equal(a, prefix));
+        assert_false(secret_equal(a, NULL));
+        assert_false(secret_equal(NULL, a));
+        assert_true(secret_equal(NULL, NULL));
+}
+
+static void test_cleanse(void **state)
+{
+        char buf[] = "secret";
+
+        secret_cleanse(buf, sizeof(buf));
+        for (size_t i = 0; i < sizeof(buf); i++)
+                assert_int_equal(buf[i], 0);
+        secret_cleanse(NULL, 0);
+        assert_null(secret_free(NULL));
+}
+
+/* proc(5), smaps: "dd" among VmFlags is MADV_DONTDUMP. */
+static void test_left_out_of_core_dumps(void **state)
+{
+        _cleanup_(secret_freep) Secret *s = secret_new("secret", 6);
+        unsigned long at = (unsigned long)secret_expose(s);
+        FILE *f = fopen("/proc/self/smaps", "re");
+        char line[512];
+        bool mine = false, found = false;
+
+        if (!f)
+                skip();
+        while (fgets(line, sizeof(line), f)) {
+                char *dash, *space;
+                unsigned long start = strtoul(line, &dash, 16);
+                if (dash > line && *dash == '-') {
+                        unsigned long end = strtoul(dash + 1, &space, 16);
+                        mine = *space == ' ' && start <= at && at < end;
+                } else if (mine && strncmp(line, "VmFlags:", 8) == 0)
+                        found = strstr(line, " dd") != NULL;
+        }
+        (void)fclose(f);
+        assert_true(found);
+}
+
+UNIT_MAIN(T(test_holds_bytes), T(test_whole_pages), T(test_equal), T(test_cleanse),
+          T(test_left_out_of_core_dumps))

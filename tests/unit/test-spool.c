@@ -1,0 +1,672 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The spool against real folders. fsync() and renameat() are this file's own: they note the order
+ * of what is done, hold the writer up as a stalled disk does, and fail on demand. */
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "core/incidentjson.h"
+#include "daemon/spool.h"
+
+#define ID_A "00000000000000aa"
+#define ID_B "00000000000000bb"
+#define PATIENCE (30 * USEC_PER_SEC) /* far more than any test takes */
+
+/* The disk */
+
+static struct {
+        pthread_mutex_t lock;
+        pthread_cond_t changed;
+        bool stalled;
+        unsigned n_waiting; /* writers held up */
+        int fail_fsync;     /* errno of the next fsync() of a file */
+        int fail_rename;
+        char steps[64]; /* 'f' file synced, 'r' renamed, 'd' folder synced */
+} disk = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static void disk_note(char c)
+{
+        size_t n = strlen(disk.steps);
+
+        if (n + 1 < sizeof(disk.steps))
+                disk.steps[n] = c;
+}
+
+int fsync(int fd)
+{
+        struct stat st;
+        int error = 0;
+
+        assert_int_equal(fstat(fd, &st), 0);
+        (void)pthread_mutex_lock(&disk.lock);
+        disk.n_waiting++;
+        (void)pthread_cond_broadcast(&disk.changed);
+        while (disk.stalled)
+                (void)pthread_cond_wait(&disk.changed, &disk.lock);
+        disk.n_waiting--;
+        if (S_ISREG(st.st_mode)) {
+                error = disk.fail_fsync;
+                disk.fail_fsync = 0;
+        }
+        disk_note(S_ISREG(st.st_mode) ? 'f' : 'd');
+        (void)pthread_mutex_unlock(&disk.lock);
+
+        if (error) {
+                errno = error;
+                return -1;
+        }
+        return (int)syscall(SYS_fsync, fd);
+}
+
+int renameat(int old_folder, const char *old_name, int new_folder, const char *new_name)
+{
+        int error;
+
+        (void)pthread_mutex_lock(&disk.lock);
+        error = disk.fail_rename;
+        disk.fail_rename = 0;
+        disk_note('r');
+        (void)pthread_mutex_unlock(&disk.lock);
+
+        if (error) {
+                errno = error;
+                return -1;
+        }
+        return (int)syscall(SYS_renameat, old_folder, old_name, new_folder, new_name);
+}
+
+static void disk_stall(bool stalled)
+{
+        (void)pthread_mutex_lock(&disk.lock);
+        disk.stalled = stalled;
+        (void)pthread_cond_broadcast(&disk.changed);
+        (void)pthread_mutex_unlock(&disk.lock);
+}
+
+static void disk_wait_for_writer(void)
+{
+        (void)pthread_mutex_lock(&disk.lock);
+        while (disk.n_waiting == 0)
+                (void)pthread_cond_wait(&disk.changed, &disk.lock);
+        (void)pthread_mutex_unlock(&disk.lock);
+}
+
+/* What a test works with: a folder, a loop, a spool, and what was reported. */
+
+typedef struct Report {
+        char id[33]; /* "" for the memories */
+        uint64_t generation;
+        int error;
+} Report;
+
+typedef struct Fixture {
+        char *parent;
+        char *folder;
+        sd_event *event;
+        Spool *spool;
+        Report *reports;
+        size_t n_reports;
+        Incident **incidents;
+        size_t n_incidents;
+        TrailMemory *memories;
+        size_t n_memories;
+        char *corrupt; /* "path: reason\n" each */
+} Fixture;
+
+static void on_stored(void *userdata, const char *id, uint64_t generation, int error)
+{
+        Fixture *f = userdata;
+        Report *r = mem_push0(f->reports, f->n_reports);
+
+        (void)snprintf(r->id, sizeof(r->id), "%s", strempty(id));
+        r->generation = generation;
+        r->error = error;
+}
+
+static void on_incident(void *userdata, Incident *incident)
+{
+        Fixture *f = userdata;
+
+        *mem_push0(f->incidents, f->n_incidents) = incident;
+}
+
+static void on_memory(void *userdata, const TrailMemory *memory)
+{
+        Fixture *f = userdata;
+        TrailMemory *m = mem_push0(f->memories, f->n_memories);
+
+        *m = *memory;
+        m->arn = mem_strdup(memory->arn);
+}
+
+static void on_corrupt(void *userdata, const char *path, const char *reason)
+{
+        Fixture *f = userdata;
+        char *all = mem_printf("%s%s: %s\n", f->corrupt, path + strlen(f->folder) + 1, reason);
+
+        free(f->corrupt);
+        f->corrupt = all;
+}
+
+static void spool_open(Fixture *f)
+{
+        assert_int_equal(spool_new(&(SpoolOptions){.event = f->event,
+                                                   .directory = f->folder,
+                                                   .callback = on_stored,
+                                                   .userdata = f},
+                                   &f->spool),
+                         0);
+}
+
+static int setup(void **state)
+{
+        Fixture *f = mem_new0(Fixture);
+
+        f->parent = mem_strdup("/tmp/test-spool-XXXXXX");
+        if (!mkdtemp(f->parent))
+                return -1;
+        f->folder = mem_printf("%s/state", f->parent);
+        f->corrupt = mem_strdup("");
+        if (sd_event_new(&f->event) < 0)
+                return -1;
+        memset(disk.steps, 0, sizeof(disk.steps));
+        spool_open(f);
+        *state = f;
+        return 0;
+}
+
+static void forget_loaded(Fixture *f)
+{
+        for (size_t i = 0; i < f->n_incidents; i++)
+                incident_free(f->incidents[i]);
+        for (size_t i = 0; i < f->n_memories; i++)
+                trail_memory_done(&f->memories[i]);
+        free(f->incidents);
+        free(f->memories);
+        f->incidents = NULL;
+        f->memories = NULL;
+        f->n_incidents = f->n_memories = 0;
+        mem_strset(&f->corrupt, "");
+}
+
+static int teardown(void **state)
+{
+        Fixture *f = *state;
+        _cleanup_free_
+        char *command = mem_printf("rm -rf '%s'", f->parent);
+
+        disk_stall(false);
+        f->spool = spool_free(f->spool, PATIENCE);
+        forget_loaded(f);
+        sd_event_unref(f->event);
+        free(f->reports);
+        free(f->corrupt);
+        free(f->folder);
+        free(f->parent);
+        free(f);
+        return system(command);
+}
+
+static void run_until_reports(Fixture *f, size_t n)
+{
+        while (f->n_reports < n)
+                assert_true(sd_event_run(f->event, PATIENCE) > 0);
+        assert_int_equal(f->n_reports, n);
+}
+
+static char *path_in(const Fixture *f, const char *name)
+{
+        return mem_printf("%s/%s", f->folder, name);
+}
+
+static char *content_of(const Fixture *f, const char *name)
+{
+        _cleanup_free_
+        char *path = path_in(f, name);
+        char *text = mem_alloc0(4096);
+        FILE *file = fopen(path, "r");
+        size_t n;
+
+        if (!file) {
+                free(text);
+                return NULL;
+        }
+        n = fread(text, 1, 4095, file);
+        text[n] = '\0';
+        (void)fclose(file);
+        return text;
+}
+
+static void put(const Fixture *f, const char *name, const char *text)
+{
+        _cleanup_free_
+        char *path = path_in(f, name);
+        FILE *file = fopen(path, "w");
+
+        assert_non_null(file);
+        assert_true(fputs(text, file) >= 0);
+        assert_int_equal(fclose(file), 0);
+}
+
+static void expect_content(const Fixture *f, const char *name, const char *expected)
+{
+        _cleanup_free_
+        char *text = content_of(f, name);
+
+        if (!expected)
+                assert_null(text);
+        else {
+                assert_non_null(text);
+                assert_string_equal(text, expected);
+        }
+}
+
+static void expect_report(const Fixture *f, size_t i, const char *id, uint64_t generation,
+                          int error)
+{
+        assert_true(i < f->n_reports);
+        assert_string_equal(f->reports[i].id, id);
+        assert_int_equal(f->reports[i].generation, generation);
+        assert_int_equal(f->reports[i].error, error);
+}
+
+static void load(Fixture *f)
+{
+        forget_loaded(f);
+        assert_int_equal(spool_load(f->folder, &(SpoolLoad){on_incident, on_memory, on_corrupt, f}),
+                         0);
+}
+
+static char *incident_text(const char *id, bool finished, int64_t detected_msec)
+{
+        _cleanup_(incident_freep) Incident *i = mem_new0(Incident);
+        json_t *object;
+        char *text;
+
+        (void)snprintf(i->id, sizeof(i->id), "%s", id);
+        i->kind = INCIDENT_STOPPED;
+        i->trail_arn = mem_strdup("arn:aws:cloudtrail:eu-central-1:111122223333:trail/abc");
+        i->severity = SEVERITY_CRITICAL;
+        i->detected_msec = detected_msec;
+        i->open = !finished;
+        i->closed_msec = finished ? detected_msec + 1 : 0;
+        i->attribution.state = SEARCH_DONE;
+        object = incident_to_json(i);
+        text = json_dumps(object, 0);
+        json_decref(object);
+        return text;
+}
+
+/* Tests */
+
+static void test_round_trip(void **state)
+{
+        Fixture *f = *state;
+        _cleanup_free_
+        char *path = path_in(f, ID_A ".json");
+        struct stat st;
+
+        spool_store_incident(f->spool, ID_A, 7, incident_text(ID_A, false, 1000));
+        spool_store_memories(
+                f->spool,
+                mem_strdup("{\"version\": 1, \"trails\": [{\"arn\": \"x\", \"seen\": true, "
+                           "\"logging\": false, \"start_msec\": 1, \"stop_msec\": 2}]}"));
+        run_until_reports(f, 2);
+        expect_report(f, 0, ID_A, 7, 0);
+        expect_report(f, 1, "", 0, 0);
+
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0640);
+        assert_int_equal(stat(f->folder, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0750);
+
+        load(f);
+        assert_string_equal(f->corrupt, "");
+        assert_int_equal(f->n_incidents, 1);
+        assert_string_equal(f->incidents[0]->id, ID_A);
+        assert_true(f->incidents[0]->open);
+        assert_int_equal(f->n_memories, 1);
+        assert_string_equal(f->memories[0].arn, "x");
+        assert_int_equal(f->memories[0].stop_msec, 2);
+}
+
+static void test_order_of_a_durable_replacement(void **state)
+{
+        Fixture *f = *state;
+
+        spool_store_incident(f->spool, ID_A, 1, mem_strdup("{}"));
+        run_until_reports(f, 1);
+        assert_string_equal(disk.steps, "frd");
+}
+
+static void test_not_reported_before_the_loop_runs(void **state)
+{
+        Fixture *f = *state;
+
+        disk_stall(true);
+        spool_store_incident(f->spool, ID_A, 1, mem_strdup("{}"));
+        disk_wait_for_writer();
+        /* The loop is free, and nothing is said to be stored yet. */
+        assert_int_equal(sd_event_run(f->event, 0), 0);
+        assert_int_equal(f->n_reports, 0);
+        expect_content(f, ID_A ".json", NULL);
+
+        disk_stall(false);
+        run_until_reports(f, 1);
+        expect_report(f, 0, ID_A, 1, 0);
+        expect_content(f, ID_A ".json", "{}");
+}
+
+static void test_waiting_writes_of_a_file_are_one(void **state)
+{
+        Fixture *f = *state;
+
+        disk_stall(true);
+        spool_store_incident(f->spool, ID_A, 1, mem_strdup("1"));
+        disk_wait_for_writer();
+        for (uint64_t g = 2; g <= 1000; g++) {
+                spool_store_incident(f->spool, ID_A, g, mem_printf("%d", (int)g));
+                spool_store_incident(f->spool, ID_B, g, mem_printf("%d", (int)g));
+                spool_store_memories(f->spool, mem_strdup("m"));
+        }
+        disk_stall(false);
+
+        run_until_reports(f, 4);
+        expect_report(f, 0, ID_A, 1, 0); /* had begun */
+        expect_report(f, 1, ID_A, 1000, 0);
+        expect_report(f, 2, ID_B, 1000, 0);
+        expect_report(f, 3, "", 0, 0);
+        expect_content(f, ID_A ".json", "1000");
+        expect_content(f, ID_B ".json", "1000");
+        assert_string_equal(disk.steps, "frdfrdfrdfrd");
+}
+
+static void test_memory_is_bounded(void **state)
+{
+        Fixture *f = *state;
+        size_t size = SPOOL_FILE_MAX;
+
+        disk_stall(true);
+        spool_store_incident(f->spool, ID_A, 1, mem_strdup("1"));
+        disk_wait_for_writer();
+        for (unsigned i = 0; i < 5; i++) {
+                _cleanup_free_
+                char *id = mem_printf("%016x", 0x100 + i);
+                char *text = mem_alloc0(size + 1);
+
+                memset(text, ' ', size);
+                spool_store_incident(f->spool, id, i, text);
+        }
+        run_until_reports(f, 1); /* four fit; the loop hears of the fifth while the disk stalls */
+        expect_report(f, 0, "0000000000000104", 4, -ENOBUFS);
+
+        disk_stall(false);
+        run_until_reports(f, 6);
+        for (size_t i = 1; i < 6; i++)
+                assert_int_equal(f->reports[i].error, 0);
+}
+
+static void test_too_large_for_reading_back(void **state)
+{
+        Fixture *f = *state;
+        char *text = mem_alloc0(SPOOL_FILE_MAX + 2);
+
+        memset(text, ' ', SPOOL_FILE_MAX + 1);
+        spool_store_incident(f->spool, ID_A, 1, text);
+        run_until_reports(f, 1);
+        expect_report(f, 0, ID_A, 1, -EFBIG);
+}
+
+/* A failed write leaves the former content, no temporary file, and a spool that goes on. */
+static void expect_failure_and_recovery(Fixture *f, int error)
+{
+        _cleanup_free_
+        char *temporary = path_in(f, "." ID_A ".json.tmp");
+
+        expect_report(f, 1, ID_A, 2, error);
+        expect_content(f, ID_A ".json", "former");
+        assert_int_equal(access(temporary, F_OK), -1);
+        spool_store_incident(f->spool, ID_A, 3, mem_strdup("later"));
+        run_until_reports(f, 3);
+        expect_report(f, 2, ID_A, 3, 0);
+        expect_content(f, ID_A ".json", "later");
+}
+
+static void store_former(Fixture *f)
+{
+        spool_store_incident(f->spool, ID_A, 1, mem_strdup("former"));
+        run_until_reports(f, 1);
+        expect_report(f, 0, ID_A, 1, 0);
+}
+
+static void test_io_error(void **state)
+{
+        Fixture *f = *state;
+
+        store_former(f);
+        (void)pthread_mutex_lock(&disk.lock);
+        disk.fail_fsync = EIO;
+        (void)pthread_mutex_unlock(&disk.lock);
+        spool_store_incident(f->spool, ID_A, 2, mem_strdup("newer"));
+        run_until_reports(f, 2);
+        expect_failure_and_recovery(f, -EIO);
+}
+
+static void test_rename_error(void **state)
+{
+        Fixture *f = *state;
+
+        store_former(f);
+        (void)pthread_mutex_lock(&disk.lock);
+        disk.fail_rename = ENOSPC;
+        (void)pthread_mutex_unlock(&disk.lock);
+        spool_store_incident(f->spool, ID_A, 2, mem_strdup("newer"));
+        run_until_reports(f, 2);
+        expect_failure_and_recovery(f, -ENOSPC);
+}
+
+static void test_file_size_limit(void **state)
+{
+        Fixture *f = *state;
+        struct rlimit before, limit;
+        char *text = mem_alloc0(8193);
+
+        store_former(f);
+        (void)signal(SIGXFSZ, SIG_IGN);
+        assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+        limit = before;
+        limit.rlim_cur = 4096;
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+        memset(text, ' ', 8192);
+        spool_store_incident(f->spool, ID_A, 2, text);
+        run_until_reports(f, 2);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+        expect_failure_and_recovery(f, -EFBIG);
+}
+
+static void test_full_disk(void **state)
+{
+        Fixture *f = *state;
+        char *text = mem_alloc0(256 * 1024 + 1);
+
+        if (mount("tmpfs", f->folder, "tmpfs", 0, "size=64k") < 0) {
+                print_message("needs to mount a small tmpfs\n");
+                free(text);
+                skip();
+        }
+        store_former(f);
+        memset(text, ' ', 256 * 1024);
+        spool_store_incident(f->spool, ID_A, 2, text);
+        run_until_reports(f, 2);
+        expect_failure_and_recovery(f, -ENOSPC);
+        assert_int_equal(umount2(f->folder, MNT_DETACH), 0);
+}
+
+static void test_no_permission(void **state)
+{
+        Fixture *f = *state;
+        uid_t user = geteuid();
+
+        store_former(f);
+        assert_int_equal(chmod(f->folder, 0555), 0);
+        assert_int_equal(chmod(f->parent, 0755), 0);
+        if (user == 0)
+                assert_int_equal(seteuid(65534), 0);
+        spool_store_incident(f->spool, ID_A, 2, mem_strdup("newer"));
+        run_until_reports(f, 2);
+        if (user == 0)
+                assert_int_equal(seteuid(0), 0);
+        assert_int_equal(chmod(f->folder, 0755), 0);
+        expect_failure_and_recovery(f, -EACCES);
+}
+
+static void test_folder_vanishes_and_returns(void **state)
+{
+        Fixture *f = *state;
+        _cleanup_free_
+        char *aside = mem_printf("%s/aside", f->parent);
+
+        assert_int_equal(rename(f->folder, aside), 0);
+        spool_store_incident(f->spool, ID_A, 1, mem_strdup("1"));
+        run_until_reports(f, 1);
+        expect_report(f, 0, ID_A, 1, -ENOENT);
+
+        assert_int_equal(mkdir(f->folder, 0750), 0);
+        spool_store_incident(f->spool, ID_A, 2, mem_strdup("2"));
+        run_until_reports(f, 2);
+        expect_report(f, 1, ID_A, 2, 0);
+        expect_content(f, ID_A ".json", "2");
+}
+
+static void test_link_in_the_place_of_a_file(void **state)
+{
+        Fixture *f = *state;
+        _cleanup_free_
+        char *link = path_in(f, ID_A ".json");
+        _cleanup_free_
+        char *temporary = path_in(f, "." ID_B ".json.tmp");
+
+        put(f, "target", "untouched");
+        assert_int_equal(symlink("target", link), 0);
+        assert_int_equal(symlink("target", temporary), 0);
+        spool_store_incident(f->spool, ID_A, 1, mem_strdup("a"));
+        spool_store_incident(f->spool, ID_B, 1, mem_strdup("b"));
+        run_until_reports(f, 2);
+        expect_content(f, "target", "untouched");
+        expect_content(f, ID_A ".json", "a");
+        expect_content(f, ID_B ".json", "b");
+}
+
+static void test_free_writes_what_was_asked(void **state)
+{
+        Fixture *f = *state;
+
+        spool_store_incident(f->spool, ID_A, 1, mem_strdup("a"));
+        spool_store_incident(f->spool, ID_B, 1, mem_strdup("b"));
+        f->spool = spool_free(f->spool, PATIENCE);
+        expect_content(f, ID_A ".json", "a");
+        expect_content(f, ID_B ".json", "b");
+        assert_int_equal(f->n_reports, 0);
+}
+
+/* The thread hangs in the kernel: leaving does not, and nothing is called back. */
+static void test_free_gives_up_on_a_stalled_disk(void **state)
+{
+        Fixture *f = *state;
+
+        disk_stall(true);
+        spool_store_incident(f->spool, ID_A, 1, mem_strdup("a"));
+        spool_store_incident(f->spool, ID_B, 1, mem_strdup("b"));
+        disk_wait_for_writer();
+        f->spool = spool_free(f->spool, 1000);
+        assert_int_equal(sd_event_run(f->event, 0), 0);
+        assert_int_equal(f->n_reports, 0);
+
+        /* The abandoned thread ends with the file that it was at: "frd", then no 'f' any more. */
+        disk_stall(false);
+        for (;;) {
+                char last;
+
+                (void)pthread_mutex_lock(&disk.lock);
+                last = disk.steps[0] ? disk.steps[strlen(disk.steps) - 1] : '\0';
+                (void)pthread_mutex_unlock(&disk.lock);
+                if (last == 'd')
+                        break;
+                (void)poll(NULL, 0, 1);
+        }
+        expect_content(f, ID_B ".json", NULL);
+        spool_open(f);
+        spool_store_incident(f->spool, ID_B, 1, mem_strdup("b"));
+        run_until_reports(f, 1);
+        expect_content(f, ID_B ".json", "b");
+}
+
+static void test_new_refuses_what_is_no_folder(void **state)
+{
+        Fixture *f = *state;
+        _cleanup_free_
+        char *file = path_in(f, "file"), *deep = path_in(f, "a/b");
+        Spool *s = NULL;
+
+        put(f, "file", "");
+        assert_int_equal(spool_new(&(SpoolOptions){.event = f->event, .directory = file}, &s),
+                         -ENOTDIR);
+        assert_int_equal(spool_new(&(SpoolOptions){.event = f->event, .directory = deep}, &s),
+                         -ENOENT);
+        assert_null(s);
+}
+
+static void test_ids(void **state)
+{
+        assert_true(spool_id_is_valid(ID_A));
+        assert_true(spool_id_is_valid("0123456789abcdef0123456789abcdef"));
+        assert_false(spool_id_is_valid("0123456789abcdef0123456789abcdef0"));
+        assert_false(spool_id_is_valid(""));
+        assert_false(spool_id_is_valid("../aa"));
+        assert_false(spool_id_is_valid("AA"));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(int argc, char *argv[])
+{
+        static const struct CMUnitTest tests[] = {
+                TEST(test_round_trip),
+                TEST(test_order_of_a_durable_replacement),
+                TEST(test_not_reported_before_the_loop_runs),
+                TEST(test_waiting_writes_of_a_file_are_one),
+                TEST(test_memory_is_bounded),
+                TEST(test_too_large_for_reading_back),
+                TEST(test_io_error),
+                TEST(test_rename_error),
+                TEST(test_file_size_limit),
+                TEST(test_full_disk),
+                TEST(test_no_permission),
+                TEST(test_folder_vanishes_and_returns),
+                TEST(test_link_in_the_place_of_a_file),
+                TEST(test_free_writes_what_was_asked),
+                TEST(test_free_gives_up_on_a_stalled_disk),
+                TEST(test_new_refuses_what_is_no_folder),
+                cmocka_unit_test(test_ids),
+        };
+
+        if (argc > 1)
+                cmocka_set_test_filter(argv[1]);
+        return cmocka_run_group_tests_name("spool", tests, NULL, NULL);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The published test data lies outside the project, in the folder that TS_VECTORS names. Where it
+ * is absent the test is skipped (exit 77), and says so. */
+
+#include <dirent.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+
+static inline const char *vectors_folder(const char *name)
+{
+        static char path[4096];
+        const char *root = getenv("TS_VECTORS");
+
+        (void)snprintf(path, sizeof(path), "%s/%s", strempty(root), name);
+        DIR *d = root ? opendir(path) : NULL;
+        if (!d) {
+                (void)fprintf(stderr, "SKIP: no test vectors: %s\n",
+                              root ? path : "TS_VECTORS is not set");
+                exit(77);
+        }
+        (void)closedir(d);
+        return path;
+}
+
+/* Whole content, owned; NULL when the file is not there. */
+static inline char *vectors_read(const char *folder, const char *name, size_t *ret_len)
+{
+        _cleanup_free_
+        char *path = mem_printf("%s/%s", folder, name);
+        FILE *f = fopen(path, "re");
+        size_t n = 0, max = 1 << 20;
+
+        if (!f)
+                return NULL;
+        char *text = mem_alloc0(max + 1);
+        n = fread(text, 1, max, f);
+        (void)fclose(f);
+        if (ret_len)
+                *ret_len = n;
+        return text;
+}
