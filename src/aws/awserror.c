@@ -122,8 +122,7 @@ AwsErrorClass aws_error_classify(const char *code, int status)
 /* Escaped, cut to the size at a character's end. */
 static void copy_escaped(char *dst, size_t size, const char *src)
 {
-        _cleanup_free_
-        char *text = escape_text(src, size - sizeof("..."));
+        _cleanup_free_ char *text = escape_text(src, size - sizeof("..."));
         size_t n = strlen(text);
 
         if (n >= size) { /* many bytes to a character: drop the "..." and whole characters */
@@ -168,8 +167,7 @@ static void json_error_parse(const char *body, size_t len, JsonError *ret)
                 {"Message", JSONMAP_STRING_NONEMPTY, offsetof(JsonError, message_upper),
                  JSONMAP_LENIENT},
         };
-        _cleanup_json_
-        json_t *root = NULL;
+        _cleanup_json_ json_t *root = NULL;
 
         if (json_parse(body, len, ERROR_BODY_MAX, &root) < 0 ||
             jsonmap_decode(root, fields, ELEMENTSOF(fields), ret, NULL) < 0)
@@ -180,8 +178,7 @@ void aws_error_from_json(int status, const char *body, size_t len, const char *q
                          const char *request_id, AwsError *ret)
 {
         _cleanup_(json_error_done) JsonError e = {0};
-        _cleanup_free_
-        char *code = NULL;
+        _cleanup_free_ char *code = NULL;
 
         json_error_parse(body, len, &e);
         if (!isempty(query_error)) {
@@ -212,8 +209,7 @@ void aws_error_from_xml(int status, const char *body, size_t len, const char *re
 
 void aws_error_set(AwsError *ret, AwsErrorClass class, const char *code, const char *fmt, ...)
 {
-        _cleanup_free_
-        char *message = NULL;
+        _cleanup_free_ char *message = NULL;
         va_list ap;
 
         va_start(ap, fmt);

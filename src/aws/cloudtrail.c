@@ -82,8 +82,7 @@ int cloudtrail_parse_trail_status(const char *body, size_t len, TrailStatus *ret
                  offsetof(TrailStatus, latest_delivery_error)},
         };
         _cleanup_(trail_status_done) TrailStatus s = {0};
-        _cleanup_json_
-        json_t *root = NULL;
+        _cleanup_json_ json_t *root = NULL;
 
         int r = json_parse(body, len, BODY_MAX, &root);
         if (r < 0)
@@ -116,8 +115,7 @@ int cloudtrail_parse_trail(const char *body, size_t len, TrailDescription *ret)
                 {"IsOrganizationTrail", JSONMAP_BOOL, offsetof(TrailDescription, is_organization)},
         };
         _cleanup_(trail_description_done) TrailDescription d = {0};
-        _cleanup_json_
-        json_t *root = NULL, *trail = NULL;
+        _cleanup_json_ json_t *root = NULL, *trail = NULL;
 
         int r = json_parse(body, len, BODY_MAX, &root);
         if (r < 0)
@@ -164,8 +162,7 @@ int cloudtrail_parse_lookup_page(const char *body, size_t len, LookupPage *ret)
                 {"Events", JSONMAP_VALUE, offsetof(LookupAnswer, events)},
                 {"NextToken", JSONMAP_STRING_NONEMPTY, offsetof(LookupAnswer, next_token)},
         };
-        _cleanup_json_
-        json_t *root = NULL;
+        _cleanup_json_ json_t *root = NULL;
         LookupAnswer answer = {0};
         LookupPage page = {0};
 

@@ -106,10 +106,8 @@ static int expand(const EndpointParams *p, StrBuf *b)
 
 static int resolve_custom(const EndpointParams *p, char **ret_url)
 {
-        _cleanup_strbuf_
-        StrBuf b = STRBUF_INIT(ENDPOINT_MAX);
-        _cleanup_uri_
-        Uri uri = {0};
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(ENDPOINT_MAX);
+        _cleanup_uri_ Uri uri = {0};
 
         if (p->fips || p->dual_stack)
                 return -EOPNOTSUPP;

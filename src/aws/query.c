@@ -38,8 +38,7 @@ static void form_add_int(StrBuf *b, const char *key, int value)
 static void form_add_member(StrBuf *b, const char *prefix, size_t index, const char *name,
                             const char *value)
 {
-        _cleanup_free_
-        char *key = mem_printf("%s%zu.%s", prefix, index, name);
+        _cleanup_free_ char *key = mem_printf("%s%zu.%s", prefix, index, name);
 
         uri_form_add(b, key, value);
 }
@@ -61,10 +60,8 @@ static int form_finish(StrBuf *b, AwsService service, const char *operation, con
 int sns_request_publish(const SnsMessage *m, AwsRequest *ret)
 {
         static const char prefix[] = "MessageAttributes.entry.";
-        _cleanup_strbuf_
-        StrBuf b = form_begin("Publish", "2010-03-31");
-        _cleanup_free_
-        char *subject = NULL;
+        _cleanup_strbuf_ StrBuf b = form_begin("Publish", "2010-03-31");
+        _cleanup_free_ char *subject = NULL;
         const char *wrong;
         size_t total = strlen(m->message);
         Arn topic;
@@ -114,8 +111,7 @@ int sns_parse_publish(const char *body, size_t len, char **ret_message_id)
 
 void sts_request_get_caller_identity(const char *region, AwsRequest *ret)
 {
-        _cleanup_strbuf_
-        StrBuf b = form_begin("GetCallerIdentity", "2011-06-15");
+        _cleanup_strbuf_ StrBuf b = form_begin("GetCallerIdentity", "2011-06-15");
 
         if (form_finish(&b, AWS_SERVICE_STS, "GetCallerIdentity", region, ret) < 0)
                 abort(); /* two short parameters fit */
@@ -129,12 +125,9 @@ int sts_parse_caller_identity(const char *body, size_t len, CallerIdentity *ret)
         int r = parse_xml(body, len, &doc);
         if (r < 0)
                 return r;
-        _cleanup_free_
-        char *account_path = mem_printf("%sAccount", path);
-        _cleanup_free_
-        char *arn_path = mem_printf("%sArn", path);
-        _cleanup_free_
-        char *user_path = mem_printf("%sUserId", path);
+        _cleanup_free_ char *account_path = mem_printf("%sAccount", path);
+        _cleanup_free_ char *arn_path = mem_printf("%sArn", path);
+        _cleanup_free_ char *user_path = mem_printf("%sUserId", path);
         const char *account = xml_text(doc, account_path), *arn = xml_text(doc, arn_path);
         const char *user_id = xml_text(doc, user_path);
         if (isempty(account) || isempty(arn) || isempty(user_id))
@@ -157,8 +150,7 @@ void caller_identity_done(CallerIdentity *c)
 
 void sts_request_assume_role(const AssumeRole *a, AwsRequest *ret)
 {
-        _cleanup_strbuf_
-        StrBuf b = form_begin("AssumeRole", "2011-06-15");
+        _cleanup_strbuf_ StrBuf b = form_begin("AssumeRole", "2011-06-15");
 
         uri_form_add(&b, "RoleArn", a->role_arn);
         uri_form_add(&b, "RoleSessionName", a->session_name);
@@ -197,8 +189,7 @@ void monitoring_request_put_metric_data(const char *region, const char *metric_n
                                         const Metric *metrics, size_t n, AwsRequest *ret)
 {
         static const char prefix[] = "MetricData.member.";
-        _cleanup_strbuf_
-        StrBuf b = form_begin("PutMetricData", "2010-08-01");
+        _cleanup_strbuf_ StrBuf b = form_begin("PutMetricData", "2010-08-01");
 
         uri_form_add(&b, "Namespace", metric_namespace);
         for (size_t i = 0; i < n; i++) {
@@ -265,8 +256,7 @@ int imds_parse_credentials(const char *body, size_t len, AwsCredentials **ret, c
         };
 #undef TEXT
         _cleanup_(imds_document_done) ImdsDocument d = {0};
-        _cleanup_json_
-        json_t *root = NULL;
+        _cleanup_json_ json_t *root = NULL;
 
         if (json_parse(body, len, IMDS_BODY_MAX, &root) < 0 ||
             jsonmap_decode(root, fields, ELEMENTSOF(fields), &d, NULL) < 0)
@@ -275,8 +265,8 @@ int imds_parse_credentials(const char *body, size_t len, AwsCredentials **ret, c
         const char *code = d.code ? d.code : d.code_lower;
         const char *message = d.message ? d.message : d.message_lower;
         if (code && strcasecmp(code, "Success") != 0) {
-                _cleanup_free_
-                char *text = mem_printf("%s%s%s", code, message ? ": " : "", strempty(message));
+                _cleanup_free_ char *text =
+                        mem_printf("%s%s%s", code, message ? ": " : "", strempty(message));
                 *reterr_text = escape_text(text, 300);
                 return -EREMOTEIO;
         }

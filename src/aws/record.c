@@ -185,8 +185,7 @@ int cloudtrail_record_decode(const json_t *object, CloudTrailRecord *ret)
 
 int cloudtrail_record_parse(const char *json, size_t len, CloudTrailRecord *ret)
 {
-        _cleanup_json_
-        json_t *root = NULL;
+        _cleanup_json_ json_t *root = NULL;
 
         int r = json_parse(json, len, RECORD_MAX, &root);
         if (r < 0)

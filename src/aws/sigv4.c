@@ -167,8 +167,7 @@ static int add_parameter(StrBuf *scratch, Span t, Parameter *ret)
 
 static int add_query(StrBuf *b, const char *query)
 {
-        _cleanup_strbuf_
-        StrBuf scratch = STRBUF_INIT(CANONICAL_MAX);
+        _cleanup_strbuf_ StrBuf scratch = STRBUF_INIT(CANONICAL_MAX);
         Parameter sorted[PARAMETERS_MAX];
         size_t n = 0;
 
@@ -346,8 +345,7 @@ int sigv4_string_to_sign(const SigV4Request *r, const char *canonical_request, S
 static void derive_key(const SigV4Request *r, const char *day, uint8_t ret[static DIGEST_SIZE])
 {
         const Secret *secret = r->credentials->secret_access_key;
-        _cleanup_strbuf_wipe_
-        StrBuf seed = STRBUF_INIT(secret_len(secret) + 4);
+        _cleanup_strbuf_wipe_ StrBuf seed = STRBUF_INIT(secret_len(secret) + 4);
         uint8_t a[DIGEST_SIZE], b[DIGEST_SIZE];
 
         strbuf_add(&seed, "AWS4");
@@ -387,10 +385,8 @@ int sigv4_signature(const SigV4Request *r, const char *string_to_sign, SigV4Key 
 
 int sigv4_sign(const SigV4Request *r, SigV4Key *key, SigV4Signed *ret)
 {
-        _cleanup_strbuf_wipe_
-        StrBuf canonical = STRBUF_INIT(CANONICAL_MAX);
-        _cleanup_strbuf_
-        StrBuf signed_headers = STRBUF_INIT(1024), to_sign = STRBUF_INIT(512);
+        _cleanup_strbuf_wipe_ StrBuf canonical = STRBUF_INIT(CANONICAL_MAX);
+        _cleanup_strbuf_ StrBuf signed_headers = STRBUF_INIT(1024), to_sign = STRBUF_INIT(512);
         char scope[sizeof(((SigV4Key *)0)->scope)], date[TIMEFMT_MAX], signature[DIGEST_HEX_SIZE];
         int q;
 

@@ -140,8 +140,7 @@ void escape_add(StrBuf *b, const char *s, size_t max_chars)
 char *escape_text(const char *s, size_t max_chars)
 {
         /* A byte becomes four at most (\xNN), and then there is the "...". */
-        _cleanup_strbuf_
-        StrBuf b = STRBUF_INIT(4 * strlen(strempty(s)) + 3);
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(4 * strlen(strempty(s)) + 3);
         char *text;
 
         escape_add(&b, s, max_chars);

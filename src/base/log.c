@@ -33,8 +33,7 @@ static bool log_to_journal;
  * they are compared because a child may have been given another stderr since. */
 static bool stderr_is_journal(void)
 {
-        _cleanup_free_
-        char *own = NULL;
+        _cleanup_free_ char *own = NULL;
         const char *stream = getenv("JOURNAL_STREAM");
         struct stat st;
 
@@ -67,8 +66,7 @@ int log_parse_level(const char *s)
 
 static char *journal_entry(const char *name, const char *value)
 {
-        _cleanup_strbuf_
-        StrBuf b = STRBUF_INIT(LOG_RECORD_MAX);
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(LOG_RECORD_MAX);
         char *entry;
 
         strbuf_add(&b, name);
@@ -106,8 +104,7 @@ static int write_journal(int level, const char *message_id, const char *message,
 /* A value that could be taken for two, or for none, is put in quotes. */
 static void add_value(StrBuf *b, const char *value)
 {
-        _cleanup_free_
-        char *text = escape_text(value, LOG_VALUE_CHARS);
+        _cleanup_free_ char *text = escape_text(value, LOG_VALUE_CHARS);
 
         if (*text && !strpbrk(text, " \"=")) {
                 strbuf_add(b, text);
@@ -124,8 +121,7 @@ static void add_value(StrBuf *b, const char *value)
 
 static void write_stderr(int level, const char *message, const LogField *fields, size_t n_fields)
 {
-        _cleanup_strbuf_
-        StrBuf b = STRBUF_INIT(LOG_RECORD_MAX);
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(LOG_RECORD_MAX);
         char when[TIMEFMT_MAX];
         struct timespec now = {0};
 
@@ -156,8 +152,7 @@ void log_record(int level, const char *message_id, const char *message, const Lo
 
 void log_message(int level, const char *fmt, ...)
 {
-        _cleanup_free_
-        char *message = NULL;
+        _cleanup_free_ char *message = NULL;
         va_list ap;
 
         if (level > log_max_level)

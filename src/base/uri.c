@@ -114,8 +114,7 @@ static int parse_authority(const char *s, size_t n, Uri *u)
 int uri_parse(const char *s, Uri *ret)
 {
         static const char *const schemes[] = {"https://", "http://"};
-        _cleanup_uri_
-        Uri u = {0};
+        _cleanup_uri_ Uri u = {0};
 
         for (size_t i = 0; i < ELEMENTSOF(schemes); i++)
                 if (strncasecmp(s, schemes[i], strlen(schemes[i])) == 0) {

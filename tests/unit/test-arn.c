@@ -61,10 +61,8 @@ static void test_refuses(void **state)
 
 static void test_longest_resource(void **state)
 {
-        _cleanup_free_
-        char *s = mem_printf("arn:aws:s3:::%01023d", 0);
-        _cleanup_free_
-        char *over = mem_printf("arn:aws:s3:::%01024d", 0);
+        _cleanup_free_ char *s = mem_printf("arn:aws:s3:::%01023d", 0);
+        _cleanup_free_ char *over = mem_printf("arn:aws:s3:::%01024d", 0);
         Arn a;
 
         assert_int_equal(arn_parse(s, &a), 0);
@@ -91,10 +89,10 @@ static void check_kind(ParseKind parse, const char *s, const char *word)
 
 static void test_trail(void **state)
 {
-        _cleanup_free_
-        char *longest = mem_printf("arn:aws:cloudtrail:us-east-1:123456789012:trail/%0128d", 0);
-        _cleanup_free_
-        char *over = mem_printf("arn:aws:cloudtrail:us-east-1:123456789012:trail/%0129d", 0);
+        _cleanup_free_ char *longest =
+                mem_printf("arn:aws:cloudtrail:us-east-1:123456789012:trail/%0128d", 0);
+        _cleanup_free_ char *over =
+                mem_printf("arn:aws:cloudtrail:us-east-1:123456789012:trail/%0129d", 0);
 
         check_kind(arn_parse_trail, trail, NULL);
         check_kind(arn_parse_trail, "arn:aws-cn:cloudtrail:cn-north-1:123456789012:trail/a.b_c-D",
@@ -148,8 +146,7 @@ static void test_plain_names(void **state)
                 "",     "-rf", "--profile=evil", "a b",  "a;b",      "$(id)", "a`b", "a'b",
                 "a\"b", "a/b", "a\\b",           "a\nb", "\xc3\xa9", "a|b",   "a:b", "*",
         };
-        _cleanup_free_
-        char *longest = mem_printf("%0128d", 0), *over = mem_printf("%0129d", 0);
+        _cleanup_free_ char *longest = mem_printf("%0128d", 0), *over = mem_printf("%0129d", 0);
 
         assert_true(arn_name_is_plain("Alice+bob=x,y.z@example_com-1"));
         assert_true(arn_name_is_plain("a"));

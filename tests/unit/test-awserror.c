@@ -179,8 +179,7 @@ static void test_xml(void **state)
         assert_string_equal(e.request_id, "header");
 
         for (size_t n = 0; n < strlen(xml_body); n++) {
-                _cleanup_free_
-                char *exact = mem_alloc0(n + 1);
+                _cleanup_free_ char *exact = mem_alloc0(n + 1);
                 memcpy(exact, xml_body, n);
                 aws_error_from_xml(502, exact, n, NULL, &e);
                 assert_string_equal(e.code, "HTTP 502");
@@ -191,30 +190,26 @@ static void test_xml(void **state)
 /* Everything is escaped and cut, and stays valid UTF-8 when it is. */
 static void test_hostile_text(void **state)
 {
-        _cleanup_free_
-        char *words = mem_alloc0(8001);
+        _cleanup_free_ char *words = mem_alloc0(8001);
         AwsError e;
 
         for (size_t i = 0; i < 8000; i += 4)
                 memcpy(words + i, "\xf0\x9f\x98\x80", 4);
         for (size_t shift = 0; shift < 4; shift++) {
-                _cleanup_free_
-                char *body = mem_printf("{\"__type\":\"%s\",\"message\":\"%.*s%s\"}", words,
-                                        (int)shift, "abc", words);
+                _cleanup_free_ char *body = mem_printf("{\"__type\":\"%s\",\"message\":\"%.*s%s\"}",
+                                                       words, (int)shift, "abc", words);
                 aws_error_from_json(400, body, strlen(body), NULL, words, &e);
                 assert_true(strlen(e.message) > 500 && strlen(e.message) < sizeof(e.message));
                 assert_true(strlen(e.code) > 90 && strlen(e.code) < sizeof(e.code));
                 assert_true(strlen(e.request_id) < sizeof(e.request_id));
-                _cleanup_free_
-                char *again = escape_text(e.message, 10000);
+                _cleanup_free_ char *again = escape_text(e.message, 10000);
                 assert_string_equal(again, e.message); /* nothing invalid is left */
         }
         e = from_json(400, "{\"__type\":\"a\\nb\",\"message\":\"\\u001b[31m\"}", "");
         assert_string_equal(e.code, "a\\x0ab");
         assert_string_equal(e.message, "\\x1b[31m");
 
-        _cleanup_free_
-        char *ascii = mem_printf("{\"message\":\"%0600d\"}", 0);
+        _cleanup_free_ char *ascii = mem_printf("{\"message\":\"%0600d\"}", 0);
         e = from_json(400, ascii, NULL);
         assert_int_equal(strlen(e.message), sizeof(e.message) - 1);
         assert_string_equal(e.message + sizeof(e.message) - 5, "0...");

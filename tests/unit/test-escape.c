@@ -92,8 +92,7 @@ static void test_any_two_bytes(void **state)
 
 static void test_add_obeys_the_buffer(void **state)
 {
-        _cleanup_strbuf_
-        StrBuf b = STRBUF_INIT(4);
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(4);
 
         escape_add(&b, "ab", 10);
         escape_add(&b, "\n", 10);

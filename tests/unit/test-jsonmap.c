@@ -27,13 +27,11 @@ static void test_accepts(void **state)
                                            "{\"\":\"\\u00e9\"}"};
 
         for (size_t i = 0; i < ELEMENTSOF(good); i++) {
-                _cleanup_json_
-                json_t *v = NULL;
+                _cleanup_json_ json_t *v = NULL;
                 assert_int_equal(parse(good[i], &v), 0);
         }
         /* Only len bytes are looked at. */
-        _cleanup_json_
-        json_t *v = NULL;
+        _cleanup_json_ json_t *v = NULL;
         assert_int_equal(json_parse("{}garbage", 2, 1000, &v), 0);
 }
 
@@ -66,8 +64,7 @@ static void test_truncated_everywhere(void **state)
         static const char whole[] = "{\"a\":[1,{\"b\":\"\\\"}\\u00e9\"}],\"c\":true}";
 
         for (size_t n = 0; n < sizeof(whole) - 1; n++) {
-                _cleanup_free_
-                char *exact = mem_alloc0(n + 1);
+                _cleanup_free_ char *exact = mem_alloc0(n + 1);
                 json_t *v = NULL;
                 memcpy(exact, whole, n);
                 assert_int_equal(json_parse(exact, n, 1000, &v), -EBADMSG);
@@ -76,10 +73,8 @@ static void test_truncated_everywhere(void **state)
 
 static void check_depth(size_t depth, char open, char close, int want)
 {
-        _cleanup_free_
-        char *s = mem_alloc0(2 * depth + 1);
-        _cleanup_json_
-        json_t *v = NULL;
+        _cleanup_free_ char *s = mem_alloc0(2 * depth + 1);
+        _cleanup_json_ json_t *v = NULL;
 
         memset(s, open, depth);
         memset(s + depth, close, depth);
@@ -100,8 +95,7 @@ static void test_depth(void **state)
 static void test_depth_in_strings(void **state)
 {
         char s[400] = "[\"\\\"";
-        _cleanup_json_
-        json_t *v = NULL;
+        _cleanup_json_ json_t *v = NULL;
 
         memset(s + 4, '[', 100);
         memcpy(s + 104, "\\\\\"]", 5);
@@ -139,8 +133,7 @@ static void thing_done(Thing *t)
 
 static int decode(const char *s, Thing *t, const char **field)
 {
-        _cleanup_json_
-        json_t *v = NULL;
+        _cleanup_json_ json_t *v = NULL;
 
         *t = (Thing){0};
         *field = NULL;
@@ -220,8 +213,7 @@ static void test_lenient(void **state)
                 {"a", JSONMAP_TIME, 0, JSONMAP_LENIENT},
                 {"b", JSONMAP_INT, 0, JSONMAP_LENIENT},
         };
-        _cleanup_json_
-        json_t *v = NULL;
+        _cleanup_json_ json_t *v = NULL;
         int64_t target = 7;
 
         assert_int_equal(parse("{\"a\":\"soon\",\"b\":{}}", &v), 0);

@@ -37,8 +37,7 @@ static const struct {
 
 static void check_host(const EndpointParams *p, const char *host)
 {
-        _cleanup_free_
-        char *url = NULL;
+        _cleanup_free_ char *url = NULL;
 
         assert_int_equal(endpoint_resolve(p, &url), 0);
         assert_memory_equal(url, "https://", 8);
@@ -161,8 +160,7 @@ static void test_custom(void **state)
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                _cleanup_free_
-                char *url = NULL;
+                _cleanup_free_ char *url = NULL;
                 assert_int_equal(custom(cases[i].custom, cases[i].region, &url), 0);
                 assert_string_equal(url, cases[i].want);
         }

@@ -41,8 +41,7 @@ static SigV4Request request(void)
 
 static int canonical(const SigV4Request *r, char **ret)
 {
-        _cleanup_strbuf_
-        StrBuf b = STRBUF_INIT(65536), names = STRBUF_INIT(1024);
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(65536), names = STRBUF_INIT(1024);
         int q = sigv4_canonical_request(r, &b, &names);
 
         return q < 0 ? q : strbuf_take(&b, ret);
@@ -51,16 +50,14 @@ static int canonical(const SigV4Request *r, char **ret)
 /* The third line, or the second, of the canonical request: the query or the path. */
 static void check_line(const SigV4Request *r, size_t line, const char *want)
 {
-        _cleanup_free_
-        char *text = NULL;
+        _cleanup_free_ char *text = NULL;
         const char *p;
 
         assert_int_equal(canonical(r, &text), 0);
         p = text;
         for (size_t i = 1; i < line; i++)
                 p = strchr(p, '\n') + 1;
-        _cleanup_free_
-        char *have = mem_strndup(p, strcspn(p, "\n"));
+        _cleanup_free_ char *have = mem_strndup(p, strcspn(p, "\n"));
         assert_string_equal(have, want);
 }
 
@@ -152,8 +149,7 @@ static void test_unsigned_headers(void **state)
                 {"X-Custom", "  a \t b\r\n c  "},
                 {"aaa", ""},
         };
-        _cleanup_strbuf_
-        StrBuf b = STRBUF_INIT(65536), names = STRBUF_INIT(1024);
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(65536), names = STRBUF_INIT(1024);
         SigV4Request r = request();
 
         r.headers = headers;
@@ -198,10 +194,8 @@ static void test_header_rules(void **state)
 
 static void test_caps(void **state)
 {
-        _cleanup_free_
-        char *longest = mem_alloc0(70000), *slashes = mem_alloc0(1000);
-        _cleanup_strbuf_
-        StrBuf query = STRBUF_INIT(10000);
+        _cleanup_free_ char *longest = mem_alloc0(70000), *slashes = mem_alloc0(1000);
+        _cleanup_strbuf_ StrBuf query = STRBUF_INIT(10000);
         SigV4Signed s = {0};
         SigV4Request r = request();
 
@@ -255,12 +249,9 @@ static void test_kept_key(void **state)
 
         for (size_t i = 0; i < ELEMENTSOF(variants); i++)
                 for (size_t j = 0; j < ELEMENTSOF(variants); j++) {
-                        _cleanup_free_
-                        char *warm = authorization(&variants[i], &key);
-                        _cleanup_free_
-                        char *have = authorization(&variants[j], &key);
-                        _cleanup_free_
-                        char *want = authorization(&variants[j], NULL);
+                        _cleanup_free_ char *warm = authorization(&variants[i], &key);
+                        _cleanup_free_ char *have = authorization(&variants[j], &key);
+                        _cleanup_free_ char *want = authorization(&variants[j], NULL);
                         assert_string_equal(have, want);
                         assert_true(streq(warm, have) == (i == j));
                 }
@@ -271,9 +262,8 @@ static void test_key_is_wiped(void **state)
         SigV4Key key = {0};
         const SigV4Key zero = {0};
         SigV4Request r = request();
-        _cleanup_free_
-        char *a = authorization(&r, &key);
 
+        free(authorization(&r, &key));
         assert_true(key.credentials == credentials);
         assert_int_equal(credentials->n_ref, 2);
         sigv4_key_wipe(&key);

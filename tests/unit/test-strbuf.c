@@ -7,8 +7,7 @@
 
 static void test_empty(void **state)
 {
-        _cleanup_strbuf_
-        StrBuf b = STRBUF_INIT(10);
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(10);
         char *s = NULL;
 
         assert_null(b.data);
@@ -24,8 +23,7 @@ static void test_empty(void **state)
 
 static void test_fills_to_the_last_byte(void **state)
 {
-        _cleanup_strbuf_
-        StrBuf b = STRBUF_INIT(10);
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(10);
 
         strbuf_add(&b, "01234");
         strbuf_addf(&b, "%d", 56789);
@@ -38,8 +36,7 @@ static void test_fills_to_the_last_byte(void **state)
 
 static void test_error_is_sticky(void **state)
 {
-        _cleanup_strbuf_
-        StrBuf b = STRBUF_INIT(8);
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(8);
         char *s = (char *)"untouched";
 
         strbuf_add(&b, "abcd");
@@ -60,8 +57,7 @@ static void test_error_is_sticky(void **state)
 
 static void test_zero_max(void **state)
 {
-        _cleanup_strbuf_
-        StrBuf b = STRBUF_INIT(0);
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(0);
 
         strbuf_add_char(&b, 'x');
         assert_int_equal(strbuf_error(&b), -E2BIG);
@@ -70,8 +66,7 @@ static void test_zero_max(void **state)
 
 static void test_binary(void **state)
 {
-        _cleanup_strbuf_
-        StrBuf b = STRBUF_INIT(100);
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(100);
 
         strbuf_add_n(&b, "a\0b", 3);
         strbuf_add_char(&b, '\0');
@@ -83,8 +78,7 @@ static void test_binary(void **state)
 /* Every size on the way, so that each growth step is crossed. */
 static void test_growth(void **state)
 {
-        _cleanup_strbuf_wipe_
-        StrBuf b = STRBUF_INIT(5000);
+        _cleanup_strbuf_wipe_ StrBuf b = STRBUF_INIT(5000);
 
         for (size_t i = 0; i < 5000; i++) {
                 strbuf_add_char(&b, (char)('a' + i % 26));
@@ -100,8 +94,7 @@ static void test_growth(void **state)
 
 static void test_take_hands_over(void **state)
 {
-        _cleanup_strbuf_
-        StrBuf b = STRBUF_INIT(100);
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(100);
         char *s = NULL;
 
         strbuf_add(&b, "mine");

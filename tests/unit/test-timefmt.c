@@ -175,8 +175,7 @@ static void test_parse_http_date(void **state)
 
         /* Cut at each byte, in memory of exactly that size. */
         for (size_t n = 0; n < sizeof(good) - 1; n++) {
-                _cleanup_free_
-                char *cut = mem_strndup(good, n);
+                _cleanup_free_ char *cut = mem_strndup(good, n);
                 assert_int_equal(timefmt_parse_http_date(cut, &msec), -EINVAL);
         }
         for (size_t i = 0; i < ELEMENTSOF(bad); i++)

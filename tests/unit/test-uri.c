@@ -25,8 +25,7 @@ static void test_parse(void **state)
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                _cleanup_uri_
-                Uri u = {0};
+                _cleanup_uri_ Uri u = {0};
                 assert_int_equal(uri_parse(cases[i].s, &u), 0);
                 assert_string_equal(u.scheme, cases[i].scheme);
                 assert_string_equal(u.host, cases[i].host);
@@ -99,11 +98,9 @@ static void test_long_hosts(void **state)
         Uri u = {0};
 
         memset(label, 'a', 64);
-        _cleanup_free_
-        char *too_long = mem_printf("https://%s/", label);
+        _cleanup_free_ char *too_long = mem_printf("https://%s/", label);
         assert_int_equal(uri_parse(too_long, &u), -EINVAL);
-        _cleanup_free_
-        char *fits = mem_printf("https://%.63s/", label);
+        _cleanup_free_ char *fits = mem_printf("https://%.63s/", label);
         assert_int_equal(uri_parse(fits, &u), 0);
         uri_done(&u);
 
@@ -118,8 +115,7 @@ static void test_long_hosts(void **state)
 
 static void test_encode(void **state)
 {
-        _cleanup_strbuf_
-        StrBuf b = STRBUF_INIT(1000);
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(1000);
 
         uri_encode(&b, "AZaz09-._~", 10, URI_ENCODE_ALL);
         assert_string_equal(strbuf_str(&b), "AZaz09-._~");
@@ -133,8 +129,7 @@ static void test_encode(void **state)
 
 static void test_form(void **state)
 {
-        _cleanup_strbuf_
-        StrBuf b = STRBUF_INIT(1000);
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(1000);
 
         uri_form_add(&b, "Action", "Publish");
         uri_form_add(&b, "Absent", NULL);

@@ -69,8 +69,7 @@ static void test_truncated_everywhere(void **state)
         size_t last = strlen(error_body) - strlen(">\n");
 
         for (size_t n = 0; n <= last; n++) {
-                _cleanup_free_
-                char *exact = mem_alloc0(n + 1);
+                _cleanup_free_ char *exact = mem_alloc0(n + 1);
                 XmlDoc *doc = NULL;
                 memcpy(exact, error_body, n);
                 assert_int_equal(xml_parse(exact, n, &doc), -EBADMSG);
@@ -119,8 +118,7 @@ static char *repeat(const char *before, const char *unit, size_t n, const char *
 
 static void check_cap(const char *before, const char *unit, size_t n, const char *after, int want)
 {
-        _cleanup_free_
-        char *s = repeat(before, unit, n, after);
+        _cleanup_free_ char *s = repeat(before, unit, n, after);
         _cleanup_(xml_freep) XmlDoc *doc = NULL;
 
         assert_int_equal(parse(s, &doc), want);
@@ -128,8 +126,8 @@ static void check_cap(const char *before, const char *unit, size_t n, const char
 
 static void test_caps(void **state)
 {
-        _cleanup_free_
-        char *closing = repeat("", "</a>", 16, ""), *bomb = repeat("", "</a>", 17, "");
+        _cleanup_free_ char *closing = repeat("", "</a>", 16, ""),
+                            *bomb = repeat("", "</a>", 17, "");
 
         check_cap("", "<a>", 16, closing, 0);
         check_cap("", "<a>", 17, bomb, -ELOOP);
@@ -144,8 +142,7 @@ static void test_caps(void **state)
         check_cap("<r><a/>", "x", 65537, "</r>", -E2BIG); /* not in a leaf, and counted */
         check_cap("<r>", "&#65;", 65537, "</r>", -E2BIG);
 
-        _cleanup_free_
-        char *name = repeat("<", "n", 1025, "/>");
+        _cleanup_free_ char *name = repeat("<", "n", 1025, "/>");
         XmlDoc *doc = NULL;
         assert_int_equal(parse(name, &doc), -E2BIG);
 }

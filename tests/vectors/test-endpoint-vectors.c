@@ -38,8 +38,7 @@ static void run_one(AwsService service, json_t *test)
         const char *what = json_string_value(json_object_get(test, "documentation"));
         const json_t *endpoint = json_object_get(expect, "endpoint");
         const json_t *error = json_object_get(expect, "error");
-        _cleanup_free_
-        char *url = NULL;
+        _cleanup_free_ char *url = NULL;
 
         check_params_are_known(params);
         const EndpointParams p = {
@@ -67,13 +66,10 @@ static void run_one(AwsService service, json_t *test)
 static void run_file(void **state)
 {
         AwsService service = aws_service_from_string(*state);
-        _cleanup_free_
-        char *name = mem_printf("%s.json", (char *)*state);
+        _cleanup_free_ char *name = mem_printf("%s.json", (char *)*state);
         size_t len = 0;
-        _cleanup_free_
-        char *text = vectors_read(vectors_folder("endpoints"), name, &len);
-        _cleanup_json_
-        json_t *root = NULL;
+        _cleanup_free_ char *text = vectors_read(vectors_folder("endpoints"), name, &len);
+        _cleanup_json_ json_t *root = NULL;
 
         assert_true(service >= 0);
         assert_non_null(text);

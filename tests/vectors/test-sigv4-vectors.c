@@ -118,8 +118,7 @@ static void parse_request(Case *c)
 static void load(const char *folder, Case *c)
 {
         SigV4Request *r = &c->request;
-        _cleanup_free_
-        char *context = NULL;
+        _cleanup_free_ char *context = NULL;
         const char *key, *secret, *token = NULL, *time;
         int normalize, sign_body, omit = 0;
         size_t len = 0;
@@ -148,8 +147,7 @@ static void load(const char *folder, Case *c)
 
 static void assert_file_equal(const char *folder, const char *name, const char *have)
 {
-        _cleanup_free_
-        char *want = vectors_read(folder, name, NULL);
+        _cleanup_free_ char *want = vectors_read(folder, name, NULL);
 
         assert_non_null(want);
         assert_string_equal(have, want);
@@ -171,17 +169,12 @@ static char *find_header(const char *text, const char *name)
 /* The signed request is compared by the headers that the signer gives. */
 static void check_signed_request(const char *folder, const Case *c, const SigV4Signed *s)
 {
-        _cleanup_free_
-        char *want = vectors_read(folder, "header-signed-request.txt", NULL);
+        _cleanup_free_ char *want = vectors_read(folder, "header-signed-request.txt", NULL);
         assert_non_null(want);
-        _cleanup_free_
-        char *authorization = find_header(want, "Authorization");
-        _cleanup_free_
-        char *date = find_header(want, "X-Amz-Date");
-        _cleanup_free_
-        char *hash = find_header(want, "X-Amz-Content-Sha256");
-        _cleanup_free_
-        char *token = find_header(want, "X-Amz-Security-Token");
+        _cleanup_free_ char *authorization = find_header(want, "Authorization");
+        _cleanup_free_ char *date = find_header(want, "X-Amz-Date");
+        _cleanup_free_ char *hash = find_header(want, "X-Amz-Content-Sha256");
+        _cleanup_free_ char *token = find_header(want, "X-Amz-Security-Token");
 
         assert_string_equal(s->authorization, authorization);
         assert_string_equal(s->date, date);
@@ -192,13 +185,10 @@ static void check_signed_request(const char *folder, const Case *c, const SigV4S
 
 static void run_case(void **state)
 {
-        _cleanup_free_
-        char *folder = mem_printf("%s/%s", vectors_folder("sigv4"), (char *)*state);
+        _cleanup_free_ char *folder = mem_printf("%s/%s", vectors_folder("sigv4"), (char *)*state);
         _cleanup_(case_done) Case c = {0};
-        _cleanup_strbuf_wipe_
-        StrBuf canonical = STRBUF_INIT(65536);
-        _cleanup_strbuf_
-        StrBuf signed_headers = STRBUF_INIT(1024), to_sign = STRBUF_INIT(1024);
+        _cleanup_strbuf_wipe_ StrBuf canonical = STRBUF_INIT(65536);
+        _cleanup_strbuf_ StrBuf signed_headers = STRBUF_INIT(1024), to_sign = STRBUF_INIT(1024);
         _cleanup_(sigv4_key_wipe) SigV4Key key = {0};
         _cleanup_(sigv4_signed_done) SigV4Signed s = {0}, again = {0};
         char signature[DIGEST_HEX_SIZE];

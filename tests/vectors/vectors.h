@@ -28,8 +28,7 @@ static inline const char *vectors_folder(const char *name)
 /* Whole content, owned; NULL when the file is not there. */
 static inline char *vectors_read(const char *folder, const char *name, size_t *ret_len)
 {
-        _cleanup_free_
-        char *path = mem_printf("%s/%s", folder, name);
+        _cleanup_free_ char *path = mem_printf("%s/%s", folder, name);
         FILE *f = fopen(path, "re");
         size_t n = 0, max = 1 << 20;
 

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Records follow the examples of the CloudTrail user guide, one a type of userIdentity. The real
+ * ones of the shared vectors are read by tests/vectors/test-event-vectors.c. */
+
+#include "unit.h"
+
+#include "aws/record.h"
+#include "base/mem.h"
+
+#define TRAIL "arn:aws:cloudtrail:eu-west-1:123456789012:trail/main"
+
+static int parse(const char *identity, const char *more, CloudTrailRecord *r)
+{
+        _cleanup_free_ char *json =
+                mem_printf("{\"eventName\":\"StopLogging\",\"eventTime\":\"2026-11-23T03:12:09Z\","
+                           "\"userIdentity\":%s%s}",
+                           identity, more);
+
+        return cloudtrail_record_parse(json, strlen(json), r);
+}
+
+static CloudTrailRecord good(const char *identity, const char *more)
+{
+        CloudTrailRecord r;
+
+        if (parse(identity, more, &r) < 0)
+                fail_msg("refused: %s%s", identity, more);
+        return r;
+}
+
+static void check_name(const UserIdentity *u, const char *want)
+{
+        char *name = identity_display_name(u);
+
+        assert_string_equal(name, want);
+        free(name);
+}
+
+static void test_record(void **state)
+{
+        CloudTrailRecord r = good(
+                "{\"type\":\"Root\"}",
+                ",\"eventID\":\"e\",\"eventSource\":\"cloudtrail.amazonaws.com\","
+                "\"awsRegion\":\"eu-west-1\",\"sourceIPAddress\":\"AWS Internal\","
+                "\"userAgent\":\"x\\ny\",\"errorCode\":\"AccessDenied\",\"errorMessage\":\"no\","
+                "\"requestID\":\"q\",\"recipientAccountId\":\"123456789012\","
+                "\"vpcEndpointId\":\"vpce-1\",\"requestParameters\":{\"name\":\"main\"},"
+                "\"responseElements\":null,\"readOnly\":false,"
+                "\"sessionCredentialFromConsole\":\"true\",\"tlsDetails\":{\"tlsVersion\":\"x\"}");
+
+        assert_string_equal(r.event_id, "e");
+        assert_string_equal(r.event_name, "StopLogging");
+        assert_string_equal(r.event_source, "cloudtrail.amazonaws.com");
+        assert_string_equal(r.region, "eu-west-1");
+        assert_string_equal(r.source_ip, "AWS Internal");
+        assert_string_equal(r.user_agent, "x\ny"); /* as it came */
+        assert_string_equal(r.error_code, "AccessDenied");
+        assert_string_equal(r.error_message, "no");
+        assert_string_equal(r.request_id, "q");
+        assert_string_equal(r.recipient_account_id, "123456789012");
+        assert_string_equal(r.vpc_endpoint_id, "vpce-1");
+        assert_string_equal(r.trail, "main");
+        assert_true(r.time_msec == INT64_C(1795403529000));
+        assert_true(r.session_from_console);
+        assert_false(r.parameters_omitted);
+        cloudtrail_record_done(&r);
+}
+
+static void test_root(void **state)
+{
+        CloudTrailRecord r = good("{\"type\":\"Root\",\"principalId\":\"123456789012\","
+                                  "\"arn\":\"arn:aws:iam::123456789012:root\","
+                                  "\"accountId\":\"123456789012\",\"accessKeyId\":\"\","
+                                  "\"sessionContext\":{\"attributes\":{"
+                                  "\"creationDate\":\"2026-11-23T03:00:00Z\","
+                                  "\"mfaAuthenticated\":\"false\"}}}",
+                                  "");
+        const UserIdentity *u = &r.identity;
+
+        assert_int_equal(u->type, IDENTITY_ROOT);
+        assert_null(u->access_key_id);
+        assert_int_equal(u->mfa, MFA_NO);
+        assert_true(u->session_created_msec == INT64_C(1795402800000));
+        assert_false(u->assumed_root);
+        assert_int_equal(identity_access_key_kind(u), ACCESS_KEY_NONE);
+        check_name(u, "arn:aws:iam::123456789012:root");
+        cloudtrail_record_done(&r);
+
+        r = good("{\"type\":\"Root\",\"sessionContext\":{\"assumedRoot\":\"true\"}}", "");
+        assert_true(r.identity.assumed_root);
+        assert_int_equal(r.identity.mfa, MFA_UNKNOWN);
+        cloudtrail_record_done(&r);
+}
+
+static void test_iam_user(void **state)
+{
+        CloudTrailRecord r =
+                good("{\"type\":\"IAMUser\",\"principalId\":\"AIDAX\","
+                     "\"arn\":\"arn:aws:iam::123456789012:user/Alice\","
+                     "\"accountId\":\"123456789012\",\"accessKeyId\":\"AKIAX\","
+                     "\"userName\":\"Alice\",\"invokedBy\":\"cloudformation.amazonaws.com\","
+                     "\"sessionContext\":{\"attributes\":{\"mfaAuthenticated\":\"true\"}}}",
+                     "");
+        const UserIdentity *u = &r.identity;
+
+        assert_int_equal(u->type, IDENTITY_IAM_USER);
+        assert_string_equal(u->user_name, "Alice");
+        assert_string_equal(u->invoked_by, "cloudformation.amazonaws.com");
+        assert_int_equal(u->mfa, MFA_YES);
+        assert_int_equal(identity_access_key_kind(u), ACCESS_KEY_LONG_LIVED);
+        check_name(u, "Alice");
+        cloudtrail_record_done(&r);
+}
+
+#define ROLE(role, session, more)                                                                  \
+        "{\"type\":\"AssumedRole\",\"principalId\":\"AROAX:" session                               \
+        "\",\"arn\":\"arn:aws:sts::123456789012:assumed-role/" role "/" session                    \
+        "\",\"accountId\":\"123456789012\",\"accessKeyId\":\"ASIAX\",\"sessionContext\":{"         \
+        "\"sessionIssuer\":{\"type\":\"Role\",\"principalId\":\"AROAX\","                          \
+        "\"arn\":\"arn:aws:iam::123456789012:role/" role                                           \
+        "\",\"accountId\":\"123456789012\",\"userName\":\"" role "\"}" more "}}"
+
+static void test_assumed_role(void **state)
+{
+        CloudTrailRecord r = good(ROLE("Admin", "eve", ",\"sourceIdentity\":\"mallory\""), "");
+        const UserIdentity *u = &r.identity;
+
+        assert_int_equal(u->type, IDENTITY_ASSUMED_ROLE);
+        assert_string_equal(u->issuer_type, "Role");
+        assert_string_equal(u->issuer_arn, "arn:aws:iam::123456789012:role/Admin");
+        assert_string_equal(u->issuer_user_name, "Admin");
+        assert_string_equal(identity_session_name(u), "eve");
+        assert_int_equal(identity_access_key_kind(u), ACCESS_KEY_TEMPORARY);
+        assert_false(identity_is_ec2_instance(u));
+        assert_false(identity_is_identity_center_role(u));
+        check_name(u, "mallory");
+        cloudtrail_record_done(&r);
+
+        r = good(ROLE("Admin", "eve", ""), "");
+        check_name(&r.identity, "eve");
+        cloudtrail_record_done(&r);
+}
+
+static void test_special_roles(void **state)
+{
+        static const struct {
+                const char *session;
+                bool ec2;
+        } sessions[] = {
+                {"i-0123456789abcdef0", true},   {"i-1234abcd", true},
+                {"i-0123456789abcdef", false},   {"i-0123456789ABCDEF0", false},
+                {"i-0123456789abcdef01", false}, {"i-", false},
+                {"xi-1234abcd", false},          {"i-1234abcd@x", false},
+        };
+        CloudTrailRecord r = good(ROLE("AWSReservedSSO_Admin_0123", "alice@example.com", ""), "");
+
+        assert_true(identity_is_identity_center_role(&r.identity));
+        check_name(&r.identity, "alice@example.com");
+        cloudtrail_record_done(&r);
+
+        for (size_t i = 0; i < ELEMENTSOF(sessions); i++) {
+                _cleanup_free_ char *identity =
+                        mem_printf("{\"type\":\"AssumedRole\",\"principalId\":\"AROAX:%s\","
+                                   "\"sessionContext\":{\"ec2RoleDelivery\":\"2.0\"}}",
+                                   sessions[i].session);
+                r = good(identity, "");
+                assert_string_equal(r.identity.ec2_role_delivery, "2.0");
+                assert_int_equal(identity_is_ec2_instance(&r.identity), sessions[i].ec2);
+                cloudtrail_record_done(&r);
+        }
+}
+
+/* The name is read only where it has its meaning. */
+static void test_session_name(void **state)
+{
+        static const struct {
+                const char *identity, *want;
+        } cases[] = {
+                {"{\"type\":\"AssumedRole\",\"arn\":\"arn:aws:sts::1:bad\",\"principalId\":\"A:"
+                 "s\"}",
+                 "s"},
+                {"{\"type\":\"AssumedRole\",\"arn\":\"arn:aws:sts::123456789012:assumed-role/r\"}",
+                 NULL},
+                {"{\"type\":\"AssumedRole\",\"arn\":\"arn:aws:sts::123456789012:assumed-role/r/\"}",
+                 NULL},
+                {"{\"type\":\"AssumedRole\",\"principalId\":\"AROAX\"}", NULL},
+                {"{\"type\":\"AssumedRole\",\"principalId\":\"AROAX:\"}", NULL},
+                {"{\"type\":\"AssumedRole\"}", NULL},
+                {"{\"type\":\"FederatedUser\",\"principalId\":\"123456789012:bob\"}", NULL},
+                {"{\"type\":\"IAMUser\",\"arn\":\"arn:aws:sts::123456789012:assumed-role/r/s\"}",
+                 NULL},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                CloudTrailRecord r = good(cases[i].identity, "");
+                if (!streq_ptr(identity_session_name(&r.identity), cases[i].want))
+                        fail_msg("%s: %s", cases[i].identity,
+                                 strempty(identity_session_name(&r.identity)));
+                cloudtrail_record_done(&r);
+        }
+}
+
+/* The other types: what is shown when this is all there is. */
+static void test_other_types(void **state)
+{
+        static const struct {
+                const char *identity;
+                IdentityType type;
+                const char *name;
+        } cases[] = {
+                {"{\"type\":\"Role\",\"arn\":\"arn:aws:iam::1:role/r\"}", IDENTITY_ROLE,
+                 "arn:aws:iam::1:role/r"},
+                {"{\"type\":\"FederatedUser\",\"arn\":\"arn:aws:sts::1:federated-user/bob\","
+                 "\"sessionContext\":{\"sessionIssuer\":{\"type\":\"IAMUser\"}}}",
+                 IDENTITY_FEDERATED_USER, "arn:aws:sts::1:federated-user/bob"},
+                {"{\"type\":\"AWSService\",\"invokedBy\":\"ec2.amazonaws.com\"}",
+                 IDENTITY_AWS_SERVICE, "ec2.amazonaws.com"},
+                {"{\"type\":\"AWSAccount\",\"principalId\":\"AIDAX\",\"accountId\":"
+                 "\"999999999999\"}",
+                 IDENTITY_AWS_ACCOUNT, "AIDAX"},
+                {"{\"type\":\"AWSAccount\",\"accountId\":\"999999999999\"}", IDENTITY_AWS_ACCOUNT,
+                 "AWSAccount@999999999999"},
+                {"{\"type\":\"IdentityCenterUser\",\"accountId\":\"123456789012\","
+                 "\"onBehalfOf\":{\"userId\":\"u-1\",\"identityStoreArn\":\"x\"},"
+                 "\"credentialId\":\"c-1\"}",
+                 IDENTITY_IDENTITY_CENTER_USER, "IdentityCenterUser@123456789012"},
+                {"{\"type\":\"SAMLUser\",\"principalId\":\"p\",\"userName\":\"bob\","
+                 "\"identityProvider\":\"idp\"}",
+                 IDENTITY_SAML_USER, "bob"},
+                {"{\"type\":\"WebIdentityUser\",\"principalId\":\"accounts.google.com:x:y\"}",
+                 IDENTITY_WEB_IDENTITY_USER, "accounts.google.com:x:y"},
+                {"{\"type\":\"Directory\"}", IDENTITY_DIRECTORY, "Directory"},
+                {"{\"type\":\"Unknown\"}", IDENTITY_UNKNOWN, "Unknown"},
+                {"{\"type\":\"Novelty\",\"accountId\":\"1\"}", IDENTITY_UNKNOWN, "Novelty@1"},
+                {"{}", IDENTITY_UNKNOWN, "Unknown"},
+                {"{\"type\":\"\",\"userName\":\"\",\"arn\":null}", IDENTITY_UNKNOWN, "Unknown"},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                CloudTrailRecord r = good(cases[i].identity, "");
+                if (r.identity.type != cases[i].type)
+                        fail_msg("%s: type %d", cases[i].identity, r.identity.type);
+                check_name(&r.identity, cases[i].name);
+                cloudtrail_record_done(&r);
+        }
+}
+
+static void test_rare_members(void **state)
+{
+        CloudTrailRecord r = good(
+                "{\"type\":\"AssumedRole\",\"invokedByDelegate\":{\"accountId\":\"555555555555\"},"
+                "\"identityProvider\":\"idp\",\"onBehalfOf\":{\"userId\":\"u-1\"},"
+                "\"credentialId\":\"c-1\",\"accessKeyId\":\"XXIA\",\"sessionContext\":{"
+                "\"webIdFederationData\":{\"federatedProvider\":\"oidc\",\"attributes\":{}},"
+                "\"attributes\":{\"mfaAuthenticated\":true}}}",
+                "");
+        const UserIdentity *u = &r.identity;
+
+        assert_string_equal(u->invoked_by_delegate, "555555555555");
+        assert_string_equal(u->identity_provider, "idp");
+        assert_string_equal(u->on_behalf_of, "u-1");
+        assert_string_equal(u->credential_id, "c-1");
+        assert_string_equal(u->web_id_provider, "oidc");
+        assert_int_equal(u->mfa, MFA_YES);
+        assert_int_equal(identity_access_key_kind(u), ACCESS_KEY_OTHER);
+        cloudtrail_record_done(&r);
+}
+
+static void test_type_names(void **state)
+{
+        for (IdentityType t = 0; t < _IDENTITY_TYPE_MAX; t++)
+                assert_int_equal(identity_type_from_string(identity_type_to_string(t)), t);
+        assert_int_equal(identity_type_from_string("root"), _IDENTITY_TYPE_INVALID);
+        assert_int_equal(identity_type_from_string(NULL), _IDENTITY_TYPE_INVALID);
+}
+
+/* What may be missing or odd without making the record unreadable. */
+static void test_odd_members_are_skipped(void **state)
+{
+        CloudTrailRecord r =
+                good("{\"type\":7,\"arn\":[],\"sessionContext\":\"x\",\"onBehalfOf\":[],"
+                     "\"userName\":{\"a\":1},\"invokedByDelegate\":null}",
+                     ",\"eventID\":1,\"userAgent\":{},\"requestParameters\":{\"name\":[\"main\"]},"
+                     "\"sessionCredentialFromConsole\":\"\",\"errorCode\":null");
+
+        assert_int_equal(r.identity.type, IDENTITY_UNKNOWN);
+        assert_null(r.identity.arn);
+        assert_null(r.event_id);
+        assert_null(r.error_code);
+        assert_null(r.trail);
+        assert_false(r.session_from_console);
+        cloudtrail_record_done(&r);
+
+        r = good("{\"sessionContext\":{\"sessionIssuer\":[],\"attributes\":{"
+                 "\"creationDate\":\"yesterday\",\"mfaAuthenticated\":\"maybe\"}}}",
+                 "");
+        assert_int_equal(r.identity.mfa, MFA_UNKNOWN);
+        assert_true(r.identity.session_created_msec == 0);
+        cloudtrail_record_done(&r);
+}
+
+static void test_refuses(void **state)
+{
+        static const struct {
+                const char *json;
+                int r;
+        } bad[] = {
+                {"", -EBADMSG},
+                {"[]", -EBADMSG},
+                {"{}", -ENODATA},
+                {"{\"eventName\":\"x\",\"eventTime\":\"2026-11-23T03:12:09Z\"}", -ENODATA},
+                {"{\"eventName\":\"\",\"eventTime\":\"2026-11-23T03:12:09Z\",\"userIdentity\":{}}",
+                 -ENODATA},
+                {"{\"eventName\":\"x\",\"userIdentity\":{}}", -ENODATA},
+                {"{\"eventName\":\"x\",\"eventTime\":\"2026-11-23T03:12:09Z\","
+                 "\"userIdentity\":null}",
+                 -ENODATA},
+                {"{\"eventName\":\"x\",\"eventTime\":\"now\",\"userIdentity\":{}}", -EBADMSG},
+                {"{\"eventName\":1,\"eventTime\":\"2026-11-23T03:12:09Z\",\"userIdentity\":{}}",
+                 -EBADMSG},
+                {"{\"eventName\":\"x\",\"eventTime\":\"2026-11-23T03:12:09Z\","
+                 "\"userIdentity\":\"root\"}",
+                 -EBADMSG},
+                {"{\"eventName\":\"x\",\"eventTime\":\"2026-11-23T03:12:09Z\",\"userIdentity\":{"
+                 "\"arn\":\"a\",\"arn\":\"b\"}}",
+                 -EBADMSG},
+        };
+        CloudTrailRecord r = {.time_msec = 42};
+
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                if (cloudtrail_record_parse(bad[i].json, strlen(bad[i].json), &r) != bad[i].r)
+                        fail_msg("%s", bad[i].json);
+        assert_true(r.time_msec == 42);
+
+        static const char whole[] = "{\"eventName\":\"x\",\"eventTime\":\"2026-11-23T03:12:09Z\","
+                                    "\"userIdentity\":" ROLE("r", "s", "") "}";
+        for (size_t n = 0; n < strlen(whole); n++) {
+                _cleanup_free_ char *exact = mem_alloc0(n + 1);
+                memcpy(exact, whole, n);
+                assert_int_equal(cloudtrail_record_parse(exact, n, &r), -EBADMSG);
+        }
+}
+
+static void test_match(void **state)
+{
+        static const struct {
+                const char *parameters;
+                TrailMatch want;
+        } cases[] = {
+                {"{\"name\":\"main\"}", TRAIL_MATCH_YES},
+                {"{\"name\":\"" TRAIL "\"}", TRAIL_MATCH_YES},
+                {"{\"trailName\":\"main\"}", TRAIL_MATCH_YES},
+                {"{\"name\":\"arn:aws:cloudtrail:us-east-1:999999999999:trail/main\"}",
+                 TRAIL_MATCH_YES},
+                {"{\"name\":\"Main\"}", TRAIL_MATCH_NO},
+                {"{\"name\":\"main2\"}", TRAIL_MATCH_NO},
+                {"{\"name\":\"mai\"}", TRAIL_MATCH_NO},
+                {"{\"name\":\"trail/main\"}", TRAIL_MATCH_NO},
+                {"{\"name\":\"arn:aws:cloudtrail:eu-west-1:123456789012:trail/xmain\"}",
+                 TRAIL_MATCH_NO},
+                {"{\"name\":\"arn:aws:cloudtrail:eu-west-1:123456789012:trail/x/trail/main\"}",
+                 TRAIL_MATCH_NO},
+                {"{\"name\":\"arn:aws:evil:eu-west-1:123456789012:trail/main\"}", TRAIL_MATCH_NO},
+                {"{\"name\":\"x:trail/main\"}", TRAIL_MATCH_NO},
+                {"null", TRAIL_MATCH_UNKNOWN},
+                {"{}", TRAIL_MATCH_UNKNOWN},
+                {"\"requestParameters too large\"", TRAIL_MATCH_UNKNOWN},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *more =
+                        mem_printf(",\"requestParameters\":%s", cases[i].parameters);
+                CloudTrailRecord r = good("{}", more);
+                if (cloudtrail_record_match(&r, TRAIL) != cases[i].want)
+                        fail_msg("%s", cases[i].parameters);
+                cloudtrail_record_done(&r);
+        }
+}
+
+static void test_omitted_parameters(void **state)
+{
+        static const struct {
+                const char *parameters;
+                bool omitted;
+        } cases[] = {
+                {"{\"reason\":\"requestParameters too large\",\"omitted\":true,"
+                 "\"originalSize\":149893}",
+                 true},
+                {"{\"omitted\":\"true\"}", true},
+                {"\"requestParameters too large\"", true},
+                {"{\"omitted\":false}", false},
+                {"null", false},
+                {"{\"name\":\"main\",\"omitted\":true}", false}, /* it names its trail */
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *more =
+                        mem_printf(",\"requestParameters\":%s", cases[i].parameters);
+                CloudTrailRecord r = good("{}", more);
+                if (r.parameters_omitted != cases[i].omitted)
+                        fail_msg("%s", cases[i].parameters);
+                cloudtrail_record_done(&r);
+        }
+}
+
+UNIT_MAIN(T(test_record), T(test_root), T(test_iam_user), T(test_assumed_role),
+          T(test_special_roles), T(test_session_name), T(test_other_types), T(test_rare_members),
+          T(test_type_names), T(test_odd_members_are_skipped), T(test_refuses), T(test_match),
+          T(test_omitted_parameters))
