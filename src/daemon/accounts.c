@@ -13,7 +13,6 @@
 
 #include "base/mem.h"
 #include "base/uri.h"
-#include "config.h"
 
 #define IMDS_IPV6_URL "http://[fd00:ec2::254]"
 #define SESSION_NAME_MAX 64
@@ -41,8 +40,7 @@ static int metadata_endpoint(const char *(*get)(const char *name), const char **
         const char *mode = get("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE");
 
         if (!isempty(url)) {
-                _cleanup_uri_
-                Uri u = {};
+                _cleanup_uri_ Uri u = {};
 
                 if (uri_parse(url, &u) < 0 || !streq(u.scheme, "http") ||
                     (!uri_host_is_loopback(u.host) && !uri_host_is_metadata(u.host))) {
@@ -101,8 +99,7 @@ static int base_source_new(NetEnv *env, const char *(*get)(const char *name), Cr
 
 char *accounts_session_name(const char *hostname)
 {
-        _cleanup_free_
-        char *name = mem_printf("trailsentry-%s", strempty(hostname));
+        _cleanup_free_ char *name = mem_printf("trailsentry-%s", strempty(hostname));
 
         for (char *p = name; *p; p++)
                 if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_=,.@-",
@@ -128,8 +125,7 @@ static AwsClient *client_new(const AccountsOptions *o, CredSource *source)
 int accounts_new(const AccountsOptions *o, Accounts **ret, char **reterr_text)
 {
         _cleanup_(accounts_freep) Accounts *a = mem_new0(Accounts);
-        _cleanup_free_
-        char *session = accounts_session_name(o->hostname);
+        _cleanup_free_ char *session = accounts_session_name(o->hostname);
         int r;
 
         for (size_t i = 0; i < o->conf->n_accounts; i++) {

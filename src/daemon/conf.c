@@ -167,8 +167,7 @@ static void check_twice(ConfParse *p, Named *items, size_t n)
 
 static void check_duplicates(ConfParse *p)
 {
-        _cleanup_free_
-        Named *items = NULL;
+        _cleanup_free_ Named *items = NULL;
         size_t n = 0;
 
         for (size_t i = 0; i < p->n_trails; i++)
@@ -253,8 +252,7 @@ static void check_cannot_see(ConfParse *p)
 {
         const config_setting_t *at = member(p->root, "cannot_see_after");
         const ConfTrailDraft *slowest = NULL;
-        _cleanup_free_
-        char *have = NULL, *want = NULL, *poll = NULL;
+        _cleanup_free_ char *have = NULL, *want = NULL, *poll = NULL;
         uint64_t want_usec;
 
         for (size_t i = 0; i < p->n_trails; i++)
@@ -338,8 +336,7 @@ static Conf *conf_assemble(ConfParse *p)
 
         for (size_t i = 0; i < p->n_trails; i++) {
                 ConfTrail *t = mem_push0(c->trails, c->n_trails);
-                _cleanup_free_
-                char *region = NULL;
+                _cleanup_free_ char *region = NULL;
 
                 *t = p->trails[i].trail;
                 p->trails[i].trail.arn = NULL;
@@ -372,8 +369,7 @@ static int parse_tree(ConfParse *p, Conf **ret)
 
 int conf_parse(const char *path, const char *text, size_t len, Conf **ret, ConfProblems *problems)
 {
-        _cleanup_free_
-        char *copy = mem_strndup(text, len);
+        _cleanup_free_ char *copy = mem_strndup(text, len);
         ConfParse p = {.report = {.path = path, .problems = problems}};
         config_t config;
         int r;
@@ -393,8 +389,7 @@ int conf_parse(const char *path, const char *text, size_t len, Conf **ret, ConfP
 int conf_load(const char *path, Conf **ret, ConfProblems *problems)
 {
         ConfReport report = {.path = path, .problems = problems};
-        _cleanup_free_
-        char *text = NULL;
+        _cleanup_free_ char *text = NULL;
         size_t len;
         int r;
 

@@ -51,8 +51,7 @@ static char *folder_of(const char *path)
 static int follow_link(ConfReport *report, const char *path, const struct stat *link,
                        char **ret_target)
 {
-        _cleanup_free_
-        char *folder = folder_of(path);
+        _cleanup_free_ char *folder = folder_of(path);
         struct stat st;
         char *target;
 
@@ -97,8 +96,7 @@ static int check_file(ConfReport *report, int fd)
 static int read_all(ConfReport *report, int fd, char **ret_text, size_t *ret_len)
 {
         /* One byte more than allowed, to notice a file that grew since fstat(). */
-        _cleanup_free_
-        char *text = mem_alloc0(CONF_FILE_MAX + 2);
+        _cleanup_free_ char *text = mem_alloc0(CONF_FILE_MAX + 2);
         size_t len = 0;
 
         while (len <= CONF_FILE_MAX) {
@@ -122,8 +120,7 @@ static int read_all(ConfReport *report, int fd, char **ret_text, size_t *ret_len
 
 int conf_file_read(ConfReport *report, char **ret_text, size_t *ret_len)
 {
-        _cleanup_free_
-        char *target = NULL;
+        _cleanup_free_ char *target = NULL;
         struct stat st;
         int fd, r;
 

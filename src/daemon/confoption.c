@@ -203,8 +203,7 @@ static size_t name_distance(const char *a, const char *b)
 
 static void report_unknown(ConfReport *r, const config_setting_t *s, const ConfTable *table)
 {
-        _cleanup_strbuf_
-        StrBuf known = STRBUF_INIT(512);
+        _cleanup_strbuf_ StrBuf known = STRBUF_INIT(512);
         const char *name = config_setting_name(s), *nearest = NULL;
         size_t best = strlen(name) / 3 + 2;
 
@@ -314,10 +313,8 @@ static bool store_text(const ConfOption *o, const char *value, void *target, Str
                         return false;
                 }
                 if (r < 0 || usec < o->min_usec || usec > o->max_usec) {
-                        _cleanup_free_
-                        char *min = conf_duration_text(o->min_usec);
-                        _cleanup_free_
-                        char *max = conf_duration_text(o->max_usec);
+                        _cleanup_free_ char *min = conf_duration_text(o->min_usec);
+                        _cleanup_free_ char *max = conf_duration_text(o->max_usec);
 
                         strbuf_addf(why, "out of range: write \"%s\" to \"%s\"", min, max);
                         return false;
@@ -356,8 +353,7 @@ static void decode_option(ConfReport *r, const config_setting_t *s, const ConfOp
                           void *target)
 {
         if (config_setting_type(s) != kind_types[o->kind]) {
-                _cleanup_free_
-                char *wanted = type_wanted(o);
+                _cleanup_free_ char *wanted = type_wanted(o);
 
                 conf_report_setting(
                         r, s, NULL,
@@ -373,21 +369,18 @@ static void decode_option(ConfReport *r, const config_setting_t *s, const ConfOp
                 break;
         case CONF_LIST:
                 if (config_setting_length(s) == 0) {
-                        _cleanup_free_
-                        char *wanted = type_wanted(o);
+                        _cleanup_free_ char *wanted = type_wanted(o);
 
                         conf_report_setting(r, s, NULL,
                                             mem_printf("is empty, and has to be %s", wanted));
                 }
                 break;
         default: {
-                _cleanup_strbuf_
-                StrBuf why = STRBUF_INIT(1024);
+                _cleanup_strbuf_ StrBuf why = STRBUF_INIT(1024);
                 const char *value = config_setting_get_string(s);
 
                 if (!store_text(o, value, target, &why)) {
-                        _cleanup_free_
-                        char *shown = escape_text(value, VALUE_SHOWN_MAX);
+                        _cleanup_free_ char *shown = escape_text(value, VALUE_SHOWN_MAX);
 
                         conf_report_setting(r, s, NULL,
                                             o->show == CONF_HIDDEN ? mem_strdup(strbuf_str(&why))
@@ -426,10 +419,8 @@ void conf_decode_defaults(const ConfTable *table, void *target)
 {
         for (size_t i = 0; i < table->n; i++) {
                 const ConfOption *o = &table->options[i];
-                _cleanup_strbuf_
-                StrBuf why = STRBUF_INIT(1024);
-                _cleanup_free_
-                char *value = NULL;
+                _cleanup_strbuf_ StrBuf why = STRBUF_INIT(1024);
+                _cleanup_free_ char *value = NULL;
                 bool stored = true;
 
                 if (!o->default_text)

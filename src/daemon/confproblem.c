@@ -57,8 +57,7 @@ void conf_report_file(ConfReport *r, unsigned line, char *text)
 
 void conf_report_setting(ConfReport *r, const config_setting_t *at, const char *missing, char *text)
 {
-        _cleanup_strbuf_
-        StrBuf name = STRBUF_INIT(OPTION_NAME_MAX);
+        _cleanup_strbuf_ StrBuf name = STRBUF_INIT(OPTION_NAME_MAX);
 
         option_name_add(&name, at);
         if (missing)

@@ -107,10 +107,8 @@ bool conf_check_endpoint(const char *value, StrBuf *why)
                 .region = "us-east-1",
                 .custom = value,
         };
-        _cleanup_free_
-        char *url = NULL;
-        _cleanup_uri_
-        Uri u = {};
+        _cleanup_free_ char *url = NULL;
+        _cleanup_uri_ Uri u = {};
 
         if (endpoint_resolve(&params, &url) < 0 || uri_parse(url, &u) < 0) {
                 strbuf_add(why, "not a URL of an endpoint: write \"https://HOST\" or "
@@ -126,8 +124,7 @@ bool conf_check_endpoint(const char *value, StrBuf *why)
 
 bool conf_check_proxy(const char *value, StrBuf *why)
 {
-        _cleanup_uri_
-        Uri u = {};
+        _cleanup_uri_ Uri u = {};
 
         if (uri_parse(value, &u) >= 0 && streq(u.path, "/") && !u.query)
                 return true;

@@ -37,21 +37,17 @@ static bool has_suffix(const char *s, const char *suffix)
 /* What is told of a file that may be right but cannot be read at the moment: it stays. */
 static void tell_unreadable(Load *l, const char *name, int error)
 {
-        _cleanup_free_
-        char *path = mem_printf("%s/%s", l->directory, name);
-        _cleanup_free_
-        char *reason = mem_printf("cannot be read: %s", strerror(-error));
+        _cleanup_free_ char *path = mem_printf("%s/%s", l->directory, name);
+        _cleanup_free_ char *reason = mem_printf("cannot be read: %s", strerror(-error));
 
         l->to->corrupt(l->to->userdata, path, reason);
 }
 
 static void set_aside(Load *l, const char *name, const char *reason)
 {
-        _cleanup_free_
-        char *aside = mem_printf("%s.corrupt", name);
+        _cleanup_free_ char *aside = mem_printf("%s.corrupt", name);
         bool renamed = !l->look_only && renameat(l->folder, name, l->folder, aside) >= 0;
-        _cleanup_free_
-        char *path = mem_printf("%s/%s", l->directory, renamed ? aside : name);
+        _cleanup_free_ char *path = mem_printf("%s/%s", l->directory, renamed ? aside : name);
 
         l->to->corrupt(l->to->userdata, path, reason);
 }
@@ -60,8 +56,7 @@ static void set_aside(Load *l, const char *name, const char *reason)
 static int read_file(const Load *l, const char *name, char **ret_text, size_t *ret_len,
                      const char **reterr_reason)
 {
-        _cleanup_free_
-        char *text = NULL;
+        _cleanup_free_ char *text = NULL;
         struct stat st;
         size_t len = 0;
         int fd, r = 0;
@@ -101,8 +96,7 @@ static int read_file(const Load *l, const char *name, char **ret_text, size_t *r
 /* The object in a file; NULL when there is none, which is then told and set aside. */
 static json_t *read_object(Load *l, const char *name)
 {
-        _cleanup_free_
-        char *text = NULL;
+        _cleanup_free_ char *text = NULL;
         const char *reason = NULL;
         json_t *object = NULL;
         size_t len = 0;
@@ -125,8 +119,7 @@ static json_t *read_object(Load *l, const char *name)
 
 static void read_incident(Load *l, const char *name, const char *id)
 {
-        _cleanup_json_
-        json_t *object = read_object(l, name);
+        _cleanup_json_ json_t *object = read_object(l, name);
         Incident *incident = NULL;
         const char *field = NULL;
         int r;
@@ -135,9 +128,8 @@ static void read_incident(Load *l, const char *name, const char *id)
                 return;
         r = incident_from_json(object, &incident, &field);
         if (r < 0) {
-                _cleanup_free_
-                char *reason = mem_printf("is not an incident of version 1%s%s", field ? ": " : "",
-                                          strempty(field));
+                _cleanup_free_ char *reason = mem_printf("is not an incident of version 1%s%s",
+                                                         field ? ": " : "", strempty(field));
 
                 set_aside(l, name, reason);
                 return;
@@ -154,8 +146,7 @@ static void read_incident(Load *l, const char *name, const char *id)
  * the guard was down looks as if it had never been seen. */
 static void read_memories(Load *l)
 {
-        _cleanup_json_
-        json_t *object = read_object(l, SPOOL_MEMORIES_NAME);
+        _cleanup_json_ json_t *object = read_object(l, SPOOL_MEMORIES_NAME);
         const json_t *trails = json_object_get(object, "trails");
         bool bad = !json_is_array(trails) ||
                    json_integer_value(json_object_get(object, "version")) != MEMORIES_VERSION;
@@ -200,8 +191,7 @@ static void hand_over(Load *l)
                 Incident *incident = l->incidents[i];
 
                 if (!l->look_only && n_finished > FINISHED_MAX && incident_is_finished(incident)) {
-                        _cleanup_free_
-                        char *name = mem_printf("%s.json", incident->id);
+                        _cleanup_free_ char *name = mem_printf("%s.json", incident->id);
 
                         n_finished--;
                         (void)unlinkat(l->folder, name, 0); /* the next start tries again */
@@ -236,8 +226,7 @@ static int load_folder(Load *l)
                         if (!l->look_only)
                                 (void)unlinkat(l->folder, name, 0); /* the next write does too */
                 } else if (has_suffix(name, ".json")) {
-                        _cleanup_free_
-                        char *id = mem_strndup(name, strlen(name) - 5);
+                        _cleanup_free_ char *id = mem_strndup(name, strlen(name) - 5);
 
                         if (spool_id_is_valid(id))
                                 read_incident(l, name, id);

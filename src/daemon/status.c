@@ -39,12 +39,9 @@ static int write_text(const char *path, const char *text)
 
 int status_write(const char *path, json_t *object)
 {
-        _cleanup_free_
-        char *temporary = mem_printf("%s.tmp", path);
-        _cleanup_json_
-        json_t *owned = object;
-        _cleanup_free_
-        char *text = json_dumps(owned, JSON_INDENT(1));
+        _cleanup_free_ char *temporary = mem_printf("%s.tmp", path);
+        _cleanup_json_ json_t *owned = object;
+        _cleanup_free_ char *text = json_dumps(owned, JSON_INDENT(1));
         int r;
 
         if (!text)

@@ -2,12 +2,10 @@
 /* The configuration file: what is taken over, and every refusal with its line, option and words.
  * A case of the table runs alone by its name: test-conf NAME. */
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <syslog.h>
 
-#include <cmocka.h>
+#include "unit.h"
 
 #include "base/mem.h"
 #include "daemon/conf.h"
@@ -291,8 +289,7 @@ static const Refusal refusals[] = {
 static void expect_lines(const ConfProblems *problems, const char *const *lines)
 {
         for (size_t i = 0; i < problems->n; i++) {
-                _cleanup_free_
-                char *line = conf_problem_line(&problems->items[i]);
+                _cleanup_free_ char *line = conf_problem_line(&problems->items[i]);
 
                 if (!lines[i])
                         fail_msg("unexpected: %s", line);
@@ -468,8 +465,7 @@ static void test_deep_nesting(void **state)
 
         for (size_t i = 0; i < ELEMENTSOF(openings); i++) {
                 size_t len = 1024 * 1024, n = strlen(openings[i]);
-                _cleanup_free_
-                char *text = mem_alloc0(len + 1);
+                _cleanup_free_ char *text = mem_alloc0(len + 1);
                 ConfProblems problems = {};
                 Conf *conf;
 
@@ -485,8 +481,7 @@ static void test_deep_nesting(void **state)
 
 static void test_many_problems_are_capped(void **state)
 {
-        _cleanup_free_
-        char *text = mem_alloc0(200 * 16 + sizeof(GOOD));
+        _cleanup_free_ char *text = mem_alloc0(200 * 16 + sizeof(GOOD));
         ConfProblems problems = {};
         Conf *conf;
         size_t len = 0;
@@ -502,8 +497,7 @@ static void test_ten_thousand_trails(void **state)
 {
         enum { N = 10000 };
         size_t max = N * 100 + 1000, len;
-        _cleanup_free_
-        char *text = mem_alloc0(max);
+        _cleanup_free_ char *text = mem_alloc0(max);
         _cleanup_(conf_freep) Conf *c = NULL;
 
         len = (size_t)sprintf(text, "trails = (\n");
@@ -519,16 +513,16 @@ static void test_ten_thousand_trails(void **state)
 }
 
 static const struct CMUnitTest other_tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_everything_set),
-        cmocka_unit_test(test_accounts),
-        cmocka_unit_test(test_base_region_is_of_its_own_trail),
-        cmocka_unit_test(test_other_partition),
-        cmocka_unit_test(test_nul_byte),
-        cmocka_unit_test(test_length_counts),
-        cmocka_unit_test(test_deep_nesting),
-        cmocka_unit_test(test_many_problems_are_capped),
-        cmocka_unit_test(test_ten_thousand_trails),
+        T(test_defaults),
+        T(test_everything_set),
+        T(test_accounts),
+        T(test_base_region_is_of_its_own_trail),
+        T(test_other_partition),
+        T(test_nul_byte),
+        T(test_length_counts),
+        T(test_deep_nesting),
+        T(test_many_problems_are_capped),
+        T(test_ten_thousand_trails),
 };
 
 int main(int argc, char *argv[])

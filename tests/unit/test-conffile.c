@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The configuration file as a file: whose it has to be, and the one that is shipped. */
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmocka.h>
+#include "unit.h"
 
 #include "base/mem.h"
 #include "daemon/conf.h"
@@ -21,8 +19,7 @@
 static void expect_lines(const ConfProblems *problems, const char *const *lines)
 {
         for (size_t i = 0; i < problems->n; i++) {
-                _cleanup_free_
-                char *line = conf_problem_line(&problems->items[i]);
+                _cleanup_free_ char *line = conf_problem_line(&problems->items[i]);
 
                 if (!lines[i])
                         fail_msg("unexpected: %s", line);
@@ -61,8 +58,7 @@ static int teardown_folder(void **state)
         static const char *const names[] = {"x.conf", "link", "fifo", "open/link", "dir", "open"};
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-                _cleanup_free_
-                char *path = mem_printf("%s/%s", folder, names[i]);
+                _cleanup_free_ char *path = mem_printf("%s/%s", folder, names[i]);
 
                 if (unlink(path) < 0)
                         (void)rmdir(path);
@@ -94,8 +90,7 @@ static void expect_load(const char *path, int error, const char *text)
                 assert_string_equal(conf->path, path);
                 assert_int_equal(problems.n, 0);
         } else {
-                _cleanup_free_
-                char *line = NULL, *expected = mem_printf("%s: %s", path, text);
+                _cleanup_free_ char *line = NULL, *expected = mem_printf("%s: %s", path, text);
 
                 assert_null(conf);
                 assert_int_equal(problems.n, 1);
@@ -108,40 +103,35 @@ static void expect_load(const char *path, int error, const char *text)
 
 static void test_file(void **state)
 {
-        _cleanup_free_
-        char *path = write_file(GOOD, strlen(GOOD), 0640);
+        _cleanup_free_ char *path = write_file(GOOD, strlen(GOOD), 0640);
 
         expect_load(path, 0, NULL);
 }
 
 static void test_file_missing(void **state)
 {
-        _cleanup_free_
-        char *path = mem_printf("%s/x.conf", folder);
+        _cleanup_free_ char *path = mem_printf("%s/x.conf", folder);
 
         expect_load(path, -ENOENT, "no such file; --config names another one");
 }
 
 static void test_file_group_writable(void **state)
 {
-        _cleanup_free_
-        char *path = write_file(GOOD, strlen(GOOD), 0660);
+        _cleanup_free_ char *path = write_file(GOOD, strlen(GOOD), 0660);
 
         expect_load(path, -EPERM, "can be written by its group (mode 0660): chmod go-w it");
 }
 
 static void test_file_world_writable(void **state)
 {
-        _cleanup_free_
-        char *path = write_file(GOOD, strlen(GOOD), 0602);
+        _cleanup_free_ char *path = write_file(GOOD, strlen(GOOD), 0602);
 
         expect_load(path, -EPERM, "can be written by everybody (mode 0602): chmod go-w it");
 }
 
 static void test_file_of_another_user(void **state)
 {
-        _cleanup_free_
-        char *path = write_file(GOOD, strlen(GOOD), 0640);
+        _cleanup_free_ char *path = write_file(GOOD, strlen(GOOD), 0640);
 
         if (chown(path, 12345, (gid_t)-1) < 0) {
                 print_message("needs root to give a file away\n");
@@ -152,8 +142,7 @@ static void test_file_of_another_user(void **state)
 
 static void test_file_is_folder(void **state)
 {
-        _cleanup_free_
-        char *path = mem_printf("%s/dir", folder);
+        _cleanup_free_ char *path = mem_printf("%s/dir", folder);
 
         assert_int_equal(mkdir(path, 0700), 0);
         expect_load(path, -EISDIR, "is not a regular file");
@@ -161,8 +150,7 @@ static void test_file_is_folder(void **state)
 
 static void test_file_is_fifo(void **state)
 {
-        _cleanup_free_
-        char *path = mem_printf("%s/fifo", folder);
+        _cleanup_free_ char *path = mem_printf("%s/fifo", folder);
 
         assert_int_equal(mkfifo(path, 0600), 0);
         expect_load(path, -EINVAL, "is not a regular file");
@@ -171,8 +159,7 @@ static void test_file_is_fifo(void **state)
 static void test_file_too_large(void **state)
 {
         size_t n = 1024 * 1024 + 1;
-        _cleanup_free_
-        char *text = mem_alloc0(n + 1), *path = NULL;
+        _cleanup_free_ char *text = mem_alloc0(n + 1), *path = NULL;
 
         memset(text, '\n', n);
         path = write_file(text, n, 0640);
@@ -182,8 +169,7 @@ static void test_file_too_large(void **state)
 static void test_file_of_largest_size(void **state)
 {
         size_t n = 1024 * 1024;
-        _cleanup_free_
-        char *text = mem_alloc0(n + 1), *path = NULL;
+        _cleanup_free_ char *text = mem_alloc0(n + 1), *path = NULL;
 
         memset(text, '\n', n);
         memcpy(text, GOOD, strlen(GOOD));
@@ -193,8 +179,7 @@ static void test_file_of_largest_size(void **state)
 
 static void test_file_with_nul(void **state)
 {
-        _cleanup_free_
-        char *path = write_file("\n\0", 2, 0640);
+        _cleanup_free_ char *path = write_file("\n\0", 2, 0640);
         ConfProblems problems = {};
         Conf *conf;
 
@@ -207,10 +192,8 @@ static void test_file_with_nul(void **state)
 
 static void test_link(void **state)
 {
-        _cleanup_free_
-        char *path = write_file(GOOD, strlen(GOOD), 0640);
-        _cleanup_free_
-        char *link = mem_printf("%s/link", folder);
+        _cleanup_free_ char *path = write_file(GOOD, strlen(GOOD), 0640);
+        _cleanup_free_ char *link = mem_printf("%s/link", folder);
 
         assert_int_equal(symlink("x.conf", link), 0);
         expect_load(path, 0, NULL);
@@ -219,12 +202,9 @@ static void test_link(void **state)
 
 static void test_link_in_open_folder(void **state)
 {
-        _cleanup_free_
-        char *path = write_file(GOOD, strlen(GOOD), 0640);
-        _cleanup_free_
-        char *open = mem_printf("%s/open", folder);
-        _cleanup_free_
-        char *link = mem_printf("%s/open/link", folder);
+        _cleanup_free_ char *path = write_file(GOOD, strlen(GOOD), 0640);
+        _cleanup_free_ char *open = mem_printf("%s/open", folder);
+        _cleanup_free_ char *link = mem_printf("%s/open/link", folder);
 
         assert_int_equal(mkdir(open, 0700), 0);
         assert_int_equal(chmod(open, 0777), 0);
@@ -236,10 +216,8 @@ static void test_link_in_open_folder(void **state)
 
 static void test_link_of_another_user(void **state)
 {
-        _cleanup_free_
-        char *path = write_file(GOOD, strlen(GOOD), 0640);
-        _cleanup_free_
-        char *link = mem_printf("%s/link", folder);
+        _cleanup_free_ char *path = write_file(GOOD, strlen(GOOD), 0640);
+        _cleanup_free_ char *link = mem_printf("%s/link", folder);
 
         assert_int_equal(symlink(path, link), 0);
         if (lchown(link, 12345, (gid_t)-1) < 0) {
@@ -253,8 +231,7 @@ static void test_link_of_another_user(void **state)
 
 static void test_link_to_nothing(void **state)
 {
-        _cleanup_free_
-        char *link = mem_printf("%s/link", folder);
+        _cleanup_free_ char *link = mem_printf("%s/link", folder);
 
         assert_int_equal(symlink("nowhere", link), 0);
         expect_load(link, -ENOENT, "no such file; --config names another one");
@@ -265,8 +242,7 @@ static void test_link_to_nothing(void **state)
 static char *shipped_text(void)
 {
         const char *srcdir = getenv("srcdir");
-        _cleanup_free_
-        char *path = mem_printf("%s/etc/trailsentry.conf", srcdir ? srcdir : ".");
+        _cleanup_free_ char *path = mem_printf("%s/etc/trailsentry.conf", srcdir ? srcdir : ".");
         char *text = mem_alloc0(64 * 1024);
         FILE *f = fopen(path, "r");
 
@@ -285,8 +261,7 @@ static void test_shipped_file_is_refused(void **state)
                 "x.conf:33: topics[0].arn: \"arn:aws:sns:<REGION>:<ACCOUNT>:<NAME>\": still to be "
                 "filled in: write your own in the place of <REGION>, <ACCOUNT>, <NAME>",
                 NULL};
-        _cleanup_free_
-        char *text = shipped_text();
+        _cleanup_free_ char *text = shipped_text();
         ConfProblems problems = {};
         Conf *conf;
 
@@ -326,8 +301,7 @@ static char *filled_in(char *text)
 
 static void test_shipped_file_filled_in(void **state)
 {
-        _cleanup_free_
-        char *text = filled_in(shipped_text());
+        _cleanup_free_ char *text = filled_in(shipped_text());
         _cleanup_(conf_freep) Conf *c = parse_good(text);
 
         assert_string_equal(c->topics[0].arn, "arn:aws:sns:eu-central-1:111122223333:alerts");
@@ -358,8 +332,7 @@ static char *uncommented(char *text)
 
 static void test_shipped_examples_are_right(void **state)
 {
-        _cleanup_free_
-        char *text = filled_in(uncommented(shipped_text()));
+        _cleanup_free_ char *text = filled_in(uncommented(shipped_text()));
         _cleanup_(conf_freep) Conf *c = parse_good(text);
 
         assert_string_equal(c->accounts[1].external_id, "abc");
@@ -371,15 +344,13 @@ static void test_shipped_examples_are_right(void **state)
 /* Every option is in the shipped file, with its default. */
 static void test_shipped_file_is_complete(void **state)
 {
-        _cleanup_free_
-        char *text = shipped_text();
+        _cleanup_free_ char *text = shipped_text();
         ConfOptionInfo o;
         size_t n;
 
         for (n = 0; conf_option_info(n, &o); n++) {
-                _cleanup_free_
-                char *line = mem_printf("%s = %s%s", o.name, strempty(o.default_text),
-                                        o.default_text ? ";" : "");
+                _cleanup_free_ char *line = mem_printf(
+                        "%s = %s%s", o.name, strempty(o.default_text), o.default_text ? ";" : "");
 
                 if (!strstr(text, line))
                         fail_msg("not in the shipped file: %s", line);
@@ -388,33 +359,13 @@ static void test_shipped_file_is_complete(void **state)
         assert_int_equal(n, 21);
 }
 
-#define TEST(f) cmocka_unit_test(f)
 #define TEST_FILE(f) cmocka_unit_test_setup_teardown(f, setup_folder, teardown_folder)
 
-int main(int argc, char *argv[])
-{
-        static const struct CMUnitTest tests[] = {
-                TEST_FILE(test_file),
-                TEST_FILE(test_file_missing),
-                TEST_FILE(test_file_group_writable),
-                TEST_FILE(test_file_world_writable),
-                TEST_FILE(test_file_of_another_user),
-                TEST_FILE(test_file_is_folder),
-                TEST_FILE(test_file_is_fifo),
-                TEST_FILE(test_file_too_large),
-                TEST_FILE(test_file_of_largest_size),
-                TEST_FILE(test_file_with_nul),
-                TEST_FILE(test_link),
-                TEST_FILE(test_link_in_open_folder),
-                TEST_FILE(test_link_of_another_user),
-                TEST_FILE(test_link_to_nothing),
-                TEST(test_shipped_file_is_refused),
-                TEST(test_shipped_file_filled_in),
-                TEST(test_shipped_examples_are_right),
-                TEST(test_shipped_file_is_complete),
-        };
-
-        if (argc > 1)
-                cmocka_set_test_filter(argv[1]);
-        return cmocka_run_group_tests_name("conffile", tests, NULL, NULL);
-}
+UNIT_MAIN(TEST_FILE(test_file), TEST_FILE(test_file_missing), TEST_FILE(test_file_group_writable),
+          TEST_FILE(test_file_world_writable), TEST_FILE(test_file_of_another_user),
+          TEST_FILE(test_file_is_folder), TEST_FILE(test_file_is_fifo),
+          TEST_FILE(test_file_too_large), TEST_FILE(test_file_of_largest_size),
+          TEST_FILE(test_file_with_nul), TEST_FILE(test_link), TEST_FILE(test_link_in_open_folder),
+          TEST_FILE(test_link_of_another_user), TEST_FILE(test_link_to_nothing),
+          T(test_shipped_file_is_refused), T(test_shipped_file_filled_in),
+          T(test_shipped_examples_are_right), T(test_shipped_file_is_complete))

@@ -2,26 +2,18 @@
 /* The spool against real folders. fsync() and renameat() are this file's own: they note the order
  * of what is done, hold the writer up as a stalled disk does, and fail on demand. */
 
-#include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
+#include "unit.h"
 
 #include "base/mem.h"
-#include "base/strbuf.h"
-#include "core/incidentjson.h"
 #include "daemon/spool.h"
 
 #define ID_A "00000000000000aa"
@@ -46,6 +38,7 @@ static void disk_note(char c)
 
         if (n + 1 < sizeof(disk.steps))
                 disk.steps[n] = c;
+        (void)pthread_cond_broadcast(&disk.changed);
 }
 
 int fsync(int fd)
@@ -107,6 +100,14 @@ static void disk_wait_for_writer(void)
         (void)pthread_mutex_unlock(&disk.lock);
 }
 
+static void disk_wait_for_step(char c)
+{
+        (void)pthread_mutex_lock(&disk.lock);
+        while (!strchr(disk.steps, c))
+                (void)pthread_cond_wait(&disk.changed, &disk.lock);
+        (void)pthread_mutex_unlock(&disk.lock);
+}
+
 /* What a test works with: a folder, a loop, a spool, and what was reported. */
 
 typedef struct Report {
@@ -122,11 +123,6 @@ typedef struct Fixture {
         Spool *spool;
         Report *reports;
         size_t n_reports;
-        Incident **incidents;
-        size_t n_incidents;
-        TrailMemory *memories;
-        size_t n_memories;
-        char *corrupt; /* "path: reason\n" each */
 } Fixture;
 
 static void on_stored(void *userdata, const char *id, uint64_t generation, int error)
@@ -137,31 +133,6 @@ static void on_stored(void *userdata, const char *id, uint64_t generation, int e
         (void)snprintf(r->id, sizeof(r->id), "%s", strempty(id));
         r->generation = generation;
         r->error = error;
-}
-
-static void on_incident(void *userdata, Incident *incident)
-{
-        Fixture *f = userdata;
-
-        *mem_push0(f->incidents, f->n_incidents) = incident;
-}
-
-static void on_memory(void *userdata, const TrailMemory *memory)
-{
-        Fixture *f = userdata;
-        TrailMemory *m = mem_push0(f->memories, f->n_memories);
-
-        *m = *memory;
-        m->arn = mem_strdup(memory->arn);
-}
-
-static void on_corrupt(void *userdata, const char *path, const char *reason)
-{
-        Fixture *f = userdata;
-        char *all = mem_printf("%s%s: %s\n", f->corrupt, path + strlen(f->folder) + 1, reason);
-
-        free(f->corrupt);
-        f->corrupt = all;
 }
 
 static void spool_open(Fixture *f)
@@ -182,7 +153,6 @@ static int setup(void **state)
         if (!mkdtemp(f->parent))
                 return -1;
         f->folder = mem_printf("%s/state", f->parent);
-        f->corrupt = mem_strdup("");
         if (sd_event_new(&f->event) < 0)
                 return -1;
         memset(disk.steps, 0, sizeof(disk.steps));
@@ -191,32 +161,15 @@ static int setup(void **state)
         return 0;
 }
 
-static void forget_loaded(Fixture *f)
-{
-        for (size_t i = 0; i < f->n_incidents; i++)
-                incident_free(f->incidents[i]);
-        for (size_t i = 0; i < f->n_memories; i++)
-                trail_memory_done(&f->memories[i]);
-        free(f->incidents);
-        free(f->memories);
-        f->incidents = NULL;
-        f->memories = NULL;
-        f->n_incidents = f->n_memories = 0;
-        mem_strset(&f->corrupt, "");
-}
-
 static int teardown(void **state)
 {
         Fixture *f = *state;
-        _cleanup_free_
-        char *command = mem_printf("rm -rf '%s'", f->parent);
+        _cleanup_free_ char *command = mem_printf("rm -rf '%s'", f->parent);
 
         disk_stall(false);
         f->spool = spool_free(f->spool, PATIENCE);
-        forget_loaded(f);
         sd_event_unref(f->event);
         free(f->reports);
-        free(f->corrupt);
         free(f->folder);
         free(f->parent);
         free(f);
@@ -237,8 +190,7 @@ static char *path_in(const Fixture *f, const char *name)
 
 static char *content_of(const Fixture *f, const char *name)
 {
-        _cleanup_free_
-        char *path = path_in(f, name);
+        _cleanup_free_ char *path = path_in(f, name);
         char *text = mem_alloc0(4096);
         FILE *file = fopen(path, "r");
         size_t n;
@@ -255,8 +207,7 @@ static char *content_of(const Fixture *f, const char *name)
 
 static void put(const Fixture *f, const char *name, const char *text)
 {
-        _cleanup_free_
-        char *path = path_in(f, name);
+        _cleanup_free_ char *path = path_in(f, name);
         FILE *file = fopen(path, "w");
 
         assert_non_null(file);
@@ -266,8 +217,7 @@ static void put(const Fixture *f, const char *name, const char *text)
 
 static void expect_content(const Fixture *f, const char *name, const char *expected)
 {
-        _cleanup_free_
-        char *text = content_of(f, name);
+        _cleanup_free_ char *text = content_of(f, name);
 
         if (!expected)
                 assert_null(text);
@@ -286,64 +236,26 @@ static void expect_report(const Fixture *f, size_t i, const char *id, uint64_t g
         assert_int_equal(f->reports[i].error, error);
 }
 
-static void load(Fixture *f)
-{
-        forget_loaded(f);
-        assert_int_equal(spool_load(f->folder, &(SpoolLoad){on_incident, on_memory, on_corrupt, f}),
-                         0);
-}
-
-static char *incident_text(const char *id, bool finished, int64_t detected_msec)
-{
-        _cleanup_(incident_freep) Incident *i = mem_new0(Incident);
-        json_t *object;
-        char *text;
-
-        (void)snprintf(i->id, sizeof(i->id), "%s", id);
-        i->kind = INCIDENT_STOPPED;
-        i->trail_arn = mem_strdup("arn:aws:cloudtrail:eu-central-1:111122223333:trail/abc");
-        i->severity = SEVERITY_CRITICAL;
-        i->detected_msec = detected_msec;
-        i->open = !finished;
-        i->closed_msec = finished ? detected_msec + 1 : 0;
-        i->attribution.state = SEARCH_DONE;
-        object = incident_to_json(i);
-        text = json_dumps(object, 0);
-        json_decref(object);
-        return text;
-}
-
 /* Tests */
 
-static void test_round_trip(void **state)
+static void test_modes(void **state)
 {
         Fixture *f = *state;
-        _cleanup_free_
-        char *path = path_in(f, ID_A ".json");
+        _cleanup_free_ char *path = path_in(f, "trails.json");
         struct stat st;
 
-        spool_store_incident(f->spool, ID_A, 7, incident_text(ID_A, false, 1000));
-        spool_store_memories(
-                f->spool,
-                mem_strdup("{\"version\": 1, \"trails\": [{\"arn\": \"x\", \"seen\": true, "
-                           "\"logging\": false, \"start_msec\": 1, \"stop_msec\": 2}]}"));
+        spool_store_incident(f->spool, ID_A, 7, mem_strdup("a"));
+        spool_store_memories(f->spool, mem_strdup("m"));
         run_until_reports(f, 2);
         expect_report(f, 0, ID_A, 7, 0);
         expect_report(f, 1, "", 0, 0);
+        expect_content(f, ID_A ".json", "a");
+        expect_content(f, "trails.json", "m");
 
         assert_int_equal(stat(path, &st), 0);
         assert_int_equal(st.st_mode & 07777, 0640);
         assert_int_equal(stat(f->folder, &st), 0);
         assert_int_equal(st.st_mode & 07777, 0750);
-
-        load(f);
-        assert_string_equal(f->corrupt, "");
-        assert_int_equal(f->n_incidents, 1);
-        assert_string_equal(f->incidents[0]->id, ID_A);
-        assert_true(f->incidents[0]->open);
-        assert_int_equal(f->n_memories, 1);
-        assert_string_equal(f->memories[0].arn, "x");
-        assert_int_equal(f->memories[0].stop_msec, 2);
 }
 
 static void test_order_of_a_durable_replacement(void **state)
@@ -406,8 +318,7 @@ static void test_memory_is_bounded(void **state)
         spool_store_incident(f->spool, ID_A, 1, mem_strdup("1"));
         disk_wait_for_writer();
         for (unsigned i = 0; i < 5; i++) {
-                _cleanup_free_
-                char *id = mem_printf("%016x", 0x100 + i);
+                _cleanup_free_ char *id = mem_printf("%016x", 0x100 + i);
                 char *text = mem_alloc0(size + 1);
 
                 memset(text, ' ', size);
@@ -436,8 +347,7 @@ static void test_too_large_for_reading_back(void **state)
 /* A failed write leaves the former content, no temporary file, and a spool that goes on. */
 static void expect_failure_and_recovery(Fixture *f, int error)
 {
-        _cleanup_free_
-        char *temporary = path_in(f, "." ID_A ".json.tmp");
+        _cleanup_free_ char *temporary = path_in(f, "." ID_A ".json.tmp");
 
         expect_report(f, 1, ID_A, 2, error);
         expect_content(f, ID_A ".json", "former");
@@ -539,8 +449,7 @@ static void test_no_permission(void **state)
 static void test_folder_vanishes_and_returns(void **state)
 {
         Fixture *f = *state;
-        _cleanup_free_
-        char *aside = mem_printf("%s/aside", f->parent);
+        _cleanup_free_ char *aside = mem_printf("%s/aside", f->parent);
 
         assert_int_equal(rename(f->folder, aside), 0);
         spool_store_incident(f->spool, ID_A, 1, mem_strdup("1"));
@@ -557,10 +466,8 @@ static void test_folder_vanishes_and_returns(void **state)
 static void test_link_in_the_place_of_a_file(void **state)
 {
         Fixture *f = *state;
-        _cleanup_free_
-        char *link = path_in(f, ID_A ".json");
-        _cleanup_free_
-        char *temporary = path_in(f, "." ID_B ".json.tmp");
+        _cleanup_free_ char *link = path_in(f, ID_A ".json");
+        _cleanup_free_ char *temporary = path_in(f, "." ID_B ".json.tmp");
 
         put(f, "target", "untouched");
         assert_int_equal(symlink("target", link), 0);
@@ -600,16 +507,7 @@ static void test_free_gives_up_on_a_stalled_disk(void **state)
 
         /* The abandoned thread ends with the file that it was at: "frd", then no 'f' any more. */
         disk_stall(false);
-        for (;;) {
-                char last;
-
-                (void)pthread_mutex_lock(&disk.lock);
-                last = disk.steps[0] ? disk.steps[strlen(disk.steps) - 1] : '\0';
-                (void)pthread_mutex_unlock(&disk.lock);
-                if (last == 'd')
-                        break;
-                (void)poll(NULL, 0, 1);
-        }
+        disk_wait_for_step('d');
         expect_content(f, ID_B ".json", NULL);
         spool_open(f);
         spool_store_incident(f->spool, ID_B, 1, mem_strdup("b"));
@@ -620,8 +518,7 @@ static void test_free_gives_up_on_a_stalled_disk(void **state)
 static void test_new_refuses_what_is_no_folder(void **state)
 {
         Fixture *f = *state;
-        _cleanup_free_
-        char *file = path_in(f, "file"), *deep = path_in(f, "a/b");
+        _cleanup_free_ char *file = path_in(f, "file"), *deep = path_in(f, "a/b");
         Spool *s = NULL;
 
         put(f, "file", "");
@@ -644,29 +541,11 @@ static void test_ids(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-int main(int argc, char *argv[])
-{
-        static const struct CMUnitTest tests[] = {
-                TEST(test_round_trip),
-                TEST(test_order_of_a_durable_replacement),
-                TEST(test_not_reported_before_the_loop_runs),
-                TEST(test_waiting_writes_of_a_file_are_one),
-                TEST(test_memory_is_bounded),
-                TEST(test_too_large_for_reading_back),
-                TEST(test_io_error),
-                TEST(test_rename_error),
-                TEST(test_file_size_limit),
-                TEST(test_full_disk),
-                TEST(test_no_permission),
-                TEST(test_folder_vanishes_and_returns),
-                TEST(test_link_in_the_place_of_a_file),
-                TEST(test_free_writes_what_was_asked),
-                TEST(test_free_gives_up_on_a_stalled_disk),
-                TEST(test_new_refuses_what_is_no_folder),
-                cmocka_unit_test(test_ids),
-        };
-
-        if (argc > 1)
-                cmocka_set_test_filter(argv[1]);
-        return cmocka_run_group_tests_name("spool", tests, NULL, NULL);
-}
+UNIT_MAIN(TEST(test_modes), TEST(test_order_of_a_durable_replacement),
+          TEST(test_not_reported_before_the_loop_runs), TEST(test_waiting_writes_of_a_file_are_one),
+          TEST(test_memory_is_bounded), TEST(test_too_large_for_reading_back), TEST(test_io_error),
+          TEST(test_rename_error), TEST(test_file_size_limit), TEST(test_full_disk),
+          TEST(test_no_permission), TEST(test_folder_vanishes_and_returns),
+          TEST(test_link_in_the_place_of_a_file), TEST(test_free_writes_what_was_asked),
+          TEST(test_free_gives_up_on_a_stalled_disk), TEST(test_new_refuses_what_is_no_folder),
+          T(test_ids))

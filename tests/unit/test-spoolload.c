@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the spool makes of the files that it finds. */
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmocka.h>
+#include "unit.h"
 
 #include "base/mem.h"
 #include "core/incidentjson.h"
@@ -77,8 +75,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
         Fixture *f = *state;
-        _cleanup_free_
-        char *command = mem_printf("rm -rf '%s'", f->folder);
+        _cleanup_free_ char *command = mem_printf("rm -rf '%s'", f->folder);
 
         forget_loaded(f);
         free(f->corrupt);
@@ -94,8 +91,7 @@ static char *path_in(const Fixture *f, const char *name)
 
 static char *content_of(const Fixture *f, const char *name)
 {
-        _cleanup_free_
-        char *path = path_in(f, name);
+        _cleanup_free_ char *path = path_in(f, name);
         char *text = mem_alloc0(4096);
         FILE *file = fopen(path, "r");
         size_t n;
@@ -112,8 +108,7 @@ static char *content_of(const Fixture *f, const char *name)
 
 static void put(const Fixture *f, const char *name, const char *text)
 {
-        _cleanup_free_
-        char *path = path_in(f, name);
+        _cleanup_free_ char *path = path_in(f, name);
         FILE *file = fopen(path, "w");
 
         assert_non_null(file);
@@ -123,8 +118,7 @@ static void put(const Fixture *f, const char *name, const char *text)
 
 static void expect_content(const Fixture *f, const char *name, const char *expected)
 {
-        _cleanup_free_
-        char *text = content_of(f, name);
+        _cleanup_free_ char *text = content_of(f, name);
 
         if (!expected)
                 assert_null(text);
@@ -161,11 +155,47 @@ static char *incident_text(const char *id, bool finished, int64_t detected_msec)
         return text;
 }
 
+static void on_stored(void *userdata, const char *id, uint64_t generation, int error)
+{
+        assert_int_equal(error, 0);
+        (*(size_t *)userdata)++;
+}
+
+static void test_round_trip(void **state)
+{
+        Fixture *f = *state;
+        size_t n_stored = 0;
+        SpoolOptions options = {
+                .directory = f->folder, .callback = on_stored, .userdata = &n_stored};
+        sd_event *event;
+        Spool *spool;
+
+        assert_true(sd_event_new(&event) >= 0);
+        options.event = event;
+        assert_int_equal(spool_new(&options, &spool), 0);
+        spool_store_incident(spool, ID_A, 7, incident_text(ID_A, false, 1000));
+        spool_store_memories(
+                spool, mem_strdup("{\"version\": 1, \"trails\": [{\"arn\": \"x\", \"seen\": true, "
+                                  "\"logging\": false, \"start_msec\": 1, \"stop_msec\": 2}]}"));
+        while (n_stored < 2)
+                assert_true(sd_event_run(event, 30 * USEC_PER_SEC) > 0);
+        spool = spool_free(spool, 30 * USEC_PER_SEC);
+        sd_event_unref(event);
+
+        load(f);
+        assert_string_equal(f->corrupt, "");
+        assert_int_equal(f->n_incidents, 1);
+        assert_string_equal(f->incidents[0]->id, ID_A);
+        assert_true(f->incidents[0]->open);
+        assert_int_equal(f->n_memories, 1);
+        assert_string_equal(f->memories[0].arn, "x");
+        assert_int_equal(f->memories[0].stop_msec, 2);
+}
+
 static void put_strange_files(Fixture *f)
 {
-        _cleanup_free_
-        char *a = incident_text(ID_A, true, 1), *link = path_in(f, "ee.json"),
-             *folder = path_in(f, "ff.json"), *deep = mem_alloc0(201);
+        _cleanup_free_ char *a = incident_text(ID_A, true, 1), *link = path_in(f, "ee.json"),
+                            *folder = path_in(f, "ff.json"), *deep = mem_alloc0(201);
 
         memset(deep, '[', 100);
         memset(deep + 100, ']', 100);
@@ -230,8 +260,7 @@ static void test_peek_changes_nothing(void **state)
 static void test_unreadable_file_stays(void **state)
 {
         Fixture *f = *state;
-        _cleanup_free_
-        char *a = incident_text(ID_A, true, 1), *path = path_in(f, ID_A ".json");
+        _cleanup_free_ char *a = incident_text(ID_A, true, 1), *path = path_in(f, ID_A ".json");
         uid_t user = geteuid();
 
         put(f, ID_A ".json", a);
@@ -250,8 +279,7 @@ static void test_unreadable_file_stays(void **state)
 static void test_file_too_large_to_read(void **state)
 {
         Fixture *f = *state;
-        _cleanup_free_
-        char *path = path_in(f, ID_A ".json");
+        _cleanup_free_ char *path = path_in(f, ID_A ".json");
 
         put(f, ID_A ".json", "{");
         assert_int_equal(truncate(path, (off_t)SPOOL_FILE_MAX + 1), 0);
@@ -262,8 +290,8 @@ static void test_file_too_large_to_read(void **state)
 static void test_incidents_come_in_the_order_of_detection(void **state)
 {
         Fixture *f = *state;
-        _cleanup_free_
-        char *a = incident_text(ID_A, true, 2000), *b = incident_text(ID_B, false, 1000);
+        _cleanup_free_ char *a = incident_text(ID_A, true, 2000),
+                            *b = incident_text(ID_B, false, 1000);
 
         put(f, ID_A ".json", a);
         put(f, ID_B ".json", b);
@@ -280,12 +308,9 @@ static void test_oldest_finished_incidents_go(void **state)
 
         /* The oldest of all is open and stays; of the others, those with the lowest times go. */
         for (int i = 0; i < N; i++) {
-                _cleanup_free_
-                char *id = mem_printf("%016x", N - i);
-                _cleanup_free_
-                char *name = mem_printf("%s.json", id);
-                _cleanup_free_
-                char *text = incident_text(id, i > 0, 1000 + i);
+                _cleanup_free_ char *id = mem_printf("%016x", N - i);
+                _cleanup_free_ char *name = mem_printf("%s.json", id);
+                _cleanup_free_ char *text = incident_text(id, i > 0, 1000 + i);
 
                 put(f, name, text);
         }
@@ -310,19 +335,7 @@ static void test_load_without_a_folder(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-int main(int argc, char *argv[])
-{
-        static const struct CMUnitTest tests[] = {
-                TEST(test_corrupt_files_are_set_aside),
-                TEST(test_peek_changes_nothing),
-                TEST(test_unreadable_file_stays),
-                TEST(test_file_too_large_to_read),
-                TEST(test_incidents_come_in_the_order_of_detection),
-                TEST(test_oldest_finished_incidents_go),
-                TEST(test_load_without_a_folder),
-        };
-
-        if (argc > 1)
-                cmocka_set_test_filter(argv[1]);
-        return cmocka_run_group_tests_name("spoolload", tests, NULL, NULL);
-}
+UNIT_MAIN(TEST(test_round_trip), TEST(test_corrupt_files_are_set_aside),
+          TEST(test_peek_changes_nothing), TEST(test_unreadable_file_stays),
+          TEST(test_file_too_large_to_read), TEST(test_incidents_come_in_the_order_of_detection),
+          TEST(test_oldest_finished_incidents_go), TEST(test_load_without_a_folder))

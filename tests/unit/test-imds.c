@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The IMDSv2 source over a scripted transport. */
+
+#include "fake-net.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+
+#define DOCUMENT                                                                                   \
+        "{\"Code\":\"Success\",\"LastUpdated\":\"2026-11-23T02:00:00Z\",\"Type\":\"AWS-HMAC\","    \
+        "\"AccessKeyId\":\"ASIAIMDS\",\"SecretAccessKey\":\"s3cret\",\"Token\":\"t0ken\","         \
+        "\"Expiration\":\"2026-11-23T09:00:00Z\"}"
+#define BASE "http://169.254.169.254/latest/"
+
+typedef struct Fixture {
+        FakeNet net;
+        CredSource *source;
+        CredFetch *fetch;
+        unsigned n_called;
+        char key[64];
+        int64_t expiry_msec;
+        AwsError error;
+} Fixture;
+
+static int setup(void **state)
+{
+        Fixture *f = mem_new0(Fixture);
+
+        fake_net_init(&f->net);
+        assert_int_equal(cred_source_new_imds(&f->net.env, NULL, &f->source), 0);
+        *state = f;
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        Fixture *f = *state;
+
+        cred_source_free(f->source);
+        fake_net_done(&f->net);
+        free(f);
+        return 0;
+}
+
+static void on_credentials(void *userdata, AwsCredentials *c, const AwsError *error)
+{
+        Fixture *f = userdata;
+
+        assert_true(!c != !error);
+        f->fetch = NULL;
+        f->n_called++;
+        f->key[0] = '\0';
+        if (c) {
+                (void)snprintf(f->key, sizeof(f->key), "%s %s %s", c->access_key_id,
+                               secret_expose(c->secret_access_key),
+                               secret_expose(c->session_token));
+                f->expiry_msec = c->expiry_msec;
+        } else {
+                f->error = *error;
+                assert_int_equal(error->class, AWS_ERROR_CREDENTIALS);
+                assert_memory_equal(error->message, "no credentials: ", 16);
+        }
+}
+
+static void start(Fixture *f)
+{
+        f->n_called = 0;
+        f->fetch = f->source->fetch(f->source, on_credentials, f);
+        assert_non_null(f->fetch);
+        assert_int_equal(f->n_called, 0);
+}
+
+static void run(Fixture *f)
+{
+        start(f);
+        fake_net_advance(&f->net, USEC_PER_MINUTE);
+        assert_int_equal(f->n_called, 1);
+}
+
+static void answer(Fixture *f, int status, const char *body)
+{
+        fake_net_answer(&f->net, (FakeAnswer){.status = status, .body = body});
+}
+
+static void answer_token(Fixture *f, const char *token, const char *ttl)
+{
+        fake_net_answer(&f->net, (FakeAnswer){.status = 200, .body = token, .token_ttl = ttl});
+}
+
+static void answer_all(Fixture *f)
+{
+        answer_token(f, "AQAAtoken==", "21600");
+        answer(f, 200, "guard-role");
+        answer(f, 200, DOCUMENT);
+}
+
+static void test_three_steps(void **state)
+{
+        Fixture *f = *state;
+
+        answer_all(f);
+        run(f);
+        assert_string_equal(f->key, "ASIAIMDS s3cret t0ken");
+        assert_int_equal(f->expiry_msec, FAKE_WALL_START + 6 * MSEC_PER_HOUR);
+
+        static const char *const urls[] = {
+                BASE "api/token",
+                BASE "meta-data/iam/security-credentials/",
+                BASE "meta-data/iam/security-credentials/guard-role",
+        };
+        assert_int_equal(f->net.n_sent, 3);
+        for (size_t i = 0; i < 3; i++) {
+                const FakeSent *s = &f->net.sent[i];
+                assert_string_equal(s->url, urls[i]);
+                assert_string_equal(s->method, i == 0 ? "PUT" : "GET");
+                assert_string_equal(s->headers, i == 0 ? "X-aws-ec2-metadata-token-ttl-seconds: "
+                                                         "21600\n"
+                                                       : "X-aws-ec2-metadata-token: "
+                                                         "AQAAtoken==\n");
+                assert_int_equal(s->policy, HTTP_POLICY_METADATA);
+                assert_int_equal(s->connect_timeout_usec, USEC_PER_SEC);
+                assert_int_equal(s->timeout_usec, 2 * USEC_PER_SEC);
+                assert_int_equal(s->body_max, 65536);
+                assert_true(s->urgent);
+        }
+}
+
+static void test_token_is_kept_and_renewed_early(void **state)
+{
+        Fixture *f = *state;
+
+        answer_token(f, "one", "600");
+        answer(f, 200, "guard-role");
+        answer(f, 200, DOCUMENT);
+        run(f);
+
+        /* 8 min: two before its end, less the minute that run() took. */
+        fake_net_advance(&f->net, 7 * USEC_PER_MINUTE - 1);
+        answer(f, 200, "guard-role");
+        answer(f, 200, DOCUMENT);
+        run(f);
+        assert_int_equal(f->net.n_sent, 5);
+        assert_string_equal(fake_sent_header(&f->net.sent[3], "X-aws-ec2-metadata-token"), "one");
+
+        answer_all(f);
+        run(f);
+        assert_string_equal(f->net.sent[5].method, "PUT");
+}
+
+static void test_refused_token_is_replaced_once(void **state)
+{
+        Fixture *f = *state;
+
+        answer_all(f);
+        run(f);
+        answer(f, 401, "");
+        answer_all(f);
+        run(f);
+        assert_string_equal(f->key, "ASIAIMDS s3cret t0ken");
+
+        answer(f, 401, "");
+        answer_token(f, "again", "21600");
+        answer(f, 401, "");
+        run(f);
+        assert_string_equal(f->error.code, "ImdsUnauthorized");
+        assert_int_equal(f->error.status, 401);
+}
+
+static void test_failing_service_is_tried_four_times(void **state)
+{
+        Fixture *f = *state;
+        const FakeSent *s = f->net.sent;
+
+        answer(f, 503, "");
+        answer(f, 500, "");
+        answer(f, 429, "");
+        answer_all(f);
+        run(f);
+        assert_string_equal(f->key, "ASIAIMDS s3cret t0ken");
+        /* random01 is 0.5: three quarters of 250, 500, 1000 ms */
+        assert_int_equal(s[1].boottime_usec - s[0].boottime_usec, 187500);
+        assert_int_equal(s[2].boottime_usec - s[1].boottime_usec, 375000);
+        assert_int_equal(s[3].boottime_usec - s[2].boottime_usec, 750000);
+
+        for (size_t i = 0; i < 4; i++)
+                answer(f, 503, "");
+        run(f);
+        assert_string_equal(f->error.message, "no credentials: IMDS answered with HTTP 503");
+        assert_int_equal(f->error.status, 503);
+}
+
+static void test_silence(void **state)
+{
+        Fixture *f = *state;
+
+        start(f);
+        /* four times 2 s and the pauses */
+        fake_net_advance(&f->net, 8 * USEC_PER_SEC + 1312500 - 1);
+        assert_int_equal(f->n_called, 0);
+        fake_net_advance(&f->net, 1);
+        assert_int_equal(f->n_called, 1);
+        assert_int_equal(f->net.n_sent, 4);
+        assert_string_equal(f->error.code, "Timeout");
+        assert_string_equal(f->error.message,
+                            "no credentials: IMDS: scripted (not on EC2, or in a container while "
+                            "the instance's metadata hop limit is 1)");
+}
+
+static void test_network_failure(void **state)
+{
+        Fixture *f = *state;
+
+        for (size_t i = 0; i < 4; i++)
+                fake_net_answer(&f->net, (FakeAnswer){.error_class = AWS_ERROR_NETWORK,
+                                                      .error_code = "ConnectionRefused"});
+        run(f);
+        assert_string_equal(f->error.code, "ConnectionRefused");
+        assert_string_equal(f->error.message, "no credentials: IMDS: scripted");
+}
+
+static void test_answers_that_end_it(void **state)
+{
+        static const struct {
+                int token_status;
+                const char *token;
+                int role_status;
+                const char *role;
+                int document_status;
+                const char *code, *message;
+        } cases[] = {
+                {403, "", 0, "", 0, "ImdsDisabled",
+                 "no credentials: IMDS is off for this instance (HTTP 403)"},
+                {404, "", 0, "", 0, "ImdsError", "no credentials: IMDS answered with HTTP 404"},
+                {400, "", 0, "", 0, "ImdsError", "no credentials: IMDS answered with HTTP 400"},
+                {301, "", 0, "", 0, "ImdsError", "no credentials: IMDS answered with HTTP 301"},
+                {200, "", 0, "", 0, "MalformedAnswer", "no credentials: the token of IMDS is none"},
+                {200, "t\r\nX-evil: 1", 0, "", 0, "MalformedAnswer",
+                 "no credentials: the token of IMDS is none"},
+                {200, "t", 404, "", 0, "NoRole",
+                 "no credentials: no role is attached to this instance"},
+                {200, "t", 200, "", 0, "NoRole",
+                 "no credentials: no role is attached to this instance"},
+                {200, "t", 403, "", 0, "ImdsDisabled",
+                 "no credentials: IMDS is off for this instance (HTTP 403)"},
+                {200, "t", 200, "../../user-data", 0, "MalformedAnswer",
+                 "no credentials: IMDS names a role that cannot be one"},
+                {200, "t", 200, "<html>", 0, "MalformedAnswer",
+                 "no credentials: IMDS names a role that cannot be one"},
+                {200, "t", 200, "guard-role", 404, "NoRole",
+                 "no credentials: no role is attached to this instance"},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                Fixture *f;
+
+                setup((void **)&f);
+                answer_token(f, cases[i].token, "21600");
+                f->net.script[0].status = cases[i].token_status;
+                if (cases[i].role_status)
+                        answer(f, cases[i].role_status, cases[i].role);
+                if (cases[i].document_status)
+                        answer(f, cases[i].document_status, "");
+                start(f);
+                fake_net_turn(&f->net); /* no waiting */
+                assert_int_equal(f->n_called, 1);
+                assert_string_equal(f->error.code, cases[i].code);
+                assert_string_equal(f->error.message, cases[i].message);
+                teardown((void **)&f);
+        }
+}
+
+static void test_role_with_a_second_line(void **state)
+{
+        Fixture *f = *state;
+
+        answer_token(f, "t", "nonsense");
+        answer(f, 200, "guard+role@x=1,2.a_b-c\nother\n");
+        answer(f, 200, DOCUMENT);
+        run(f);
+        assert_string_equal(f->net.sent[2].url, BASE "meta-data/iam/security-credentials/"
+                                                     "guard%2Brole%40x%3D1%2C2.a_b-c");
+        assert_string_equal(f->key, "ASIAIMDS s3cret t0ken");
+}
+
+static void test_error_in_a_good_answer(void **state)
+{
+        Fixture *f = *state;
+
+        answer_token(f, "t", "21600");
+        answer(f, 200, "guard-role");
+        for (size_t i = 0; i < 4; i++)
+                answer(f, 200,
+                       "{\"Code\":\"AssumeRoleUnauthorizedAccess\",\"Message\":\"EC2 cannot assume "
+                       "the role\\u202e\"}");
+        run(f);
+        assert_string_equal(f->error.code, "ImdsError");
+        assert_string_equal(f->error.message,
+                            "no credentials: IMDS has none for role guard-role: "
+                            "AssumeRoleUnauthorizedAccess: EC2 cannot assume the role\\u{202e}");
+
+        answer(f, 200, "guard-role");
+        for (size_t i = 0; i < 4; i++)
+                answer(f, 200, "{\"Code\":\"Success\",\"AccessKeyId\":\"A\"}");
+        run(f);
+        assert_string_equal(f->error.message, "no credentials: IMDS has none for role guard-role: "
+                                              "the answer cannot be read");
+}
+
+static void test_cancel_in_every_state(void **state)
+{
+        Fixture *f = *state;
+
+        f->source->cancel(NULL);
+        start(f); /* in the transport */
+        f->source->cancel(f->fetch);
+        assert_true(f->net.sent[0].cancelled);
+
+        answer(f, 503, "");
+        start(f);
+        fake_net_turn(&f->net); /* backing off */
+        f->source->cancel(f->fetch);
+
+        answer_token(f, "t", "21600");
+        answer(f, 200, "guard-role");
+        start(f);
+        fake_net_turn(&f->net); /* at the last step */
+        f->source->cancel(f->fetch);
+        assert_true(f->net.sent[4].cancelled);
+        fake_net_advance(&f->net, USEC_PER_MINUTE);
+        assert_int_equal(f->n_called, 0);
+}
+
+static void test_endpoints(void **state)
+{
+        static const struct {
+                const char *endpoint, *url;
+        } good[] = {
+                {"http://[fd00:ec2::254]", "http://[fd00:ec2::254]/latest/api/token"},
+                {"http://127.0.0.1:8080//", "http://127.0.0.1:8080/latest/api/token"},
+                {"", BASE "api/token"},
+        };
+        static const char *const bad[] = {"https://169.254.169.254", "169.254.169.254",
+                                          "http://a@169.254.169.254", "http://169.254.169.254/?x"};
+        FakeNet net;
+
+        fake_net_init(&net);
+        for (size_t i = 0; i < ELEMENTSOF(good); i++) {
+                CredSource *source = NULL;
+                Fixture seen = {0};
+
+                assert_int_equal(cred_source_new_imds(&net.env, good[i].endpoint, &source), 0);
+                source->cancel(source->fetch(source, on_credentials, &seen));
+                assert_string_equal(net.sent[i].url, good[i].url);
+                cred_source_free(source);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                CredSource *source = NULL;
+
+                assert_int_equal(cred_source_new_imds(&net.env, bad[i], &source), -EINVAL);
+                assert_null(source);
+        }
+        fake_net_done(&net);
+}
+
+static void test_address_refused_by_the_transport(void **state)
+{
+        Fixture *f = *state;
+
+        fake_net_answer(&f->net, (FakeAnswer){.start_error = -EPERM});
+        start(f);
+        fake_net_turn(&f->net);
+        assert_int_equal(f->n_called, 1);
+        assert_string_equal(f->error.code, "ImdsNotAsked");
+}
+
+#define F(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+UNIT_MAIN(F(test_three_steps), F(test_token_is_kept_and_renewed_early),
+          F(test_refused_token_is_replaced_once), F(test_failing_service_is_tried_four_times),
+          F(test_silence), F(test_network_failure), T(test_answers_that_end_it),
+          F(test_role_with_a_second_line), F(test_error_in_a_good_answer),
+          F(test_cancel_in_every_state), T(test_endpoints),
+          F(test_address_refused_by_the_transport))
