@@ -1,0 +1,317 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What has to hold on a machine that runs trailsentryd as its unit says, in this order: later
+cases go on where earlier ones left the machine."""
+
+import json
+import os
+import re
+import subprocess
+import time
+
+from fakeaws.control import Referee
+
+from machine import Machine, wait_for
+
+UNIT = "trailsentryd.service"
+TRAIL = "arn:aws:cloudtrail:eu-west-1:444455556666:trail/management-events"
+TOPIC = "arn:aws:sns:eu-west-1:111122223333:security-alerts"
+ROLE = "arn:aws:iam::444455556666:role/trailsentry-target"
+CONFIGURATION = """\
+trails = ({{ arn = "{trail}"; role_arn = "{role}"; external_id = "trailsentry-example-id"; }});
+topics = ({{ arn = "{topic}"; }});
+poll_interval = "1s";
+cannot_see_after = "10s";
+endpoint = "https://{{service}}.{{region}}.localhost:{port}";
+ca_file = "{folder}/ca.pem";
+"""
+MEMBER = "u operator - \"a person on call\"\nm operator trailsentry\nu stranger - \"nobody here\"\n"
+
+
+class World:
+    """The machine, the referee, and how cases look at them."""
+
+    def __init__(self, folder, root, folders):
+        self.root = root
+        self.folders = folders
+        self.console = os.path.join(folder, "console.log")
+        self.machine = None
+        self.aws = Referee(os.path.join(folder, "aws"))
+        self.aws.start()
+        self.install_configuration()
+
+    def path(self, inside):
+        return self.root + inside
+
+    def write(self, inside, text):
+        os.makedirs(os.path.dirname(self.path(inside)), exist_ok=True)
+        with open(self.path(inside), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def configuration_path(self):
+        return self.folders["sysconfdir"] + "/trailsentry/trailsentry.conf"
+
+    def install_configuration(self):
+        folder = os.path.dirname(self.configuration_path())
+        with open(self.aws.ca_file, encoding="ascii") as file:
+            self.write(f"{folder}/ca.pem", file.read())
+        self.configuration = CONFIGURATION.format(
+            trail=TRAIL, role=ROLE, topic=TOPIC, folder=folder, port=self.aws.ready["https_port"])
+        self.write(self.configuration_path(), self.configuration)
+        self.drop_in("/etc", "imds",
+                     f"Environment=AWS_EC2_METADATA_SERVICE_ENDPOINT={self.aws.imds_url}")
+        self.write("/etc/sysusers.d/system-test.conf", MEMBER)
+        # What a package does when it is installed.
+        for command in (["systemd-sysusers", f"--root={self.root}"],
+                        ["systemctl", f"--root={self.root}", "--quiet", "enable", UNIT]):
+            subprocess.run(command, check=True, capture_output=True)
+
+    def drop_in(self, where, name, lines):
+        self.write(f"{where}/systemd/system/{UNIT}.d/{name}.conf", f"[Service]\n{lines}\n")
+
+    def boot(self, network=True):
+        self.machine = Machine(self.root, self.console, network).start()
+
+    def end(self):
+        if self.machine:
+            self.machine.stop()
+        self.aws.stop()
+
+    def run(self, *command, **options):
+        return self.machine.run(*command, **options)
+
+    def property(self, name):
+        return self.run("systemctl", "show", f"--property={name}", "--value", UNIT).stdout.strip()
+
+    def wait_active(self, timeout=15):
+        wait_for(f"{UNIT} is active", lambda: self.property("ActiveState") == "active", timeout)
+
+    def wait_other_process(self, pid, timeout):
+        """Once the unit is active with another process than pid."""
+        wait_for("systemd starts it again",
+                 lambda: self.property("ActiveState") == "active" and
+                 self.property("MainPID") not in (pid, "0"), timeout)
+
+    def wait_polls(self, timeout=15):
+        """A GetTrailStatus after the next one: of whoever runs from now on."""
+        self.aws.wait_calls(2, timeout=timeout, after=self.aws.last_call(), ok=True,
+                            operation="GetTrailStatus")
+
+    def journal(self, *matches):
+        lines = self.run("journalctl", "--output=json", "--no-pager", "--quiet", f"--unit={UNIT}",
+                         *matches).stdout.splitlines()
+        return [json.loads(line) for line in lines]
+
+    def wait_journal(self, text, *matches, timeout=10):
+        """Records of the unit whose message has text in it."""
+        return wait_for(f"a record of \"{text}\" in the journal", lambda: [
+            r for r in self.journal(*matches) if text in str(r.get("MESSAGE"))], timeout)
+
+    def incident(self, number=0):
+        """The newest messages' incident id, and all messages of it."""
+        rows = self.aws.wait_messages(1, after=number)
+        incident = self.attribute(rows[0], "incident_id")
+        return incident, [r for r in rows if self.attribute(r, "incident_id") == incident]
+
+    @staticmethod
+    def attribute(row, name):
+        value = row["attributes"][name]
+        return value["value"] if isinstance(value, dict) else value
+
+    def last_words(self):
+        try:
+            return self.run("journalctl", "--no-pager", "--quiet", "--lines=30",
+                            check=False).stdout.splitlines()
+        except Exception as error:  # the report of a failure must not become one
+            return [f"no journal: {error}", *self.machine_console()]
+
+    def machine_console(self):
+        return self.machine.console_tail(5).splitlines() if self.machine else []
+
+
+def starts_in_its_sandbox(w):
+    w.boot()
+    w.wait_active()
+    assert w.property("Type") == "notify"
+    assert re.match(r"1 trail, ", w.property("StatusText")), w.property("StatusText")
+    assert w.property("WatchdogUSec") == "3min"
+    pid = w.property("MainPID")
+    status = w.run("cat", f"/proc/{pid}/status").stdout
+    assert not re.search(r"^Uid:\s+0\s", status, re.MULTILINE), status
+    for line in (r"NoNewPrivs:\s+1", r"Seccomp:\s+2", r"CapBnd:\s+0+$", r"CapEff:\s+0+$"):
+        assert re.search("^" + line, status, re.MULTILINE), (line, status)
+    assert re.search(r"^Max core file size\s+0\s+0\s", w.run("cat", f"/proc/{pid}/limits").stdout,
+                     re.MULTILINE)
+    for folder in ("/var/lib/trailsentry", "/run/trailsentry"):
+        seen = w.run("stat", "--format=%U:%G %a", folder).stdout.strip()
+        assert seen == "trailsentry:trailsentry 750", (folder, seen)
+
+
+def unit_is_sound(w):
+    done = w.run("systemd-analyze", "verify", "--man=no", UNIT)
+    assert not done.stdout and not done.stderr, done
+    w.run("systemd-analyze", "security", "--offline=yes", "--threshold=12", "--no-pager", UNIT)
+
+
+def polls_the_referee(w):
+    rows = w.aws.wait_calls(3, timeout=15, operation="GetTrailStatus", ok=True)
+    assert {r["arn"] for r in rows} == {
+        "arn:aws:sts::444455556666:assumed-role/trailsentry-target/trailsentry-" +
+        w.run("cat", "/proc/sys/kernel/hostname").stdout.strip()[:52]}, rows[0]
+
+
+def restarts_a_stopped_trail(w):
+    w.aws.attack(TRAIL)
+    w.aws.wait_trail(TRAIL, logging=True)
+    w.aws.wait_messages(1, subject="CLOSED")
+    w.first_incident, _ = w.incident()
+
+
+def journal_tells_it(w):
+    w.wait_journal("StartLogging accepted", f"TRAIL_ARN={TRAIL}")
+    w.wait_journal("was stopped", f"INCIDENT_ID={w.first_incident}")
+    wait_for("a record that names the actor", lambda: [
+        r for r in w.journal(f"INCIDENT_ID={w.first_incident}")
+        if r.get("ACTOR_ARN") == "arn:aws:iam::444455556666:user/Mary_Major"], 40)
+    records = [r for r in w.journal() if r.get("SYSLOG_IDENTIFIER") == "trailsentryd"]
+    for r in records:
+        assert isinstance(r["MESSAGE"], str), r  # else journalctl shows "[blob data]"
+        assert r["_SYSTEMD_UNIT"] == UNIT and r["_UID"] != "0", r
+    assert all(re.fullmatch("[0-9a-f]{32}", r["MESSAGE_ID"]) for r in records
+               if "TRAIL_ARN" in r), records
+    accepted = w.wait_journal("StartLogging accepted")[0]
+    assert accepted["AWS_REQUEST_ID"] in {
+        r["request_id"] for r in w.aws.calls(operation="StartLogging")}, accepted
+
+
+def member_of_the_group_can_look(w):
+    command = w.folders["bindir"] + "/trailsentry"
+    status = w.run(command, "status", user="operator", check=False)
+    assert status.returncode == 0, status
+    assert "management-events" in status.stdout, status
+    told = json.loads(w.run(command, "--json", "status", user="operator").stdout)
+    assert told["trails"][0]["logging"] is True, told
+    listed = w.run(command, "incidents", user="operator", check=False)
+    assert w.first_incident in listed.stdout, listed
+    shown = w.run(command, "incidents", w.first_incident, user="operator", check=False)
+    assert "Mary_Major" in shown.stdout, shown
+    stranger = w.run(command, "status", user="stranger", check=False)
+    assert stranger.returncode == 3 and stranger.stderr, stranger
+
+
+def survives_sigkill_with_one_incident(w):
+    number = w.aws.messages()[-1]["seq"]
+    w.aws.permissions("trailsentry-target", deny=["cloudtrail:StartLogging"])
+    w.aws.attack(TRAIL)
+    w.aws.wait_messages(1, subject="FAILING", after=number)
+    pid = w.property("MainPID")
+    w.run("systemctl", "kill", "--signal=SIGKILL", UNIT)
+    w.wait_other_process(pid, 10)
+    w.wait_polls()
+    w.aws.permissions("trailsentry-target", undeny=["cloudtrail:StartLogging"])
+    w.aws.wait_trail(TRAIL, logging=True, timeout=30)
+    w.aws.wait_messages(1, subject="CLOSED", after=number)
+    rows = w.aws.messages(after=number)
+    assert len({w.attribute(r, "incident_id") for r in rows}) == 1, rows
+    said = [(w.attribute(r, "sequence"), w.attribute(r, "phase")) for r in rows]
+    assert {s for s in said if s[1] in ("OPEN", "CLOSED")} == {("1", "OPEN"), said[-1]}, said
+    incidents = [n for n in os.listdir(w.path("/var/lib/trailsentry"))
+                 if re.fullmatch(r"[0-9a-f]{16}\.json", n)]
+    assert len(incidents) == 2, incidents
+
+
+def survives_a_wedge(w):
+    w.drop_in("/etc", "watchdog", "WatchdogSec=6s")
+    w.run("systemctl", "daemon-reload")
+    w.run("systemctl", "restart", UNIT)
+    w.wait_active()
+    pid = w.property("MainPID")
+    # Starved for a third of the time allowed, it lives on ...
+    w.run("systemctl", "kill", "--signal=SIGSTOP", UNIT)
+    time.sleep(2)
+    w.run("systemctl", "kill", "--signal=SIGCONT", UNIT)
+    w.wait_polls()
+    time.sleep(5)
+    assert w.property("MainPID") == pid and w.property("NRestarts") == "0"
+    # ... and wedged it does not.
+    w.run("systemctl", "kill", "--signal=SIGSTOP", UNIT)
+    w.wait_other_process(pid, 20)
+    w.wait_polls()
+    w.wait_journal("Watchdog timeout")
+    w.wait_journal("Failed with result 'watchdog'")
+    os.unlink(w.path(f"/etc/systemd/system/{UNIT}.d/watchdog.conf"))
+    w.run("systemctl", "daemon-reload")
+
+
+def stops_in_time(w):
+    w.run("systemctl", "restart", UNIT)
+    w.wait_active()
+    w.wait_polls()
+    fault = w.aws.fault(kind="silence", count="forever")
+    after = w.aws.last_call()
+    w.aws.wait_calls(1, after=after, operation="GetTrailStatus")
+    begun = time.monotonic()
+    w.run("systemctl", "stop", UNIT)
+    took = time.monotonic() - begun
+    w.aws.clear_faults(fault)
+    assert took < 3, f"{took:.1f} s"
+    assert w.property("Result") == "success" and w.property("ExecMainStatus") == "0"
+    w.wait_journal("trailsentryd stops")
+    assert not os.path.exists(w.path("/run/trailsentry/status.json"))
+
+
+def stays_down_with_a_wrong_configuration(w):
+    w.write(w.configuration_path(), w.configuration + "poll_intervall = \"1s\";\n")
+    w.run("systemctl", "start", UNIT, check=False)
+    wait_for("the unit fails", lambda: w.property("ActiveState") == "failed", 10)
+    time.sleep(2)
+    assert w.property("NRestarts") == "0" and w.property("ExecMainStatus") == "78"
+    w.wait_journal("trailsentry.conf:7: poll_intervall: unknown option")
+    w.write(w.configuration_path(), w.configuration)
+
+
+def powers_off_in_time(w):
+    w.run("systemctl", "start", UNIT)
+    w.wait_active()
+    took = w.machine.power_off(20)
+    assert took < 10, f"{took:.1f} s"
+    w.machine.stop()
+
+
+def says_without_network_that_it_cannot_see(w):
+    w.number = w.aws.messages()[-1]["seq"]
+    w.boot(network=False)
+    w.wait_active()
+    seen = w.wait_journal("cannot be seen", "INCIDENT_KIND=cannot-see", "--boot", timeout=30)[-1]
+    w.blind_incident = seen["INCIDENT_ID"]
+    wait_for("STATUS= says so", lambda: "1 unseen; 1 incident open" in w.property("StatusText"), 5)
+    begun = time.monotonic()
+    w.run("systemctl", "stop", UNIT)
+    assert time.monotonic() - begun < 3
+    w.machine.stop()
+
+
+def sends_after_the_next_boot_what_it_could_not(w):
+    w.boot()
+    w.wait_active()
+    w.aws.wait_messages(1, timeout=20, subject="CLOSED", after=w.number)
+    rows = w.aws.messages(after=w.number)
+    assert {w.attribute(r, "incident_id") for r in rows} == {w.blind_incident}, rows
+    assert [w.attribute(r, "phase") for r in rows][0] == "OPEN", rows
+    w.machine.stop()
+
+
+CASES = [
+    starts_in_its_sandbox,
+    unit_is_sound,
+    polls_the_referee,
+    restarts_a_stopped_trail,
+    journal_tells_it,
+    member_of_the_group_can_look,
+    survives_sigkill_with_one_incident,
+    survives_a_wedge,
+    stops_in_time,
+    stays_down_with_a_wrong_configuration,
+    powers_off_in_time,
+    says_without_network_that_it_cannot_see,
+    sends_after_the_next_boot_what_it_could_not,
+]
