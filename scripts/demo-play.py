@@ -62,8 +62,8 @@ def stop_as_attacker(aws):
 
     stolen = aws.session("DeployPipeline", name="build-4711")
     session = botocore.session.Session()
-    session.set_credentials(stolen["AccessKeyId"], stolen["SecretAccessKey"],
-                            stolen["SessionToken"])
+    session.set_credentials(stolen["access_key"], stolen["secret_key"],
+                            stolen["token"])
     client = session.create_client("cloudtrail", region_name="eu-west-1", verify=aws.ca_file,
                                    endpoint_url=f"https://127.0.0.1:{aws.ready['https_port']}")
     client.stop_logging(Name="management-events")

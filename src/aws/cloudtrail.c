@@ -63,10 +63,12 @@ void cloudtrail_request_lookup_events(const LookupQuery *q, AwsRequest *ret)
 {
         json_int_t from = q->from_msec / MSEC_PER_SEC;
         json_int_t to = (q->to_msec + MSEC_PER_SEC - 1) / MSEC_PER_SEC;
-        json_t *root = json_pack("{s:[{s:s, s:s}], s:I, s:I, s:i, s:s*}", "LookupAttributes",
-                                 "AttributeKey", "EventName", "AttributeValue", q->event_name,
-                                 "StartTime", from, "EndTime", to, "MaxResults", LOOKUP_RESULTS,
-                                 "NextToken", q->next_token);
+        bool by_key = q->access_key_id != NULL;
+        json_t *root =
+                json_pack("{s:[{s:s, s:s}], s:I, s:I, s:i, s:s*}", "LookupAttributes",
+                          "AttributeKey", by_key ? "AccessKeyId" : "EventName", "AttributeValue",
+                          by_key ? q->access_key_id : q->event_name, "StartTime", from, "EndTime",
+                          to, "MaxResults", LOOKUP_RESULTS, "NextToken", q->next_token);
 
         *ret = make_request("LookupEvents", q->region, root);
 }

@@ -25,11 +25,13 @@ void trail_status_done(TrailStatus *s);
 
 void cloudtrail_request_start_logging(const char *trail_arn, AwsRequest *ret);
 
-/* LookupEvents by EventName in one region and account, newest first. */
+/* LookupEvents in one region and account, newest first, by one attribute: EventName, or
+ * AccessKeyId where access_key_id is given. */
 typedef struct LookupQuery {
         const char *region;
         const char *event_name;
-        int64_t from_msec; /* sent as whole seconds, rounded outwards */
+        const char *access_key_id; /* NULL: by event_name */
+        int64_t from_msec;         /* sent as whole seconds, rounded outwards */
         int64_t to_msec;
         const char *next_token; /* NULL for the first page */
 } LookupQuery;

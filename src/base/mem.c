@@ -48,16 +48,19 @@ char *mem_strndup(const char *s, size_t n)
 
 char *mem_vprintf(const char *fmt, va_list ap)
 {
-        va_list measured;
+        char small[512]; /* most fit, and are formatted once only */
+        va_list again;
 
-        va_copy(measured, ap);
-        int n = vsnprintf(NULL, 0, fmt, measured);
-        va_end(measured);
+        va_copy(again, ap);
+        int n = vsnprintf(small, sizeof(small), fmt, ap);
         if (n < 0)
                 out_of_memory();
-
         char *s = mem_alloc0((size_t)n + 1);
-        (void)vsnprintf(s, (size_t)n + 1, fmt, ap); /* measured above */
+        if ((size_t)n < sizeof(small))
+                memcpy(s, small, (size_t)n);
+        else
+                (void)vsnprintf(s, (size_t)n + 1, fmt, again); /* measured above */
+        va_end(again);
         return s;
 }
 

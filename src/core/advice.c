@@ -49,6 +49,12 @@ static bool is_key_id(const char *s)
         return true;
 }
 
+/* Fit for a command line that a reader may paste. */
+static bool is_plain(const char *name)
+{
+        return name && arn_name_is_plain(name);
+}
+
 /* Sessions live on when a key or password is taken away: every token issued before now is denied.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html */
 static void revoke_command(StrBuf *b, const char *kind, const char *name, int64_t now_msec)
@@ -65,7 +71,7 @@ static void revoke_command(StrBuf *b, const char *kind, const char *name, int64_
 
 static void advise_iam_user(Steps *s, const UserIdentity *u, int64_t now_msec)
 {
-        bool plain = arn_name_is_plain(u->user_name);
+        bool plain = is_plain(u->user_name);
 
         if (identity_access_key_kind(u) == ACCESS_KEY_LONG_LIVED) {
                 stepf(s, "Deactivate the long-lived access key of IAM user %s in account %s:",
@@ -105,7 +111,7 @@ static void advise_role(Steps *s, const UserIdentity *u, int64_t now_msec)
               "Revoke the sessions of role %s in account %s (deactivating the temporary key "
               "does nothing):",
               strempty(u->issuer_user_name), strempty(u->account_id));
-        if (arn_name_is_plain(u->issuer_user_name))
+        if (is_plain(u->issuer_user_name))
                 revoke_command(s->b, "role", u->issuer_user_name, now_msec);
         step(s, "Find who assumed it: the AssumeRole event just before, and the role's trust "
                 "policy.");

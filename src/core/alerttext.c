@@ -148,8 +148,7 @@ char *alert_summary(const Incident *i)
 
 static void add_identity(StrBuf *b, const UserIdentity *u)
 {
-        _cleanup_free_
-        char *name = identity_display_name(u);
+        _cleanup_free_ char *name = identity_display_name(u);
 
         escape_add(b, name, VALUE_CHARS);
         strbuf_add(b, " (");
@@ -201,8 +200,7 @@ static void subject(const Incident *i, const AlertContext *c, const Arn *a, char
         char d[TIMEFMT_MAX];
         StrBuf b = STRBUF_INIT(512);
         const char *name = trail_name(i, (Arn *)a);
-        _cleanup_free_
-        char *short_name = escape_ascii(name, 32);
+        _cleanup_free_ char *short_name = escape_ascii(name, 32);
 
         strbuf_addf(&b, "%s: trail %s ", phase_to_string(c->phase), short_name);
         if (i->attribution.misused)
@@ -241,7 +239,7 @@ static void row(StrBuf *b, const char *label, const char *value)
 {
         if (isempty(value))
                 return;
-        strbuf_addf(b, "%-16s", label);
+        strbuf_addf(b, "%-15s ", label); /* some labels are longer than their column */
         escape_add(b, value, VALUE_CHARS);
         strbuf_add_char(b, '\n');
 }
@@ -318,8 +316,7 @@ static void add_restart(StrBuf *b, const Incident *i)
                 strbuf_add(b, "started by somebody else, not by this guard\n");
                 break;
         case RESTART_FAILING: {
-                _cleanup_free_
-                char *words = alert_error_words(&r->error);
+                _cleanup_free_ char *words = alert_error_words(&r->error);
                 strbuf_addf(b, "FAILS (%u tries), goes on being tried\n%16s", r->attempts, "");
                 escape_add(b, words, 1000);
                 strbuf_add_char(b, '\n');
@@ -366,8 +363,7 @@ static void add_record(StrBuf *b, const CloudTrailRecord *r)
         row(b, "  Invoked by", u->invoked_by);
         row(b, "  Vendor account", u->invoked_by_delegate);
         if (u->access_key_id) {
-                _cleanup_free_
-                char *key = mem_printf("%s%s", u->access_key_id, key_words(u));
+                _cleanup_free_ char *key = mem_printf("%s%s", u->access_key_id, key_words(u));
                 row(b, "  Access key", key);
         }
         row(b, "  MFA",
@@ -404,8 +400,7 @@ static void add_not_known(StrBuf *b, const Incident *i)
                             "follow\n",
                             "Who");
         if (a->error.class != AWS_ERROR_NONE) {
-                _cleanup_free_
-                char *words = alert_error_words(&a->error);
+                _cleanup_free_ char *words = alert_error_words(&a->error);
                 row(b, "  because", words);
         } else if (a->throttles > 0) {
                 row(b, "  because", "LookupEvents is throttled");
@@ -517,8 +512,7 @@ void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, ch
         add_window(&b, i, c->now_msec);
         time_row(&b, "Detected", i->detected_msec);
         if (i->cause.class != AWS_ERROR_NONE) {
-                _cleanup_free_
-                char *words = alert_error_words(&i->cause);
+                _cleanup_free_ char *words = alert_error_words(&i->cause);
                 row(&b, "Cause", words);
         }
         add_restart(&b, i);

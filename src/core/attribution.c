@@ -12,8 +12,7 @@
 #define AFTER_ANCHOR_MSEC (3 * MSEC_PER_SEC)
 /* Polls read replicas that may lag: known to be logging only so long before the poll said so. */
 #define LOGGING_SLACK_MSEC MSEC_PER_MINUTE
-/* An own StartLogging whose record carries another request id is told by its time. */
-#define OWN_CALL_SLACK_MSEC (5 * MSEC_PER_SEC)
+#define FINDINGS_MAX 500
 
 static bool is_event(const Finding *f, const char *event_name)
 {
@@ -22,22 +21,60 @@ static bool is_event(const Finding *f, const char *event_name)
 
 static bool succeeded(const Finding *f)
 {
-        return !f->record.error_code && !f->record.parameters_omitted;
+        return !f->record.error_code && f->record.trail;
+}
+
+static bool has_event(const Attribution *a, const char *event_id)
+{
+        for (size_t f = 0; f < a->n_findings; f++)
+                if (streq_ptr(a->findings[f].record.event_id, event_id))
+                        return true;
+        return false;
+}
+
+static int64_t distance(const Incident *i, const CloudTrailRecord *r)
+{
+        int64_t d = r->time_msec - (i->stop_msec ? i->stop_msec : i->detected_msec);
+
+        return d < 0 ? -d : d;
+}
+
+/* How readily it is forgotten: what was refused first, then what is farthest from the stop. */
+static int64_t worth(const Incident *i, const CloudTrailRecord *r)
+{
+        return -distance(i, r) - (r->error_code ? MSEC_PER_DAY * 365 : 0);
+}
+
+/* Room for one more, at the cost of what matters least; NULL when that is the new one. */
+static Finding *make_room(Incident *i, const CloudTrailRecord *r)
+{
+        Attribution *a = &i->attribution;
+        Finding *least = a->findings;
+
+        if (a->n_findings < FINDINGS_MAX)
+                return mem_push0(a->findings, a->n_findings);
+        for (size_t f = 1; f < a->n_findings; f++)
+                if (worth(i, &a->findings[f].record) < worth(i, &least->record))
+                        least = &a->findings[f];
+        bool keep = worth(i, r) > worth(i, &least->record);
+        if (!(keep ? &least->record : r)->error_code)
+                a->incomplete = true;
+        if (!keep)
+                return NULL;
+        cloudtrail_record_done(&least->record);
+        return least;
 }
 
 void attribution_add(Incident *i, CloudTrailRecord *records, size_t n)
 {
-        Attribution *a = &i->attribution;
-
         for (size_t k = 0; k < n; k++) {
-                bool had = cloudtrail_record_match(&records[k], i->trail_arn) == TRAIL_MATCH_NO;
-
-                for (size_t f = 0; f < a->n_findings && !had; f++)
-                        had = streq_ptr(a->findings[f].record.event_id, records[k].event_id);
-                if (had)
+                if (cloudtrail_record_match(&records[k], i->trail_arn) == TRAIL_MATCH_NO ||
+                    has_event(&i->attribution, records[k].event_id))
                         continue;
-                Finding *f = mem_push0(a->findings, a->n_findings);
-                f->record = records[k];
+                Finding *f = make_room(i, &records[k]);
+                if (!f)
+                        continue;
+                *f = (Finding){.record = records[k]};
                 records[k] = (CloudTrailRecord){};
         }
 }
@@ -58,6 +95,11 @@ static bool same_actor(const UserIdentity *a, const UserIdentity *b)
                streq_ptr(a->principal_id, b->principal_id);
 }
 
+static bool is_own(const CloudTrailRecord *r, const AttributionFacts *facts)
+{
+        return facts->own_arn && streq_ptr(r->identity.arn, facts->own_arn);
+}
+
 /* What the culprit must have called, by kind. */
 static const char *culprit_event(const Incident *i)
 {
@@ -73,73 +115,68 @@ static const char *culprit_event(const Incident *i)
         return i->kind == INCIDENT_RECREATED ? "CreateTrail" : "StopLogging";
 }
 
-static Role own_start_role(const Incident *i, const Finding *f, const AttributionFacts *facts)
+/* What has failed changed nothing, and is not held against anybody. */
+static Role own_start_role(const Finding *f, OwnCall known)
 {
-        int64_t d = f->record.time_msec - i->restart.accepted_msec;
-
-        if (facts->knows_request(facts->userdata, f->record.request_id))
+        if (known == OWN_CALL_YES)
                 return ROLE_OWN;
-        if (f->record.time_msec < facts->begun_msec || i->restart.unanswered > 0)
-                return ROLE_OWN_UNREMEMBERED;
-        if (i->restart.accepted_msec && d <= OWN_CALL_SLACK_MSEC && d >= -OWN_CALL_SLACK_MSEC)
-                return ROLE_OWN_UNREMEMBERED;
-        return ROLE_OWN_MISUSED;
+        return known == OWN_CALL_MAYBE || f->record.error_code ? ROLE_OWN_UNREMEMBERED
+                                                               : ROLE_OWN_MISUSED;
 }
 
 /* Roles that follow from the record alone; CANDIDATE for what may be the culprit. */
-static Role plain_role(const Incident *i, const Finding *f, const AttributionFacts *facts,
-                       const char *wanted)
+static Role plain_role(const Finding *f, const AttributionFacts *facts, const char *wanted)
 {
-        bool own = facts->own_arn && streq_ptr(f->record.identity.arn, facts->own_arn);
+        const CloudTrailRecord *r = &f->record;
 
-        if (f->record.error_code)
+        if (is_event(f, "StartLogging")) {
+                OwnCall known = facts->own_start(facts->userdata, r);
+                if (known == OWN_CALL_YES || is_own(r, facts))
+                        return own_start_role(f, known);
+        }
+        if (r->error_code)
                 return ROLE_ATTEMPT;
-        if (f->record.parameters_omitted)
+        if (!r->trail)
                 return ROLE_UNREADABLE;
-        if (own && is_event(f, "StartLogging"))
-                return own_start_role(i, f, facts);
         if (is_event(f, wanted))
                 return ROLE_CANDIDATE;
-        if (is_event(f, "StartLogging"))
-                return ROLE_STARTER;
-        return ROLE_RELATED;
+        return is_event(f, "StartLogging") ? ROLE_STARTER : ROLE_RELATED;
+}
+
+static int64_t second_of(int64_t msec)
+{
+        return msec / MSEC_PER_SEC * MSEC_PER_SEC;
 }
 
 static bool at_anchor(const Incident *i, const Finding *f)
 {
         int64_t d = f->record.time_msec - i->stop_msec;
 
-        if (!i->stop_msec)
-                return true;
-        if (d >= -BEFORE_ANCHOR_MSEC && d <= AFTER_ANCHOR_MSEC)
-                return true;
-        d = f->record.time_msec - i->stop_moved_msec;
-        return i->stop_moved_msec && d >= -BEFORE_ANCHOR_MSEC && d <= AFTER_ANCHOR_MSEC;
+        return !i->stop_msec || (d >= -BEFORE_ANCHOR_MSEC && d <= AFTER_ANCHOR_MSEC);
 }
 
-/* From when on a success counts: after the last start and the last time it was seen logging. */
+/* From when on a success counts: after the last start before the stop, by the times and by the
+ * records, and after polls last showed it logging. */
 static int64_t first_possible_msec(const Incident *i)
 {
-        int64_t from = MAX(i->known_start_msec, i->last_logging_msec - LOGGING_SLACK_MSEC);
-        int64_t anchor = i->stop_msec;
+        int64_t anchor = second_of(i->stop_msec);
+        int64_t from = i->last_logging_msec - LOGGING_SLACK_MSEC;
 
+        if (anchor)
+                from = MIN(from, anchor - BEFORE_ANCHOR_MSEC); /* the guard's clock may be off */
+        from = MAX(from, second_of(i->known_start_msec));
         for (size_t k = 0; k < i->attribution.n_findings; k++) {
                 const Finding *f = &i->attribution.findings[k];
 
-                if (is_event(f, "StartLogging") && succeeded(f) && anchor &&
-                    f->record.time_msec < anchor - AFTER_ANCHOR_MSEC)
+                if (is_event(f, "StartLogging") && succeeded(f) && f->record.time_msec < anchor)
                         from = MAX(from, f->record.time_msec);
         }
-        if (anchor)
-                from = MIN(from, anchor - BEFORE_ANCHOR_MSEC);
-        return from - MSEC_PER_SEC; /* records carry whole seconds */
+        return from;
 }
 
 static int64_t last_possible_msec(const Incident *i)
 {
-        if (i->stop_msec)
-                return i->stop_msec + AFTER_ANCHOR_MSEC;
-        return INT64_MAX;
+        return i->stop_msec ? i->stop_msec + AFTER_ANCHOR_MSEC : INT64_MAX;
 }
 
 /* Index of the first candidate in the possible span, SIZE_MAX without one; those outside get
@@ -165,20 +202,63 @@ static size_t first_candidate(Incident *i)
 }
 
 /* Something stands at the anchor: then what is there is not only what came early. */
-static bool anchor_is_explained(const Incident *i)
+static bool anchor_is_explained(const Incident *i, const char *wanted)
 {
         for (size_t k = 0; k < i->attribution.n_findings; k++) {
                 const Finding *f = &i->attribution.findings[k];
 
                 if ((f->role == ROLE_CANDIDATE || f->role == ROLE_LATER ||
                      f->role == ROLE_UNREADABLE) &&
-                    at_anchor(i, f))
+                    is_event(f, wanted) && at_anchor(i, f))
                         return true;
         }
         return false;
 }
 
-static Confidence judge(Incident *i, size_t first, const AttributionFacts *facts)
+/* Whether the trail may have been started between the two, so that the later of them stopped it,
+ * too. Records of one second have no order. */
+static bool was_started_between(const Attribution *a, const Finding *f, const Finding *g)
+{
+        for (size_t k = 0; k < a->n_findings; k++) {
+                const Finding *s = &a->findings[k];
+
+                if (is_event(s, "StartLogging") && succeeded(s) &&
+                    s->record.time_msec >= f->record.time_msec &&
+                    s->record.time_msec <= g->record.time_msec)
+                        return true;
+        }
+        return false;
+}
+
+/* Whether g may have been the one as well as f, the first that succeeded. */
+static bool is_rival(const Incident *i, const Finding *f, const Finding *g)
+{
+        if (same_actor(&g->record.identity, &f->record.identity))
+                return false;
+        if (g->record.time_msec == f->record.time_msec ||
+            was_started_between(&i->attribution, f, g))
+                return true;
+        /* A poll showed it logging after the first, so that one may not have been the last. */
+        return f->record.time_msec < i->last_logging_msec && !at_anchor(i, f) && at_anchor(i, g);
+}
+
+/* Calls that cannot be read, in the time that counts. */
+static bool has_unreadable(const Incident *i, const char *wanted)
+{
+        int64_t from = first_possible_msec(i), to = last_possible_msec(i);
+
+        for (size_t k = 0; k < i->attribution.n_findings; k++) {
+                const Finding *f = &i->attribution.findings[k];
+
+                if (f->role == ROLE_UNREADABLE && is_event(f, wanted) &&
+                    f->record.time_msec >= from && f->record.time_msec <= to)
+                        return true;
+        }
+        return false;
+}
+
+/* starts_known: what stands at the anchor may be noise, the first is the one all the same. */
+static Confidence judge(Incident *i, size_t first, bool starts_known, const char *wanted)
 {
         Attribution *a = &i->attribution;
         Finding *f = &a->findings[first];
@@ -189,8 +269,7 @@ static Confidence judge(Incident *i, size_t first, const AttributionFacts *facts
 
                 if (g->role != ROLE_CANDIDATE)
                         continue;
-                if (g->record.time_msec == f->record.time_msec &&
-                    !same_actor(&g->record.identity, &f->record.identity))
+                if (is_rival(i, f, g))
                         rivals = true;
                 else
                         g->role = ROLE_LATER;
@@ -198,10 +277,9 @@ static Confidence judge(Incident *i, size_t first, const AttributionFacts *facts
         if (rivals)
                 return CONFIDENCE_AMBIGUOUS;
         f->role = ROLE_CULPRIT;
-        for (size_t k = 0; k < a->n_findings; k++)
-                if (a->findings[k].role == ROLE_UNREADABLE && at_anchor(i, &a->findings[k]))
-                        return CONFIDENCE_AMBIGUOUS;
-        return at_anchor(i, f) || facts->starts_known ? CONFIDENCE_EXACT : CONFIDENCE_AMBIGUOUS;
+        if (a->incomplete || has_unreadable(i, wanted))
+                return CONFIDENCE_AMBIGUOUS;
+        return at_anchor(i, f) || starts_known ? CONFIDENCE_EXACT : CONFIDENCE_AMBIGUOUS;
 }
 
 static bool is_misused(const Incident *i, const AttributionFacts *facts)
@@ -212,8 +290,7 @@ static bool is_misused(const Incident *i, const AttributionFacts *facts)
                 if (f->role == ROLE_OWN_MISUSED)
                         return true;
                 /* The guard never stops, deletes or makes a trail. */
-                if (facts->own_arn && streq_ptr(f->record.identity.arn, facts->own_arn) &&
-                    !is_event(f, "StartLogging"))
+                if (is_own(&f->record, facts) && !is_event(f, "StartLogging"))
                         return true;
         }
         return false;
@@ -227,16 +304,17 @@ void attribution_evaluate(Incident *i, const AttributionFacts *facts)
         if (a->n_findings > 0)
                 qsort(a->findings, a->n_findings, sizeof(Finding), compare);
         for (size_t k = 0; k < a->n_findings; k++)
-                a->findings[k].role = plain_role(i, &a->findings[k], facts, wanted);
+                a->findings[k].role = plain_role(&a->findings[k], facts, wanted);
         a->misused = is_misused(i, facts);
 
         size_t first = first_candidate(i);
         a->confidence = CONFIDENCE_NONE;
-        if (!anchor_is_explained(i) && !facts->last_chance)
+        bool explained = anchor_is_explained(i, wanted);
+        if (!explained && !facts->last_chance)
                 return;
         if (first != SIZE_MAX)
-                a->confidence = judge(i, first, facts);
-        else if (incident_find_role(i, ROLE_UNREADABLE) && anchor_is_explained(i))
+                a->confidence = judge(i, first, explained && facts->starts_known, wanted);
+        else if (has_unreadable(i, wanted))
                 a->confidence = CONFIDENCE_AMBIGUOUS;
 }
 
@@ -244,7 +322,8 @@ bool attribution_needs_starts(const Incident *i)
 {
         size_t stops = 0;
 
-        if (i->kind == INCIDENT_BLINK || i->kind == INCIDENT_RECENT_STOP)
+        if (i->kind == INCIDENT_BLINK || i->kind == INCIDENT_RECENT_STOP ||
+            i->restart.state == RESTART_BY_OTHERS)
                 return true;
         for (size_t k = 0; k < i->attribution.n_findings; k++)
                 if (is_event(&i->attribution.findings[k], "StopLogging") &&

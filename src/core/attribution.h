@@ -5,11 +5,17 @@
 
 #include "core/model.h"
 
+/* Whether a StartLogging is one of the guard's own. */
+typedef enum OwnCall {
+        OWN_CALL_NO,
+        OWN_CALL_YES,   /* its request id is in the ledger */
+        OWN_CALL_MAYBE, /* the ledger cannot know: an earlier run, an answer that never came */
+} OwnCall;
+
 /* What the incident itself does not say. */
 typedef struct AttributionFacts {
         const char *own_arn; /* of the credentials that reach the trail; NULL while unknown */
-        int64_t begun_msec;  /* start of this run: calls before it may be forgotten */
-        bool (*knows_request)(const void *userdata, const char *request_id);
+        OwnCall (*own_start)(const void *userdata, const CloudTrailRecord *r);
         const void *userdata;
         bool starts_known; /* StartLogging has been looked up, too */
         bool last_chance;  /* settle for less than a record at the anchor */

@@ -10,6 +10,10 @@
 #include "base/escape.h"
 #include "base/mem.h"
 
+#define LEDGER_SLACK_MSEC MSEC_PER_MINUTE
+/* A wall clock that gains or loses more between two steps has been set. */
+#define CLOCK_STEP_MSEC (2 * MSEC_PER_SEC)
+
 void actions_done(Actions *a)
 {
         for (size_t i = 0; i < a->n; i++)
@@ -27,6 +31,8 @@ Action *core_emit(Core *c, ActionKind kind)
         return a;
 }
 
+static void log_v(Core *c, LogEvent event, int priority, const AwsError *error, const char *fmt,
+                  va_list ap) _printf_(5, 0);
 static void log_v(Core *c, LogEvent event, int priority, const AwsError *error, const char *fmt,
                   va_list ap)
 {
@@ -80,22 +86,51 @@ Incident *core_find_incident(Core *c, const char *id)
         return NULL;
 }
 
-bool core_knows_request(const Core *c, const char *request_id)
+void core_note_finished(Core *c, const char *id)
 {
-        if (isempty(request_id))
-                return false;
-        for (size_t i = 0; i < MIN(c->n_ledger, (size_t)CORE_LEDGER_MAX); i++)
-                if (streq(c->ledger[i], request_id))
+        if (!c->finished)
+                c->finished = mem_realloc_array(NULL, CORE_FINISHED_MAX, sizeof(c->finished[0]));
+        (void)snprintf(c->finished[c->n_finished++ % CORE_FINISHED_MAX], sizeof(c->finished[0]),
+                       "%s", id);
+}
+
+bool core_knows_finished(const Core *c, const char *id)
+{
+        for (size_t i = 0; i < MIN(c->n_finished, (size_t)CORE_FINISHED_MAX); i++)
+                if (streq(c->finished[i], id))
                         return true;
         return false;
 }
 
-void core_remember_request(Core *c, const char *request_id)
+void core_remember_request(Core *c, const char *request_id, int64_t msec)
 {
-        if (isempty(request_id))
-                return;
-        (void)snprintf(c->ledger[c->n_ledger++ % CORE_LEDGER_MAX], sizeof(c->ledger[0]), "%s",
-                       request_id);
+        LedgerEntry *e = &c->ledger[c->n_ledger++ % CORE_LEDGER_MAX];
+
+        (void)snprintf(e->request_id, sizeof(e->request_id), "%s", strempty(request_id));
+        e->msec = msec;
+}
+
+/* Near a call of ours: one that the client sent twice, or that was never answered. */
+static bool is_near(int64_t a, int64_t b)
+{
+        return a - b < LEDGER_SLACK_MSEC && b - a < LEDGER_SLACK_MSEC;
+}
+
+OwnCall core_own_start(const Core *c, const CloudTrailRecord *r)
+{
+        bool near = r->time_msec < c->begun_msec + LEDGER_SLACK_MSEC;
+
+        for (size_t i = 0; i < MIN(c->n_ledger, (size_t)CORE_LEDGER_MAX); i++) {
+                const LedgerEntry *e = &c->ledger[i];
+
+                if (*e->request_id && streq_ptr(e->request_id, r->request_id))
+                        return OWN_CALL_YES;
+                near = near || is_near(e->msec, r->time_msec);
+        }
+        if (c->n_ledger >= CORE_LEDGER_MAX &&
+            r->time_msec < c->ledger[c->n_ledger % CORE_LEDGER_MAX].msec)
+                near = true; /* older than the ledger reaches */
+        return near ? OWN_CALL_MAYBE : OWN_CALL_NO;
 }
 
 uint64_t backoff_usec(uint64_t base, uint64_t max, unsigned failures)
@@ -156,8 +191,7 @@ Core *core_new(const CoreConfig *config, Now now)
         c->begun_msec = now.wall_msec;
         c->next_heartbeat_boot = now.boot_usec;
         c->next_memory_boot = now.boot_usec + c->policy.memory_store_usec;
-        c->ledger = mem_realloc_array(NULL, CORE_LEDGER_MAX, sizeof(c->ledger[0]));
-        memset(c->ledger, 0, CORE_LEDGER_MAX * sizeof(c->ledger[0]));
+        c->ledger = mem_alloc0(CORE_LEDGER_MAX * sizeof(c->ledger[0]));
         c->n_identities = config->n_accounts;
         c->identities = mem_alloc0(MAX(config->n_accounts, (size_t)1) * sizeof(char *));
         c->trails = mem_alloc0(MAX(config->n_trails, (size_t)1) * sizeof(Trail));
@@ -204,9 +238,15 @@ void core_restore_memory(Core *c, const TrailMemory *memory)
 
         if (!t)
                 return;
-        char *arn = TAKE_PTR(t->memory.arn);
+        TrailMemory known = t->memory;
         t->memory = *memory;
-        t->memory.arn = arn;
+        t->memory.arn = known.arn;
+        /* An incident may have told more of it already. */
+        if (MAX(known.start_msec, known.stop_msec) <= MAX(memory->start_msec, memory->stop_msec))
+                return;
+        t->memory.start_msec = known.start_msec;
+        t->memory.stop_msec = known.stop_msec;
+        t->memory.logging = known.logging;
 }
 
 /* A message is for whoever is configured to hear now; one of which no topic is left goes to all
@@ -252,38 +292,53 @@ static void memory_follow_incident(TrailMemory *m, const Incident *i)
         m->logging = i->blind_to_msec != 0;
 }
 
+/* Nobody looks at its trail any more; what is unsent still goes out. */
+static void retire(Core *c, Incident *i)
+{
+        if (i->open)
+                i->closed_msec = c->now.wall_msec;
+        i->open = false;
+        i->attribution.state = SEARCH_DONE;
+        incident_touch(i);
+}
+
+static void resume(Core *c, Trail *t, Incident *i)
+{
+        i->attribution.next_boot = c->now.boot_usec;
+        i->verify_until_boot = c->now.boot_usec + c->policy.verify_within_usec;
+        if (!i->open)
+                return;
+        if (i->kind == INCIDENT_CANNOT_SEE || i->kind == INCIDENT_NOT_FOUND)
+                t->blind = i;
+        else if (!incident_is_over(i))
+                t->stop = i;
+}
+
 void core_restore_incident(Core *c, Incident *incident)
 {
         Trail *t = core_find_trail(c, incident->trail_arn);
 
         incident->trail = t ? (size_t)(t - c->trails) : SIZE_MAX;
         for (size_t i = 0; i < incident->restart.n_request_ids; i++)
-                core_remember_request(c, incident->restart.request_ids[i]);
+                core_remember_request(c, incident->restart.request_ids[i],
+                                      incident->restart.accepted_msec);
         if (t)
                 memory_follow_incident(&t->memory, incident);
+        if (incident->stop_msec)
+                incident_set_stop(c, incident, incident->stop_msec);
 
         if (incident_is_finished(incident) || core_find_incident(c, incident->id)) {
-                memcpy(mem_push0(c->finished, c->n_finished), incident->id, sizeof(incident->id));
+                core_note_finished(c, incident->id);
                 incident_free(incident);
                 return;
         }
         for (size_t m = 0; m < incident->n_messages; m++)
                 readdress(c, &incident->messages[m]);
         *mem_push0(c->incidents, c->n_incidents) = incident;
-        if (!t) {
-                /* Nobody looks at its trail any more; what is unsent still goes out. */
-                incident->open = false;
-                incident->attribution.state = SEARCH_DONE;
-                return;
-        }
-        incident->attribution.next_boot = c->now.boot_usec;
-        incident->verify_until_boot = c->now.boot_usec + c->policy.verify_within_usec;
-        if (!incident->open)
-                return;
-        if (incident->kind == INCIDENT_CANNOT_SEE || incident->kind == INCIDENT_NOT_FOUND)
-                t->blind = incident;
-        else if (!incident_is_over(incident))
-                t->stop = incident;
+        if (t)
+                resume(c, t, incident);
+        else
+                retire(c, incident);
 }
 
 /* Promise 1: nothing stands before a StartLogging, whatever was decided first. */
@@ -309,7 +364,7 @@ static void drop_finished(Core *c)
                         i++;
                         continue;
                 }
-                memcpy(mem_push0(c->finished, c->n_finished), x->id, sizeof(x->id));
+                core_note_finished(c, x->id);
                 c->incidents[i] = c->incidents[--c->n_incidents];
                 incident_free(x);
         }
@@ -343,12 +398,32 @@ static void identify(Core *c, const Input *in)
                 mem_strset(&c->identities[in->account], in->identity_arn);
 }
 
+/* Deadlines by the wall clock move with it when it is set, and so does what was seen by it. */
+static void follow_clock(Core *c, Now now)
+{
+        int64_t passed = (int64_t)((now.boot_usec - c->now.boot_usec) / USEC_PER_MSEC);
+        int64_t by = now.wall_msec - c->now.wall_msec - passed;
+
+        if (by < CLOCK_STEP_MSEC && by > -CLOCK_STEP_MSEC)
+                return;
+        c->begun_msec += by;
+        for (size_t i = 0; i < c->n_ledger && i < CORE_LEDGER_MAX; i++)
+                c->ledger[i].msec += by;
+        for (size_t i = 0; i < c->n_trails; i++)
+                trail_follow_clock(&c->trails[i], by);
+        for (size_t i = 0; i < c->n_incidents; i++) {
+                c->incidents[i]->reminded_msec += by;
+                c->incidents[i]->attribution.begun_msec += by;
+        }
+}
+
 void core_step(Core *c, const Input *in, Now now, Actions *ret)
 {
+        drop_finished(c);
+        follow_clock(c, now);
         Incident *i = in->incident ? core_find_incident(c, in->incident) : NULL;
         Trail *t = in->trail < c->n_trails ? &c->trails[in->trail] : NULL;
 
-        drop_finished(c);
         c->now = now;
         c->out = ret;
 

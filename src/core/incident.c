@@ -12,27 +12,43 @@
 
 /* Stop and blink are one family, so that every guard that sees the same StopLoggingTime gives the
  * same id, whether it saw the trail down or only that it had been. */
-static void incident_id(const char *arn, const IncidentFacts *f, char ret[static 33])
+static void stop_id(const char *arn, int64_t stop_msec, char ret[static 33])
 {
         char hex[DIGEST_HEX_SIZE];
-        _cleanup_free_
-        char *text = NULL;
+        _cleanup_free_ char *text = mem_printf("%s\nstop\n%" PRId64, arn, stop_msec);
 
-        if (f->stop_msec)
-                text = mem_printf("%s\nstop\n%" PRId64, arn, f->stop_msec);
-        else
-                text = mem_printf("%s\n%s\n%" PRId64 "\n%s", arn, incident_kind_to_string(f->kind),
-                                  f->id_time_msec, strempty(f->id_digest));
         digest_sha256_hex(text, strlen(text), hex);
         (void)snprintf(ret, 33, "%.16s", hex);
 }
 
-static bool had_before(Core *c, const char *id)
+/* What has no time of its own may happen again: `again` counts. */
+static void untimed_id(const char *arn, const IncidentFacts *f, unsigned again, char ret[static 33])
 {
-        for (size_t i = 0; i < c->n_finished; i++)
-                if (streq(c->finished[i], id))
+        char hex[DIGEST_HEX_SIZE];
+        _cleanup_free_ char *text =
+                mem_printf("%s\n%s\n%" PRId64 "\n%s\n%u", arn, incident_kind_to_string(f->kind),
+                           f->id_time_msec, strempty(f->id_digest), again);
+
+        digest_sha256_hex(text, strlen(text), hex);
+        (void)snprintf(ret, 33, "%.16s", hex);
+}
+
+/* Whether it is to be opened: no incident of that id has been had, or, without a time, that one
+ * is closed. */
+static bool make_id(Core *c, const char *arn, const IncidentFacts *f, char ret[static 33])
+{
+        if (f->stop_msec) {
+                stop_id(arn, f->stop_msec, ret);
+                return !core_knows_finished(c, ret) && !core_find_incident(c, ret);
+        }
+        for (unsigned again = 0;; again++) {
+                untimed_id(arn, f, again, ret);
+                const Incident *had = core_find_incident(c, ret);
+                if (had && had->open)
+                        return false;
+                if (!had && !core_knows_finished(c, ret))
                         return true;
-        return core_find_incident(c, id) != NULL;
+        }
 }
 
 bool incident_is_over(const Incident *i)
@@ -53,7 +69,7 @@ void incident_escalate(Incident *i, Severity s)
         }
 }
 
-static bool is_outage(IncidentKind k)
+bool incident_is_outage(IncidentKind k)
 {
         return k != INCIDENT_CANNOT_SEE && k != INCIDENT_NOT_FOUND &&
                k != INCIDENT_OTHER_CONTROLLER;
@@ -63,8 +79,7 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
 {
         char id[33];
 
-        incident_id(t->config.arn, f, id);
-        if (had_before(c, id))
+        if (!make_id(c, t->config.arn, f, id))
                 return NULL;
 
         Incident *i = mem_new0(Incident);
@@ -80,11 +95,11 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
         i->stop_msec = f->stop_msec;
         i->blind_from_msec = f->blind_from_msec;
         i->blind_to_msec = f->blind_to_msec;
-        i->known_start_msec = t->memory.start_msec;
+        i->known_start_msec = f->start_before_msec ? f->start_before_msec : t->memory.start_msec;
         i->last_logging_msec = t->memory.last_logging_msec;
         if (f->cause)
                 i->cause = *f->cause;
-        if (is_outage(i->kind) && !incident_is_over(i)) {
+        if (incident_is_outage(i->kind) && !incident_is_over(i)) {
                 t->stop = i;
                 if (t->config.action == TRAIL_ACTION_RESTART && t->down)
                         i->restart.state = RESTART_REQUESTED;
@@ -94,8 +109,7 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
         }
 
         search_begin(c, i);
-        _cleanup_free_
-        char *summary = alert_summary(i);
+        _cleanup_free_ char *summary = alert_summary(i);
         core_log(c, LOG_EVENT_INCIDENT_OPENED,
                  i->severity >= SEVERITY_CRITICAL ? LOG_CRIT
                  : i->severity >= SEVERITY_HIGH   ? LOG_ERR
@@ -107,6 +121,19 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
         return i;
 }
 
+void incident_set_stop(Core *c, Incident *i, int64_t stop_msec)
+{
+        char id[33];
+
+        stop_id(i->trail_arn, stop_msec, id);
+        if (!streq(id, i->id) && !core_knows_finished(c, id))
+                core_note_finished(c, id);
+        if (i->stop_msec == stop_msec)
+                return;
+        i->stop_msec = i->blind_from_msec = stop_msec;
+        incident_touch(i);
+}
+
 void incident_close(Core *c, Incident *i, int64_t blind_to_msec)
 {
         Trail *t = &c->trails[i->trail];
@@ -116,7 +143,7 @@ void incident_close(Core *c, Incident *i, int64_t blind_to_msec)
         if (blind_to_msec)
                 i->blind_to_msec = blind_to_msec;
         if (t->stop == i) {
-                restart_concluded(i);
+                restart_concluded(t, i);
                 t->stop = NULL;
                 t->start_failures = 0;
                 trail_hurry(c, t);
@@ -124,8 +151,7 @@ void incident_close(Core *c, Incident *i, int64_t blind_to_msec)
         if (t->blind == i)
                 t->blind = NULL;
 
-        _cleanup_free_
-        char *summary = alert_summary(i);
+        _cleanup_free_ char *summary = alert_summary(i);
         core_log(c, LOG_EVENT_INCIDENT_CLOSED, LOG_NOTICE, i, NULL, "%s", summary);
         notify(c, i, PHASE_CLOSED);
 }

@@ -156,6 +156,7 @@ static const JsonField memory_fields[] = {
         FIELD(TrailMemory, delivery_msec, JSONMAP_INT),
         FIELD(TrailMemory, last_good_msec, JSONMAP_INT),
         FIELD(TrailMemory, last_logging_msec, JSONMAP_INT),
+        FIELD(TrailMemory, floor_msec, JSONMAP_INT),
 };
 
 static void set_new(json_t *object, const char *name, json_t *value)

@@ -4,10 +4,12 @@
 /* What the files of the core share among themselves; nobody else includes this. Within one
  * core_step() `now` and `out` are set, and the parts append their actions through core_emit(). */
 
+#include "core/attribution.h"
 #include "core/core.h"
 #include "core/observe.h"
 
 #define CORE_LEDGER_MAX 512
+#define CORE_FINISHED_MAX 4096
 #define CORE_SENDS_PER_TOPIC 8
 
 typedef struct Region {
@@ -20,6 +22,12 @@ typedef struct Topic {
         char *arn;
         unsigned in_flight;
 } Topic;
+
+/* A StartLogging of ours that has ended. */
+typedef struct LedgerEntry {
+        char request_id[80]; /* "" when no answer came */
+        int64_t msec;        /* wall clock, at its end */
+} LedgerEntry;
 
 typedef struct Trail {
         TrailConfig config; /* arn owned */
@@ -35,14 +43,20 @@ typedef struct Trail {
         uint64_t last_good_boot; /* start of the run at first */
         bool good_this_run;
         bool good_since_heartbeat;
-        AwsError error;     /* of the last poll */
-        unsigned agreeing;  /* doubtful readings in a row that say the same */
-        TrailStatus doubt;  /* ... this, without strings */
-        unsigned not_found; /* TrailNotFound in a row */
+        AwsError error;       /* of the last poll */
+        uint64_t behind_boot; /* LatestDeliveryTime has gone backwards since then, 0: it has not */
+        int64_t behind_start_msec; /* StartLoggingTime before that */
+        Reading doubted;
+        unsigned agreeing;   /* doubtful readings in a row that say the same */
+        TrailStatus doubt;   /* ... this, without strings */
+        uint64_t doubt_boot; /* ... since then */
+        unsigned not_found;  /* TrailNotFound in a row */
 
-        bool down; /* the last answer said: not logging */
+        bool down; /* an answer said so, and none since has proved the contrary */
         bool starting;
-        uint64_t start_boot; /* when asked, while starting */
+        bool start_again;        /* a stop was seen since it was asked: its success may be older */
+        int64_t acted_stop_msec; /* newest StopLoggingTime that was acted on */
+        uint64_t start_boot;     /* when asked, while starting */
         uint64_t next_start_boot;
         unsigned start_failures;
         int64_t own_start_msec; /* wall clock of our last accepted StartLogging */
@@ -67,9 +81,9 @@ struct Core {
         size_t n_identities;
         Incident **incidents; /* not finished */
         size_t n_incidents;
-        char (*finished)[33]; /* ids of finished ones, so that none comes back */
+        char (*finished)[33]; /* ring: ids of finished ones, so that none comes back */
         size_t n_finished;
-        char (*ledger)[80]; /* ring of request ids of our StartLogging calls */
+        LedgerEntry *ledger; /* ring */
         size_t n_ledger;
         int64_t begun_msec;
         uint64_t next_heartbeat_boot;
@@ -81,7 +95,7 @@ struct Core {
 };
 
 Action *core_emit(Core *c, ActionKind kind);
-/* One line for the journal; incident and error may be NULL. */
+/* One line for the journal; error may be NULL. */
 void core_log(Core *c, LogEvent event, int priority, const Incident *i, const AwsError *error,
               const char *fmt, ...) _printf_(6, 7);
 void core_log_trail(Core *c, LogEvent event, int priority, const Trail *t, const AwsError *error,
@@ -89,27 +103,31 @@ void core_log_trail(Core *c, LogEvent event, int priority, const Trail *t, const
 
 Trail *core_find_trail(Core *c, const char *arn);
 Incident *core_find_incident(Core *c, const char *id);
-bool core_knows_request(const Core *c, const char *request_id);
-void core_remember_request(Core *c, const char *request_id);
+void core_note_finished(Core *c, const char *id);
+bool core_knows_finished(const Core *c, const char *id);
+void core_remember_request(Core *c, const char *request_id, int64_t msec);
+OwnCall core_own_start(const Core *c, const CloudTrailRecord *r);      /* by the ledger */
 uint64_t backoff_usec(uint64_t base, uint64_t max, unsigned failures); /* failures from 1 */
 
 /* trail.c: polls and what they say. */
 void trail_polled(Core *c, Trail *t, const Input *in);
 void trail_tick(Core *c, Trail *t);
 uint64_t trail_next_boot(const Core *c, const Trail *t);
-void trail_hurry(Core *c, Trail *t); /* fast polls from here on, the first at once */
+void trail_follow_clock(Trail *t, int64_t by_msec); /* the wall clock was set */
+void trail_hurry(Core *c, Trail *t);                /* fast polls from here on, the first at once */
 
 /* restart.c: StartLogging and its proof. */
 void restart_consider(Core *c, Trail *t);
 void restart_answered(Core *c, Trail *t, const Input *in);
 void restart_tick(Core *c, Trail *t);
-void restart_concluded(Incident *i); /* logging again: by whom */
+void restart_concluded(const Trail *t, Incident *i); /* logging again: by whom */
 
 /* incident.c: their lives. */
 typedef struct IncidentFacts {
         IncidentKind kind;
         Severity severity;
         int64_t stop_msec;
+        int64_t start_before_msec; /* StartLoggingTime before the stop; 0: what is remembered */
         int64_t blind_from_msec;
         int64_t blind_to_msec;
         const AwsError *cause;
@@ -119,10 +137,14 @@ typedef struct IncidentFacts {
 
 /* NULL when an incident of that id has been had. */
 Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f);
+/* blind_to_msec of 0: the trail did not log again, another incident of it goes on from here. */
 void incident_close(Core *c, Incident *i, int64_t blind_to_msec);
+/* The time of an untimed stop has shown: no other incident is to be made of it. */
+void incident_set_stop(Core *c, Incident *i, int64_t stop_msec);
 /* Closed for good or only waiting for its actor. */
 bool incident_is_over(const Incident *i);
-void incident_touch(Incident *i); /* changed: to be stored at the end of the step */
+bool incident_is_outage(IncidentKind k); /* of the trail itself, not of the sight of it */
+void incident_touch(Incident *i);        /* changed: to be stored at the end of the step */
 void incident_escalate(Incident *i, Severity s);
 void incident_tick(Core *c, Incident *i);
 uint64_t incident_next_boot(const Core *c, const Incident *i);

@@ -80,6 +80,7 @@ typedef struct TrailMemory {
         int64_t delivery_msec;
         int64_t last_good_msec;    /* wall clock of the last good poll */
         int64_t last_logging_msec; /* ... of the last one that showed it logging */
+        int64_t floor_msec;        /* times up to here are of the trail that was before this one */
 } TrailMemory;
 
 void trail_memory_done(TrailMemory *m);
@@ -254,6 +255,7 @@ typedef struct Attribution {
         Finding *findings;
         size_t n_findings;
         /* Not stored: where the round stands. */
+        bool narrow;   /* there was more than could be read */
         unsigned step; /* index into the kind's event names */
         unsigned pages;
         char *next_token;

@@ -120,8 +120,7 @@ static void failed(Core *c, Incident *i, Message *m, Delivery *d, const AwsError
                                                        c->policy.send_retry_max_usec, d->failures);
         if (again)
                 return;
-        _cleanup_free_
-        char *words = alert_error_words(error);
+        _cleanup_free_ char *words = alert_error_words(error);
         core_log(c, LOG_EVENT_ALERT_FAILED, LOG_ERR, i, error,
                  "alert %s/%u (%s) not accepted by %s, will be sent again: %s", i->id, m->sequence,
                  phase_to_string(m->phase), d->topic_arn, words);

@@ -19,6 +19,9 @@ static Reading observe_not_logging(const TrailMemory *known, const TrailStatus *
 
         if (!stop_moved)
                 return known->logging ? READING_DOUBTFUL_STOP : READING_STILL_STOPPED;
+        /* Half an update: that stop has ended, and of the one that lasts no time is shown yet. */
+        if (seen->start_logging_msec > seen->stop_logging_msec)
+                return known->logging ? READING_BLINK : READING_RESTARTED;
         if (known->logging || seen->start_logging_msec > known->stop_msec)
                 return READING_STOPPED;
         return READING_STOP_MOVED;
@@ -38,27 +41,49 @@ static Reading observe_logging(const TrailMemory *known, const TrailStatus *seen
         return READING_SAME;
 }
 
+static int64_t version(int64_t start_msec, int64_t stop_msec)
+{
+        return MAX(start_msec, stop_msec);
+}
+
+/* Of a state that has passed; an answer without any times is no old one but a new trail's. */
+static bool is_stale(const TrailMemory *known, const TrailStatus *seen)
+{
+        int64_t v = version(seen->start_logging_msec, seen->stop_logging_msec);
+
+        return v && (v < version(known->start_msec, known->stop_msec) || v <= known->floor_msec);
+}
+
 Reading observe(const TrailMemory *known, const TrailStatus *seen, int64_t now_msec)
 {
-        int64_t version_known = MAX(known->start_msec, known->stop_msec);
-        int64_t version_seen = MAX(seen->start_logging_msec, seen->stop_logging_msec);
+        bool newer = version(seen->start_logging_msec, seen->stop_logging_msec) >
+                     version(known->start_msec, known->stop_msec);
 
         if (!known->seen)
                 return observe_first(seen, now_msec);
-
+        if (is_stale(known, seen))
+                return READING_STALE;
         if ((known->start_msec && !seen->start_logging_msec) ||
             (known->stop_msec && !seen->stop_logging_msec))
-                return version_seen > version_known ? READING_RECREATED
-                                                    : READING_DOUBTFUL_RECREATED;
-        if (version_seen < version_known)
-                return READING_STALE;
-        if (seen->latest_delivery_msec < known->delivery_msec)
-                return READING_DOUBTFUL_RECREATED;
+                return newer ? READING_RECREATED : READING_DOUBTFUL_RECREATED;
 
         return seen->is_logging ? observe_logging(known, seen) : observe_not_logging(known, seen);
 }
 
 bool reading_is_news(Reading r)
 {
-        return r != READING_STALE && r != READING_DOUBTFUL_STOP && r != READING_DOUBTFUL_RECREATED;
+        return r != READING_STALE && r != READING_DOUBTFUL_STOP &&
+               r != READING_DOUBTFUL_RECREATED && r != READING_REAPPEARED;
+}
+
+bool observe_is_behind(const TrailMemory *known, const TrailStatus *seen)
+{
+        return known->seen && !is_stale(known, seen) &&
+               seen->latest_delivery_msec < known->delivery_msec;
+}
+
+bool observe_proves_logging(const TrailMemory *known, const TrailStatus *seen)
+{
+        return seen->is_logging && !is_stale(known, seen) &&
+               seen->start_logging_msec > seen->stop_logging_msec;
 }

@@ -21,11 +21,9 @@ typedef enum Reading {
         READING_BLINK,
         READING_REDUNDANT_START,
         READING_RECREATED,
-        READING_DOUBTFUL_RECREATED, /* times vanished or went back: record on agreement */
+        READING_DOUBTFUL_RECREATED, /* times vanished, and no newer is there: record on agreement */
+        READING_REAPPEARED,         /* as it was before it was not found: record on agreement */
 } Reading;
-
-/* Re-reads that have to agree before a doubtful reading is recorded. */
-#define OBSERVE_AGREEING_READS 3
 
 #define OBSERVE_RECENT_STOP_MSEC MSEC_PER_DAY
 
@@ -33,3 +31,10 @@ Reading observe(const TrailMemory *known, const TrailStatus *seen, int64_t now_m
 
 /* Whether the reading may be taken over into the memory. */
 bool reading_is_news(Reading r);
+
+/* Whether LatestDeliveryTime has gone backwards: with another start, and for good, a new trail. */
+bool observe_is_behind(const TrailMemory *known, const TrailStatus *seen);
+
+/* Whether the answer shows the trail logging for certain: its times agree with that, and it is no
+ * older than what is known. An answer that does not proves no end of an outage. */
+bool observe_proves_logging(const TrailMemory *known, const TrailStatus *seen);

@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include "core/alerttext.h"
 
+#define REQUEST_IDS_MAX 64
+
 void restart_consider(Core *c, Trail *t)
 {
         if (t->config.action != TRAIL_ACTION_RESTART || !t->down || t->starting ||
@@ -14,6 +16,7 @@ void restart_consider(Core *c, Trail *t)
                 return;
 
         t->starting = true;
+        t->start_again = false;
         t->start_boot = c->now.boot_usec;
         core_emit(c, ACTION_START_LOGGING)->trail = (size_t)(t - c->trails);
         if (t->stop) {
@@ -29,8 +32,7 @@ static void tell_failing(Core *c, Trail *t, const AwsError *error)
 {
         Incident *i = t->stop;
 
-        _cleanup_free_
-        char *words = alert_error_words(error);
+        _cleanup_free_ char *words = alert_error_words(error);
         core_log_trail(c, LOG_EVENT_RESTART_FAILED, LOG_CRIT, t, error,
                        "%s: still not logging, StartLogging failed: %s", arn_trail_name(&t->arn),
                        words);
@@ -51,7 +53,9 @@ static void accepted(Core *c, Trail *t, const AwsError *result)
         t->start_failures = 0;
         t->own_start_msec = c->now.wall_msec;
         /* Eventual consistency: until it has had its time to show, a further call is noise. */
-        t->next_start_boot = c->now.boot_usec + c->policy.verify_within_usec;
+        t->next_start_boot = c->now.boot_usec;
+        if (!t->start_again)
+                t->next_start_boot += c->policy.verify_within_usec;
         if (!t->polling)
                 t->next_poll_boot = c->now.boot_usec;
         core_log_trail(c, LOG_EVENT_RESTART_ACCEPTED, LOG_NOTICE, t, result,
@@ -61,18 +65,30 @@ static void accepted(Core *c, Trail *t, const AwsError *result)
         t->stop->restart.state = RESTART_ACCEPTED;
         if (!t->stop->restart.accepted_msec)
                 t->stop->restart.accepted_msec = c->now.wall_msec;
-        t->stop->verify_until_boot = t->next_start_boot;
+        t->stop->verify_until_boot = c->now.boot_usec + c->policy.verify_within_usec;
         incident_touch(t->stop);
+}
+
+/* For the next run of the daemon. A refused call changed nothing and need not be known again. */
+static void note_request(Restart *r, const AwsError *result)
+{
+        if (result->class != AWS_ERROR_NONE || isempty(result->request_id))
+                return;
+        if (r->n_request_ids == REQUEST_IDS_MAX) {
+                free(r->request_ids[0]);
+                r->n_request_ids--;
+                memmove(&r->request_ids[0], &r->request_ids[1],
+                        r->n_request_ids * sizeof(r->request_ids[0]));
+        }
+        *mem_push0(r->request_ids, r->n_request_ids) = mem_strdup(result->request_id);
 }
 
 void restart_answered(Core *c, Trail *t, const Input *in)
 {
         t->starting = false;
-        core_remember_request(c, in->error.request_id);
-        if (t->stop && !isempty(in->error.request_id)) {
-                Restart *r = &t->stop->restart;
-                *mem_push0(r->request_ids, r->n_request_ids) = mem_strdup(in->error.request_id);
-        }
+        core_remember_request(c, in->error.request_id, c->now.wall_msec);
+        if (t->stop)
+                note_request(&t->stop->restart, &in->error);
         if (in->error.class == AWS_ERROR_NONE) {
                 accepted(c, t, &in->error);
                 return;
@@ -90,27 +106,40 @@ void restart_answered(Core *c, Trail *t, const Input *in)
         tell_failing(c, t, &in->error);
 }
 
+static void not_effective(Core *c, Trail *t)
+{
+        AwsError e;
+
+        /* Nobody has looked since, or it is seen to log and that is not sure yet. */
+        if (!t->down ||
+            t->last_good_boot + c->policy.verify_within_usec < t->stop->verify_until_boot) {
+                t->stop->verify_until_boot = c->now.boot_usec + c->policy.verify_within_usec;
+                return;
+        }
+        aws_error_set(&e, AWS_ERROR_TRANSIENT, "NotEffective",
+                      "StartLogging was accepted, but GetTrailStatus does not show the trail "
+                      "logging");
+        tell_failing(c, t, &e);
+}
+
 void restart_tick(Core *c, Trail *t)
 {
-        Incident *i = t->stop;
+        const Incident *i = t->stop;
 
-        if (i && i->restart.state == RESTART_ACCEPTED && c->now.boot_usec >= i->verify_until_boot) {
-                AwsError e;
-
-                aws_error_set(&e, AWS_ERROR_TRANSIENT, "NotEffective",
-                              "StartLogging was accepted, but GetTrailStatus does not show the "
-                              "trail logging");
-                tell_failing(c, t, &e);
-        }
+        if (i && i->restart.state == RESTART_ACCEPTED && c->now.boot_usec >= i->verify_until_boot)
+                not_effective(c, t);
         restart_consider(c, t);
 }
 
-void restart_concluded(Incident *i)
+void restart_concluded(const Trail *t, Incident *i)
 {
         Restart *r = &i->restart;
 
-        if (i->kind == INCIDENT_DELETED)
+        if (i->kind == INCIDENT_DELETED || !i->blind_to_msec)
                 return;
+        /* Its answer is still on the way, or lost; the trail shows what it did. */
+        if (t->starting)
+                r->unanswered++;
         if (r->accepted_msec || r->unanswered > 0)
                 r->state = RESTART_VERIFIED;
         else

@@ -16,6 +16,8 @@
 #define EVENT_HISTORY_MSEC (90 * MSEC_PER_DAY)
 #define ATTEMPTS_BEFORE_MSEC (15 * MSEC_PER_MINUTE)
 #define WINDOW_SLACK_MSEC MSEC_PER_MINUTE
+#define NARROW_SLACK_MSEC (4 * MSEC_PER_SEC) /* of what was more than could be read */
+#define UNTIMED_SLACK_MSEC (5 * MSEC_PER_MINUTE)
 #define EVENT_NAMES_MAX 4
 
 static const char *const event_names[_INCIDENT_KIND_MAX][EVENT_NAMES_MAX] = {
@@ -41,11 +43,23 @@ static const char *event_name(const Incident *i)
         return event_names[i->kind][step];
 }
 
+/* Whom the times name is near them; a wider window would only let the one be buried under what
+ * others called before and after. */
+static int64_t window_end(const Incident *i, const char *event)
+{
+        int64_t slack = i->attribution.narrow ? NARROW_SLACK_MSEC : WINDOW_SLACK_MSEC;
+
+        if (!i->stop_msec)
+                return i->detected_msec + UNTIMED_SLACK_MSEC;
+        if (streq(event, "StartLogging"))
+                return MAX(i->stop_msec, i->blind_to_msec) + slack;
+        return i->stop_msec + slack;
+}
+
 static void set_window(Core *c, Incident *i)
 {
         Attribution *a = &i->attribution;
         int64_t logged = MAX(i->known_start_msec, i->last_logging_msec);
-        int64_t end = MAX(MAX(i->stop_msec, i->stop_moved_msec), i->blind_to_msec);
 
         if (i->stop_msec)
                 a->from_msec = i->stop_msec - ATTEMPTS_BEFORE_MSEC;
@@ -56,7 +70,7 @@ static void set_window(Core *c, Incident *i)
         if (i->kind == INCIDENT_OTHER_CONTROLLER)
                 a->from_msec = i->detected_msec - MSEC_PER_DAY;
         a->from_msec = MAX(a->from_msec, c->now.wall_msec - EVENT_HISTORY_MSEC);
-        a->to_msec = (i->stop_msec ? end : i->detected_msec) + WINDOW_SLACK_MSEC;
+        a->to_msec = window_end(i, event_name(i));
 }
 
 void search_begin(Core *c, Incident *i)
@@ -73,9 +87,9 @@ void search_begin(Core *c, Incident *i)
                                                                       : SEARCH_RUNNING;
 }
 
-static bool knows_request(const void *userdata, const char *request_id)
+static OwnCall own_start(const void *userdata, const CloudTrailRecord *r)
 {
-        return core_knows_request(userdata, request_id);
+        return core_own_start(userdata, r);
 }
 
 static void evaluate(Core *c, Incident *i, bool last_chance)
@@ -83,8 +97,7 @@ static void evaluate(Core *c, Incident *i, bool last_chance)
         const Trail *t = &c->trails[i->trail];
         AttributionFacts f = {
                 .own_arn = c->identities[t->config.account],
-                .begun_msec = c->begun_msec,
-                .knows_request = knows_request,
+                .own_start = own_start,
                 .userdata = c,
                 .starts_known = attribution_needs_starts(i),
                 .last_chance = last_chance,
@@ -107,8 +120,7 @@ static void tell(Core *c, Incident *i)
 
 static void log_actor(Core *c, Incident *i)
 {
-        _cleanup_free_
-        char *actor = alert_actor(i);
+        _cleanup_free_ char *actor = alert_actor(i);
 
         core_log(c, LOG_EVENT_ACTOR_FOUND, LOG_NOTICE, i, NULL, "incident %s: %s", i->id, actor);
         if (!i->attribution.misused)
@@ -132,40 +144,40 @@ static char *culprit_event_id(const Incident *i)
         return f ? mem_strdup(f->record.event_id) : NULL;
 }
 
+static void look_again(Core *c, Attribution *a)
+{
+        a->state = SEARCH_RUNNING;
+        a->next_boot = c->now.boot_usec + backoff_usec(c->policy.lookup_first_usec,
+                                                       c->policy.lookup_max_usec, a->rounds);
+}
+
 static void round_complete(Core *c, Incident *i)
 {
         Attribution *a = &i->attribution;
         Confidence before = a->confidence;
-        bool misused = a->misused;
-        _cleanup_free_
-        char *culprit = culprit_event_id(i);
+        bool misused = a->misused, settling = a->state == SEARCH_SETTLING;
+        _cleanup_free_ char *culprit = culprit_event_id(i);
 
         a->step = 0;
         a->rounds++;
         evaluate(c, i, false);
-        _cleanup_free_
-        char *now_culprit = culprit_event_id(i);
-        bool same = same_verdict(a, before, misused, culprit, now_culprit);
+        _cleanup_free_ char *now_culprit = culprit_event_id(i);
 
-        if (a->state == SEARCH_SETTLING) {
-                a->state = SEARCH_DONE;
-                if (!same) {
-                        log_actor(c, i);
-                        tell(c, i);
-                }
+        if (!same_verdict(a, before, misused, culprit, now_culprit)) {
+                log_actor(c, i);
+                tell(c, i);
+        }
+        if (a->confidence == CONFIDENCE_NONE) {
+                look_again(c, a);
                 return;
         }
-        if (a->confidence == CONFIDENCE_NONE && !(a->misused && !misused)) {
-                a->next_boot =
-                        c->now.boot_usec + backoff_usec(c->policy.lookup_first_usec,
-                                                        c->policy.lookup_max_usec, a->rounds);
+        if (settling) {
+                a->state = SEARCH_DONE;
                 return;
         }
         a->found_msec = c->now.wall_msec;
         a->state = SEARCH_SETTLING;
         a->next_boot = c->now.boot_usec + (uint64_t)c->policy.lookup_settle_msec * USEC_PER_MSEC;
-        log_actor(c, i);
-        tell(c, i);
 }
 
 static void throttled(Core *c, Incident *i, const AwsError *error)
@@ -199,8 +211,7 @@ static void lookup_failed(Core *c, Incident *i, const AwsError *error)
         Attribution *a = &i->attribution;
 
         if (!streq(a->error.code, error->code)) {
-                _cleanup_free_
-                char *words = alert_error_words(error);
+                _cleanup_free_ char *words = alert_error_words(error);
                 core_log(c, LOG_EVENT_LOOKUP_FAILED, LOG_WARNING, i, error,
                          "incident %s: LookupEvents failed: %s", i->id, words);
         }
@@ -253,6 +264,12 @@ static void give_up(Core *c, Incident *i)
 {
         Attribution *a = &i->attribution;
 
+        /* Found, and only the second look is not to be had. */
+        if (a->state == SEARCH_SETTLING) {
+                a->state = SEARCH_DONE;
+                incident_touch(i);
+                return;
+        }
         evaluate(c, i, true);
         a->state = SEARCH_GAVE_UP;
         core_log(c, LOG_EVENT_ACTOR_NOT_FOUND, LOG_WARNING, i, &a->error,
@@ -260,39 +277,54 @@ static void give_up(Core *c, Incident *i)
         tell(c, i);
 }
 
+static void say_not_yet(Core *c, Incident *i)
+{
+        i->attribution.said_not_yet = true;
+        core_log(c, LOG_EVENT_ACTOR_NOT_FOUND, LOG_NOTICE, i, &i->attribution.error,
+                 "incident %s: its actor is not known yet, the search goes on", i->id);
+        tell(c, i);
+}
+
+/* Time in which the service was not willing does not count. */
+static void keep_time(Core *c, Incident *i)
+{
+        Attribution *a = &i->attribution;
+        int64_t limit = c->policy.lookup_give_up_msec;
+
+        if (a->throttled_since_boot || a->in_flight)
+                return;
+        if (a->state == SEARCH_SETTLING)
+                limit += c->policy.lookup_settle_msec;
+        if (searched_msec(c, a) >= limit)
+                give_up(c, i);
+        else if (a->state == SEARCH_RUNNING && !a->said_not_yet &&
+                 searched_msec(c, a) >= c->policy.lookup_not_yet_msec)
+                say_not_yet(c, i);
+}
+
 void search_tick(Core *c, Incident *i)
 {
         Attribution *a = &i->attribution;
         Region *r = &c->regions[c->trails[i->trail].region];
-        bool paused = a->throttled_since_boot != 0;
 
         /* What can never be found out must not keep a finished outage open. */
         if (a->state == SEARCH_GAVE_UP && i->open && incident_is_over(i))
                 incident_close(c, i, 0);
+        if (a->state == SEARCH_RUNNING || a->state == SEARCH_SETTLING)
+                keep_time(c, i);
         if (a->state != SEARCH_RUNNING && a->state != SEARCH_SETTLING)
                 return;
-
-        if (a->state == SEARCH_RUNNING && !paused && !a->in_flight) {
-                if (searched_msec(c, a) >= c->policy.lookup_give_up_msec) {
-                        give_up(c, i);
-                        return;
-                }
-                if (!a->said_not_yet && searched_msec(c, a) >= c->policy.lookup_not_yet_msec) {
-                        a->said_not_yet = true;
-                        core_log(c, LOG_EVENT_ACTOR_NOT_FOUND, LOG_NOTICE, i, &a->error,
-                                 "incident %s: its actor is not known yet, the search goes on",
-                                 i->id);
-                        tell(c, i);
-                }
-        }
         if (a->in_flight || c->now.boot_usec < MAX(a->next_boot, r->next_lookup_boot))
                 return;
 
         /* A page token is only good for the very same question. */
         if (a->step == 0 && !a->next_token) {
-                set_window(c, i);
+                a->narrow = a->narrow || a->incomplete;
+                a->incomplete = false;
                 a->n_unreadable = 0;
         }
+        if (!a->next_token)
+                set_window(c, i);
         a->in_flight = true;
         r->next_lookup_boot = c->now.boot_usec + c->policy.lookup_spacing_usec;
         Action *x = core_emit(c, ACTION_LOOKUP);

@@ -9,6 +9,8 @@
 #include "base/timefmt.h"
 #include "core/alerttext.h"
 
+/* Re-reads that have to agree before a doubtful reading is believed. */
+#define AGREEING_READS 3
 /* A reading that stays older than what is known for so many looks is no stale replica. */
 #define STALE_READS_MAX 60
 #define REDUNDANT_STARTS_MAX 3
@@ -48,36 +50,69 @@ static bool start_was_ours(const Trail *t, int64_t start_msec)
         return t->own_start_msec && d < OWN_START_SLACK_MSEC && d > -OWN_START_SLACK_MSEC;
 }
 
+void trail_follow_clock(Trail *t, int64_t by_msec)
+{
+        if (t->own_start_msec)
+                t->own_start_msec += by_msec;
+        if (t->redundant_since_msec)
+                t->redundant_since_msec += by_msec;
+        if (!t->good_this_run)
+                return;
+        t->memory.last_good_msec += by_msec;
+        if (t->memory.last_logging_msec)
+                t->memory.last_logging_msec += by_msec;
+}
+
 static void on_first(Core *c, Trail *t, const TrailStatus *s, Reading r)
 {
+        bool down = r == READING_FIRST_STOPPED;
+        /* Stopped before its last start, and down all the same: when that began, no time says. */
+        int64_t stop =
+                s->stop_logging_msec > s->start_logging_msec || !down ? s->stop_logging_msec : 0;
         IncidentFacts f = {
-                .kind = r == READING_FIRST_STOPPED ? INCIDENT_ALREADY_STOPPED
-                                                   : INCIDENT_RECENT_STOP,
+                .kind = down ? INCIDENT_ALREADY_STOPPED : INCIDENT_RECENT_STOP,
                 .severity = SEVERITY_HIGH,
-                .stop_msec = s->stop_logging_msec,
-                .blind_from_msec = s->stop_logging_msec,
-                .blind_to_msec = r == READING_FIRST_STOPPED ? 0 : s->start_logging_msec,
+                .stop_msec = stop,
+                .start_before_msec = down ? s->start_logging_msec : 0,
+                .blind_from_msec = stop,
+                .blind_to_msec = down ? 0 : s->start_logging_msec,
                 .id_time_msec = s->start_logging_msec,
         };
         if (r != READING_FIRST_LOGGING)
                 incident_open(c, t, &f);
 }
 
-static void on_stopped(Core *c, Trail *t, const TrailStatus *s)
+/* An outage that began without a time to say when, and now has one. */
+static bool is_same_outage(const Incident *i, const TrailStatus *s)
 {
-        if (t->stop)
-                incident_close(c, t->stop, s->start_logging_msec);
-        /* Whatever was tried before concerned another stop. */
-        t->next_start_boot = c->now.boot_usec;
+        return !i->stop_msec && s->start_logging_msec == i->known_start_msec &&
+               (i->kind == INCIDENT_STOPPED || i->kind == INCIDENT_ALREADY_STOPPED);
+}
+
+static void open_stopped(Core *c, Trail *t, const TrailStatus *s)
+{
         incident_open(c, t,
                       &(IncidentFacts){.kind = INCIDENT_STOPPED,
                                        .severity = SEVERITY_HIGH,
                                        .stop_msec = s->stop_logging_msec,
+                                       .start_before_msec = s->start_logging_msec,
                                        .blind_from_msec = s->stop_logging_msec});
+}
+
+static void on_stopped(Core *c, Trail *t, const TrailStatus *s)
+{
+        if (t->stop && is_same_outage(t->stop, s)) {
+                incident_set_stop(c, t->stop, s->stop_logging_msec);
+                return;
+        }
+        if (t->stop)
+                incident_close(c, t->stop, s->start_logging_msec);
+        open_stopped(c, t, s);
 }
 
 static void on_untimed_stop(Core *c, Trail *t)
 {
+        t->next_start_boot = c->now.boot_usec;
         incident_open(c, t,
                       &(IncidentFacts){.kind = INCIDENT_STOPPED,
                                        .severity = SEVERITY_HIGH,
@@ -96,6 +131,8 @@ static void on_still_stopped(Core *c, Trail *t, const TrailStatus *s)
 
 static void on_blink(Core *c, Trail *t, const TrailStatus *s)
 {
+        if (!s->stop_logging_msec)
+                return;
         incident_open(c, t,
                       &(IncidentFacts){.kind = INCIDENT_BLINK,
                                        .severity = SEVERITY_HIGH,
@@ -107,29 +144,42 @@ static void on_blink(Core *c, Trail *t, const TrailStatus *s)
 static void on_restarted(Core *c, Trail *t, const TrailStatus *s)
 {
         Incident *i = t->stop;
-        bool moved =
-                i && i->stop_msec && s->stop_logging_msec > MAX(i->stop_msec, i->stop_moved_msec);
 
         if (!i) {
                 on_blink(c, t, s);
                 return;
         }
-        /* A stop after our start is another one; else it was one more stop of a stopped trail. */
-        if (moved && t->own_start_msec && t->own_start_msec <= s->stop_logging_msec &&
-            i->restart.accepted_msec) {
+        if (!i->stop_msec && s->stop_logging_msec > t->memory.stop_msec)
+                incident_set_stop(c, i, s->stop_logging_msec);
+        /* It may have been started and stopped in between, so that is an outage of its own: better
+         * one too many than one too few. */
+        if (i->stop_msec && s->stop_logging_msec > MAX(i->stop_msec, i->stop_moved_msec)) {
                 incident_close(c, i, 0);
                 on_blink(c, t, s);
                 return;
         }
-        if (moved)
-                i->stop_moved_msec = s->stop_logging_msec;
         incident_close(c, i, s->start_logging_msec);
 }
 
-static void on_stop_moved(Trail *t, const TrailStatus *s)
+/* Logging beyond doubt, and an incident that says it is not: a daemon that died between the
+ * writing of the one and of the other has left it. */
+static void close_left_over(Core *c, Trail *t, const TrailStatus *s)
 {
-        if (!t->stop)
+        Incident *i = t->stop;
+
+        if (!i || i->kind == INCIDENT_DELETED)
                 return;
+        incident_close(c, i,
+                       i->stop_msec && i->stop_msec < s->stop_logging_msec ? 0
+                                                                           : s->start_logging_msec);
+}
+
+static void on_stop_moved(Core *c, Trail *t, const TrailStatus *s)
+{
+        if (!t->stop) {
+                on_first(c, t, s, READING_FIRST_STOPPED);
+                return;
+        }
         t->stop->stop_moved_msec = s->stop_logging_msec;
         incident_touch(t->stop);
 }
@@ -157,24 +207,98 @@ static void on_redundant_start(Core *c, Trail *t, const TrailStatus *s)
                 i->redundant_starts = t->redundant;
 }
 
-static void on_recreated(Core *c, Trail *t, const TrailStatus *s)
+static void open_recreated(Core *c, Trail *t, int64_t known_start_msec, int64_t blind_to_msec)
 {
-        if (t->stop)
-                incident_close(c, t->stop, s->is_logging ? s->start_logging_msec : 0);
-        t->next_start_boot = c->now.boot_usec;
         incident_open(c, t,
                       &(IncidentFacts){.kind = INCIDENT_RECREATED,
                                        .severity = SEVERITY_CRITICAL,
+                                       .start_before_msec = known_start_msec,
                                        .blind_from_msec = t->memory.last_logging_msec,
-                                       .blind_to_msec = s->is_logging ? s->start_logging_msec : 0,
-                                       .id_time_msec = t->memory.start_msec,
+                                       .blind_to_msec = blind_to_msec,
+                                       .id_time_msec = known_start_msec,
                                        .id_digest = "times-vanished"});
 }
 
-/* A doubtful reading becomes a fact when re-reads agree on it. */
-static Reading settle_doubt(Trail *t, const TrailStatus *s, Reading r)
+static void on_recreated(Core *c, Trail *t, const TrailStatus *s)
 {
-        bool same = t->doubt.is_logging == s->is_logging &&
+        Incident *i = t->stop;
+        /* It has been started since, and perhaps been stopped again: then that is to be told, too.
+         */
+        bool started = s->start_logging_msec > 0;
+        bool stopped = s->stop_logging_msec > MAX(t->memory.start_msec, t->memory.stop_msec);
+
+        t->next_start_boot = c->now.boot_usec;
+        /* Told already by a run that died before it had remembered. */
+        if (i && i->kind == INCIDENT_RECREATED && i->known_start_msec == t->memory.start_msec)
+                return;
+        if (i)
+                incident_close(c, i, started ? s->start_logging_msec : 0);
+        open_recreated(c, t, t->memory.start_msec, s->start_logging_msec);
+        if (stopped && s->is_logging)
+                on_blink(c, t, s);
+        else if (stopped && started)
+                open_stopped(c, t, s);
+}
+
+/* LatestDeliveryTime does not go back: when it stays there and the trail has been started anew,
+ * it is another trail. What the times say of its stops is told apart. */
+static void watch_behind(Core *c, Trail *t, const TrailStatus *s)
+{
+        if (!observe_is_behind(&t->memory, s)) {
+                if (s->latest_delivery_msec >= t->memory.delivery_msec)
+                        t->behind_boot = 0;
+                return;
+        }
+        if (!t->behind_boot) {
+                t->behind_boot = c->now.boot_usec;
+                t->behind_start_msec = t->memory.start_msec;
+        }
+        if (c->now.boot_usec < t->behind_boot + c->policy.verify_within_usec ||
+            s->start_logging_msec <= t->behind_start_msec)
+                return;
+        open_recreated(c, t, t->behind_start_msec, s->start_logging_msec);
+        t->behind_boot = 0;
+        t->memory.delivery_msec = 0;
+}
+
+/* What is found after it was deleted. Without news of it, it was out of reach only, or a replica
+ * has not heard of its end. */
+static Reading after_deletion(Core *c, Trail *t, const TrailStatus *s, Reading r)
+{
+        switch (r) {
+        case READING_STALE:
+        case READING_RECREATED:
+        case READING_DOUBTFUL_RECREATED:
+                return r;
+        case READING_SAME:
+        case READING_STILL_STOPPED:
+        case READING_DOUBTFUL_STOP:
+                return READING_REAPPEARED;
+        case READING_REDUNDANT_START:
+                if (!s->stop_logging_msec && !start_was_ours(t, s->start_logging_msec))
+                        return READING_RECREATED;
+                break;
+        default:
+                break;
+        }
+        incident_close(c, t->stop, c->now.wall_msec);
+        return r;
+}
+
+static bool is_agreed(const Core *c, const Trail *t, Reading r)
+{
+        /* An outage is told soon, since it is acted on at once; of the others replicas that lag
+         * show the like. */
+        if (r == READING_DOUBTFUL_STOP)
+                return t->agreeing >= AGREEING_READS;
+        return t->agreeing >= (r == READING_STALE ? STALE_READS_MAX : AGREEING_READS) &&
+               c->now.boot_usec >= t->doubt_boot + c->policy.verify_within_usec;
+}
+
+/* A doubtful reading becomes a fact when re-reads agree on it. */
+static Reading settle_doubt(const Core *c, Trail *t, const TrailStatus *s, Reading r)
+{
+        bool same = t->agreeing > 0 && t->doubted == r && t->doubt.is_logging == s->is_logging &&
                     t->doubt.start_logging_msec == s->start_logging_msec &&
                     t->doubt.stop_logging_msec == s->stop_logging_msec;
 
@@ -182,28 +306,43 @@ static Reading settle_doubt(Trail *t, const TrailStatus *s, Reading r)
                 t->agreeing = 0;
                 return r;
         }
-        t->doubt = *s;
-        t->doubt.latest_delivery_error = NULL;
-        t->agreeing = same ? t->agreeing + 1 : 1;
-        if (r == READING_STALE)
-                return t->agreeing >= STALE_READS_MAX ? READING_RECREATED : r;
-        if (t->agreeing < OBSERVE_AGREEING_READS)
-                return r;
-        return r == READING_DOUBTFUL_RECREATED ? READING_RECREATED : r;
+        if (!same) {
+                t->doubt = *s;
+                t->doubt.latest_delivery_error = NULL;
+                t->doubted = r;
+                t->doubt_boot = c->now.boot_usec;
+                t->agreeing = 0;
+        }
+        t->agreeing++;
+        if ((r == READING_STALE || r == READING_DOUBTFUL_RECREATED) && is_agreed(c, t, r))
+                return READING_RECREATED;
+        return r;
 }
 
-static void remember(Core *c, Trail *t, const TrailStatus *s, int64_t asked_msec)
+/* Times of the trail that was before prove nothing of this one. */
+static void remember_floor(TrailMemory *m, const TrailStatus *s)
+{
+        int64_t seen = MAX(s->start_logging_msec, s->stop_logging_msec);
+
+        m->delivery_msec = 0;
+        m->floor_msec = MAX(m->start_msec, m->stop_msec);
+        if (seen && seen <= m->floor_msec)
+                m->floor_msec = seen - 1;
+}
+
+static void remember(Core *c, Trail *t, const TrailStatus *s, Reading r, int64_t asked_msec)
 {
         TrailMemory *m = &t->memory;
+        bool logging = s->is_logging || r == READING_BLINK || r == READING_RESTARTED;
 
         if (!m->seen || m->start_msec != s->start_logging_msec ||
-            m->stop_msec != s->stop_logging_msec || m->logging != s->is_logging)
+            m->stop_msec != s->stop_logging_msec || m->logging != logging)
                 c->memory_dirty = true;
         m->seen = true;
-        m->logging = s->is_logging;
+        m->logging = logging;
         m->start_msec = s->start_logging_msec;
         m->stop_msec = s->stop_logging_msec;
-        m->delivery_msec = s->latest_delivery_msec;
+        m->delivery_msec = MAX(m->delivery_msec, s->latest_delivery_msec);
         if (s->is_logging)
                 m->last_logging_msec = asked_msec;
 }
@@ -223,10 +362,10 @@ static void apply(Core *c, Trail *t, const TrailStatus *s, Reading r)
                 on_still_stopped(c, t, s);
                 break;
         case READING_STOP_MOVED:
-                on_stop_moved(t, s);
+                on_stop_moved(c, t, s);
                 break;
         case READING_DOUBTFUL_STOP:
-                if (t->agreeing >= OBSERVE_AGREEING_READS)
+                if (is_agreed(c, t, r))
                         on_untimed_stop(c, t);
                 else
                         read_again_soon(c, t);
@@ -242,6 +381,12 @@ static void apply(Core *c, Trail *t, const TrailStatus *s, Reading r)
                 break;
         case READING_RECREATED:
                 on_recreated(c, t, s);
+                break;
+        case READING_REAPPEARED:
+                if (is_agreed(c, t, r))
+                        incident_close(c, t->stop, c->now.wall_msec);
+                else
+                        read_again_soon(c, t);
                 break;
         case READING_STALE:
         case READING_DOUBTFUL_RECREATED:
@@ -260,6 +405,7 @@ static void watch_delivery(Core *c, Trail *t, const TrailStatus *s)
                 bool failed = !isempty(s->latest_delivery_error);
 
                 if (i->trail != (size_t)(t - c->trails) || !i->blind_to_msec ||
+                    !incident_is_outage(i->kind) || i->kind == INCIDENT_DELETED ||
                     i->delivering == DELIVERING_YES)
                         continue;
                 if (!failed && s->latest_delivery_msec <= i->blind_to_msec)
@@ -277,55 +423,88 @@ static void watch_delivery(Core *c, Trail *t, const TrailStatus *s)
         }
 }
 
+/* Acted on whatever it turns out to mean; an old "logging" ends nothing. What was tried before
+ * concerned another stop when the trail has logged since. */
+static void note_down(const Core *c, Trail *t, const TrailStatus *s, bool logging)
+{
+        if (!s->is_logging)
+                t->down = true;
+        else if (logging)
+                t->down = false;
+        if (s->is_logging || s->stop_logging_msec <= t->acted_stop_msec)
+                return;
+        if (s->start_logging_msec >= t->acted_stop_msec) {
+                t->next_start_boot = c->now.boot_usec;
+                t->start_again = t->starting;
+        }
+        t->acted_stop_msec = s->stop_logging_msec;
+}
+
 static void on_status(Core *c, Trail *t, const TrailStatus *s, int64_t asked_msec)
 {
-        bool first = !t->good_this_run;
+        bool first = !t->good_this_run, logging = observe_proves_logging(&t->memory, s);
 
         t->good_this_run = t->good_since_heartbeat = true;
         t->last_good_boot = c->now.boot_usec;
         t->memory.last_good_msec = c->now.wall_msec;
         t->not_found = 0;
         t->error = (AwsError){};
-        t->down = !s->is_logging;
         if (t->blind)
                 incident_close(c, t->blind, c->now.wall_msec);
+        note_down(c, t, s, logging);
 
         Reading r = observe(&t->memory, s, c->now.wall_msec);
         if (t->stop && t->stop->kind == INCIDENT_DELETED)
-                r = READING_RECREATED;
-        r = settle_doubt(t, s, r);
+                r = after_deletion(c, t, s, r);
+        r = settle_doubt(c, t, s, r);
         apply(c, t, s, r);
-        if (reading_is_news(r))
-                remember(c, t, s, asked_msec);
-        if (reading_is_news(r) && s->is_logging && first)
-                core_log_trail(c, LOG_EVENT_TRAIL_SEEN, LOG_INFO, t, NULL, "%s: logging", name(t));
-        watch_delivery(c, t, s);
+        if (r == READING_RECREATED)
+                remember_floor(&t->memory, s);
+        watch_behind(c, t, s);
+        if (reading_is_news(r)) {
+                remember(c, t, s, r, asked_msec);
+                if (logging)
+                        close_left_over(c, t, s);
+                if (first && s->is_logging)
+                        core_log_trail(c, LOG_EVENT_TRAIL_SEEN, LOG_INFO, t, NULL, "%s: logging",
+                                       name(t));
+                watch_delivery(c, t, s);
+        }
         restart_consider(c, t);
+}
+
+static void on_never_found(Core *c, Trail *t, const AwsError *error)
+{
+        if (t->blind && t->blind->kind == INCIDENT_NOT_FOUND)
+                return;
+        if (t->blind)
+                incident_close(c, t->blind, c->now.wall_msec);
+        incident_open(c, t,
+                      &(IncidentFacts){.kind = INCIDENT_NOT_FOUND,
+                                       .severity = SEVERITY_HIGH,
+                                       .blind_from_msec = c->now.wall_msec,
+                                       .cause = error,
+                                       .id_time_msec = c->now.wall_msec});
 }
 
 static void on_not_found(Core *c, Trail *t, const AwsError *error)
 {
         t->error = *error;
-        t->down = false;
+        t->agreeing = 0;
         t->last_good_boot = c->now.boot_usec; /* CloudTrail answered: this is not blindness */
         if (++t->not_found < 2) {
                 read_again_soon(c, t);
                 return;
         }
+        t->down = false;
         if (!t->memory.seen) {
-                if (!t->blind)
-                        incident_open(c, t,
-                                      &(IncidentFacts){.kind = INCIDENT_NOT_FOUND,
-                                                       .severity = SEVERITY_HIGH,
-                                                       .blind_from_msec = c->now.wall_msec,
-                                                       .cause = error,
-                                                       .id_time_msec = c->now.wall_msec});
+                on_never_found(c, t, error);
                 return;
         }
-        if (t->stop && t->stop->kind == INCIDENT_DELETED)
-                return;
         if (t->blind)
                 incident_close(c, t->blind, c->now.wall_msec);
+        if (t->stop && t->stop->kind == INCIDENT_DELETED)
+                return;
         if (t->stop)
                 incident_close(c, t->stop, 0);
         incident_open(c, t,
@@ -346,12 +525,11 @@ static void on_cannot_see(Core *c, Trail *t, const AwsError *error)
         t->error = *error;
         if (known)
                 return;
-        if (t->blind) {
+        if (t->blind && t->blind->kind == INCIDENT_CANNOT_SEE) {
                 t->blind->cause = *error;
                 incident_touch(t->blind);
         }
-        _cleanup_free_
-        char *words = alert_error_words(error);
+        _cleanup_free_ char *words = alert_error_words(error);
         core_log_trail(c, LOG_EVENT_POLL_FAILED, LOG_WARNING, t, error,
                        "%s: GetTrailStatus failed: %s", name(t), words);
 }

@@ -27,7 +27,7 @@ static const AwsCallOptions options[] = {
         [CALL_LOOKUP] = {.retry = RETRY_NONE,
                          .attempt_timeout_usec = 15 * USEC_PER_SEC,
                          .deadline_usec = 20 * USEC_PER_SEC,
-                         .body_max = 16 * 1024 * 1024},
+                         .body_max = CLOUDTRAIL_LOOKUP_BODY_MAX},
         [CALL_SEND] = {.retry = RETRY_STANDARD,
                        .attempt_timeout_usec = 5 * USEC_PER_SEC,
                        .deadline_usec = 30 * USEC_PER_SEC},
@@ -113,8 +113,7 @@ static void on_found(Call *c, const AwsResult *result, Input *in)
 
 static void on_sent(Call *c, const AwsResult *result, Input *in)
 {
-        _cleanup_free_
-        char *message_id = NULL;
+        _cleanup_free_ char *message_id = NULL;
 
         in->kind = INPUT_SENT;
         in->incident = c->incident;
@@ -154,8 +153,7 @@ static void on_heartbeat(Call *c, const AwsResult *result)
         bool failed = result->error.class != AWS_ERROR_NONE;
 
         if (failed && !c->manager->heartbeat_failed) {
-                _cleanup_free_
-                char *words = alert_error_words(&result->error);
+                _cleanup_free_ char *words = alert_error_words(&result->error);
                 log_warning("the heartbeat could not be sent, its alarm will go off: %s", words);
         } else if (!failed && c->manager->heartbeat_failed) {
                 log_notice("the heartbeat is sent again");
@@ -203,8 +201,7 @@ static void call_start(Call *c, size_t account, AwsRequest *request)
 static void call_trail(Manager *m, CallKind kind, size_t trail)
 {
         const TrailConfig *t = core_trail_config(m->core, trail);
-        _cleanup_aws_request_
-        AwsRequest request = {};
+        _cleanup_aws_request_ AwsRequest request = {};
         Call *c = call_new(m, kind);
 
         c->trail = trail;
@@ -227,8 +224,7 @@ void calls_start_logging(Manager *m, size_t trail)
 
 void calls_lookup(Manager *m, const Action *a)
 {
-        _cleanup_aws_request_
-        AwsRequest request = {};
+        _cleanup_aws_request_ AwsRequest request = {};
         Call *c = call_new(m, CALL_LOOKUP);
 
         memcpy(c->incident, a->incident->id, sizeof(c->incident));
@@ -253,10 +249,8 @@ void calls_send(Manager *m, const Action *a)
         char sequence[16];
         Arn arn = {};
         const char *why;
-        _cleanup_free_
-        char *body = body_of(a);
-        _cleanup_aws_request_
-        AwsRequest request = {};
+        _cleanup_free_ char *body = body_of(a);
+        _cleanup_aws_request_ AwsRequest request = {};
 
         if (arn_parse_trail(i->trail_arn, &arn, &why) < 0)
                 arn = (Arn){}; /* a trail of an older configuration */
@@ -291,8 +285,7 @@ void calls_send(Manager *m, const Action *a)
 
 void calls_identity(Manager *m, size_t account)
 {
-        _cleanup_aws_request_
-        AwsRequest request = {};
+        _cleanup_aws_request_ AwsRequest request = {};
         Call *c = call_new(m, CALL_IDENTITY);
 
         c->account = account;
@@ -303,8 +296,7 @@ void calls_identity(Manager *m, size_t account)
 void calls_heartbeat(Manager *m, const size_t *trails, size_t n)
 {
         for (size_t done = 0; done < n; done += HEARTBEATS_PER_CALL) {
-                _cleanup_aws_request_
-                AwsRequest request = {};
+                _cleanup_aws_request_ AwsRequest request = {};
                 Metric metrics[HEARTBEATS_PER_CALL];
                 size_t k = 0;
 

@@ -369,14 +369,16 @@ static int parse_tree(ConfParse *p, Conf **ret)
 
 int conf_parse(const char *path, const char *text, size_t len, Conf **ret, ConfProblems *problems)
 {
-        _cleanup_free_ char *copy = mem_strndup(text, len);
+        _cleanup_free_ char *copy = mem_alloc0(len + 1); /* terminated */
         ConfParse p = {.report = {.path = path, .problems = problems}};
         config_t config;
         int r;
 
         assert(problems->n == 0);
+        if (len > 0)
+                memcpy(copy, text, len);
         config_init(&config);
-        r = conf_syntax_parse(&p.report, memchr(text, '\0', len) ? text : copy, len, &config);
+        r = conf_syntax_parse(&p.report, copy, len, &config);
         if (r >= 0) {
                 p.root = config_root_setting(&config);
                 r = parse_tree(&p, ret);

@@ -178,7 +178,7 @@ static const ConfOption *table_find(const ConfTable *table, const char *name)
         return NULL;
 }
 
-/* Levenshtein's distance; '-' counts as '_'. */
+/* Levenshtein's distance. */
 static size_t name_distance(const char *a, const char *b)
 {
         size_t row[32], n = strlen(b);
@@ -187,12 +187,11 @@ static size_t name_distance(const char *a, const char *b)
         for (size_t j = 0; j <= n; j++)
                 row[j] = j;
         for (size_t i = 1; a[i - 1]; i++) {
-                char c = a[i - 1] == '-' ? '_' : a[i - 1];
                 size_t diagonal = row[0];
 
                 row[0] = i;
                 for (size_t j = 1; j <= n; j++) {
-                        size_t replace = diagonal + (c != b[j - 1]);
+                        size_t replace = diagonal + (a[i - 1] != b[j - 1]);
 
                         diagonal = row[j];
                         row[j] = MIN(replace, MIN(row[j], row[j - 1]) + 1);

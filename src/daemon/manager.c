@@ -22,9 +22,10 @@ Now manager_now(Manager *m)
                      .wall_msec = m->env->wall_msec(m->env)};
 }
 
+/* In ASCII: the files are read with cat, and names in them are foreign. */
 static char *dump(json_t *taken)
 {
-        char *text = json_dumps(taken, JSON_INDENT(1));
+        char *text = json_dumps(taken, JSON_INDENT(1) | JSON_ENSURE_ASCII);
 
         json_decref(taken);
         if (!text)
@@ -171,8 +172,7 @@ static void on_memory(void *userdata, const TrailMemory *memory)
 
 static void on_corrupt(void *userdata, const char *path, const char *reason)
 {
-        journal_daemon(journal_id_state_corrupt, LOG_ERR,
-                       "%s cannot be read and was set aside as %s.corrupt: %s", path, path, reason);
+        journal_daemon(journal_id_state_corrupt, LOG_ERR, "%s %s", path, reason);
 }
 
 static uint64_t scaled(uint64_t usec, unsigned scale)
@@ -206,10 +206,8 @@ static void core_from_conf(Manager *m, unsigned scale)
 {
         const Conf *conf = m->conf;
         Policy policy = scaled_policy(conf, scale);
-        _cleanup_free_
-        TrailConfig *trails = mem_alloc0(conf->n_trails * sizeof(TrailConfig));
-        _cleanup_free_
-        const char **topics = mem_alloc0(conf->n_topics * sizeof(char *));
+        _cleanup_free_ TrailConfig *trails = mem_alloc0(conf->n_trails * sizeof(TrailConfig));
+        _cleanup_free_ const char **topics = mem_alloc0(conf->n_topics * sizeof(char *));
 
         for (size_t k = 0; k < conf->n_trails; k++)
                 trails[k] = (TrailConfig){.arn = conf->trails[k].arn,
@@ -236,18 +234,16 @@ static int load_configuration(Manager *m, const char *path)
         int r = conf_load(path, &m->conf, &problems);
 
         for (size_t k = 0; k < problems.n; k++) {
-                _cleanup_free_
-                char *line = conf_problem_line(&problems.items[k]);
+                _cleanup_free_ char *line = conf_problem_line(&problems.items[k]);
                 journal_daemon(journal_id_configuration, LOG_ERR, "%s", line);
         }
         conf_problems_done(&problems);
-        return r < 0 ? -EINVAL : 0;
+        return r < 0 ? -ENOTRECOVERABLE : 0;
 }
 
 static int set_up_network(Manager *m)
 {
-        _cleanup_free_
-        char *why = NULL;
+        _cleanup_free_ char *why = NULL;
         HttpCurlOptions http = {
                 .event = m->event, .ca_file = m->conf->ca_file, .proxy = m->conf->proxy};
         int r = http_curl_new(&http, &m->http, &why);
@@ -260,7 +256,8 @@ static int set_up_network(Manager *m)
         }
         if (r < 0)
                 log_error("%s", why ? why : strerror(-r));
-        return r;
+        /* Wrong CA file, or no source of credentials: another start would find the same. */
+        return r == -EINVAL || r == -ENXIO ? -ENOTRECOVERABLE : r;
 }
 
 static int load_state(Manager *m, const char *directory)

@@ -18,7 +18,8 @@ typedef struct ManagerOptions {
         unsigned time_scale; /* every timing divided by this; 1 in earnest */
 } ManagerOptions;
 
-/* Loads configuration and state. Failures are logged. -EINVAL: the configuration is wrong. */
+/* Loads configuration and state. Failures are logged. -ENOTRECOVERABLE: the operator has to correct
+ * the configuration or where credentials come from; starting again would not help. */
 int manager_new(const ManagerOptions *o, Manager **ret) _must_check_;
 Manager *manager_free(Manager *m);
 DEFINE_CLEANUP(Manager *, manager_free)

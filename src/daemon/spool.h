@@ -29,9 +29,10 @@ Spool *spool_free(Spool *s, uint64_t patience_usec);
 
 /* What is on disk. Each memory is given to `memory` (which borrows it), then each incident to
  * `incident` (which takes it), in the order of their detection. A file that cannot be read as what
- * it should be is renamed to "<name>.corrupt" and told to `corrupt` with its new path and a reason;
- * one that cannot be read at all is only told. Left-over temporary files are removed, and the
- * oldest finished incidents beyond 1,000. 0 also when there is no such folder. */
+ * it should be is renamed to "<name>.corrupt"; one that cannot be read at all stays. Both are told
+ * to `corrupt`, with a reason that reads on after the path: "is not JSON; set aside as ...".
+ * Left-over temporary files are removed, and the oldest finished incidents beyond 1,000. 0 also
+ * when there is no such folder. */
 typedef struct SpoolLoad {
         void (*incident)(void *userdata, Incident *incident);
         void (*memory)(void *userdata, const TrailMemory *memory);

@@ -46,10 +46,12 @@ static void tell_unreadable(Load *l, const char *name, int error)
 static void set_aside(Load *l, const char *name, const char *reason)
 {
         _cleanup_free_ char *aside = mem_printf("%s.corrupt", name);
-        bool renamed = !l->look_only && renameat(l->folder, name, l->folder, aside) >= 0;
-        _cleanup_free_ char *path = mem_printf("%s/%s", l->directory, renamed ? aside : name);
+        _cleanup_free_ char *path = mem_printf("%s/%s", l->directory, name);
+        _cleanup_free_ char *said = NULL;
 
-        l->to->corrupt(l->to->userdata, path, reason);
+        if (!l->look_only && renameat(l->folder, name, l->folder, aside) >= 0)
+                said = mem_printf("%s; set aside as %s", reason, aside);
+        l->to->corrupt(l->to->userdata, path, said ? said : reason);
 }
 
 /* -EBADMSG with a reason for what can be no file of ours, another -errno when it cannot be read. */

@@ -6,11 +6,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/jsonmap.h"
 #include "base/mem.h"
+#include "base/strbuf.h"
+
+#define STATUS_VERSION 1
+#define STATUS_MAX ((size_t)64 * 1024 * 1024)
 
 static int write_text(const char *path, const char *text)
 {
@@ -41,7 +46,7 @@ int status_write(const char *path, json_t *object)
 {
         _cleanup_free_ char *temporary = mem_printf("%s.tmp", path);
         _cleanup_json_ json_t *owned = object;
-        _cleanup_free_ char *text = json_dumps(owned, JSON_INDENT(1));
+        _cleanup_free_ char *text = json_dumps(owned, JSON_INDENT(1) | JSON_ENSURE_ASCII);
         int r;
 
         if (!text)
@@ -52,6 +57,42 @@ int status_write(const char *path, json_t *object)
         if (r < 0)
                 (void)unlink(temporary); /* the failure is told as it is */
         return r;
+}
+
+int status_read(const char *path, json_t **ret)
+{
+        _cleanup_strbuf_ StrBuf text = STRBUF_INIT(STATUS_MAX);
+        _cleanup_json_ json_t *object = NULL;
+        char piece[16 * 1024];
+        int fd, r = 0;
+
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0)
+                return -errno;
+        for (;;) {
+                ssize_t n = read(fd, piece, sizeof(piece));
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        r = -errno;
+                if (n <= 0)
+                        break;
+                strbuf_add_n(&text, piece, (size_t)n);
+                if (strbuf_error(&text) < 0) {
+                        r = -E2BIG;
+                        break;
+                }
+        }
+        (void)close(fd); /* nothing was written */
+        if (r < 0)
+                return r;
+
+        if (json_parse(strbuf_str(&text), text.len, STATUS_MAX, &object) < 0 ||
+            json_integer_value(json_object_get(object, "version")) != STATUS_VERSION)
+                return -EBADMSG;
+        *ret = TAKE_PTR(object);
+        return 0;
 }
 
 json_t *status_error_to_json(const AwsError *e)
@@ -66,4 +107,19 @@ json_t *status_error_to_json(const AwsError *e)
         if (!object)
                 abort(); /* memory, or texts that are not UTF-8, which AwsError excludes */
         return object;
+}
+
+void status_error_from_json(const json_t *value, AwsError *ret)
+{
+        const char *id = json_string_value(json_object_get(value, "request_id"));
+        AwsErrorClass class =
+                aws_error_class_from_string(json_string_value(json_object_get(value, "class")));
+
+        *ret = (AwsError){};
+        if ((int)class <= AWS_ERROR_NONE)
+                return;
+        aws_error_set(ret, class, strempty(json_string_value(json_object_get(value, "code"))), "%s",
+                      strempty(json_string_value(json_object_get(value, "message"))));
+        ret->status = (int)json_integer_value(json_object_get(value, "status"));
+        (void)snprintf(ret->request_id, sizeof(ret->request_id), "%s", strempty(id)); /* cut */
 }

@@ -109,10 +109,11 @@ static int set_up_signals(sd_event *event)
         sigset_t mask;
         int r;
 
-        /* libcurl and OpenSSL write to sockets that may be gone. */
-        if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || sigemptyset(&mask) < 0 ||
-            sigaddset(&mask, SIGTERM) < 0 || sigaddset(&mask, SIGINT) < 0 ||
-            sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+        /* libcurl and OpenSSL write to sockets that may be gone; a terminal that hangs up, or who
+         * expects a reload, must not end the guard. */
+        if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGHUP, SIG_IGN) == SIG_ERR ||
+            sigemptyset(&mask) < 0 || sigaddset(&mask, SIGTERM) < 0 ||
+            sigaddset(&mask, SIGINT) < 0 || sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
                 return -errno;
         r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL); /* ends the loop */
         if (r >= 0)
@@ -161,7 +162,7 @@ int main(int argc, char *argv[])
         forbid_core_dumps();
 
         int r = run();
-        if (r == -EINVAL)
+        if (r == -ENOTRECOVERABLE)
                 return EX_CONFIG;
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

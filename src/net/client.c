@@ -146,10 +146,8 @@ static char *host_header(const Uri *u)
 static int lane_get(AwsClient *c, AwsService service, const char *region, Lane **ret)
 {
         _cleanup_(lane_freep) Lane *l = NULL;
-        _cleanup_free_
-        char *endpoint = NULL;
-        _cleanup_uri_
-        Uri u = {0};
+        _cleanup_free_ char *endpoint = NULL;
+        _cleanup_uri_ Uri u = {0};
         int r;
 
         for (size_t i = 0; i < c->n_lanes; i++)
@@ -303,8 +301,7 @@ static int call_try_send(AwsCall *call)
         AwsClient *c = call->client;
         Lane *lane = call->lane;
         const AwsCredentials *credentials = call->credentials;
-        _cleanup_free_
-        char *target = aws_request_target(&call->request);
+        _cleanup_free_ char *target = aws_request_target(&call->request);
         _cleanup_(sigv4_signed_done) SigV4Signed signature = {0};
         SigV4Header own[3] = {
                 {"Host", lane->host},

@@ -2,7 +2,10 @@
 #pragma once
 
 /* The AWS client: credentials, sign, send, classify, retry, refresh. One AwsClient an account
- * (credentials); it keeps signing keys, retry quotas and clock skew per region and service. */
+ * (credentials); it keeps signing keys, retry quotas and endpoints per region and service, and the
+ * clock skew, which is our clock's. What it acts upon by itself, once a call and whatever the retry
+ * mode: credentials that the service calls expired, a denial (a revoked session looks like one), a
+ * clock that the service refuses. */
 
 #include "aws/request.h"
 #include "aws/retry.h"
@@ -36,7 +39,7 @@ typedef struct AwsResult {
 typedef void (*AwsCallback)(void *userdata, const AwsResult *result);
 
 typedef struct AwsCallOptions {
-        RetryMode retry;
+        RetryMode retry;               /* any but RETRY_NONE makes the call urgent (http.h) */
         uint64_t attempt_timeout_usec; /* one attempt; 0 for 5 s */
         uint64_t deadline_usec;        /* everything, credentials and back-off too; 0 for 30 s */
         size_t body_max;               /* 0 for 1 MiB */
@@ -44,9 +47,9 @@ typedef struct AwsCallOptions {
 
 typedef struct AwsCall AwsCall;
 
-/* Takes the content of request (left empty). When credentials are at hand the first attempt is
- * handed to the transport before this returns (promise 1). The callback fires at most once, never
- * from inside; the call ends by its deadline whatever happens. */
+/* Takes the content of request (left empty); never NULL. When credentials are at hand the first
+ * attempt is handed to the transport before this returns (promise 1). Pattern of http.h; the call
+ * ends by its deadline whatever happens. */
 AwsCall *aws_call_start(AwsClient *c, AwsRequest *request, const AwsCallOptions *options,
                         AwsCallback callback, void *userdata);
 AwsCall *aws_call_cancel(AwsCall *call); /* takes NULL, returns NULL */

@@ -71,8 +71,7 @@ static CredFetch *role_fetch(CredSource *source, CredCallback callback, void *us
 {
         RoleSource *s = (RoleSource *)source;
         CredFetch *f = mem_new0(CredFetch);
-        _cleanup_aws_request_
-        AwsRequest request = {0};
+        _cleanup_aws_request_ AwsRequest request = {0};
 
         *f = (CredFetch){.owner = s, .callback = callback, .userdata = userdata};
         sts_request_assume_role(

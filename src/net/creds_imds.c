@@ -87,8 +87,7 @@ static void on_answer(void *userdata, const HttpResponse *response, const AwsErr
 static int fetch_try_request(CredFetch *f)
 {
         ImdsSource *s = f->owner;
-        _cleanup_strbuf_
-        StrBuf url = STRBUF_INIT(1024);
+        _cleanup_strbuf_ StrBuf url = STRBUF_INIT(1024);
         HttpHeader header = {"X-aws-ec2-metadata-token-ttl-seconds", "21600"};
 
         strbuf_add(&url, s->endpoint);
@@ -225,8 +224,7 @@ static void on_role(CredFetch *f, const HttpResponse *response)
 static void on_document(CredFetch *f, const HttpResponse *response)
 {
         _cleanup_(aws_credentials_unrefp) AwsCredentials *credentials = NULL;
-        _cleanup_free_
-        char *text = NULL;
+        _cleanup_free_ char *text = NULL;
         int r;
 
         r = imds_parse_credentials(strbuf_str(&response->body), response->body.len, &credentials,
@@ -318,8 +316,7 @@ static CredSource *imds_free(CredSource *source)
 
 int cred_source_new_imds(NetEnv *env, const char *endpoint, CredSource **ret)
 {
-        _cleanup_uri_
-        Uri u = {0};
+        _cleanup_uri_ Uri u = {0};
         ImdsSource *s;
         int r;
 

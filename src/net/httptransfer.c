@@ -133,23 +133,14 @@ static bool host_is_allowed(const char *host, HttpPolicy policy)
 
 static bool address_is_allowed(const struct sockaddr *address, HttpPolicy policy)
 {
+        const void *bytes = address->sa_family == AF_INET
+                                    ? (const void *)&((const struct sockaddr_in *)address)->sin_addr
+                                    : &((const struct sockaddr_in6 *)address)->sin6_addr;
         char text[INET6_ADDRSTRLEN];
 
-        if (address->sa_family == AF_INET) {
-                const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
-                if (!inet_ntop(AF_INET, &v4->sin_addr, text, sizeof(text)))
-                        return false;
-        } else if (address->sa_family == AF_INET6) {
-                const struct in6_addr *v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
-                const char *r = IN6_IS_ADDR_V4MAPPED(v6)
-                                        ? inet_ntop(AF_INET, &v6->s6_addr[12], text, sizeof(text))
-                                        : inet_ntop(AF_INET6, v6, text, sizeof(text));
-                if (!r)
-                        return false;
-        } else
-                return false;
-
-        return host_is_allowed(text, policy);
+        return (address->sa_family == AF_INET || address->sa_family == AF_INET6) &&
+               inet_ntop(address->sa_family, bytes, text, sizeof(text)) &&
+               host_is_allowed(text, policy);
 }
 
 /* Curl callback, for each address that is about to be dialled: a name says nothing about where it
@@ -197,7 +188,6 @@ CURL *http_transfer_new_easy(const char *ca_file)
         SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
         SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
         SET(CURLOPT_PATH_AS_IS, 1L);
-        SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
         SET(CURLOPT_HEADERFUNCTION, on_header);
         SET(CURLOPT_WRITEFUNCTION, on_body);
         SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
@@ -211,8 +201,7 @@ CURL *http_transfer_new_easy(const char *ca_file)
 /* The scheme decides the policy here; a literal address is refused before anything is started. */
 static int permit_url(HttpTransfer *transfer, const HttpRequest *request)
 {
-        _cleanup_uri_
-        Uri u = {0};
+        _cleanup_uri_ Uri u = {0};
         struct in6_addr address;
         int r;
 
@@ -257,8 +246,7 @@ static int add_header(HttpTransfer *transfer, StrBuf *line)
 static int add_headers(HttpTransfer *transfer, const HttpRequest *request)
 {
         static const char *const unwanted[] = {"Expect", "Content-Type"};
-        _cleanup_strbuf_wipe_
-        StrBuf line = STRBUF_INIT(HEADER_LINE_MAX);
+        _cleanup_strbuf_wipe_ StrBuf line = STRBUF_INIT(HEADER_LINE_MAX);
         bool given[ELEMENTSOF(unwanted)] = {0};
         int r;
 
@@ -376,7 +364,7 @@ void http_transfer_outcome(HttpTransfer *transfer, CURL *easy, CURLcode code, Aw
 {
         const char *name = "HttpFailure";
         AwsErrorClass class = AWS_ERROR_NETWORK;
-        long status = 0;
+        long status = 0, connect_status = 0;
 
         *ret = (AwsError){.class = AWS_ERROR_NONE};
         if (code == CURLE_OK) {
@@ -415,6 +403,12 @@ void http_transfer_outcome(HttpTransfer *transfer, CURL *easy, CURLcode code, Aw
                         return;
                 }
                 name = connect_failure_name(easy);
+                break;
+        case CURLE_RECV_ERROR:
+                if (curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &connect_status) ==
+                            CURLE_OK &&
+                    connect_status >= 300)
+                        name = "ProxyRefused";
                 break;
         default:
                 break;

@@ -152,7 +152,7 @@ class Machine:
         Machine.boots += 1
         name = f"trailsentry-test-{os.getpid()}-{Machine.boots}"
         command = ["setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--quiet", "--boot",
-                   f"--directory={self.root}", f"--machine={name[-60:]}", "--register=no",
+                   f"--directory={self.root}", f"--machine={name}", "--register=no",
                    "--keep-unit", "--console=pipe", "--resolv-conf=off", "--timezone=off",
                    "--link-journal=no"]
         if not self.network:

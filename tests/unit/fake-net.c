@@ -340,8 +340,7 @@ CredSource *fake_source_init(FakeSource *s, FakeNet *net)
 
 AwsCredentials *fake_credentials(FakeNet *net, const char *name, int64_t lifetime_msec)
 {
-        _cleanup_free_
-        char *id = mem_printf("AKID%s", name);
+        _cleanup_free_ char *id = mem_printf("AKID%s", name);
         AwsCredentials *c = NULL;
 
         assert_int_equal(aws_credentials_new(

@@ -50,10 +50,10 @@ typedef struct FakeNet {
         NetTimer *timers; /* list, by time and order of start */
         size_t n_timers;
         size_t n_open; /* HTTP calls under way */
-        FakeAnswer script[64];
+        FakeAnswer script[512];
         size_t n_script;
         size_t script_next;
-        FakeSent sent[128];
+        FakeSent sent[512];
         size_t n_sent;
 } FakeNet;
 

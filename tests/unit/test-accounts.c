@@ -108,6 +108,11 @@ static const Case cases[] = {
          -EINVAL,
          "AWS_EC2_METADATA_SERVICE_ENDPOINT has to be a plain http URL of a metadata address "
          "(http://169.254.169.254) or of a loopback one"},
+        {"metadata endpoint over TLS",
+         {"AWS_EC2_METADATA_SERVICE_ENDPOINT", "https://127.0.0.1:1338/"},
+         -EINVAL,
+         "AWS_EC2_METADATA_SERVICE_ENDPOINT has to be a plain http URL of a metadata address "
+         "(http://169.254.169.254) or of a loopback one"},
         {"metadata endpoint that is none",
          {"AWS_EC2_METADATA_SERVICE_ENDPOINT", "169.254.169.254"},
          -EINVAL,

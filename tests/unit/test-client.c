@@ -1,209 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The client over a scripted transport and a virtual clock. */
+/* The client over a scripted transport and a virtual clock: requests, retries, deadlines,
+ * callbacks. */
 
-#include "fake-net.h"
+#include "client-fixture.h"
 
-#include <stdio.h>
-
-#include "aws/cloudtrail.h"
 #include "aws/query.h"
-#include "aws/sigv4.h"
 #include "base/mem.h"
-#include "net/client.h"
-
-#define TRAIL "arn:aws:cloudtrail:eu-central-1:111122223333:trail/management-events"
-#define THROTTLED                                                                                  \
-        {                                                                                          \
-                .status = 400, .body = "{\"__type\":\"ThrottlingException\"}"                      \
-        }
-#define DENIED                                                                                     \
-        {                                                                                          \
-                .status = 400, .request_id = "req-denied",                                         \
-                .body = "{\"__type\":\"AccessDeniedException\",\"message\":\"no\"}"                \
-        }
-#define EXPIRED                                                                                    \
-        {                                                                                          \
-                .status = 400, .body = "{\"__type\":\"ExpiredTokenException\"}"                    \
-        }
-#define SKEWED                                                                                     \
-        {                                                                                          \
-                .status = 400, .body = "{\"__type\":\"InvalidSignatureException\"}"                \
-        }
-#define OK_                                                                                        \
-        {                                                                                          \
-                .status = 200, .body = "{}", .request_id = "req-ok"                                \
-        }
-
-typedef struct Fixture {
-        FakeNet net;
-        FakeSource source;
-        AwsClient *client;
-        AwsCredentials *a;
-        AwsCredentials *b;
-} Fixture;
-
-typedef struct Seen {
-        Fixture *fixture;
-        AwsCall *call;
-        unsigned n_called;
-        AwsError error;
-        char body[256];
-        size_t body_len;
-        int attempts;
-        int64_t received_msec;
-        struct Seen *cancels;
-        struct Seen *starts;
-        bool frees_client;
-} Seen;
-
-static void make_client(Fixture *f, AwsClientOptions o)
-{
-        f->client = aws_client_free(f->client);
-        o.env = &f->net.env;
-        o.source = fake_source_init(&f->source, &f->net);
-        o.user_agent = "trailsentry/0.0";
-        f->client = aws_client_new(&o);
-        f->source.give = f->a;
-}
-
-static int setup(void **state)
-{
-        Fixture *f = mem_new0(Fixture);
-
-        fake_net_init(&f->net);
-        f->a = fake_credentials(&f->net, "A", 6 * MSEC_PER_HOUR);
-        f->b = fake_credentials(&f->net, "B", 12 * MSEC_PER_HOUR);
-        make_client(f, (AwsClientOptions){0});
-        *state = f;
-        return 0;
-}
-
-static int teardown(void **state)
-{
-        Fixture *f = *state;
-
-        aws_client_free(f->client);
-        assert_true(f->source.freed);
-        aws_credentials_unref(f->a);
-        aws_credentials_unref(f->b);
-        fake_net_done(&f->net);
-        free(f);
-        return 0;
-}
-
-static void start(Fixture *f, Seen *s, AwsCallOptions o);
-
-static void on_result(void *userdata, const AwsResult *r)
-{
-        Seen *s = userdata;
-
-        s->call = NULL;
-        s->n_called++;
-        s->error = r->error;
-        s->attempts = r->attempts;
-        s->received_msec = r->received_msec;
-        assert_true((r->error.class == AWS_ERROR_NONE) == (r->body != NULL));
-        if (r->body) {
-                (void)snprintf(s->body, sizeof(s->body), "%s", r->body);
-                s->body_len = r->body_len;
-        }
-        if (s->cancels)
-                s->cancels->call = aws_call_cancel(s->cancels->call);
-        if (s->starts)
-                start(s->fixture, s->starts, (AwsCallOptions){.retry = RETRY_UNMETERED});
-        if (s->frees_client)
-                s->fixture->client = aws_client_free(s->fixture->client);
-}
-
-static void start_request(Fixture *f, Seen *s, AwsRequest *q, AwsCallOptions o)
-{
-        s->fixture = f;
-        s->n_called = 0;
-        s->call = aws_call_start(f->client, q, &o, on_result, s);
-        assert_non_null(s->call);
-        assert_int_equal(s->n_called, 0); /* never from inside */
-        assert_null(q->body);             /* taken */
-}
-
-static void start(Fixture *f, Seen *s, AwsCallOptions o)
-{
-        AwsRequest q = {0};
-
-        cloudtrail_request_get_trail_status(TRAIL, &q);
-        start_request(f, s, &q, o);
-}
-
-/* Starts and runs for a virtual minute. */
-static void run(Fixture *f, Seen *s, AwsCallOptions o)
-{
-        start(f, s, o);
-        fake_net_advance(&f->net, USEC_PER_MINUTE);
-        assert_int_equal(s->n_called, 1);
-}
-
-static void answer(Fixture *f, FakeAnswer a)
-{
-        fake_net_answer(&f->net, a);
-}
-
-/* Fetches the credentials, so that the next call finds them at hand. */
-static void prime(Fixture *f)
-{
-        Seen s = {0};
-
-        answer(f, (FakeAnswer)OK_);
-        run(f, &s, (AwsCallOptions){0});
-        assert_int_equal(s.error.class, AWS_ERROR_NONE);
-}
-
-static FakeSent *sent(Fixture *f, size_t i)
-{
-        assert_true(i < f->net.n_sent);
-        return &f->net.sent[i];
-}
-
-static FakeSent *last(Fixture *f)
-{
-        return sent(f, f->net.n_sent - 1);
-}
-
-/* The signature, made again from what was sent. */
-static void assert_signed(Fixture *f, const FakeSent *s, const AwsCredentials *c, int64_t time_msec,
-                          const char *service)
-{
-        SigV4Header headers[] = {
-                {"Host", mem_strdup(fake_sent_header(s, "Host"))},
-                {"Content-Type", mem_strdup(fake_sent_header(s, "Content-Type"))},
-                {"X-Amz-Target", mem_strdup(fake_sent_header(s, "X-Amz-Target"))},
-        };
-        SigV4Signed signature;
-
-        assert_int_equal(sigv4_sign(
-                                 &(SigV4Request){
-                                         .method = "POST",
-                                         .path = "/",
-                                         .headers = headers,
-                                         .n_headers = headers[2].value ? 3 : 2,
-                                         .body = s->body,
-                                         .body_len = strlen(s->body),
-                                         .region = "eu-central-1",
-                                         .service = service,
-                                         .time_msec = time_msec,
-                                         .credentials = c,
-                                 },
-                                 NULL, &signature),
-                         0);
-        assert_string_equal(fake_sent_header(s, "X-Amz-Date"), signature.date);
-        assert_string_equal(fake_sent_header(s, "Authorization"), signature.authorization);
-        sigv4_signed_done(&signature);
-        for (size_t i = 0; i < 3; i++)
-                free((char *)headers[i].value);
-}
-
-static int64_t wall(Fixture *f)
-{
-        return f->net.env.wall_msec(&f->net.env);
-}
 
 static void test_request_as_aws_expects_it(void **state)
 {
@@ -443,6 +245,25 @@ static void test_quota_is_of_region_and_service(void **state)
         assert_int_equal(s.attempts, 2);
 }
 
+/* What the deadline forbids is not paid for. */
+static void test_quota_is_given_back(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+
+        prime(f);
+        for (size_t i = 0; i < 110; i++) {
+                answer(f, (FakeAnswer){.status = 429, .retry_after = "4000"});
+                run(f, &s,
+                    (AwsCallOptions){.retry = RETRY_STANDARD, .deadline_usec = 3 * USEC_PER_SEC});
+                assert_int_equal(s.attempts, 1);
+        }
+        answer(f, (FakeAnswer){.status = 429});
+        answer(f, (FakeAnswer)OK_);
+        run(f, &s, (AwsCallOptions){.retry = RETRY_STANDARD});
+        assert_int_equal(s.attempts, 2);
+}
+
 static void test_deadline(void **state)
 {
         Fixture *f = *state;
@@ -467,257 +288,6 @@ static void test_deadline(void **state)
         fake_net_turn(&f->net);
         assert_int_equal(s.n_called, 1);
         assert_int_equal(s.error.class, AWS_ERROR_THROTTLED);
-}
-
-static void test_deadline_covers_the_credentials(void **state)
-{
-        Fixture *f = *state;
-        Seen s = {0};
-
-        f->source.silent = true;
-        start(f, &s, (AwsCallOptions){.deadline_usec = 4 * USEC_PER_SEC});
-        fake_net_advance(&f->net, 4 * USEC_PER_SEC);
-        assert_int_equal(s.n_called, 1);
-        assert_int_equal(s.error.class, AWS_ERROR_CREDENTIALS);
-        assert_string_equal(s.error.message, "no credentials: none came within 4 s");
-        assert_int_equal(s.attempts, 0);
-}
-
-static void test_failed_credentials(void **state)
-{
-        Fixture *f = *state;
-        Seen s = {0};
-
-        f->source.give = NULL;
-        start(f, &s, (AwsCallOptions){.retry = RETRY_STANDARD});
-        fake_net_turn(&f->net);
-        assert_int_equal(s.n_called, 1);
-        assert_int_equal(s.error.class, AWS_ERROR_CREDENTIALS);
-        assert_string_equal(s.error.code, "Scripted");
-}
-
-static void test_expired_are_replaced_once(void **state)
-{
-        Fixture *f = *state;
-        Seen s = {0};
-
-        prime(f);
-        f->source.give = f->b;
-        answer(f, (FakeAnswer)EXPIRED);
-        answer(f, (FakeAnswer)OK_);
-        run(f, &s, (AwsCallOptions){0}); /* a poll, too */
-        assert_int_equal(s.error.class, AWS_ERROR_NONE);
-        assert_int_equal(s.attempts, 2);
-        assert_non_null(strstr(fake_sent_header(last(f), "Authorization"), "Credential=AKIDB/"));
-
-        fake_net_advance(&f->net, USEC_PER_HOUR);
-        f->source.give = f->a;
-        answer(f, (FakeAnswer)EXPIRED);
-        answer(f, (FakeAnswer)EXPIRED);
-        run(f, &s, (AwsCallOptions){.retry = RETRY_UNMETERED});
-        assert_int_equal(s.error.class, AWS_ERROR_EXPIRED);
-        assert_int_equal(s.attempts, 2);
-}
-
-static void test_same_credentials_again_are_not_sent_again(void **state)
-{
-        Fixture *f = *state;
-        Seen s = {0};
-
-        prime(f);
-        answer(f, (FakeAnswer)EXPIRED);
-        run(f, &s, (AwsCallOptions){0});
-        assert_int_equal(s.error.class, AWS_ERROR_EXPIRED);
-        assert_int_equal(s.attempts, 1);
-        assert_int_equal(f->source.n_fetches, 2);
-}
-
-/* A session that was revoked is denied like any other. */
-static void test_denial_is_believed_after_fresh_credentials(void **state)
-{
-        Fixture *f = *state;
-        Seen s = {0}, other = {0};
-
-        prime(f);
-        f->source.give = f->b;
-        answer(f, (FakeAnswer)DENIED);
-        answer(f, (FakeAnswer)DENIED);
-        start(f, &s, (AwsCallOptions){.retry = RETRY_UNMETERED});
-        fake_net_turn(&f->net);
-        assert_int_equal(s.n_called, 1);
-        assert_int_equal(s.error.class, AWS_ERROR_DENIED);
-        assert_int_equal(s.attempts, 2);
-        assert_int_equal(f->source.n_fetches, 2);
-
-        /* The next denial within three minutes is told at once. */
-        answer(f, (FakeAnswer)DENIED);
-        start(f, &other, (AwsCallOptions){.retry = RETRY_UNMETERED});
-        fake_net_turn(&f->net);
-        assert_int_equal(other.n_called, 1);
-        assert_int_equal(other.attempts, 1);
-        assert_int_equal(f->source.n_fetches, 2);
-}
-
-static void test_denial_is_not_held_up_by_the_origin(void **state)
-{
-        Fixture *f = *state;
-        Seen s = {0}, other = {0};
-
-        prime(f);
-        f->source.delay_usec = USEC_PER_HOUR;
-        answer(f, (FakeAnswer)DENIED);
-        answer(f, (FakeAnswer)OK_);
-        start(f, &s, (AwsCallOptions){.retry = RETRY_UNMETERED});
-        fake_net_turn(&f->net);
-        assert_int_equal(s.n_called, 0);
-
-        /* Another trail's call is not held up at all. */
-        start(f, &other, (AwsCallOptions){0});
-        fake_net_turn(&f->net);
-        assert_int_equal(other.n_called, 1);
-
-        fake_net_advance(&f->net, 5 * USEC_PER_SEC);
-        assert_int_equal(s.n_called, 1);
-        assert_int_equal(s.error.class, AWS_ERROR_DENIED);
-        assert_int_equal(s.error.status, 400);
-        assert_string_equal(s.error.request_id, "req-denied");
-
-        /* Nor does the origin's failure pass for the cause. */
-        fake_net_advance(&f->net, USEC_PER_HOUR);
-        f->source.give = NULL;
-        f->source.delay_usec = 0;
-        answer(f, (FakeAnswer)DENIED);
-        run(f, &s, (AwsCallOptions){0});
-        assert_int_equal(s.error.class, AWS_ERROR_DENIED);
-}
-
-/* After the wait for newer credentials the call has its own deadline back. */
-static void test_deadline_after_a_refresh(void **state)
-{
-        Fixture *f = *state;
-        Seen s = {0};
-
-        prime(f);
-        f->source.give = f->b;
-        f->source.delay_usec = 3 * USEC_PER_SEC;
-        answer(f, (FakeAnswer)EXPIRED);
-        answer(f, (FakeAnswer){.status = 200, .body = "{}", .delay_usec = 4 * USEC_PER_SEC});
-        run(f, &s, (AwsCallOptions){.deadline_usec = 10 * USEC_PER_SEC});
-        assert_int_equal(s.error.class, AWS_ERROR_NONE);
-}
-
-static void test_clock_is_corrected_by_the_service(void **state)
-{
-        Fixture *f = *state;
-        Seen s = {0};
-
-        prime(f);
-        assert_int_equal(aws_client_clock_skew_msec(f->client), 0);
-        f->net.service_offset_msec = -20 * MSEC_PER_MINUTE;
-        answer(f, (FakeAnswer)SKEWED);
-        answer(f, (FakeAnswer)OK_);
-        start(f, &s, (AwsCallOptions){0});
-        fake_net_turn(&f->net);
-        assert_int_equal(s.error.class, AWS_ERROR_NONE);
-        assert_int_equal(s.attempts, 2);
-        assert_signed(f, last(f), f->a, wall(f) - 20 * MSEC_PER_MINUTE, "cloudtrail");
-        assert_int_equal(aws_client_clock_skew_msec(f->client), -20 * MSEC_PER_MINUTE);
-
-        /* Remembered. */
-        answer(f, (FakeAnswer)OK_);
-        run(f, &s, (AwsCallOptions){0});
-        assert_int_equal(s.attempts, 1);
-        assert_string_equal(fake_sent_header(last(f), "X-Amz-Date"), "20261123T024100Z");
-}
-
-static void test_clock_is_not_blamed_twice(void **state)
-{
-        Fixture *f = *state;
-        Seen s = {0};
-
-        prime(f);
-        answer(f, (FakeAnswer)SKEWED); /* a wrong secret looks like this */
-        answer(f, (FakeAnswer)SKEWED);
-        run(f, &s, (AwsCallOptions){.retry = RETRY_UNMETERED});
-        assert_int_equal(s.error.class, AWS_ERROR_CLOCK);
-        assert_int_equal(s.attempts, 2);
-        assert_int_equal(aws_client_clock_skew_msec(f->client), 0);
-}
-
-static void test_clock_skew_from_any_answer(void **state)
-{
-        static const struct {
-                int64_t offset_msec, skew_msec;
-        } steps[] = {
-                {3 * MSEC_PER_MINUTE, 0},                   /* does not matter */
-                {5 * MSEC_PER_MINUTE, 5 * MSEC_PER_MINUTE}, /* does */
-                {2 * MSEC_PER_MINUTE, 5 * MSEC_PER_MINUTE}, /* near enough to what is used */
-                {0, 0},                                     /* no longer */
-                {-9 * MSEC_PER_MINUTE, -9 * MSEC_PER_MINUTE},
-                {9 * MSEC_PER_MINUTE, 9 * MSEC_PER_MINUTE},
-        };
-        Fixture *f = *state;
-        Seen s = {0};
-
-        prime(f);
-        for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
-                f->net.service_offset_msec = steps[i].offset_msec;
-                answer(f, (FakeAnswer)OK_);
-                run(f, &s, (AwsCallOptions){0});
-                assert_int_equal(aws_client_clock_skew_msec(f->client), steps[i].skew_msec);
-        }
-
-        answer(f, (FakeAnswer){.status = 200, .body = "{}", .date = "yesterday"});
-        run(f, &s, (AwsCallOptions){0});
-        answer(f, (FakeAnswer){.status = 200, .body = "{}", .date = ""});
-        run(f, &s, (AwsCallOptions){0});
-        assert_int_equal(aws_client_clock_skew_msec(f->client), 9 * MSEC_PER_MINUTE);
-}
-
-static void test_clock_step_forgets_the_skew(void **state)
-{
-        Fixture *f = *state;
-        Seen s = {0};
-
-        prime(f);
-        f->net.service_offset_msec = 30 * MSEC_PER_MINUTE;
-        answer(f, (FakeAnswer)OK_);
-        run(f, &s, (AwsCallOptions){0});
-        assert_int_equal(aws_client_clock_skew_msec(f->client), 30 * MSEC_PER_MINUTE);
-
-        /* Slewing is no step. */
-        for (size_t i = 0; i < 3; i++) {
-                f->net.wall_offset_msec += 4 * MSEC_PER_SEC;
-                f->net.service_offset_msec -= 4 * MSEC_PER_SEC;
-                answer(f, (FakeAnswer)OK_);
-                run(f, &s, (AwsCallOptions){0});
-        }
-        assert_int_equal(aws_client_clock_skew_msec(f->client), 30 * MSEC_PER_MINUTE);
-
-        /* Somebody set the clock right. */
-        f->net.wall_offset_msec += f->net.service_offset_msec;
-        f->net.service_offset_msec = 0;
-        answer(f, (FakeAnswer)OK_);
-        start(f, &s, (AwsCallOptions){0});
-        assert_signed(f, last(f), f->a, wall(f), "cloudtrail");
-        fake_net_turn(&f->net);
-        assert_int_equal(aws_client_clock_skew_msec(f->client), 0);
-}
-
-static void test_signing_key_follows_the_day(void **state)
-{
-        Fixture *f = *state;
-        Seen s = {0};
-
-        f->a->expiry_msec = INT64_MAX;
-        prime(f);
-        for (size_t day = 0; day < 2; day++) {
-                f->net.wall_offset_msec += MSEC_PER_DAY;
-                answer(f, (FakeAnswer)OK_);
-                start(f, &s, (AwsCallOptions){0});
-                assert_signed(f, last(f), f->a, wall(f), "cloudtrail");
-                fake_net_turn(&f->net);
-        }
 }
 
 static void test_cancel_in_every_state(void **state)
@@ -863,16 +433,11 @@ static void test_random_schedules(void **state)
         }
 }
 
-#define F(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-UNIT_MAIN(F(test_request_as_aws_expects_it), F(test_query_service), F(test_endpoints),
-          F(test_failures_before_sending), F(test_poll_makes_one_attempt), F(test_retries),
-          F(test_refused_for_good_is_not_retried), F(test_quota_is_of_region_and_service),
-          F(test_deadline), F(test_deadline_covers_the_credentials), F(test_failed_credentials),
-          F(test_expired_are_replaced_once), F(test_same_credentials_again_are_not_sent_again),
-          F(test_denial_is_believed_after_fresh_credentials),
-          F(test_denial_is_not_held_up_by_the_origin), F(test_deadline_after_a_refresh),
-          F(test_clock_is_corrected_by_the_service), F(test_clock_is_not_blamed_twice),
-          F(test_clock_skew_from_any_answer), F(test_clock_step_forgets_the_skew),
-          F(test_signing_key_follows_the_day), F(test_cancel_in_every_state),
-          F(test_callback_cancels_others), F(test_callback_starts_the_action),
-          F(test_callback_frees_the_client), T(test_random_schedules))
+UNIT_MAIN(WITH_CLIENT(test_request_as_aws_expects_it), WITH_CLIENT(test_query_service),
+          WITH_CLIENT(test_endpoints), WITH_CLIENT(test_failures_before_sending),
+          WITH_CLIENT(test_poll_makes_one_attempt), WITH_CLIENT(test_retries),
+          WITH_CLIENT(test_refused_for_good_is_not_retried),
+          WITH_CLIENT(test_quota_is_of_region_and_service), WITH_CLIENT(test_quota_is_given_back),
+          WITH_CLIENT(test_deadline), WITH_CLIENT(test_cancel_in_every_state),
+          WITH_CLIENT(test_callback_cancels_others), WITH_CLIENT(test_callback_starts_the_action),
+          WITH_CLIENT(test_callback_frees_the_client), T(test_random_schedules))

@@ -129,6 +129,25 @@ static void test_lookup_request(void **state)
                 "\"EndTime\":1795403529,\"MaxResults\":50,\"NextToken\":\"a\\\"b\\\\\"}");
 }
 
+static void test_lookup_request_by_key(void **state)
+{
+        _cleanup_aws_request_ AwsRequest request = {0};
+        LookupQuery q = {
+                .region = "us-east-1",
+                .event_name = "StopLogging",
+                .access_key_id = "ASIAIOSFODNN7EXAMPLE",
+                .from_msec = INT64_C(1795403400000),
+                .to_msec = INT64_C(1795403529000),
+        };
+
+        cloudtrail_request_lookup_events(&q, &request);
+        assert_string_equal(
+                request.body,
+                "{\"LookupAttributes\":[{\"AttributeKey\":\"AccessKeyId\","
+                "\"AttributeValue\":\"ASIAIOSFODNN7EXAMPLE\"}],\"StartTime\":1795403400,"
+                "\"EndTime\":1795403529,\"MaxResults\":50}");
+}
+
 static int lookup(const char *body, LookupPage *p)
 {
         return cloudtrail_parse_lookup_page(body, strlen(body), p);
@@ -250,5 +269,5 @@ static void test_trail(void **state)
 }
 
 UNIT_MAIN(T(test_trail_requests), T(test_status), T(test_status_refuses), T(test_lookup_request),
-          T(test_lookup_page), T(test_unreadable_events), T(test_lookup_refuses),
-          T(test_padded_page_is_read), T(test_trail))
+          T(test_lookup_request_by_key), T(test_lookup_page), T(test_unreadable_events),
+          T(test_lookup_refuses), T(test_padded_page_is_read), T(test_trail))

@@ -173,6 +173,11 @@ static const Refusal refusals[] = {
          "\"a b\"; } );\n" TOPICS,
          {"x.conf:2: trails[0].external_id: not an external id: 2 to 1224 letters, digits and "
           "_+=,.@:/-"}},
+        {"external id of one character",
+         "trails = ( { arn = \"" TRAIL_ARN "\"; role_arn = \"" ROLE_ARN "\";\nexternal_id = "
+         "\"a\"; } );\n" TOPICS,
+         {"x.conf:2: trails[0].external_id: not an external id: 2 to 1224 letters, digits and "
+          "_+=,.@:/-"}},
         {"cannot_see_after below three polls",
          "trails = ( { arn = \"" TRAIL_ARN "\"; poll_interval = \"30s\"; } );\n" TOPICS
          "cannot_see_after = \"80s\";\n",

@@ -241,13 +241,13 @@ static void test_link_to_nothing(void **state)
 
 static char *shipped_text(void)
 {
-        const char *srcdir = getenv("srcdir");
-        _cleanup_free_ char *path = mem_printf("%s/etc/trailsentry.conf", srcdir ? srcdir : ".");
+        const char *source = getenv("TS_SOURCE");
+        _cleanup_free_ char *path = mem_printf("%s/etc/trailsentry.conf", source ? source : ".");
         char *text = mem_alloc0(64 * 1024);
         FILE *f = fopen(path, "r");
 
         if (!f)
-                fail_msg("cannot open %s: set srcdir", path);
+                fail_msg("cannot open %s: set TS_SOURCE", path);
         assert_true(fread(text, 1, 64 * 1024 - 1, f) > 0);
         assert_int_equal(fclose(f), 0);
         return text;

@@ -177,6 +177,21 @@ static void test_renewal_in_background(void **state)
         assert_int_equal(f->source.n_fetches, 2);
 }
 
+/* The answer is on its way already when the renewal ends. */
+static void test_renewal_does_not_answer_twice(void **state)
+{
+        Fixture *f = *state;
+        Waiter w = {0};
+
+        prime(f);
+        fake_net_advance(&f->net, 45 * MINUTE_USEC);
+        f->source.give = f->b;
+        get(f, &w);
+        fake_net_turn(&f->net);
+        assert_int_equal(f->source.n_fetches, 2);
+        assert_int_equal(w.n_called, 1);
+}
+
 static void test_short_lived_are_renewed_in_their_last_quarter(void **state)
 {
         Fixture *f = *state;
@@ -235,6 +250,22 @@ static void test_failed_renewal_keeps_the_old_ones_past_expiry(void **state)
         assert_string_equal(peek(f), "AKIDB");
         cred_cache_status(f->cache, &status);
         assert_int_equal(status.last_error.class, AWS_ERROR_NONE);
+}
+
+/* A refusal does not wait for the quarter of an hour after a failed renewal. */
+static void test_refused_after_a_failed_renewal(void **state)
+{
+        Fixture *f = *state;
+
+        prime(f);
+        fake_net_advance(&f->net, 45 * MINUTE_USEC);
+        f->source.give = NULL;
+        (void)peek(f);
+        fake_net_turn(&f->net);
+        f->source.give = f->b;
+        assert_true(cred_cache_refused(f->cache, f->a));
+        fake_net_turn(&f->net);
+        assert_string_equal(peek(f), "AKIDB");
 }
 
 /* A machine that was suspended: nothing has failed, so that there is no reason to use them. */
@@ -320,6 +351,16 @@ static void test_backoff_while_there_is_nothing(void **state)
         assert_int_equal(status.expiry_msec, 0);
         f->source.give = f->a;
         prime(f);
+
+        /* It starts from 1 s again. */
+        f->source.give = NULL;
+        assert_true(cred_cache_refused(f->cache, f->a));
+        fake_net_turn(&f->net);
+        f->source.n_fetches = 0;
+        fake_net_advance(&f->net, USEC_PER_SEC);
+        (void)peek(f);
+        assert_int_equal(f->source.n_fetches, 1);
+        fake_net_turn(&f->net);
 }
 
 static void test_refused_are_fetched_anew(void **state)
@@ -453,7 +494,9 @@ static void test_environment_source(void **state)
 #define F(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 UNIT_MAIN(F(test_waiters_share_one_fetch), F(test_cancelled_waiter_is_never_called),
           F(test_cache_freed_by_callback), F(test_cache_freed_during_fetch),
-          F(test_renewal_in_background), F(test_short_lived_are_renewed_in_their_last_quarter),
+          F(test_renewal_in_background), F(test_renewal_does_not_answer_twice),
+          F(test_refused_after_a_failed_renewal),
+          F(test_short_lived_are_renewed_in_their_last_quarter),
           F(test_failed_renewal_keeps_the_old_ones_past_expiry),
           F(test_expired_are_not_used_without_trying), F(test_expired_handed_out_are_used),
           F(test_worse_ones_do_not_replace_better_ones), F(test_backoff_while_there_is_nothing),

@@ -159,6 +159,13 @@ static void test_refused_token_is_replaced_once(void **state)
         run(f);
         assert_string_equal(f->key, "ASIAIMDS s3cret t0ken");
 
+        /* Also at the last step. */
+        answer(f, 200, "guard-role");
+        answer(f, 401, "");
+        answer_all(f);
+        run(f);
+        assert_string_equal(f->key, "ASIAIMDS s3cret t0ken");
+
         answer(f, 401, "");
         answer_token(f, "again", "21600");
         answer(f, 401, "");

@@ -112,6 +112,7 @@ typedef struct Thing {
         bool flag, loose;
         int64_t number, time;
         json_t *value;
+        unsigned count;
 } Thing;
 
 static const JsonField fields[] = {
@@ -122,6 +123,7 @@ static const JsonField fields[] = {
         {"number", JSONMAP_INT, offsetof(Thing, number)},
         {"time", JSONMAP_TIME, offsetof(Thing, time)},
         {"value", JSONMAP_VALUE, offsetof(Thing, value)},
+        {"count", JSONMAP_UINT, offsetof(Thing, count)},
 };
 
 static void thing_done(Thing *t)
@@ -193,6 +195,9 @@ static void test_decode_wrong_types(void **state)
                 {"{\"text\":\"\",\"loose\":\"\"}", "loose"},
                 {"{\"text\":\"\",\"number\":1.0}", "number"},
                 {"{\"text\":\"\",\"number\":\"1\"}", "number"},
+                {"{\"text\":\"\",\"count\":-1}", "count"},
+                {"{\"text\":\"\",\"count\":4294967296}", "count"},
+                {"{\"text\":\"\",\"count\":1.0}", "count"},
                 {"{\"text\":\"\",\"time\":\"yesterday\"}", "time"},
                 {"{\"text\":\"\",\"time\":-1}", "time"},
                 {"{\"text\":\"\",\"time\":1e300}", "time"},
@@ -205,6 +210,31 @@ static void test_decode_wrong_types(void **state)
                 assert_int_equal(decode(bad[i].json, &t, &field), -EINVAL);
                 assert_string_equal(field, bad[i].field);
         }
+}
+
+/* What is encoded is decoded to the same, through text as on disk. */
+static void test_encode(void **state)
+{
+        _cleanup_(thing_done) Thing out = {
+                .text = mem_strdup("a\"\n\xc3\xa9"),
+                .flag = true,
+                .number = INT64_MIN,
+                .time = INT64_C(1795403529497),
+                .value = json_pack("[i]", 7),
+                .count = UINT32_MAX,
+        };
+        _cleanup_(thing_done) Thing in = {0};
+        _cleanup_json_ json_t *object = json_object();
+        const char *field;
+
+        jsonmap_encode(object, fields, ELEMENTSOF(fields), &out);
+        _cleanup_free_ char *text = json_dumps(object, 0);
+        assert_int_equal(decode(text, &in, &field), 0);
+        assert_string_equal(in.text, out.text);
+        assert_null(in.nonempty);
+        assert_true(in.flag && !in.loose);
+        assert_true(in.number == out.number && in.time == out.time && in.count == out.count);
+        assert_true(json_equal(in.value, out.value));
 }
 
 static void test_lenient(void **state)
@@ -223,4 +253,4 @@ static void test_lenient(void **state)
 
 UNIT_MAIN(T(test_accepts), T(test_refuses), T(test_truncated_everywhere), T(test_depth),
           T(test_depth_in_strings), T(test_decode_all), T(test_decode_absent),
-          T(test_decode_wrong_types), T(test_lenient))
+          T(test_decode_wrong_types), T(test_encode), T(test_lenient))

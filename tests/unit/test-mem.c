@@ -40,6 +40,12 @@ static void test_strings(void **state)
         assert_string_equal(short_one, "ab");
         assert_string_equal(f, "7-x");
         assert_null(mem_strdup(NULL));
+        for (int width = 509; width < 515; width++) {
+                char *wide = mem_printf("%0*d", width, 7);
+                assert_int_equal(strlen(wide), width);
+                assert_int_equal(wide[width - 1], '7');
+                free(wide);
+        }
         free(f);
         list[0] = n;
         list[1] = short_one;

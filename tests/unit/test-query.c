@@ -246,6 +246,12 @@ static void test_imds(void **state)
                               &container, &text),
                          0);
         assert_string_equal(container->account_id, "012345678901");
+        container = aws_credentials_unref(container);
+        assert_int_equal(imds("{\"AccessKeyId\":\"k\",\"SecretAccessKey\":\"s\",\"Token\":\"t\","
+                              "\"AccountId\":\"<b>\",\"Expiration\":\"2026-11-23T03:12:09Z\"}",
+                              &container, &text),
+                         0);
+        assert_null(container->account_id);
         assert_null(text);
 }
 

@@ -20,7 +20,7 @@ typedef struct Fixture {
         size_t n_incidents;
         TrailMemory *memories;
         size_t n_memories;
-        char *corrupt; /* "path: reason\n" each */
+        char *corrupt; /* "name reason\n" each */
 } Fixture;
 
 static void on_incident(void *userdata, Incident *incident)
@@ -42,7 +42,7 @@ static void on_memory(void *userdata, const TrailMemory *memory)
 static void on_corrupt(void *userdata, const char *path, const char *reason)
 {
         Fixture *f = userdata;
-        char *all = mem_printf("%s%s: %s\n", f->corrupt, path + strlen(f->folder) + 1, reason);
+        char *all = mem_printf("%s%s %s\n", f->corrupt, path + strlen(f->folder) + 1, reason);
 
         free(f->corrupt);
         f->corrupt = all;
@@ -224,15 +224,20 @@ static void test_corrupt_files_are_set_aside(void **state)
         assert_string_equal(f->incidents[0]->id, ID_A);
         assert_int_equal(f->n_memories, 1);
         assert_string_equal(f->memories[0].arn, "good");
-        assert_non_null(strstr(f->corrupt, ID_B ".json.corrupt: holds another incident"));
-        assert_non_null(strstr(f->corrupt, "\n01.json.corrupt: is not JSON\n"));
-        assert_non_null(strstr(f->corrupt, "\n02.json.corrupt: is empty\n"));
-        assert_non_null(strstr(f->corrupt, "\n03.json.corrupt: is not an incident of version 1"));
-        assert_non_null(strstr(f->corrupt, "\n04.json.corrupt: is nested too deeply\n"));
-        assert_non_null(strstr(f->corrupt, "\n05.json.corrupt: is not JSON\n"));
-        assert_non_null(strstr(f->corrupt, "\nee.json.corrupt: is not a regular file\n"));
-        assert_non_null(strstr(f->corrupt, "\nff.json.corrupt: is not a regular file\n"));
-        assert_non_null(strstr(f->corrupt, "\ntrails.json.corrupt: is not a list of trails"));
+        assert_non_null(strstr(f->corrupt, ID_B ".json holds another incident"));
+        assert_non_null(
+                strstr(f->corrupt, "\n01.json is not JSON; set aside as 01.json.corrupt\n"));
+        assert_non_null(strstr(f->corrupt, "\n02.json is empty; set aside as 02.json.corrupt\n"));
+        assert_non_null(strstr(f->corrupt, "\n03.json is not an incident of version 1"));
+        assert_non_null(strstr(f->corrupt,
+                               "\n04.json is nested too deeply; set aside as 04.json.corrupt\n"));
+        assert_non_null(
+                strstr(f->corrupt, "\n05.json is not JSON; set aside as 05.json.corrupt\n"));
+        assert_non_null(strstr(f->corrupt,
+                               "\nee.json is not a regular file; set aside as ee.json.corrupt\n"));
+        assert_non_null(strstr(f->corrupt,
+                               "\nff.json is not a regular file; set aside as ff.json.corrupt\n"));
+        assert_non_null(strstr(f->corrupt, "\ntrails.json is not a list of trails"));
         expect_content(f, ".00.json.tmp", NULL);
         expect_content(f, "notes.json", "not ours");
         expect_content(f, "01.json", NULL);
@@ -252,7 +257,7 @@ static void test_peek_changes_nothing(void **state)
                          0);
         assert_int_equal(f->n_incidents, 1);
         assert_int_equal(f->n_memories, 1);
-        assert_non_null(strstr(f->corrupt, "\n02.json: is empty\n"));
+        assert_non_null(strstr(f->corrupt, "\n02.json is empty\n"));
         expect_content(f, "02.json", "");
         expect_content(f, ".00.json.tmp", "half a fi");
 }
@@ -272,7 +277,7 @@ static void test_unreadable_file_stays(void **state)
         if (user == 0)
                 assert_int_equal(seteuid(0), 0);
         assert_int_equal(f->n_incidents, 0);
-        assert_string_equal(f->corrupt, ID_A ".json: cannot be read: Permission denied\n");
+        assert_string_equal(f->corrupt, ID_A ".json cannot be read: Permission denied\n");
         assert_int_equal(access(path, F_OK), 0);
 }
 
@@ -284,7 +289,8 @@ static void test_file_too_large_to_read(void **state)
         put(f, ID_A ".json", "{");
         assert_int_equal(truncate(path, (off_t)SPOOL_FILE_MAX + 1), 0);
         load(f);
-        assert_string_equal(f->corrupt, ID_A ".json.corrupt: is larger than 16 MiB\n");
+        assert_string_equal(f->corrupt, ID_A ".json is larger than 16 MiB; set aside as " ID_A
+                                             ".json.corrupt\n");
 }
 
 static void test_incidents_come_in_the_order_of_detection(void **state)

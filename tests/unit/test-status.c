@@ -66,22 +66,60 @@ static void test_failures(void **state)
         assert_int_equal(access(temporary, F_OK), -1);
 }
 
+static void put(const char *path, const char *text)
+{
+        FILE *f = fopen(path, "w");
+
+        assert_non_null(f);
+        assert_true(fputs(text, f) >= 0);
+        assert_int_equal(fclose(f), 0);
+}
+
+static void test_reads(void **state)
+{
+        _cleanup_free_ char *path = mem_printf("%s/status.json", (char *)*state);
+        json_t *object = NULL;
+
+        assert_int_equal(status_read(path, &object), -ENOENT);
+        put(path, "");
+        assert_int_equal(status_read(path, &object), -EBADMSG);
+        put(path, "{\"version\": 2}");
+        assert_int_equal(status_read(path, &object), -EBADMSG);
+        put(path, "[1]");
+        assert_int_equal(status_read(path, &object), -EBADMSG);
+        assert_int_equal(truncate(path, 64 * 1024 * 1024 + 1), 0);
+        assert_int_equal(status_read(path, &object), -E2BIG);
+        assert_int_equal(status_read(*state, &object), -EISDIR);
+        assert_null(object);
+
+        assert_int_equal(status_write(path, json_pack("{s:i, s:i}", "version", 1, "pid", 5)), 0);
+        assert_int_equal(status_read(path, &object), 0);
+        assert_int_equal(json_integer_value(json_object_get(object, "pid")), 5);
+        json_decref(object);
+}
+
 static void test_error(void **state)
 {
-        AwsError e = {};
+        AwsError e = {}, back = {};
         json_t *object = status_error_to_json(&e);
         _cleanup_free_ char *text = NULL;
 
         assert_true(json_is_null(object));
-        aws_error_set(&e, AWS_ERROR_DENIED, "AccessDenied", "no \xff");
+        aws_error_set(&e, AWS_ERROR_DENIED, "AccessDenied", "no");
         e.status = 400;
         memcpy(e.request_id, "r-1", 4);
         object = status_error_to_json(&e);
         text = json_dumps(object, JSON_COMPACT);
         assert_string_equal(text, "{\"class\":\"denied\",\"status\":400,\"code\":\"AccessDenied\","
-                                  "\"message\":\"no \\\\xff\",\"request_id\":\"r-1\"}");
+                                  "\"message\":\"no\",\"request_id\":\"r-1\"}");
+
+        status_error_from_json(object, &back);
+        assert_memory_equal(&back, &e, sizeof(e));
+        status_error_from_json(json_null(), &back);
+        assert_int_equal(back.class, AWS_ERROR_NONE);
         json_decref(object);
 }
 
 UNIT_MAIN(cmocka_unit_test_setup_teardown(test_replaces, setup, teardown),
-          cmocka_unit_test_setup_teardown(test_failures, setup, teardown), T(test_error))
+          cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
+          cmocka_unit_test_setup_teardown(test_reads, setup, teardown), T(test_error))

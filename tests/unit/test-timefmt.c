@@ -76,6 +76,7 @@ static void test_parse_duration(void **state)
                 {"18446744073709551614us", 0, UINT64_MAX - 1},
                 {"18446744073709551615us", -ERANGE, 0}, /* that is infinity */
                 {"18446744073709551616us", -ERANGE, 0},
+                {"184467440737095516160us", -ERANGE, 0}, /* wraps to 0, and goes on */
                 {"18446744073709552s", -ERANGE, 0},
                 {"99999999999999999999999d", -ERANGE, 0},
                 {"", -EINVAL, 0},
@@ -204,6 +205,8 @@ static void test_from_epoch(void **state)
 
         assert_int_equal(timefmt_from_epoch(1441139757.497, &msec), 0);
         assert_true(msec == INT64_C(1441139757497));
+        assert_int_equal(timefmt_from_epoch(1.0006, &msec), 0);
+        assert_true(msec == 1001);
         assert_int_equal(timefmt_from_epoch(0, &msec), 0);
         assert_true(msec == 0);
         assert_int_equal(timefmt_from_epoch(1795403529, &msec), 0);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the verbs of the command `trailsentry` share. Results go to standard output; what keeps
+ * the command from having any goes to standard error. */
+
+#include "cli/print.h"
+
+/* Exit statuses, as trailsentry(1) has them. */
+typedef enum CliExit {
+        CLI_EXIT_WELL = 0,    /* looked, and all is well */
+        CLI_EXIT_WRONG = 1,   /* looked, and something is wrong */
+        CLI_EXIT_USAGE = 2,   /* asked for what there is not */
+        CLI_EXIT_UNKNOWN = 3, /* could not look: cannot be told */
+} CliExit;
+
+typedef enum CliFormat {
+        CLI_FORMAT_TEXT,
+        CLI_FORMAT_JSON,
+} CliFormat;
+
+typedef struct Cli {
+        const char *config_path;
+        const char *state_directory;
+        const char *status_path;
+        CliFormat format;
+        bool offline;
+        const char *argument; /* after the verb; NULL for none */
+        Printer out;
+        int64_t now_msec;
+} Cli;
+
+CliExit cli_check(const Cli *c);
+CliExit cli_status(const Cli *c);
+CliExit cli_incidents(const Cli *c);
+
+/* One line on standard error, "trailsentry: ...", escaped. */
+void cli_complain(const char *fmt, ...) _printf_(1, 2);
+
+/* Seen from now: "3 s ago", "never" for 0. */
+const char *cli_age(const Cli *c, int64_t msec, char buf[static 80]);

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who did it: late, hidden among decoys, nameless, hostile, or under the guard's own name."""
+
+import re
+
+from aws import RAW
+from guard import TRAIL, WORKLOAD_ACCOUNT, reached_by_role
+
+LOOKUP = {"service": "cloudtrail", "operation": "LookupEvents"}
+DEPLOY = "build-4711 (AssumedRole, role DeployPipeline)"
+SSO = "nikki.wolf@example.com (AssumedRole, role AWSReservedSSO_AdministratorAccess_0123456789abcdef)"
+
+
+def iam_user(name):
+    return {"type": "IAMUser", "principalId": "AIDA" + name.upper(), "userName": name,
+            "arn": f"arn:aws:iam::{WORKLOAD_ACCOUNT}:user/{name}", "accountId": WORKLOAD_ACCOUNT,
+            "accessKeyId": "AKIA" + name.upper().replace("-", "X").ljust(16, "Y")}
+
+
+def others(message):
+    """The list of other calls, by event id."""
+    rows = re.findall(r"^  (\w+, .*), event ([0-9a-f-]{36})$", message.text, re.MULTILINE)
+    return {event_id: words for words, event_id in rows}
+
+
+def test_throttled_lookups_go_on(aws, guard):
+    guard.run()
+    aws.fault(**LOOKUP, kind="error", code="ThrottlingException", message="Rate exceeded", count=4)
+    attack = aws.attack(TRAIL)
+    assert guard.record("LookupEvents is throttled, goes on being asked")
+    assert aws.actor(attack).value("Who") == "Mary_Major (IAMUser)"
+    assert len(aws.calls(operation="LookupEvents", ok=False)) == 4
+
+
+def test_denied_lookups_are_said_to_be_why(aws, make_guard):
+    """After half an hour, which is 18 s here; the search goes on and finds."""
+    guard = make_guard(scale=100).run()
+    aws.permissions("trailsentry-target", deny=["cloudtrail:LookupEvents"])
+    attack = aws.attack(TRAIL)
+    closed = aws.message(phase="CLOSED")
+    update = aws.message(phase="UPDATE", timeout=40)
+    assert update.value("Who") == "not known yet; the search goes on for 24 hours"
+    assert update.value("because").startswith("access denied (AccessDeniedException")
+    assert guard.record("its actor is not known yet, the search goes on")
+    aws.permissions("trailsentry-target", undeny=["cloudtrail:LookupEvents"])
+    named = aws.actor(attack, phase="UPDATE")
+    assert named.incident == update.incident == closed.incident and named.value("because") is None
+
+
+def test_search_survives_stop_and_crash(aws, guard):
+    """Two stops, so that the guard's own StartLogging is looked at as well."""
+    guard.run()
+    attack = aws.attacks({"trail": TRAIL, "identity": "ec2", "lag": 3600, "ago": 4},
+                         {"trail": TRAIL, "identity": "sso", "lag": 3600})[0]
+    closed = aws.message(phase="CLOSED")
+    aws.wait_calls(2, operation="LookupEvents")
+    guard.stop()
+    guard.run()
+    aws.wait_calls(2, after=aws.last_call(), operation="LookupEvents")
+    guard.kill()
+    aws.reveal()
+    guard.run()
+    update = aws.actor(attack, phase="UPDATE")
+    assert update.incident == closed.incident
+    assert update.value("Who") == "i-02573cafcfEXAMPLE (AssumedRole, role WebServer)"
+    assert update.severity == "high"
+    guard.wait_silent()
+    assert aws.phases() == ["OPEN", "CLOSED", "UPDATE"]
+
+
+def test_attempts_are_listed_and_open_nothing(aws, guard):
+    guard.run()
+    attempt = aws.attack(TRAIL, identity="web-identity-role", error_code="AccessDeniedException",
+                         error_message="no", source_ip="192.0.2.66")
+    aws.polls(10)
+    assert aws.messages() == [] and aws.restarts() == []
+    attack = aws.attack(TRAIL, identity="role-session")
+    named = aws.actor(attack)
+    assert named.value("Who") == DEPLOY
+    assert others(named)[attempt["event_id"]].startswith(
+        "StopLogging, tried and was refused (AccessDenied): run-6112 (AssumedRole, role "
+        "GitHubActions) from 192.0.2.66 at ")
+
+
+def test_two_in_one_second_are_ambiguous(aws, guard):
+    """Records carry whole seconds: nobody can tell which of the two it was."""
+    guard.run()
+    when = {"eventTime": aws.attack(TRAIL, effect=False, error_code="Dry")["event_time"]}
+    steps = aws.attacks({"trail": TRAIL, "identity": "sso", "record": when},
+                        {"trail": TRAIL, "identity": "role-session", "record": when})
+    message = aws.message(contains="ambiguous: several calls fit, listed below")
+    listed = others(message)
+    assert {listed[s["event_id"]].split(" from ")[0] for s in steps} == {
+        "StopLogging, may have done it: " + SSO, "StopLogging, may have done it: " + DEPLOY}
+    assert "treat every one listed as hostile" in message.text
+
+
+def test_culprit_is_the_first_of_thirty(aws, make_guard):
+    """A second StopLogging succeeds, too: noise, on purpose. Pages are small and often empty."""
+    for moves in (False, True):
+        aws.begin()
+        aws.set(redundant_moves_times=moves, page_size=7, empty_pages=1)
+        guard = make_guard().run()
+        real, *decoys = aws.attacks(
+            {"trail": TRAIL, "ago": 6, "identity": "role-session"},
+            *({"trail": TRAIL, "ago": 4 - i * 0.1, "identity": iam_user(f"decoy-{i}"),
+               "name_form": ("arn", "name")[i % 2]} for i in range(30)))
+        named = aws.actor(real)
+        assert named.value("Who") == DEPLOY
+        assert named.value("How sure").startswith("exact: the first successful call after")
+        listed = others(named)
+        assert real["event_id"] not in listed
+        ids = {d["event_id"] for d in decoys}
+        assert len(ids & set(listed)) == 20 and "and 10 more: trailsentry incidents" in named.text
+        assert all("called it when it was done already: decoy-" in listed[i]
+                   for i in ids & set(listed))
+        # The guard's own StartLogging is among what was read, and is known.
+        assert "MISUSED" not in named.subject
+        guard.stop()
+        roles = [f["role"] for f in guard.incident()["attribution"]["findings"]]
+        assert roles.count("culprit") == 1 and roles.count("later") == 30
+        assert roles.count("own") == 1
+
+
+def test_stops_of_other_trails_are_not_confused(aws, guard):
+    """One of the same name elsewhere, one beside it."""
+    beside = TRAIL + "-2"
+    aws.create_trail(beside, logging=True)
+    aws.create_trail(TRAIL.replace(WORKLOAD_ACCOUNT, "777788889999"), logging=True)
+    guard.run()
+    attack = aws.attacks({"trail": beside, "identity": "root"},
+                         {"trail": TRAIL, "identity": "user"},
+                         {"trail": TRAIL.replace(WORKLOAD_ACCOUNT, "777788889999")})[1]
+    named = aws.actor(attack)
+    assert named.value("Who") == "Mary_Major (IAMUser)" and others(named) == {}
+    assert "How sure        exact" in named.text
+
+
+def test_parameters_left_out_leave_a_doubt(aws, guard):
+    """An oversized request is recorded without its parameters: it may be about this trail."""
+    guard.run()
+    attack = aws.attack(TRAIL, identity="vendor", name_form="omitted")
+    message = aws.message(contains=attack["event_id"])
+    assert others(message)[attack["event_id"]].startswith(
+        "StopLogging, parameters left out (request too large): may be this trail: build-4711")
+    assert "ambiguous" in message.value("Who")
+
+
+NAMES = {
+    "root": "workload (Root)",
+    "root-key": "arn:aws:iam::444455556666:root (Root)",
+    "assume-root": "Nikki_Wolf (Root)",
+    "user": "Mary_Major (IAMUser)",
+    "user-console-mfa": "Mary_Major (IAMUser)",
+    "role-session": DEPLOY,
+    "role-source-identity": "Nikki_Wolf (AssumedRole, role DeployPipeline)",
+    "ec2": "i-02573cafcfEXAMPLE (AssumedRole, role WebServer)",
+    "sso": SSO,
+    "web-identity-role": "run-6112 (AssumedRole, role GitHubActions)",
+    "role": "arn:aws:iam::444455556666:role/DeployPipeline (Role)",
+    "federated-user": "arn:aws:sts::444455556666:federated-user/Nikki_Wolf (FederatedUser)",
+    "service": "config.amazonaws.com (AWSService)",
+    "foreign-account": "AROAEXAMPLEFOREIGN777:Paulo_Santos (AWSAccount)",
+    "identity-center": "IdentityCenterUser@444455556666 (IdentityCenterUser)",
+    "saml-user": "SamlExample (SAMLUser)",
+    "web-identity-user": "10769150350006150715113082367 (WebIdentityUser)",
+    "directory": "directory-user (Directory)",
+    "unknown": "EXAMPLE-UNKNOWN (Unknown)",
+    "cloudformation": DEPLOY,
+    "vendor": DEPLOY,
+    "hostile-role": None,
+    "hostile-user": None,
+    "huge": None,
+}
+ROWS = {
+    "root-key": {"Access key": "AKIAIOSFODNN7EXAMPLE (long-lived)",
+                 "MFA": "the record does not say"},
+    "role-source-identity": {"Source identity": "Nikki_Wolf", "MFA": "no"},
+    "user-console-mfa": {"MFA": "yes"},
+    "foreign-account": {"Account": WORKLOAD_ACCOUNT},
+    "cloudformation": {"Invoked by": "cloudformation.amazonaws.com"},
+    "vendor": {"Vendor account": "777788889999"},
+    "saml-user": {"Provider": "SampleUkh1i4+ExamplexL/jEvs="},
+    "web-identity-role": {"Provider": "arn:aws:iam::444455556666:oidc-provider/"
+                                      "token.actions.githubusercontent.com"},
+    "federated-user": {"Issuer": "arn:aws:iam::444455556666:user/Mary_Major"},
+}
+
+
+def test_every_identity_has_a_name_and_no_power(aws, make_guard):
+    """Two dozen trails stopped at once, each by another kind of caller."""
+    assert set(NAMES) == set(aws.state()["identities"])
+    arns = {kind: TRAIL.replace("management-events", "trail-" + kind) for kind in NAMES}
+    for arn in arns.values():
+        aws.create_trail(arn, logging=True)
+    guard = make_guard(trails=[reached_by_role(arn) for arn in arns.values()], scale=20).run()
+    attacks = aws.attacks(*({"trail": arn, "identity": kind} for kind, arn in arns.items()))
+    messages = {kind: aws.actor(attack) for kind, attack in zip(arns, attacks)}
+    for kind, message in messages.items():
+        assert message.trail == arns[kind]
+        who = message.value("Who")
+        if NAMES[kind]:
+            assert who == NAMES[kind]
+        for label, value in ROWS.get(kind, {}).items():
+            assert message.value(label) == value, kind
+        assert len(message.text) < 32768
+        assert aws.trail(arns[kind])["logging"]
+    assert len(aws.restarts()) == len(arns)
+
+    for kind in ("hostile-role", "hostile-user"):
+        message = messages[kind]
+        assert "evil" in message.value("Who")
+        # What a caller named himself stands in no command line.
+        commands = re.findall(r"^ +aws .*$", message.text, re.MULTILINE)
+        assert not any("evil" in c or "reboot" in c for c in commands)
+        assert "MAIL FROM" not in [line[:9] for line in message.text.split("\n")]
+    assert messages["huge"].value("Who").startswith("AAAA")
+    guard.wait_silent()
+    # Nor does anything that is read on a terminal hold what turns it.
+    assert not RAW.search(guard.text())
+
+
+def own_identity(aws):
+    """The guard's own userIdentity, as records of its calls would carry it."""
+    own, = {c["arn"] for c in aws.calls(operation="GetTrailStatus")}
+    role = f"arn:aws:iam::{WORKLOAD_ACCOUNT}:role/trailsentry-target"
+    return {"type": "AssumedRole", "principalId": "AROAEXAMPLETARGET4444:" + own.split("/")[2],
+            "arn": own, "accountId": WORKLOAD_ACCOUNT, "accessKeyId": "ASIASTOLENEXAMPLE123",
+            "sessionContext": {"sessionIssuer": {
+                "type": "Role", "principalId": "AROAEXAMPLETARGET4444", "arn": role,
+                "accountId": WORKLOAD_ACCOUNT, "userName": "trailsentry-target"}}}
+
+
+def test_own_credentials_in_other_hands(aws, guard):
+    guard.run()
+    attack = aws.attack(TRAIL, identity=own_identity(aws), source_ip="203.0.113.9")
+    named = aws.actor(attack)
+    assert named.severity == "critical"
+    assert "GUARD'S CREDENTIALS MISUSED" in named.subject
+    assert "THE GUARD'S OWN CREDENTIALS WERE USED BY SOMEBODY ELSE" in named.text
+    assert named.value("From") == "203.0.113.9"
+    assert "Somebody uses the guard's own credentials" in named.text
+    assert guard.record("the guard's own credentials were used by somebody else").level == "alert"
+
+
+def test_start_in_the_guards_name_that_is_not_its_own(aws, guard):
+    """Who blinks a trail with the guard's credentials hides behind the guard."""
+    guard.run()
+    aws.pass_second()
+    stop, start = aws.attacks({"trail": TRAIL, "ago": 0.2},
+                              {"trail": TRAIL, "event": "StartLogging",
+                               "identity": own_identity(aws)})
+    named = aws.message(contains="THIS GUARD'S IDENTITY, NOT ITS CALL")
+    assert named.severity == "critical" and "GUARD'S CREDENTIALS MISUSED" in named.subject
+    assert start["event_id"] in named.text and named.value("Event id") == stop["event_id"]
+
+
+def test_own_start_with_another_request_id_is_no_misuse(aws, guard):
+    """Nobody promises that a record carries the id that the answer carried."""
+    aws.set(request_id_break=True)
+    guard.run()
+    aws.pass_second()
+    attack = aws.attacks({"trail": TRAIL, "ago": 4}, {"trail": TRAIL, "identity": "sso"})[0]
+    named = aws.actor(attack)
+    assert named.severity == "high" and "MISUSED" not in named.subject
+    assert "this guard's identity, a call it does not remember" in named.text

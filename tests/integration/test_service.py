@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon as a service: configuration, readiness, watchdog, status, heartbeat, its end."""
+
+import os
+import re
+import signal
+import socket
+import time
+
+import pytest
+
+from guard import FAR_TRAIL, SLOW, TRAIL, in_own_mounts, reached_by_role
+
+MISTAKES = '''trails = (
+  { arn = "arn:aws:cloudtrail:eu-west-1:444455556666:trial/management-events"; },
+  { arn = "%s"; rol_arn = "arn:aws:iam::444455556666:role/trailsentry-target"; }
+);
+topics = ( { arn = "arn:aws:sns:eu-west-1:111122223333:security-alerts.fifo"; } );
+poll_interval = 10;
+cannot_see_after = "1 fortnight";
+action = "ignore";
+endpoint = "http://example.com";
+''' % TRAIL
+FOUND = [(2, "trails[0].arn"), (3, "trails[1].rol_arn"), (5, "topics[0].arn"), (6, "poll_interval"),
+         (7, "cannot_see_after"), (8, "action"), (9, "endpoint")]
+
+
+def refused(aws, guard):
+    """Started in vain: exit status, what was said, and that nothing else happened."""
+    assert guard.spawn().exit_status() == 78
+    assert aws.calls() == [] and not os.path.exists(guard.state)
+    assert "READY=1" not in guard.notes
+    return [r.text for r in guard.records]
+
+
+def test_every_mistake_is_told_by_line_and_option(aws, guard):
+    guard.write_config(MISTAKES)
+    said = refused(aws, guard)
+    places = [re.match(re.escape(guard.config) + r":(\d+): ([^:]+): .+", text) for text in said]
+    assert [(int(p.group(1)), p.group(2)) for p in places if p] == FOUND, said
+    assert 'did you mean "role_arn"?' in said[1]
+    assert all(r.level == "error" for r in guard.records)
+
+
+@pytest.mark.parametrize("text,words", [
+    ("trails = (", "syntax error"), ("@include \"/etc/passwd\"\n", "@include"),
+    ("", "trails: is missing")])
+def test_file_that_is_none(aws, guard, text, words):
+    guard.write_config(text)
+    assert any(words in line for line in refused(aws, guard))
+
+
+@pytest.mark.parametrize("mode,words", [(0o666, "can be written by everybody"),
+                                        (0o620, "can be written by its group")])
+def test_file_that_others_can_write_is_refused(aws, guard, mode, words):
+    os.chmod(guard.config, mode)
+    line, = refused(aws, guard)
+    assert line.startswith(guard.config + ": ") and words in line and "chmod go-w" in line
+
+
+def test_missing_file(aws, guard):
+    os.unlink(guard.config)
+    assert "no such file" in refused(aws, guard)[0]
+
+
+def test_service_manager_is_told(aws, make_guard):
+    guard = make_guard(environment={"WATCHDOG_USEC": "400000"}).run()
+    assert guard.notes[0] == "READY=1"
+    guard.wait(lambda: guard.notes.count("WATCHDOG=1") >= 5, what="WATCHDOG=1")
+    guard.wait(lambda: "STATUS=1 trail, 1 logging, 0 unseen; 0 incidents open, 0 messages to send"
+               in guard.notes, what="STATUS=")
+    guard.stop()
+    assert "STOPPING=1" in guard.notes
+    assert guard.status()["state"] == "stopping"
+    assert guard.records[-1].text == "trailsentryd stops"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ends_in_time_with_calls_out(aws, guard, number):
+    """Polls, a restart and an alert are being waited for."""
+    guard.run()
+    aws.fault(service="sns", operation="Publish", kind="silence")
+    aws.fault(operation="StartLogging", kind="silence")
+    aws.attack(TRAIL)
+    aws.wait_calls(1, operation="Publish")
+    aws.fault(operation="GetTrailStatus", kind="silence")
+    aws.wait_calls(1, operation="GetTrailStatus", code="fault:silence")
+    begun = time.monotonic()
+    guard.process.send_signal(number)
+    assert guard.exit_status() == 0
+    assert time.monotonic() - begun < 2 * SLOW
+
+
+def test_heartbeat_is_a_minute_apart_and_ends_with_sight(aws, make_guard):
+    """A minute is 0.6 s here. The metric of the one that is seen goes on."""
+    trails = [reached_by_role(TRAIL), reached_by_role(FAR_TRAIL)]
+    guard = make_guard(trails=trails, scale=100, heartbeat={"namespace": "Guards/Night"}).run()
+
+    def beats(arn):
+        return [m for m in aws.metrics(namespace="Guards/Night", name="Heartbeat")
+                if m["dimensions"] == {"TrailArn": arn}]
+
+    def wait_beats(count):
+        rows = beats(TRAIL)
+        while len(rows) < count:
+            assert aws.call("metrics", min=len(aws.metrics()) + 1, timeout=20)["ok"]
+            rows = beats(TRAIL)
+        return rows
+
+    rows = wait_beats(4)
+    assert {(m["value"], m["account"], m["region"]) for m in rows} == \
+        {(1.0, "111122223333", "eu-west-1")}
+    gaps = [b["time"] - a["time"] for a, b in zip(rows, rows[1:])]
+    assert all(gap > 60 / guard.scale * 0.5 for gap in gaps), gaps
+    assert abs(len(beats(FAR_TRAIL)) - len(rows)) <= 1
+
+    aws.fault(operation="GetTrailStatus", region="us-east-1", kind="error",
+              code="AccessDeniedException")
+    aws.polls(2, region="us-east-1")
+    # What was good before the fault may still be told once.
+    before = len(beats(FAR_TRAIL)) + 1
+    wait_beats(len(beats(TRAIL)) + 4)
+    assert len(beats(FAR_TRAIL)) <= before
+    aws.clear_faults()
+    before = len(beats(FAR_TRAIL))
+    wait_beats(len(beats(TRAIL)) + 3)
+    assert len(beats(FAR_TRAIL)) > before
+
+
+def test_heartbeat_that_cannot_be_sent_is_said(aws, make_guard):
+    guard = make_guard(scale=100)
+    number = aws.fault(service="monitoring", kind="error", code="AccessDenied", status=403)
+    guard.run()
+    guard.record("the heartbeat could not be sent, its alarm will go off: access denied")
+    aws.clear_faults(number)
+    guard.record("the heartbeat is sent again")
+    assert aws.messages() == []
+
+
+def test_name_resolution_that_hangs(aws, make_guard):
+    """The loop goes on turning, the trail is told as unseen, and the end is not waited for."""
+    try:
+        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        server.bind(("127.0.0.99", 53))
+    except OSError as error:
+        pytest.skip(f"no name server can be played: {error}")
+    with server:
+        server.settimeout(20 * SLOW)
+        guard = make_guard(scale=20, cannot_see_after="20s", environment={
+            "WATCHDOG_USEC": "400000"})
+        resolv = os.path.join(guard.folder, "resolv.conf")
+        with open(resolv, "w", encoding="utf-8") as out:
+            out.write("nameserver 127.0.0.99\noptions timeout:30 attempts:1\n")
+        guard.prefix = in_own_mounts(
+            f"mount --bind {resolv} $(readlink -f /etc/resolv.conf)")
+        if guard.prefix is None:
+            pytest.skip("no mount namespaces for this user")
+        guard.configure(endpoint="https://{service}.{region}.guard.example")
+        guard.start()
+        assert b"\5guard\7example" in server.recv(512)
+        guard.record("management-events cannot be seen")
+        beats = guard.notes.count("WATCHDOG=1")
+        guard.wait(lambda: guard.notes.count("WATCHDOG=1") > beats + 5, what="WATCHDOG=1")
+        begun = time.monotonic()
+        guard.stop()
+        assert time.monotonic() - begun < 2 * SLOW

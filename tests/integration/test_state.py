@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A full, lost or stalled disk keeps neither a restart nor an alert; bad files cost nothing else."""
+
+import os
+import shutil
+
+import pytest
+
+from guard import SLOW, TRAIL, in_own_mounts
+
+
+def check_undurable(aws, guard, attack, reason):
+    """At once, saying why it is not durable."""
+    opened = aws.message(phase="OPEN")
+    closed = aws.message(phase="CLOSED")
+    start, = aws.restarts()
+    assert start["time"] - attack["time"] < 2 * SLOW
+    assert opened.time - start["time"] < 2 * SLOW and closed.time - start["time"] < 3 * SLOW
+    assert f"NOT DURABLE: the guard could not store this incident on its disk ({reason})" in \
+        opened.text
+    return opened
+
+
+def test_full_disk(aws, make_guard):
+    guard = make_guard()
+    prefix = in_own_mounts(f"mount -t tmpfs -o size=256k,mode=0750 none {guard.state}")
+    if prefix is None:
+        pytest.skip("no mount namespaces for this user")
+    os.mkdir(guard.state, 0o750)
+    guard.prefix = prefix
+    guard.run()
+    inside = f"/proc/{guard.process.pid}/root{guard.state}"
+    aws.polls(5)
+    with open(os.path.join(inside, "filler"), "wb", buffering=0) as filler:
+        with pytest.raises(OSError):
+            while True:
+                filler.write(bytes(4096))
+    attack = aws.attack(TRAIL)
+    opened = check_undurable(aws, guard, attack, "No space left on device")
+    aws.actor(attack)
+    guard.wait_status(lambda s: s["state_error"] == "No space left on device")
+    guard.record(f"incident {opened.incident} could not be stored: No space left on device")
+
+    # Made up for as soon as there is room; nothing is sent again.
+    os.unlink(os.path.join(inside, "filler"))
+    guard.wait_status(lambda s: s["state_error"] is None)
+    assert guard.wait(lambda: os.path.exists(f"{inside}/{opened.incident}.json") or None)
+    guard.wait_silent()
+
+
+def test_state_folder_taken_away(aws, guard):
+    guard.run()
+    aside = guard.state + "-aside"
+    os.rename(guard.state, aside)
+    with open(guard.state, "w", encoding="utf-8"):
+        os.chmod(guard.state, 0o640)
+    attack = aws.attack(TRAIL)
+    opened = check_undurable(aws, guard, attack, "Not a directory")
+    aws.actor(attack)
+    guard.wait_status(lambda s: s["state_error"] == "Not a directory")
+    os.unlink(guard.state)
+    os.rename(aside, guard.state)
+    guard.wait_status(lambda s: s["state_error"] is None)
+    guard.wait_silent()
+    guard.stop()
+    assert guard.incident()["id"] == opened.incident
+    assert all(d["sent"] for m in guard.incident()["messages"] for d in m["deliveries"])
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_stalled_disk(aws, make_guard):
+    """fsync takes two seconds: an alert waits for one."""
+    guard = make_guard(wrapped=False, prefix=[
+        "/usr/bin/strace", "-D", "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null", "-e",
+        "trace=fsync", "-e", "inject=fsync:delay_enter=2000000:when=3+"],
+        environment={"ASAN_OPTIONS": "detect_leaks=0"}).run()
+    aws.polls(5)
+    attack = aws.attack(TRAIL)
+    check_undurable(aws, guard, attack, "no answer from the disk within a second")
+
+
+def test_corrupt_files_are_set_aside(aws, guard):
+    guard.run()
+    aws.attack(TRAIL)
+    first = aws.message(phase="CLOSED")
+    guard.wait_silent()
+    guard.stop()
+    file = os.path.join(guard.state, first.incident + ".json")
+    for path, content in ((file, b'{"version": 1, "id": "'),
+                          (os.path.join(guard.state, "trails.json"), b"\0\xff" * 100)):
+        with open(path, "wb") as out:
+            out.write(content)
+    seen = len(guard.records)
+    guard.run()
+    for name in (file, "trails.json"):
+        record = guard.record("set aside.*" + os.path.basename(name) + r"\.corrupt", first=seen)
+        assert record.level == "error"
+    with open(file + ".corrupt", "rb") as kept:
+        assert kept.read() == b'{"version": 1, "id": "'
+    # And it guards as before. The stop of before is told once more, under the same id.
+    again = aws.message(phase="CLOSED", kind="recent-stop")
+    assert again.incident == first.incident
+    aws.repeats = 2
+    aws.attack(TRAIL)
+    assert aws.message(2, phase="CLOSED", kind="stopped").incident != first.incident

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "check.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+
+/* Answers come before this, or never; grace of a tick. */
+#define TICK_USEC (1500 * USEC_PER_MSEC)
+
+static bool is_coherent(const TrailStatus *s)
+{
+        return s->is_logging ? s->start_logging_msec > s->stop_logging_msec
+                             : s->stop_logging_msec > s->start_logging_msec;
+}
+
+/* From here on there has to be an incident of it. */
+static void mark_shown(World *w, size_t trail, const TrailStatus *s, bool seen)
+{
+        for (size_t i = 0; i < w->n_stops; i++) {
+                StopTime *x = &w->stops[i];
+
+                if (x->trail != trail || x->msec != s->stop_logging_msec)
+                        continue;
+                x->must = seen || !s->is_logging || guard_now(w).wall_msec - x->msec < MSEC_PER_DAY;
+        }
+}
+
+/* Whether it had ended when it became visible. */
+static void note_first_shown(World *w, size_t trail, const TrailStatus *s)
+{
+        for (size_t i = 0; i < w->n_stops; i++) {
+                StopTime *x = &w->stops[i];
+
+                if (x->trail != trail || x->msec != s->stop_logging_msec || x->shown)
+                        continue;
+                x->shown = true;
+                x->shown_restarted = s->start_logging_msec > s->stop_logging_msec;
+        }
+}
+
+void check_input(World *w, const Input *in)
+{
+        GuardTrail *t;
+        const TrailStatus *s = in->status;
+
+        if (in->kind != INPUT_POLLED)
+                return;
+        t = &w->guard->trails[in->trail];
+        if (in->error.class == AWS_ERROR_NOT_FOUND) {
+                t->good_usec = w->now_usec;
+                if (t->not_found++ == 0)
+                        t->not_found_usec = w->now_usec;
+                if (t->not_found >= 2)
+                        t->down_usec = 0;
+        }
+        if (in->error.class != AWS_ERROR_NONE)
+                return;
+
+        int64_t version = MAX(s->start_logging_msec, s->stop_logging_msec);
+        bool was_down = t->down_usec != 0;
+        t->good_usec = w->now_usec;
+        t->not_found = 0;
+        t->was_shown_stop = false;
+        if (!s->is_logging && !t->down_usec)
+                t->down_usec = w->now_usec;
+        note_first_shown(w, in->trail, s);
+        if (version < t->version_msec || !is_coherent(s))
+                return;
+        if (s->is_logging)
+                t->down_usec = 0;
+        t->was_shown_stop = !s->is_logging && s->stop_logging_msec > t->stop_msec &&
+                            (!was_down || s->start_logging_msec > t->stop_msec);
+        if (s->stop_logging_msec > t->stop_msec)
+                mark_shown(w, in->trail, s, core_trail_memory(w->guard->core, in->trail)->seen);
+        t->version_msec = version;
+        t->stop_msec = s->stop_logging_msec;
+}
+
+static void check_starts(World *w, const Actions *a)
+{
+        for (size_t i = 0; i < a->n; i++) {
+                GuardTrail *t;
+
+                if (a->items[i].kind != ACTION_START_LOGGING)
+                        continue;
+                for (size_t k = 0; k < i; k++)
+                        if (a->items[k].kind != ACTION_START_LOGGING)
+                                world_violation(w, "something stands before a StartLogging");
+                t = &w->guard->trails[a->items[i].trail];
+                if (t->start_in_flight)
+                        world_violation(w, "two StartLogging in flight for one trail");
+                if (!t->down_usec)
+                        world_violation(w, "StartLogging of a trail that was shown to log");
+                if (w->action != TRAIL_ACTION_RESTART)
+                        world_violation(w, "StartLogging although action is \"alert\"");
+                t->start_in_flight = true;
+                t->asked_usec = w->now_usec;
+        }
+}
+
+/* An answer that says "not logging" is acted on in the same step. */
+static void check_restart(World *w, const Input *in)
+{
+        GuardTrail *t;
+        uint64_t now = w->now_usec;
+
+        if (in->kind != INPUT_POLLED || in->error.class != AWS_ERROR_NONE ||
+            in->status->is_logging || w->action != TRAIL_ACTION_RESTART)
+                return;
+        t = &w->guard->trails[in->trail];
+        if (t->start_in_flight)
+                return;
+        if (t->was_shown_stop)
+                world_violation(w, "a new stop was not acted on at once");
+        if ((!t->accepted_usec || now > t->accepted_usec + w->policy.verify_within_usec) &&
+            (!t->failed_usec || now > t->failed_usec + w->policy.restart_retry_max_usec))
+                world_violation(w, "\"not logging\" was not acted on at once");
+}
+
+static void check_restarts_go_on(World *w)
+{
+        uint64_t every = MAX(w->policy.restart_retry_max_usec, w->policy.verify_within_usec);
+
+        for (size_t i = 0; i < w->n_trails && w->action == TRAIL_ACTION_RESTART; i++) {
+                const GuardTrail *t = &w->guard->trails[i];
+
+                if (t->down_usec && !t->start_in_flight &&
+                    w->now_usec > MAX(MAX(t->down_usec, t->asked_usec), t->accepted_usec) + every +
+                                          TICK_USEC)
+                        world_violation(w, "trail %zu is down and not restarted any more", i);
+        }
+}
+
+static void check_sends(World *w, const Actions *a)
+{
+        for (size_t i = 0; i < a->n; i++) {
+                const Action *x = &a->items[i];
+                const Message *m = x->message;
+
+                if (x->kind != ACTION_SEND)
+                        continue;
+                Case *c = guard_case(w->guard, x->incident->id);
+                bool durable = c && m->generation <= c->generation;
+                if (durable != x->durable)
+                        world_violation(w, "%s/%u says durable when it is not, or the reverse",
+                                        x->incident->id, m->sequence);
+                if (durable || (c && c->store_failed) ||
+                    w->now_usec >= m->created_boot + w->policy.store_patience_usec)
+                        continue;
+                world_violation(w, "%s/%u is sent before it is stored", x->incident->id,
+                                m->sequence);
+        }
+}
+
+static uint64_t hash_text(const char *s, uint64_t h)
+{
+        for (; *s; s++)
+                h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
+        return h;
+}
+
+static void note_letter(World *w, const Incident *i, const Message *m)
+{
+        Guard *g = w->guard;
+        size_t k;
+
+        if (strlen(m->subject) > 99 || strlen(m->body) > 32 * 1024)
+                world_violation(w, "%s/%u is too long", i->id, m->sequence);
+        for (k = 0; k < g->n_letters; k++)
+                if (g->letters[k].sequence == m->sequence && streq(g->letters[k].incident, i->id))
+                        break;
+        Letter *l = k < g->n_letters ? &g->letters[k] : mem_push0(g->letters, g->n_letters);
+        uint64_t text = hash_text(m->body, hash_text(m->subject, UINT64_C(0xcbf29ce484222325)));
+        if (l->sequence && l->text != text)
+                world_violation(w, "two messages are called %s/%u", i->id, m->sequence);
+        memcpy(l->incident, i->id, sizeof(l->incident));
+        l->sequence = m->sequence;
+        l->phase = m->phase;
+        l->text = text;
+}
+
+static void trace_findings(World *w, const Incident *i)
+{
+        world_trace(w, "check: %s: round %u: %s, confidence %s", i->id, i->attribution.rounds,
+                    search_state_to_string(i->attribution.state),
+                    confidence_to_string(i->attribution.confidence));
+        for (size_t k = 0; k < i->attribution.n_findings; k++) {
+                const Finding *f = &i->attribution.findings[k];
+
+                world_trace(w, "check:     %s %s at %+.0f: %s by %s", f->record.event_id,
+                            f->record.event_name,
+                            (double)(f->record.time_msec - SIM_EPOCH_MSEC) / 1000,
+                            role_to_string(f->role), strempty(f->record.identity.arn));
+        }
+}
+
+static void note_case(World *w, const Incident *i)
+{
+        Guard *g = w->guard;
+        Case *c = guard_case(g, i->id);
+        const Finding *culprit = incident_find_role(i, ROLE_CULPRIT);
+
+        if (!c) {
+                c = mem_push0(g->cases, g->n_cases);
+                memcpy(c->id, i->id, sizeof(c->id));
+                c->opened_usec = w->now_usec;
+                c->kind = i->kind;
+                c->trail = i->trail;
+        }
+        if (c->lost)
+                c->n_messages = 0;
+        c->lost = false;
+        c->stop_msec = i->stop_msec;
+        c->open = i->open;
+        c->search = i->attribution.state;
+        c->confidence = i->attribution.confidence;
+        c->misused = i->attribution.misused;
+        if (i->attribution.rounds != c->rounds) {
+                c->rounds = i->attribution.rounds;
+                c->last_round_usec = c->round_usec;
+                trace_findings(w, i);
+        }
+        (void)snprintf(c->culprit, sizeof(c->culprit), "%s",
+                       culprit ? culprit->record.event_id : "");
+        for (size_t m = c->n_messages; m < i->n_messages; m++)
+                note_letter(w, i, &i->messages[m]);
+        c->n_messages = i->n_messages;
+        if (!c->judged) {
+                c->judged = true;
+                check_case_opened(w, c, i);
+        }
+}
+
+static void check_bounds(World *w, const Incident *i)
+{
+        for (size_t m = 0; m < i->n_messages; m++)
+                if (i->messages[m].sequence != m + 1)
+                        world_violation(w, "messages of %s are not numbered in order", i->id);
+        if (i->restart.n_request_ids > 128 || i->attribution.n_findings > 2000 ||
+            i->n_messages > 64)
+                world_violation(w, "%s grows without bounds", i->id);
+}
+
+static const Incident *open_incident(const World *w, size_t trail, IncidentKind kind)
+{
+        const Core *c = w->guard->core;
+
+        for (size_t i = 0; i < core_n_incidents(c); i++)
+                if (core_incident(c, i)->trail == trail && core_incident(c, i)->open &&
+                    core_incident(c, i)->kind == kind)
+                        return core_incident(c, i);
+        return NULL;
+}
+
+static void check_sight(World *w, const Input *in)
+{
+        for (size_t k = 0; k < w->n_trails; k++) {
+                const GuardTrail *t = &w->guard->trails[k];
+                bool told = open_incident(w, k, INCIDENT_CANNOT_SEE) ||
+                            open_incident(w, k, INCIDENT_NOT_FOUND);
+
+                if (!told &&
+                    w->now_usec > t->good_usec + w->policy.cannot_see_after_usec + TICK_USEC)
+                        world_violation(w, "trail %zu is not seen and that is not told", k);
+                if (in->kind == INPUT_POLLED && t->good_usec == w->now_usec && t->not_found != 1 &&
+                    open_incident(w, k, INCIDENT_CANNOT_SEE))
+                        world_violation(w, "trail %zu is seen and said not to be", k);
+        }
+}
+
+static void check_time(World *w, const Input *in)
+{
+        Guard *g = w->guard;
+        uint64_t next = core_next_boot(g->core);
+        const char *overdue = core_overdue(g->core, guard_now(w));
+
+        if (overdue)
+                world_violation(w, "overdue: %s", overdue);
+        g->ticks_at_once = in->kind == INPUT_TICK && g->last_tick_usec == w->now_usec
+                                   ? g->ticks_at_once + 1
+                                   : 0;
+        g->last_tick_usec = w->now_usec;
+        if (g->ticks_at_once > 3)
+                world_violation(w, "a busy loop: the next tick is due at %.3f s",
+                                (double)next / (double)USEC_PER_SEC);
+        if (w->steps > 200000)
+                world_violation(w, "there is no end to it");
+}
+
+void check_step(World *w, const Input *in, const Actions *a)
+{
+        const Core *core = w->guard->core;
+
+        for (size_t i = 0; i < core_n_incidents(core); i++) {
+                note_case(w, core_incident(core, i));
+                check_bounds(w, core_incident(core, i));
+        }
+        check_starts(w, a);
+        check_restart(w, in);
+        check_restarts_go_on(w);
+        check_sends(w, a);
+        check_sight(w, in);
+        check_time(w, in);
+}
+
+static void check_letters_end(World *w)
+{
+        const Guard *g = w->guard;
+
+        for (size_t i = 0; i < g->n_letters; i++) {
+                const Letter *l = &g->letters[i];
+
+                for (size_t t = 0; t < w->n_topics; t++) {
+                        if (l->arrived[t] == 0 || !l->acknowledged[t])
+                                world_violation(w, "%s/%u (%s) never reached topic %zu",
+                                                l->incident, l->sequence, phase_to_string(l->phase),
+                                                t);
+                        if (l->arrived[t] > 1 + l->lost[t] + w->kills)
+                                world_violation(w, "%s/%u (%s) reached topic %zu %u times",
+                                                l->incident, l->sequence, phase_to_string(l->phase),
+                                                t, l->arrived[t]);
+                }
+        }
+}
+
+void check_end(World *w)
+{
+        check_letters_end(w);
+        check_cases_end(w);
+}

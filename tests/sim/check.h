@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The invariants of design.md, held against every step and at the end of a world. */
+
+#include "guard.h"
+
+/* Before the step: what the guard is about to be shown. */
+void check_input(World *w, const Input *in);
+/* After it: what it wants to have done, and what it knows. */
+void check_step(World *w, const Input *in, const Actions *a);
+void check_end(World *w);
+
+/* check_cases.c: that incidents have their causes. */
+void check_case_opened(World *w, Case *c, const Incident *i);
+void check_cases_end(World *w);

@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "guard.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "check.h"
+#include "core/alerttext.h"
+#include "core/incidentjson.h"
+
+static const char *const topics[SIM_TOPICS_MAX] = {
+        "arn:aws:sns:us-east-1:111122223333:alerts",
+        "arn:aws:sns:us-east-1:444455556666:alerts",
+};
+
+const char *guard_topic(size_t i)
+{
+        return topics[i];
+}
+
+Now guard_now(const World *w)
+{
+        return (Now){
+                .boot_usec = w->now_usec,
+                .wall_msec = world_aws_msec(w) + w->guard->clock_msec,
+        };
+}
+
+Case *guard_case(Guard *g, const char *id)
+{
+        for (size_t i = 0; i < g->n_cases; i++)
+                if (streq(g->cases[i].id, id))
+                        return &g->cases[i];
+        return NULL;
+}
+
+static uint64_t latency(World *w)
+{
+        uint64_t max = w->nature.latency_usec;
+
+        if (world_has_fault(w, FAULT_SLOW, SIZE_MAX))
+                max = 4 * USEC_PER_SEC;
+        return USEC_PER_MSEC + rng_below(&w->rng, max);
+}
+
+static void do_poll(World *w, const Action *a)
+{
+        Event *e = world_schedule(w, w->now_usec + latency(w), EVENT_POLLED);
+
+        e->trail = a->trail;
+        e->asked_msec = guard_now(w).wall_msec;
+        if (world_has_fault(w, FAULT_POLL_THROTTLED, a->trail)) {
+                e->class = AWS_ERROR_THROTTLED;
+                e->code = "ThrottlingException";
+        } else if (world_has_fault(w, FAULT_POLL_DENIED, a->trail)) {
+                e->class = AWS_ERROR_DENIED;
+                e->code = "AccessDeniedException";
+        } else if (!aws_read(w, a->trail, &e->status)) {
+                e->class = AWS_ERROR_NOT_FOUND;
+                e->code = "TrailNotFoundException";
+        }
+        if (world_has_fault(w, FAULT_POLL_SILENT, a->trail)) {
+                Event *late = world_schedule(w, w->now_usec + SIM_CALL_TIMEOUT_USEC, EVENT_POLLED);
+                late->trail = a->trail;
+                late->asked_msec = e->asked_msec;
+                late->class = AWS_ERROR_NETWORK;
+                late->code = "Timeout";
+                e->run = 0; /* nobody hears it */
+        }
+}
+
+static void do_start(World *w, const Action *a)
+{
+        uint64_t there = w->now_usec + latency(w) / 2;
+        Event *e = world_schedule(w, there + latency(w) / 2, EVENT_STARTED);
+        bool lost = world_has_fault(w, FAULT_START_ANSWER_LOST, a->trail);
+
+        e->trail = a->trail;
+        (void)snprintf(e->request_id, sizeof(e->request_id), "ours-%u", ++w->n_request_ids);
+        world_trace(w, "guard: StartLogging of trail %zu", a->trail);
+        if (world_has_fault(w, FAULT_START_THROTTLED, a->trail)) {
+                e->class = AWS_ERROR_THROTTLED;
+                e->code = "ThrottlingException";
+                return;
+        }
+        if (world_has_fault(w, FAULT_START_DENIED, a->trail)) {
+                e->class = AWS_ERROR_DENIED;
+                e->code = "AccessDeniedException";
+                return;
+        }
+        if (world_has_fault(w, FAULT_START_FAILS, a->trail)) {
+                e->class = AWS_ERROR_TRANSIENT;
+                e->code = "InternalFailure";
+                return;
+        }
+        if (!aws_truth(w, a->trail)->exists) {
+                e->class = AWS_ERROR_NOT_FOUND;
+                e->code = "TrailNotFoundException";
+                return;
+        }
+        Event *server = world_schedule(w, there, EVENT_SERVER_START);
+        server->trail = a->trail;
+        memcpy(server->request_id, e->request_id, sizeof(e->request_id));
+        if (lost) {
+                Event *late =
+                        world_schedule(w, w->now_usec + 3 * SIM_CALL_TIMEOUT_USEC, EVENT_STARTED);
+                late->trail = a->trail;
+                late->class = AWS_ERROR_NETWORK;
+                late->code = "Timeout";
+                e->run = 0;
+        }
+}
+
+static void do_lookup(World *w, const Action *a)
+{
+        bool silent = world_has_fault(w, FAULT_LOOKUP_SILENT, SIZE_MAX);
+        uint64_t takes = silent ? SIM_CALL_TIMEOUT_USEC : latency(w);
+        Event *e = world_schedule(w, w->now_usec + takes, EVENT_FOUND);
+        Case *c = guard_case(w->guard, a->incident->id);
+        const char *error = history_lookup(w, &a->lookup, &e->page);
+
+        memcpy(e->incident, a->incident->id, sizeof(e->incident));
+        if (silent)
+                error = "Timeout";
+        if (error) {
+                e->code = error;
+                e->class = streq(error, "ThrottlingException") ? AWS_ERROR_THROTTLED
+                           : streq(error, "Timeout")           ? AWS_ERROR_NETWORK
+                                                               : AWS_ERROR_DENIED;
+                lookup_page_done(&e->page);
+        }
+        if (c && a->incident->attribution.step == 0 && !a->lookup.next_token)
+                c->round_usec = w->now_usec;
+        world_trace(w, "guard: LookupEvents %s for %s%s%s", a->lookup.event_name, a->incident->id,
+                    a->lookup.next_token ? ", next page" : "", error ? " fails" : "");
+}
+
+/* One writer: what was asked first is on disk first. */
+static uint64_t disk_turn(World *w)
+{
+        uint64_t takes = USEC_PER_MSEC + rng_below(&w->rng, 20 * USEC_PER_MSEC);
+
+        if (world_has_fault(w, FAULT_DISK_STALLS, SIZE_MAX))
+                takes = rng_between(&w->rng, 1, 20) * USEC_PER_SEC;
+        w->disk.busy_until_usec = MAX(w->disk.busy_until_usec, w->now_usec) + takes;
+        return w->disk.busy_until_usec;
+}
+
+static void do_store(World *w, const Action *a)
+{
+        Event *e = world_schedule(w, disk_turn(w), EVENT_STORED);
+
+        memcpy(e->incident, a->incident->id, sizeof(e->incident));
+        e->generation = a->generation;
+        e->store_error = world_has_fault(w, FAULT_DISK_FAILS, SIZE_MAX) ? -28 : 0;
+        if (!w->may_kill)
+                return;
+        json_t *o = incident_to_json(a->incident);
+        e->text = json_dumps(o, JSON_COMPACT);
+        json_decref(o);
+        if (!e->text)
+                world_violation(w, "incident %s cannot be written down", a->incident->id);
+}
+
+static void do_store_memory(World *w)
+{
+        if (!w->may_kill || world_has_fault(w, FAULT_DISK_FAILS, SIZE_MAX))
+                return;
+        json_t *all = json_array();
+        for (size_t i = 0; i < w->n_trails; i++)
+                (void)json_array_append_new(
+                        all, trail_memory_to_json(core_trail_memory(w->guard->core, i)));
+        Event *e = world_schedule(w, disk_turn(w), EVENT_MEMORY_STORED);
+        e->text = json_dumps(all, JSON_COMPACT);
+        json_decref(all);
+}
+
+static Letter *find_letter(Guard *g, const char *id, unsigned sequence)
+{
+        for (size_t i = 0; i < g->n_letters; i++)
+                if (g->letters[i].sequence == sequence && streq(g->letters[i].incident, id))
+                        return &g->letters[i];
+        return NULL;
+}
+
+static void do_send(World *w, const Action *a)
+{
+        size_t topic = streq(a->topic_arn, topics[0]) ? 0 : 1;
+        Event *e = world_schedule(w, w->now_usec + latency(w), EVENT_SENT);
+        Letter *l = find_letter(w->guard, a->incident->id, a->message->sequence);
+
+        memcpy(e->incident, a->incident->id, sizeof(e->incident));
+        e->sequence = a->message->sequence;
+        e->topic = topic;
+        world_trace(w, "guard: send %s/%u (%s) to topic %zu%s: %s", a->incident->id,
+                    a->message->sequence, phase_to_string(a->message->phase), topic,
+                    a->durable ? "" : ", not durable", a->message->subject);
+        if (world_has_fault(w, FAULT_TOPIC_FAILS, topic)) {
+                e->class = AWS_ERROR_NOT_FOUND;
+                e->code = "NotFound";
+                return;
+        }
+        if (l) {
+                if (l->acknowledged[topic])
+                        world_violation(w, "%s/%u is sent again although it was acknowledged",
+                                        l->incident, l->sequence);
+                l->arrived[topic]++;
+        }
+        if (world_has_fault(w, FAULT_TOPIC_ANSWER_LOST, topic)) {
+                if (l)
+                        l->lost[topic]++;
+                e->class = AWS_ERROR_NETWORK;
+                e->code = "Timeout";
+        }
+}
+
+static void carry_out(World *w, const Actions *actions)
+{
+        for (size_t i = 0; i < actions->n; i++) {
+                const Action *a = &actions->items[i];
+
+                if (a->kind == ACTION_POLL)
+                        do_poll(w, a);
+                else if (a->kind == ACTION_START_LOGGING)
+                        do_start(w, a);
+                else if (a->kind == ACTION_LOOKUP)
+                        do_lookup(w, a);
+                else if (a->kind == ACTION_STORE)
+                        do_store(w, a);
+                else if (a->kind == ACTION_STORE_MEMORY)
+                        do_store_memory(w);
+                else if (a->kind == ACTION_SEND)
+                        do_send(w, a);
+                else if (a->kind == ACTION_LOG)
+                        world_trace(w, "guard: log <%d> %s", a->priority, a->text);
+        }
+}
+
+/* The twin's disk and topics answer at once, and it finds nobody. */
+static void twin_step(World *w, const Input *in)
+{
+        _cleanup_(actions_done) Actions a = {};
+        Core *twin = w->guard->twin;
+
+        core_step(twin, in, guard_now(w), &a);
+        for (size_t i = 0; i < a.n; i++) {
+                _cleanup_(actions_done) Actions more = {};
+                Input answer = {.trail = SIZE_MAX};
+                char id[33];
+
+                if (!a.items[i].incident)
+                        continue;
+                (void)snprintf(id, sizeof(id), "%s", a.items[i].incident->id);
+                Case *c = guard_case(w->guard, id);
+                if (c)
+                        c->at_twin = true;
+                answer.incident = id;
+                answer.generation = a.items[i].generation;
+                answer.kind = INPUT_STORED;
+                if (a.items[i].kind == ACTION_STORE)
+                        core_step(twin, &answer, guard_now(w), &more);
+        }
+}
+
+static void step(World *w, const Input *in)
+{
+        _cleanup_(actions_done) Actions a = {};
+        Guard *g = w->guard;
+
+        w->steps++;
+        check_input(w, in);
+        core_step(g->core, in, guard_now(w), &a);
+        check_step(w, in, &a);
+        if (!w->failed)
+                carry_out(w, &a);
+}
+
+uint64_t guard_next_boot(const World *w)
+{
+        return w->guard->core ? core_next_boot(w->guard->core) : USEC_INFINITY;
+}
+
+void guard_tick(World *w)
+{
+        step(w, &(Input){.kind = INPUT_TICK, .trail = SIZE_MAX});
+}
+
+static void write_file(Disk *d, const char *id, char *text)
+{
+        for (size_t i = 0; i < d->n_files; i++)
+                if (streq(d->files[i].id, id)) {
+                        free(d->files[i].text);
+                        d->files[i].text = text;
+                        return;
+                }
+        struct StoredFile *f = mem_push0(d->files, d->n_files);
+        (void)snprintf(f->id, sizeof(f->id), "%s", id);
+        f->text = text;
+}
+
+/* What was on its way to the disk when the guard died: a beginning of it arrived, which nobody
+ * was told. */
+static void finish_writes(World *w)
+{
+        uint64_t until = w->now_usec + rng_below(&w->rng, 30 * USEC_PER_MSEC);
+
+        for (;;) {
+                Event *first = NULL;
+
+                for (size_t i = 0; i < w->n_queue; i++) {
+                        Event *e = w->queue[i];
+
+                        if (e->text && e->run == w->guard->run && e->at_usec <= until &&
+                            (!first || e->at_usec < first->at_usec))
+                                first = e;
+                }
+                if (!first)
+                        break;
+                if (first->kind == EVENT_MEMORY_STORED)
+                        mem_strset(&w->disk.memories, first->text);
+                else if (!first->store_error)
+                        write_file(&w->disk, first->incident, mem_strdup(first->text));
+                free(TAKE_PTR(first->text));
+        }
+        w->disk.busy_until_usec = 0;
+}
+
+static void answer_stored(World *w, Event *e, Input *in)
+{
+        Case *c = guard_case(w->guard, e->incident);
+
+        in->kind = e->store_error ? INPUT_STORE_FAILED : INPUT_STORED;
+        if (!e->store_error && e->text)
+                write_file(&w->disk, e->incident, TAKE_PTR(e->text));
+        if (c) {
+                c->store_failed = e->store_error != 0;
+                if (!e->store_error)
+                        c->generation = MAX(c->generation, e->generation);
+        }
+}
+
+static void answer_sent(World *w, const Event *e, Input *in)
+{
+        Letter *l = find_letter(w->guard, e->incident, e->sequence);
+
+        in->kind = INPUT_SENT;
+        in->topic_arn = topics[e->topic];
+        in->message_id = "message-id";
+        if (l && e->class == AWS_ERROR_NONE)
+                l->acknowledged[e->topic] = true;
+}
+
+static void answer_started(World *w, const Event *e, Input *in)
+{
+        GuardTrail *t = &w->guard->trails[e->trail];
+
+        in->kind = INPUT_STARTED;
+        t->start_in_flight = false;
+        if (e->class == AWS_ERROR_NONE)
+                t->accepted_usec = w->now_usec;
+        else
+                t->failed_usec = w->now_usec;
+}
+
+void guard_answer(World *w, Event *e)
+{
+        Input in = {.trail = SIZE_MAX, .incident = *e->incident ? e->incident : NULL};
+        Guard *g = w->guard;
+
+        if (!g->core || e->run != g->run)
+                return;
+        aws_error_set(&in.error, e->class, strempty(e->code), "%s", strempty(e->code));
+        (void)snprintf(in.error.request_id, sizeof(in.error.request_id), "%s", e->request_id);
+        in.trail = e->kind == EVENT_POLLED || e->kind == EVENT_STARTED ? e->trail : SIZE_MAX;
+        in.generation = e->generation;
+        in.store_error = e->store_error;
+        in.sequence = e->sequence;
+        in.asked_msec = e->asked_msec;
+        in.status = &e->status;
+        in.page = &e->page;
+        switch (e->kind) {
+        case EVENT_POLLED:
+                in.kind = INPUT_POLLED;
+                world_trace(w, "aws: poll of trail %zu: %s, start %+.3f, stop %+.3f", e->trail,
+                            e->class != AWS_ERROR_NONE ? e->code
+                            : e->status.is_logging     ? "logging"
+                                                       : "NOT LOGGING",
+                            (double)(e->status.start_logging_msec - SIM_EPOCH_MSEC) / 1000,
+                            (double)(e->status.stop_logging_msec - SIM_EPOCH_MSEC) / 1000);
+                break;
+        case EVENT_STARTED:
+                answer_started(w, e, &in);
+                break;
+        case EVENT_FOUND:
+                in.kind = INPUT_FOUND;
+                break;
+        case EVENT_SENT:
+                answer_sent(w, e, &in);
+                break;
+        case EVENT_STORED:
+                answer_stored(w, e, &in);
+                break;
+        case EVENT_MEMORY_STORED:
+                mem_strset(&w->disk.memories, e->text);
+                return;
+        default:
+                return;
+        }
+        step(w, &in);
+        if (g->twin && (in.kind == INPUT_POLLED || in.kind == INPUT_STARTED))
+                twin_step(w, &in);
+}
+
+static Core *new_core(World *w)
+{
+        TrailConfig trails[SIM_TRAILS_MAX];
+        CoreConfig config = {
+                .policy = &w->policy,
+                .trails = trails,
+                .n_trails = w->n_trails,
+                .topics = topics,
+                .n_topics = w->n_topics,
+                .n_accounts = 1,
+                .hostname = "guard-1",
+        };
+
+        for (size_t i = 0; i < w->n_trails; i++)
+                trails[i] = (TrailConfig){.arn = w->trails[i].arn,
+                                          .action = w->action,
+                                          .poll_usec = 10 * USEC_PER_SEC};
+        return core_new(&config, guard_now(w));
+}
+
+void guard_begin(World *w)
+{
+        w->guard = mem_new0(Guard);
+        w->guard->run = 1;
+        w->guard->run_usec = w->now_usec;
+        w->guard->core = new_core(w);
+        w->guard->twin = new_core(w);
+        for (size_t i = 0; i < w->n_trails; i++)
+                w->guard->trails[i].good_usec = w->now_usec;
+        world_act_at(w, w->now_usec + 100 * USEC_PER_MSEC, &(Act){.kind = ACT_IDENTITY});
+}
+
+void guard_free(World *w)
+{
+        Guard *g = w->guard;
+
+        if (!g)
+                return;
+        core_free(g->core);
+        core_free(g->twin);
+        free(g->letters);
+        free(g->cases);
+        free(g);
+}
+
+void guard_kill(World *w)
+{
+        Guard *g = w->guard;
+
+        if (!g->core)
+                return;
+        world_trace(w, "guard: killed");
+        w->kills++;
+        finish_writes(w);
+        g->core = core_free(g->core);
+        g->twin = core_free(g->twin); /* it has seen what this guard will not remember */
+        for (size_t i = 0; i < g->n_cases; i++)
+                g->cases[i].generation = 0;
+        for (size_t i = 0; i < w->n_stops; i++)
+                w->stops[i].must = false;
+        memset(g->trails, 0, sizeof(g->trails));
+}
+
+/* What the disk says of a message is what its receivers may be told again. */
+static void read_back(World *w, const Incident *i, const Message *m)
+{
+        Letter *l = find_letter(w->guard, i->id, m->sequence);
+
+        if (!l)
+                return;
+        l->on_disk = true;
+        for (size_t t = 0; t < m->n_deliveries && t < SIM_TOPICS_MAX; t++)
+                l->acknowledged[t] = m->deliveries[t].sent;
+}
+
+static void restore_incident(World *w, const struct StoredFile *f)
+{
+        json_t *o = json_loads(f->text, 0, NULL);
+        Incident *i = NULL;
+        const char *field = NULL;
+
+        if (!o || incident_from_json(o, &i, &field) < 0) {
+                world_violation(w, "incident %s cannot be read back: %s", f->id, strempty(field));
+        } else {
+                for (size_t m = 0; m < i->n_messages; m++)
+                        read_back(w, i, &i->messages[m]);
+                Case *c = guard_case(w->guard, i->id);
+                if (c) {
+                        c->lost = false;
+                        c->n_messages = i->n_messages;
+                        c->rounds = i->attribution.rounds;
+                }
+                core_restore_incident(w->guard->core, i);
+        }
+        json_decref(o);
+}
+
+static void restore_memories(World *w)
+{
+        json_t *all, *o;
+        size_t k;
+
+        if (!w->disk.memories)
+                return;
+        all = json_loads(w->disk.memories, 0, NULL);
+        json_array_foreach(all, k, o)
+        {
+                TrailMemory m = {};
+
+                if (trail_memory_from_json(o, &m) < 0)
+                        world_violation(w, "the memory of a trail cannot be read back");
+                else
+                        core_restore_memory(w->guard->core, &m);
+                trail_memory_done(&m);
+        }
+        json_decref(all);
+}
+
+/* Messages that were not on disk died with the guard; their numbers are used again. */
+static void forget_unsaid(Guard *g)
+{
+        for (size_t i = 0; i < g->n_letters;) {
+                Letter *l = &g->letters[i];
+
+                if (l->on_disk)
+                        i++;
+                else
+                        g->letters[i] = g->letters[--g->n_letters];
+        }
+}
+
+void guard_boot(World *w)
+{
+        Guard *g = w->guard;
+
+        if (g->core)
+                return;
+        world_trace(w, "guard: started");
+        g->run++;
+        g->run_usec = w->now_usec;
+        g->core = new_core(w);
+        for (size_t i = 0; i < g->n_letters; i++)
+                g->letters[i].on_disk = false;
+        for (size_t i = 0; i < g->n_cases; i++)
+                g->cases[i].lost = true;
+        restore_memories(w);
+        for (size_t i = 0; i < w->disk.n_files; i++)
+                restore_incident(w, &w->disk.files[i]);
+        forget_unsaid(g);
+        for (size_t i = 0; i < w->n_trails; i++) {
+                const TrailMemory *m = core_trail_memory(g->core, i);
+
+                g->trails[i].good_usec = w->now_usec;
+                g->trails[i].stop_msec = m->stop_msec;
+                g->trails[i].version_msec = MAX(m->start_msec, m->stop_msec);
+        }
+        guard_identify(w);
+}
+
+void guard_set_clock(World *w, int64_t offset_msec)
+{
+        world_trace(w, "guard: its clock is set to %+lld ms", (long long)offset_msec);
+        w->guard->clock_msec = offset_msec;
+        w->guard->clock_set_usec = w->now_usec;
+}
+
+void guard_identify(World *w)
+{
+        if (w->guard->core)
+                step(w, &(Input){.kind = INPUT_IDENTITY,
+                                 .trail = SIZE_MAX,
+                                 .identity_arn = history_actor_arn(SIM_OWN)});
+}
+
+bool guard_is_idle(const World *w)
+{
+        const Guard *g = w->guard;
+
+        if (!g->core || core_n_incidents(g->core) > 0)
+                return false;
+        for (size_t i = 0; i < w->n_trails; i++)
+                if (g->trails[i].down_usec || g->trails[i].not_found > 0 ||
+                    core_trail_error(g->core, i)->class != AWS_ERROR_NONE)
+                        return false;
+        return true;
+}

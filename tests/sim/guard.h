@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The daemon around the real core: carries actions out against the world, brings the answers
+ * back, has a disk on which only what was acknowledged survives a SIGKILL. Beside it a twin: a
+ * second core that sees the same answers and whose disk and topics never fail. */
+
+#include "world.h"
+
+/* What is known from outside of each trail's dealings, to judge the core by. */
+typedef struct GuardTrail {
+        bool start_in_flight;
+        uint64_t accepted_usec; /* last StartLogging that was accepted */
+        uint64_t failed_usec;   /* ... that was not */
+        bool was_shown_stop;    /* by the last answer, for the first time */
+        uint64_t asked_usec;    /* last StartLogging */
+        uint64_t down_usec;     /* since when answers say not logging; 0: they do not */
+        uint64_t good_usec;     /* last answer about the trail */
+        int64_t version_msec;   /* newest that was shown */
+        int64_t stop_msec;      /* newest StopLoggingTime that was shown */
+        unsigned not_found;     /* TrailNotFound in a row */
+        uint64_t not_found_usec;
+} GuardTrail;
+
+/* One message, as its receivers know it. */
+typedef struct Letter {
+        char incident[33];
+        unsigned sequence;
+        Phase phase;
+        uint64_t text; /* hash of subject and body */
+        bool on_disk;
+        unsigned arrived[SIM_TOPICS_MAX];
+        unsigned lost[SIM_TOPICS_MAX]; /* acknowledgements that never came back */
+        bool acknowledged[SIM_TOPICS_MAX];
+} Letter;
+
+/* One incident, as seen from outside. */
+typedef struct Case {
+        char id[33];
+        size_t trail;
+        IncidentKind kind;
+        int64_t stop_msec;
+        bool open;
+        bool at_twin;
+        bool lost;                /* never reached the disk of a guard that was killed */
+        bool judged;              /* its cause has been looked for */
+        uint64_t generation;      /* newest that is on disk, of this run */
+        bool store_failed;        /* since the last that succeeded */
+        uint64_t opened_usec;     /* first seen */
+        uint64_t round_usec;      /* when the last round of look-ups began */
+        uint64_t last_round_usec; /* ... the last complete one */
+        unsigned rounds;
+        bool misused;
+        size_t n_messages;
+        char culprit[40]; /* event id */
+        Confidence confidence;
+        SearchState search;
+} Case;
+
+struct Guard {
+        Core *core; /* NULL while dead */
+        Core *twin;
+        unsigned run;
+        uint64_t run_usec;
+        int64_t clock_msec; /* wall clock against AWS's */
+        uint64_t clock_set_usec;
+        GuardTrail trails[SIM_TRAILS_MAX];
+        Letter *letters;
+        size_t n_letters;
+        Case *cases;
+        size_t n_cases;
+        unsigned ticks_at_once;
+        uint64_t last_tick_usec;
+};
+
+void guard_begin(World *w); /* first boot */
+void guard_free(World *w);
+void guard_kill(World *w);
+void guard_boot(World *w);
+void guard_set_clock(World *w, int64_t offset_msec);
+void guard_identify(World *w);
+void guard_answer(World *w, Event *e);
+void guard_tick(World *w);
+uint64_t guard_next_boot(const World *w);
+bool guard_is_idle(const World *w);
+Now guard_now(const World *w);
+const char *guard_topic(size_t i);
+Case *guard_case(Guard *g, const char *id);

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A scripted AWS on a virtual clock, a guard in it, and people who want to blind it. Everything
+ * that happens is an Event in one queue; the only other source of time is core_next_boot(). What
+ * follows from a seed is the same on every machine: nothing reads a clock or a file. */
+
+#include "core/core.h"
+#include "rng.h"
+
+#define SIM_EPOCH_MSEC INT64_C(1795392000000) /* 2026-11-23 00:00 UTC: boot 0, by AWS's clock */
+#define SIM_TRAILS_MAX 3
+#define SIM_TOPICS_MAX 2
+#define SIM_OWN 0 /* actor: the guard's own identity */
+#define SIM_ACTORS 8
+#define SIM_CALL_TIMEOUT_USEC (5 * USEC_PER_SEC)
+
+/* What people, other programs and fate do. */
+typedef enum ActKind {
+        ACT_STOP,
+        ACT_START,
+        ACT_STOP_REFUSED, /* an attempt: errorCode in its record */
+        ACT_STOP_OTHER,   /* of another trail: noise */
+        ACT_DELETE,
+        ACT_CREATE, /* re-created under the same name, not logging */
+        ACT_REPAIR, /* whatever it takes to have it log */
+        ACT_DELIVER,
+        ACT_KILL,  /* SIGKILL of the guard */
+        ACT_BOOT,  /* ... and its start again */
+        ACT_CLOCK, /* the guard's wall clock is set: amount */
+        ACT_IDENTITY,
+} ActKind;
+
+typedef struct Act {
+        ActKind kind;
+        size_t trail;
+        unsigned actor;
+        bool omitted; /* requestParameters too large */
+        bool hidden;  /* never shows in Event history */
+        int64_t amount;
+} Act;
+
+/* A span of time in which something does not work. */
+typedef enum FaultKind {
+        FAULT_POLL_THROTTLED,
+        FAULT_POLL_DENIED,
+        FAULT_POLL_SILENT,
+        FAULT_POLL_NOT_FOUND, /* although the trail is there: a sick replica */
+        FAULT_START_THROTTLED,
+        FAULT_START_DENIED,
+        FAULT_START_FAILS,
+        FAULT_START_ANSWER_LOST, /* it takes effect, nobody hears of it */
+        FAULT_START_NO_EFFECT,   /* accepted, and then nothing */
+        FAULT_LOOKUP_THROTTLED,
+        FAULT_LOOKUP_DENIED,
+        FAULT_LOOKUP_SILENT,
+        FAULT_TOPIC_FAILS,
+        FAULT_TOPIC_ANSWER_LOST,
+        FAULT_DISK_FAILS,
+        FAULT_DISK_STALLS,
+        FAULT_SLOW, /* answers take seconds */
+        _FAULT_KIND_MAX,
+} FaultKind;
+
+typedef struct Fault {
+        FaultKind kind;
+        uint64_t from_usec;
+        uint64_t to_usec;
+        size_t target; /* trail or topic, SIZE_MAX: all */
+} Fault;
+
+typedef enum EventKind {
+        EVENT_ACT,
+        EVENT_SERVER_START, /* the guard's StartLogging reaches CloudTrail */
+        EVENT_POLLED,
+        EVENT_STARTED,
+        EVENT_FOUND,
+        EVENT_SENT,
+        EVENT_STORED,
+        EVENT_MEMORY_STORED,
+} EventKind;
+
+typedef struct Event {
+        uint64_t at_usec;
+        uint64_t order;
+        EventKind kind;
+        unsigned run; /* of the guard: answers to a dead one go nowhere */
+        size_t trail;
+        size_t topic;
+        char incident[33];
+        unsigned sequence;
+        uint64_t generation;
+        int store_error;
+        AwsErrorClass class;
+        const char *code;
+        char request_id[40];
+        int64_t asked_msec;
+        TrailStatus status;
+        LookupPage page;
+        char *text;
+        Act act;
+} Event;
+
+/* What one trail was like from a time on; the last one is the truth. */
+typedef struct TrailVersion {
+        uint64_t at_usec;
+        bool exists;
+        TrailStatus status;
+} TrailVersion;
+
+typedef struct SimTrail {
+        char arn[128];
+        TrailVersion *versions;
+        size_t n_versions;
+} SimTrail;
+
+/* One record of Event history. */
+typedef struct Record {
+        const char *name;
+        size_t trail; /* SIZE_MAX: another trail's */
+        unsigned actor;
+        int64_t time_msec;
+        uint64_t visible_usec; /* USEC_INFINITY: never */
+        bool refused;
+        bool omitted;
+        char request_id[40];
+} Record;
+
+/* A StopLoggingTime that has been, and whether logging ended with it. */
+typedef struct StopTime {
+        size_t trail;
+        int64_t msec;
+        size_t record;
+        size_t outage; /* index of the stop that began it, its own when it did */
+        bool must;     /* a guard that lived on was shown it */
+        bool shown;
+        bool shown_restarted; /* ... for the first time with a later start */
+} StopTime;
+
+typedef struct Span {
+        size_t trail;
+        uint64_t from_usec;
+        uint64_t to_usec; /* USEC_INFINITY while it lasts */
+} Span;
+
+/* What AWS does not promise either way, and what the world is like, drawn once a world. */
+typedef struct Nature {
+        uint64_t latency_usec;
+        uint64_t replica_lag_usec;
+        unsigned stale_percent;
+        bool halves; /* IsLogging and the times do not change at once */
+        bool redundant_stop_moves;
+        bool redundant_start_moves;
+        uint64_t history_lag_usec;
+        size_t page_size;
+        bool other_guard; /* starts what is stopped, too */
+        bool starts_known_ids;
+} Nature;
+
+typedef struct Disk {
+        struct StoredFile {
+                char id[33];
+                char *text;
+        } * files;
+        size_t n_files;
+        char *memories; /* NULL before the first write */
+        uint64_t busy_until_usec;
+} Disk;
+
+typedef struct Guard Guard;
+
+typedef struct World {
+        uint64_t seed;
+        Rng rng;
+        bool verbose;
+        bool failed;
+        uint64_t now_usec;
+        uint64_t calm_usec; /* nothing is scripted after */
+        uint64_t end_usec;
+        uint64_t orders;
+        Policy policy;
+        TrailAction action;
+        size_t n_trails;
+        size_t n_topics;
+        Nature nature;
+        SimTrail trails[SIM_TRAILS_MAX];
+        Event **queue; /* binary heap */
+        size_t n_queue;
+        Fault *faults;
+        size_t n_faults;
+        Record *records;
+        size_t n_records;
+        StopTime *stops;
+        size_t n_stops;
+        Span *gone; /* trail did not exist */
+        size_t n_gone;
+        unsigned other_starts[SIM_TRAILS_MAX];
+        uint64_t *lookups; /* boot times, for the TPS */
+        size_t n_lookups;
+        bool may_kill;
+        unsigned kills;
+        unsigned n_request_ids;
+        Disk disk;
+        Guard *guard;
+        uint64_t steps;
+} World;
+
+World *world_new(uint64_t seed, bool verbose);
+World *world_free(World *w);
+/* Runs to the end and judges. */
+void world_run(World *w);
+
+void world_trace(World *w, const char *fmt, ...) _printf_(2, 3);
+/* A broken promise: told once a world. */
+void world_violation(World *w, const char *fmt, ...) _printf_(2, 3);
+
+Event *world_schedule(World *w, uint64_t at_usec, EventKind kind);
+void world_act_at(World *w, uint64_t at_usec, const Act *act);
+void world_fault(World *w, FaultKind kind, uint64_t from_usec, uint64_t for_usec, size_t target);
+bool world_has_fault(const World *w, FaultKind kind, size_t target);
+
+static inline int64_t world_aws_msec(const World *w)
+{
+        return SIM_EPOCH_MSEC + (int64_t)(w->now_usec / USEC_PER_MSEC);
+}
+
+/* aws.c: the trails as CloudTrail has them. */
+void aws_begin(World *w);
+const TrailVersion *aws_truth(const World *w, size_t trail);
+void aws_act(World *w, const Act *act);
+void aws_start(World *w, size_t trail, unsigned actor, const char *request_id);
+/* What a replica shows; false: TrailNotFound. */
+bool aws_read(World *w, size_t trail, TrailStatus *ret);
+/* Whether the trail did not exist at some time since. */
+bool aws_was_gone_since(const World *w, size_t trail, uint64_t from_usec);
+const StopTime *aws_stop_time(const World *w, size_t trail, int64_t msec);
+
+/* history.c: Event history. */
+size_t history_add(World *w, const Record *r);
+/* NULL, or the code of an error. */
+const char *history_lookup(World *w, const LookupQuery *q, LookupPage *ret);
+const char *history_actor_arn(unsigned actor);
