@@ -199,7 +199,8 @@ static void report_trail(Reporter *r, size_t i)
         const CheckedTrail *t = &r->run->trails[i];
 
         /* Told of the account already. */
-        if (r->run->accounts[r->conf->trails[i].account].identify.state != PROBE_WENT_WELL)
+        if (r->run->accounts[r->conf->trails[i].account].identify.error.class ==
+            AWS_ERROR_CREDENTIALS)
                 return;
         report_probe(r, &t->get_status, "GetTrailStatus", i);
         report_trail_status(r, i);

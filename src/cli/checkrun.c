@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A loop of its own, a handful of calls at a time (the services count them), and a deadline over
- * everything. Identities come first: without credentials there is no point in asking more. */
+ * everything. Identities come first: without credentials there is no point in asking more; without
+ * STS there is. */
 
 #include "cli/checkrun.h"
 
@@ -41,6 +42,7 @@ struct Runner {
         NetEnv *env;
         Accounts *accounts;
         CheckRun *run;
+        char **regions; /* of the trails */
         Call *calls;
         size_t n_calls;
         size_t n_started;
@@ -71,6 +73,7 @@ static void runner_done(Runner *r)
         for (size_t i = 0; i < r->n_calls; i++)
                 aws_call_cancel(r->calls[i].aws);
         free(r->calls);
+        mem_free_strv(r->regions, r->conf->n_trails);
         accounts_free(r->accounts);
         net_env_free_event(r->env);
         http_curl_free(r->http);
@@ -101,18 +104,9 @@ static Probe *probe_of(const Call *c)
         }
 }
 
-/* Region of a trail ARN that the configuration has checked; owned. */
-static char *region_of(const char *arn)
-{
-        Arn a;
-
-        return arn_parse(arn, &a) >= 0 ? mem_strdup(a.region) : mem_strdup("");
-}
-
 static void make_request(const Call *c, AwsRequest *ret)
 {
         const Runner *r = c->runner;
-        _cleanup_free_ char *region = NULL;
 
         switch (c->kind) {
         case CALL_IDENTIFY:
@@ -125,10 +119,9 @@ static void make_request(const Call *c, AwsRequest *ret)
                 cloudtrail_request_get_trail(r->conf->trails[c->index].arn, ret);
                 break;
         case CALL_LOOK_UP:
-                region = region_of(r->conf->trails[c->index].arn);
                 cloudtrail_request_lookup_events(
                         &(LookupQuery){
-                                .region = region,
+                                .region = r->regions[c->index],
                                 .event_name = "StopLogging",
                                 .from_msec = r->now_msec - LOOKUP_WINDOW_MSEC,
                                 .to_msec = r->now_msec,
@@ -183,7 +176,7 @@ static bool has_credentials(const Call *c)
 {
         const Probe *p = &c->runner->run->accounts[account_of(c)].identify;
 
-        return c->kind == CALL_IDENTIFY || p->state == PROBE_WENT_WELL;
+        return c->kind == CALL_IDENTIFY || p->error.class != AWS_ERROR_CREDENTIALS;
 }
 
 static void start_calls(Runner *r)
@@ -211,16 +204,12 @@ static void start_calls(Runner *r)
 }
 
 /* The first trail that is reached with the same credentials in the same region. */
-static size_t lookup_representative(const Conf *conf, size_t trail)
+static size_t find_representative(const Runner *r, size_t trail)
 {
-        _cleanup_free_ char *region = region_of(conf->trails[trail].arn);
-
-        for (size_t i = 0; i < trail; i++) {
-                _cleanup_free_ char *other = region_of(conf->trails[i].arn);
-
-                if (conf->trails[i].account == conf->trails[trail].account && streq(other, region))
+        for (size_t i = 0; i < trail; i++)
+                if (r->conf->trails[i].account == r->conf->trails[trail].account &&
+                    streq(r->regions[i], r->regions[trail]))
                         return i;
-        }
         return trail;
 }
 
@@ -234,9 +223,15 @@ static void list_calls(Runner *r)
         for (size_t i = 0; i < r->conf->n_accounts; i++)
                 list_call(r, CALL_IDENTIFY, i);
         for (size_t i = 0; i < r->conf->n_trails; i++) {
+                CheckedTrail *t = &r->run->trails[i];
+                Arn a;
+
+                r->regions[i] =
+                        mem_strdup(arn_parse(r->conf->trails[i].arn, &a) >= 0 ? a.region : "");
+                t->look_up_of = find_representative(r, i);
                 list_call(r, CALL_GET_STATUS, i);
                 list_call(r, CALL_GET_TRAIL, i);
-                if (lookup_representative(r->conf, i) == i)
+                if (t->look_up_of == i)
                         list_call(r, CALL_LOOK_UP, i);
         }
 }
@@ -294,12 +289,8 @@ static int runner_wait(Runner *r)
 
 static void share_lookups(Runner *r)
 {
-        for (size_t i = 0; i < r->conf->n_trails; i++) {
-                CheckedTrail *t = &r->run->trails[i];
-
-                t->look_up_of = lookup_representative(r->conf, i);
-                t->look_up = r->run->trails[t->look_up_of].look_up;
-        }
+        for (size_t i = 0; i < r->run->n_trails; i++)
+                r->run->trails[i].look_up = r->run->trails[r->run->trails[i].look_up_of].look_up;
 }
 
 static void note_sources(Runner *r)
@@ -318,6 +309,7 @@ int check_run(const Conf *conf, int64_t now_msec, CheckRun **ret, char **reterr_
         int e;
 
         r.run = mem_new0(CheckRun);
+        r.regions = mem_alloc0(conf->n_trails * sizeof(char *));
         r.run->n_accounts = conf->n_accounts;
         r.run->n_trails = conf->n_trails;
         r.run->accounts = mem_alloc0(conf->n_accounts * sizeof(*r.run->accounts));

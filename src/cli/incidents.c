@@ -91,7 +91,7 @@ static void add_blind_cell(Table *t, const Cli *c, const Incident *i)
                 table_cell(t, PRINT_PLAIN, "-");
         else
                 table_cell(t, PRINT_PLAIN, "%s%s", timefmt_duration(to - i->blind_from_msec, buf),
-                           i->blind_to_msec ? "" : " *");
+                           i->blind_to_msec ? "" : "+");
 }
 
 static void add_row(Table *t, const Cli *c, const Incident *i)

@@ -74,7 +74,7 @@ void attribution_add(Incident *i, CloudTrailRecord *records, size_t n)
                 Finding *f = make_room(i, &records[k]);
                 if (!f)
                         continue;
-                *f = (Finding){.record = records[k]};
+                *f = (Finding){.role = ROLE_RELATED, .record = records[k]}; /* until it is judged */
                 records[k] = (CloudTrailRecord){};
         }
 }
@@ -162,8 +162,11 @@ static int64_t first_possible_msec(const Incident *i)
         int64_t anchor = second_of(i->stop_msec);
         int64_t from = i->last_logging_msec - LOGGING_SLACK_MSEC;
 
+        /* Seen to log after the stop: the clock that says so is wrong. */
+        if (anchor && from > anchor)
+                from = 0;
         if (anchor)
-                from = MIN(from, anchor - BEFORE_ANCHOR_MSEC); /* the guard's clock may be off */
+                from = MIN(from, anchor - BEFORE_ANCHOR_MSEC);
         from = MAX(from, second_of(i->known_start_msec));
         for (size_t k = 0; k < i->attribution.n_findings; k++) {
                 const Finding *f = &i->attribution.findings[k];
@@ -215,14 +218,23 @@ static bool anchor_is_explained(const Incident *i, const char *wanted)
         return false;
 }
 
+/* The guard's StartLogging in this very outage: after the stop in question by its nature. */
+static bool is_restart(const Incident *i, const Finding *f)
+{
+        for (size_t k = 0; k < i->restart.n_request_ids; k++)
+                if (streq_ptr(i->restart.request_ids[k], f->record.request_id))
+                        return true;
+        return false;
+}
+
 /* Whether the trail may have been started between the two, so that the later of them stopped it,
  * too. Records of one second have no order. */
-static bool was_started_between(const Attribution *a, const Finding *f, const Finding *g)
+static bool was_started_between(const Incident *i, const Finding *f, const Finding *g)
 {
-        for (size_t k = 0; k < a->n_findings; k++) {
-                const Finding *s = &a->findings[k];
+        for (size_t k = 0; k < i->attribution.n_findings; k++) {
+                const Finding *s = &i->attribution.findings[k];
 
-                if (is_event(s, "StartLogging") && succeeded(s) &&
+                if (is_event(s, "StartLogging") && succeeded(s) && !is_restart(i, s) &&
                     s->record.time_msec >= f->record.time_msec &&
                     s->record.time_msec <= g->record.time_msec)
                         return true;
@@ -235,8 +247,7 @@ static bool is_rival(const Incident *i, const Finding *f, const Finding *g)
 {
         if (same_actor(&g->record.identity, &f->record.identity))
                 return false;
-        if (g->record.time_msec == f->record.time_msec ||
-            was_started_between(&i->attribution, f, g))
+        if (g->record.time_msec == f->record.time_msec || was_started_between(i, f, g))
                 return true;
         /* A poll showed it logging after the first, so that one may not have been the last. */
         return f->record.time_msec < i->last_logging_msec && !at_anchor(i, f) && at_anchor(i, g);

@@ -282,7 +282,13 @@ static void readdress(Core *c, Message *m)
 /* The incident is newer than the memory when the daemon died between the two writes. */
 static void memory_follow_incident(TrailMemory *m, const Incident *i)
 {
-        if (i->kind == INCIDENT_CANNOT_SEE || i->kind == INCIDENT_NOT_FOUND || !i->stop_msec)
+        if (i->kind == INCIDENT_RECREATED && m->last_good_msec <= i->detected_msec)
+                m->delivery_msec = 0;
+        if (i->kind == INCIDENT_DELETED && !m->seen) {
+                m->seen = true;
+                m->start_msec = i->known_start_msec;
+        }
+        if (!i->stop_msec)
                 return;
         if (MAX(i->stop_msec, i->blind_to_msec) <= MAX(m->start_msec, m->stop_msec))
                 return;

@@ -96,7 +96,8 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
         i->blind_from_msec = f->blind_from_msec;
         i->blind_to_msec = f->blind_to_msec;
         i->known_start_msec = f->start_before_msec ? f->start_before_msec : t->memory.start_msec;
-        i->last_logging_msec = t->memory.last_logging_msec;
+        i->last_logging_msec =
+                f->last_logging_msec ? f->last_logging_msec : t->memory.last_logging_msec;
         if (f->cause)
                 i->cause = *f->cause;
         if (incident_is_outage(i->kind) && !incident_is_over(i)) {
@@ -154,6 +155,27 @@ void incident_close(Core *c, Incident *i, int64_t blind_to_msec)
         _cleanup_free_ char *summary = alert_summary(i);
         core_log(c, LOG_EVENT_INCIDENT_CLOSED, LOG_NOTICE, i, NULL, "%s", summary);
         notify(c, i, PHASE_CLOSED);
+}
+
+void incident_watch_delivery(Core *c, Incident *i, const TrailStatus *s)
+{
+        const Trail *t = &c->trails[i->trail];
+        bool failed = !isempty(s->latest_delivery_error);
+        Delivering now = failed ? DELIVERING_NO : DELIVERING_YES;
+
+        if (!i->blind_to_msec || !incident_is_outage(i->kind) || i->kind == INCIDENT_DELETED ||
+            i->delivering == DELIVERING_YES || i->delivering == now)
+                return;
+        if (!failed && s->latest_delivery_msec <= i->blind_to_msec)
+                return;
+        i->delivering = now;
+        mem_strset(&i->delivery_error, s->latest_delivery_error);
+        incident_touch(i);
+        core_log(c, LOG_EVENT_DELIVERING, failed ? LOG_ERR : LOG_INFO, i, NULL, "%s: %s%s",
+                 arn_trail_name(&t->arn),
+                 failed ? "restarted, but log files are not delivered: "
+                        : "log files are delivered again",
+                 strempty(s->latest_delivery_error));
 }
 
 /* Who is not told again forgets: after 1, 2, 4, ... hours. */

@@ -44,13 +44,14 @@ typedef struct Trail {
         bool good_this_run;
         bool good_since_heartbeat;
         AwsError error;       /* of the last poll */
-        uint64_t behind_boot; /* LatestDeliveryTime has gone backwards since then, 0: it has not */
-        int64_t behind_start_msec; /* StartLoggingTime before that */
+        uint64_t behind_boot; /* LatestDeliveryTime has been less than before since, 0: it is not */
+        TrailMemory behind;   /* ... what was known then; its arn is borrowed */
         Reading doubted;
-        unsigned agreeing;   /* doubtful readings in a row that say the same */
-        TrailStatus doubt;   /* ... this, without strings */
-        uint64_t doubt_boot; /* ... since then */
-        unsigned not_found;  /* TrailNotFound in a row */
+        unsigned agreeing;      /* doubtful readings in a row that say the same */
+        TrailStatus doubt;      /* ... this, without strings */
+        uint64_t doubt_boot;    /* ... since then */
+        unsigned not_found;     /* TrailNotFound in a row */
+        uint64_t appeared_boot; /* found after it was deleted */
 
         bool down; /* an answer said so, and none since has proved the contrary */
         bool starting;
@@ -59,7 +60,7 @@ typedef struct Trail {
         uint64_t start_boot;     /* when asked, while starting */
         uint64_t next_start_boot;
         unsigned start_failures;
-        int64_t own_start_msec; /* wall clock of our last accepted StartLogging */
+        uint64_t own_start_boot; /* our last StartLogging that may have had an effect, 0: none */
 
         unsigned redundant; /* starts that were not ours, within a day */
         int64_t redundant_since_msec;
@@ -128,6 +129,7 @@ typedef struct IncidentFacts {
         Severity severity;
         int64_t stop_msec;
         int64_t start_before_msec; /* StartLoggingTime before the stop; 0: what is remembered */
+        int64_t last_logging_msec; /* 0: what is remembered */
         int64_t blind_from_msec;
         int64_t blind_to_msec;
         const AwsError *cause;
@@ -146,6 +148,8 @@ bool incident_is_over(const Incident *i);
 bool incident_is_outage(IncidentKind k); /* of the trail itself, not of the sight of it */
 void incident_touch(Incident *i);        /* changed: to be stored at the end of the step */
 void incident_escalate(Incident *i, Severity s);
+/* Logs reach the bucket again, or fail to: what a restart is for in the end. */
+void incident_watch_delivery(Core *c, Incident *i, const TrailStatus *s);
 void incident_tick(Core *c, Incident *i);
 uint64_t incident_next_boot(const Core *c, const Incident *i);
 

@@ -261,6 +261,7 @@ typedef struct Attribution {
         char *next_token;
         bool in_flight;
         uint64_t next_boot;
+        unsigned failures;  /* in a row */
         unsigned throttles; /* in a row */
         uint64_t throttled_since_boot;
 } Attribution;

@@ -51,7 +51,7 @@ static void tell_failing(Core *c, Trail *t, const AwsError *error)
 static void accepted(Core *c, Trail *t, const AwsError *result)
 {
         t->start_failures = 0;
-        t->own_start_msec = c->now.wall_msec;
+        t->own_start_boot = c->now.boot_usec;
         /* Eventual consistency: until it has had its time to show, a further call is noise. */
         t->next_start_boot = c->now.boot_usec;
         if (!t->start_again)
@@ -96,7 +96,7 @@ void restart_answered(Core *c, Trail *t, const Input *in)
 
         if (isempty(in->error.request_id)) {
                 /* It may have taken effect: a start that shows later can be ours. */
-                t->own_start_msec = c->now.wall_msec;
+                t->own_start_boot = c->now.boot_usec;
                 if (t->stop)
                         t->stop->restart.unanswered++;
         }

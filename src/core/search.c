@@ -144,11 +144,12 @@ static char *culprit_event_id(const Incident *i)
         return f ? mem_strdup(f->record.event_id) : NULL;
 }
 
+/* The next round, after a while that grows with their number. */
 static void look_again(Core *c, Attribution *a)
 {
-        a->state = SEARCH_RUNNING;
-        a->next_boot = c->now.boot_usec + backoff_usec(c->policy.lookup_first_usec,
-                                                       c->policy.lookup_max_usec, a->rounds);
+        a->next_boot =
+                c->now.boot_usec + backoff_usec(c->policy.lookup_first_usec,
+                                                c->policy.lookup_max_usec, a->rounds + a->failures);
 }
 
 static void round_complete(Core *c, Incident *i)
@@ -159,6 +160,7 @@ static void round_complete(Core *c, Incident *i)
         _cleanup_free_ char *culprit = culprit_event_id(i);
 
         a->step = 0;
+        a->failures = 0;
         a->rounds++;
         evaluate(c, i, false);
         _cleanup_free_ char *now_culprit = culprit_event_id(i);
@@ -168,6 +170,7 @@ static void round_complete(Core *c, Incident *i)
                 tell(c, i);
         }
         if (a->confidence == CONFIDENCE_NONE) {
+                a->state = SEARCH_RUNNING;
                 look_again(c, a);
                 return;
         }
@@ -205,6 +208,12 @@ static void unthrottled(Core *c, Attribution *a)
         a->throttles = 0;
 }
 
+static void begin_round(Attribution *a)
+{
+        a->step = a->pages = 0;
+        free(TAKE_PTR(a->next_token));
+}
+
 /* A round that broke off begins anew, page tokens being what they are. */
 static void lookup_failed(Core *c, Incident *i, const AwsError *error)
 {
@@ -216,10 +225,9 @@ static void lookup_failed(Core *c, Incident *i, const AwsError *error)
                          "incident %s: LookupEvents failed: %s", i->id, words);
         }
         a->error = *error;
-        a->step = a->pages = 0;
-        free(TAKE_PTR(a->next_token));
-        a->next_boot = c->now.boot_usec + backoff_usec(c->policy.lookup_first_usec,
-                                                       c->policy.lookup_max_usec, ++a->rounds);
+        begin_round(a);
+        a->failures++;
+        look_again(c, a);
         incident_touch(i);
 }
 
@@ -247,6 +255,12 @@ void search_found(Core *c, Incident *i, const Input *in)
         mem_strset(&a->next_token, in->page->next_token);
         if (a->next_token && ++a->pages < PAGES_MAX)
                 return;
+        if (a->next_token && !a->narrow && i->stop_msec) {
+                /* Buried, perhaps on purpose: once more, right around the stop. */
+                a->narrow = true;
+                begin_round(a);
+                return;
+        }
         a->incomplete = a->incomplete || a->next_token;
         free(TAKE_PTR(a->next_token));
         a->pages = 0;
@@ -295,11 +309,28 @@ static void keep_time(Core *c, Incident *i)
                 return;
         if (a->state == SEARCH_SETTLING)
                 limit += c->policy.lookup_settle_msec;
-        if (searched_msec(c, a) >= limit)
+        /* One that has not had its turn among many has not been looked for. */
+        if (searched_msec(c, a) >= limit && (a->rounds > 0 || a->failures > 0))
                 give_up(c, i);
         else if (a->state == SEARCH_RUNNING && !a->said_not_yet &&
                  searched_msec(c, a) >= c->policy.lookup_not_yet_msec)
                 say_not_yet(c, i);
+}
+
+/* Whether another one has waited longer for its turn at the region's rate. */
+static bool is_outwaited(const Core *c, const Incident *i)
+{
+        for (size_t k = 0; k < c->n_incidents; k++) {
+                const Incident *x = c->incidents[k];
+
+                if (x != i && x->trail != SIZE_MAX && !x->attribution.in_flight &&
+                    (x->attribution.state == SEARCH_RUNNING ||
+                     x->attribution.state == SEARCH_SETTLING) &&
+                    c->trails[x->trail].region == c->trails[i->trail].region &&
+                    x->attribution.next_boot < i->attribution.next_boot)
+                        return true;
+        }
+        return false;
 }
 
 void search_tick(Core *c, Incident *i)
@@ -314,12 +345,12 @@ void search_tick(Core *c, Incident *i)
                 keep_time(c, i);
         if (a->state != SEARCH_RUNNING && a->state != SEARCH_SETTLING)
                 return;
-        if (a->in_flight || c->now.boot_usec < MAX(a->next_boot, r->next_lookup_boot))
+        if (a->in_flight || c->now.boot_usec < MAX(a->next_boot, r->next_lookup_boot) ||
+            is_outwaited(c, i))
                 return;
 
         /* A page token is only good for the very same question. */
         if (a->step == 0 && !a->next_token) {
-                a->narrow = a->narrow || a->incomplete;
                 a->incomplete = false;
                 a->n_unreadable = 0;
         }

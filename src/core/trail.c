@@ -14,8 +14,7 @@
 /* A reading that stays older than what is known for so many looks is no stale replica. */
 #define STALE_READS_MAX 60
 #define REDUNDANT_STARTS_MAX 3
-/* Our own StartLogging shows as a start about then; AWS's clock is not ours. */
-#define OWN_START_SLACK_MSEC (2 * MSEC_PER_MINUTE)
+#define OWN_START_SHOWS_USEC (2 * USEC_PER_MINUTE)
 
 static const char *name(const Trail *t)
 {
@@ -43,17 +42,15 @@ static void read_again_soon(Core *c, Trail *t)
         t->next_poll_boot = MIN(t->next_poll_boot, c->now.boot_usec + c->policy.fast_poll_usec);
 }
 
-static bool start_was_ours(const Trail *t, int64_t start_msec)
+/* A start that shows so soon after our own call is taken for ours: by the clock that nobody sets.
+ */
+static bool start_was_ours(const Core *c, const Trail *t)
 {
-        int64_t d = start_msec - t->own_start_msec;
-
-        return t->own_start_msec && d < OWN_START_SLACK_MSEC && d > -OWN_START_SLACK_MSEC;
+        return t->own_start_boot && c->now.boot_usec < t->own_start_boot + OWN_START_SHOWS_USEC;
 }
 
 void trail_follow_clock(Trail *t, int64_t by_msec)
 {
-        if (t->own_start_msec)
-                t->own_start_msec += by_msec;
         if (t->redundant_since_msec)
                 t->redundant_since_msec += by_msec;
         if (!t->good_this_run)
@@ -124,9 +121,20 @@ static void on_untimed_stop(Core *c, Trail *t)
 
 static void on_still_stopped(Core *c, Trail *t, const TrailStatus *s)
 {
-        /* Its incident has been lost with the state, or was never had. */
-        if (!t->stop)
-                on_first(c, t, s, READING_FIRST_STOPPED);
+        if (t->stop)
+                return;
+        /* Its incident has been lost with the state, or was never had ... */
+        on_first(c, t, s, READING_FIRST_STOPPED);
+        if (t->stop)
+                return;
+        /* ... or was overtaken by a deletion that has proved to be none. */
+        incident_open(c, t,
+                      &(IncidentFacts){.kind = INCIDENT_ALREADY_STOPPED,
+                                       .severity = SEVERITY_HIGH,
+                                       .start_before_msec = s->start_logging_msec,
+                                       .blind_from_msec = s->stop_logging_msec,
+                                       .id_time_msec = s->stop_logging_msec,
+                                       .id_digest = "still-stopped"});
 }
 
 static void on_blink(Core *c, Trail *t, const TrailStatus *s)
@@ -186,7 +194,7 @@ static void on_stop_moved(Core *c, Trail *t, const TrailStatus *s)
 
 static void on_redundant_start(Core *c, Trail *t, const TrailStatus *s)
 {
-        if (start_was_ours(t, s->start_logging_msec))
+        if (start_was_ours(c, t))
                 return;
         if (c->now.wall_msec - t->redundant_since_msec > MSEC_PER_DAY) {
                 t->redundant_since_msec = c->now.wall_msec;
@@ -207,15 +215,17 @@ static void on_redundant_start(Core *c, Trail *t, const TrailStatus *s)
                 i->redundant_starts = t->redundant;
 }
 
-static void open_recreated(Core *c, Trail *t, int64_t known_start_msec, int64_t blind_to_msec)
+/* was: how it was known before. */
+static void open_recreated(Core *c, Trail *t, const TrailMemory *was, int64_t blind_to_msec)
 {
         incident_open(c, t,
                       &(IncidentFacts){.kind = INCIDENT_RECREATED,
                                        .severity = SEVERITY_CRITICAL,
-                                       .start_before_msec = known_start_msec,
-                                       .blind_from_msec = t->memory.last_logging_msec,
+                                       .start_before_msec = was->start_msec,
+                                       .last_logging_msec = was->last_logging_msec,
+                                       .blind_from_msec = was->last_logging_msec,
                                        .blind_to_msec = blind_to_msec,
-                                       .id_time_msec = known_start_msec,
+                                       .id_time_msec = was->start_msec,
                                        .id_digest = "times-vanished"});
 }
 
@@ -227,16 +237,18 @@ static void on_recreated(Core *c, Trail *t, const TrailStatus *s)
         bool started = s->start_logging_msec > 0;
         bool stopped = s->stop_logging_msec > MAX(t->memory.start_msec, t->memory.stop_msec);
 
-        t->next_start_boot = c->now.boot_usec;
+        t->appeared_boot = t->next_start_boot = c->now.boot_usec;
         /* Told already by a run that died before it had remembered. */
         if (i && i->kind == INCIDENT_RECREATED && i->known_start_msec == t->memory.start_msec)
                 return;
         if (i)
                 incident_close(c, i, started ? s->start_logging_msec : 0);
-        open_recreated(c, t, t->memory.start_msec, s->start_logging_msec);
-        if (stopped && s->is_logging)
+        open_recreated(c, t, &t->memory, s->start_logging_msec);
+        if (!stopped || !started)
+                return;
+        if (s->start_logging_msec > s->stop_logging_msec)
                 on_blink(c, t, s);
-        else if (stopped && started)
+        else
                 open_stopped(c, t, s);
 }
 
@@ -251,14 +263,20 @@ static void watch_behind(Core *c, Trail *t, const TrailStatus *s)
         }
         if (!t->behind_boot) {
                 t->behind_boot = c->now.boot_usec;
-                t->behind_start_msec = t->memory.start_msec;
+                t->behind = t->memory;
         }
         if (c->now.boot_usec < t->behind_boot + c->policy.verify_within_usec ||
-            s->start_logging_msec <= t->behind_start_msec)
+            s->start_logging_msec <= t->behind.start_msec)
                 return;
-        open_recreated(c, t, t->behind_start_msec, s->start_logging_msec);
+        open_recreated(c, t, &t->behind, s->start_logging_msec);
         t->behind_boot = 0;
         t->memory.delivery_msec = 0;
+}
+
+static void reappeared(Core *c, Trail *t)
+{
+        t->appeared_boot = c->now.boot_usec;
+        incident_close(c, t->stop, c->now.wall_msec);
 }
 
 /* What is found after it was deleted. Without news of it, it was out of reach only, or a replica
@@ -275,13 +293,13 @@ static Reading after_deletion(Core *c, Trail *t, const TrailStatus *s, Reading r
         case READING_DOUBTFUL_STOP:
                 return READING_REAPPEARED;
         case READING_REDUNDANT_START:
-                if (!s->stop_logging_msec && !start_was_ours(t, s->start_logging_msec))
+                if (!s->stop_logging_msec && !start_was_ours(c, t))
                         return READING_RECREATED;
                 break;
         default:
                 break;
         }
-        incident_close(c, t->stop, c->now.wall_msec);
+        reappeared(c, t);
         return r;
 }
 
@@ -384,7 +402,7 @@ static void apply(Core *c, Trail *t, const TrailStatus *s, Reading r)
                 break;
         case READING_REAPPEARED:
                 if (is_agreed(c, t, r))
-                        incident_close(c, t->stop, c->now.wall_msec);
+                        reappeared(c, t);
                 else
                         read_again_soon(c, t);
                 break;
@@ -394,32 +412,6 @@ static void apply(Core *c, Trail *t, const TrailStatus *s, Reading r)
                 break;
         case READING_SAME:
                 break;
-        }
-}
-
-/* Logs reach the bucket again, or fail to: what a restart is for in the end. */
-static void watch_delivery(Core *c, Trail *t, const TrailStatus *s)
-{
-        for (size_t k = 0; k < c->n_incidents; k++) {
-                Incident *i = c->incidents[k];
-                bool failed = !isempty(s->latest_delivery_error);
-
-                if (i->trail != (size_t)(t - c->trails) || !i->blind_to_msec ||
-                    !incident_is_outage(i->kind) || i->kind == INCIDENT_DELETED ||
-                    i->delivering == DELIVERING_YES)
-                        continue;
-                if (!failed && s->latest_delivery_msec <= i->blind_to_msec)
-                        continue;
-                if (failed && i->delivering == DELIVERING_NO)
-                        continue;
-                i->delivering = failed ? DELIVERING_NO : DELIVERING_YES;
-                mem_strset(&i->delivery_error, s->latest_delivery_error);
-                incident_touch(i);
-                core_log(c, LOG_EVENT_DELIVERING, failed ? LOG_ERR : LOG_INFO, i, NULL, "%s: %s%s",
-                         name(t),
-                         failed ? "restarted, but log files are not delivered: "
-                                : "log files are delivered again",
-                         strempty(s->latest_delivery_error));
         }
 }
 
@@ -468,7 +460,9 @@ static void on_status(Core *c, Trail *t, const TrailStatus *s, int64_t asked_mse
                 if (first && s->is_logging)
                         core_log_trail(c, LOG_EVENT_TRAIL_SEEN, LOG_INFO, t, NULL, "%s: logging",
                                        name(t));
-                watch_delivery(c, t, s);
+                for (size_t k = 0; k < c->n_incidents; k++)
+                        if (c->incidents[k]->trail == (size_t)(t - c->trails))
+                                incident_watch_delivery(c, c->incidents[k], s);
         }
         restart_consider(c, t);
 }
@@ -492,7 +486,10 @@ static void on_not_found(Core *c, Trail *t, const AwsError *error)
         t->error = *error;
         t->agreeing = 0;
         t->last_good_boot = c->now.boot_usec; /* CloudTrail answered: this is not blindness */
-        if (++t->not_found < 2) {
+        /* Some replicas have not heard of it yet when it has just been made again. */
+        if (++t->not_found < 2 ||
+            (t->appeared_boot &&
+             c->now.boot_usec < t->appeared_boot + c->policy.verify_within_usec)) {
                 read_again_soon(c, t);
                 return;
         }

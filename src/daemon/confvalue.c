@@ -126,7 +126,7 @@ bool conf_check_proxy(const char *value, StrBuf *why)
 {
         _cleanup_uri_ Uri u = {};
 
-        if (uri_parse(value, &u) >= 0 && streq(u.path, "/") && !u.query)
+        if (uri_parse(value, &u) >= 0 && u.port != 0 && streq(u.path, "/") && !u.query)
                 return true;
         strbuf_add(why, "not the URL of a proxy: write \"http://HOST:PORT\", without user name, "
                         "password or path");

@@ -105,6 +105,14 @@ def test_check_with_a_wrong_external_id(make_guard):
     assert "with the very external id." in text and "another" not in text
 
 
+def test_check_goes_on_when_sts_does_not_say_who_we_are(aws, guard):
+    aws.fault(operation="GetCallerIdentity", kind="error", code="ServiceUnavailable", status=503,
+              count="forever")
+    done = check(guard)
+    assert done.returncode == WRONG and "base credentials: the service failed" in done.stdout, done
+    assert "3 of 3" in done.stdout and len(aws.calls(operation="GetTrailStatus")) == 1
+
+
 def test_check_of_a_trail_that_is_not_there(aws, make_guard):
     aws.codes.add("InvalidHomeRegionException")
     guard = make_guard(trails=[reached_by_role(FAR_TRAIL.replace("us-east-1", "eu-west-1"))])
@@ -224,7 +232,7 @@ def test_status_of_a_trail_that_is_down(aws, guard):
                       and s["messages_pending"] == 0)
     done = status(guard)
     assert done.returncode == WRONG, done
-    assert "NOT LOGGING" in done.stdout and f"trailsentry incidents {incident}" in done.stdout
+    assert "is NOT LOGGING, stopped" in done.stdout and f"trailsentry incidents {incident}" in done.stdout
     listed = command("incidents", "--state-directory", guard.state)
     assert listed.returncode == WRONG and "open" in listed.stdout, listed
     shown = unwrapped(command("incidents", incident, "--state-directory", guard.state).stdout)
@@ -324,7 +332,8 @@ def test_incidents_of_every_kind_fit_the_terminal(aws, guard, tmp_path):
     assert "1 message not sent yet" in done.stdout
     assert command("incidents", "ab", "--state-directory", folder).returncode == USAGE
     assert command("incidents", "f0", "--state-directory", folder).returncode == USAGE
-    assert command("incidents", "../x", "--state-directory", folder).returncode == USAGE
+    strange = command("incidents", "../x", "--state-directory", folder)
+    assert strange.returncode == USAGE and "is not the beginning of" in strange.stderr, strange
     unsent = command("incidents", "0000000000000002", "--state-directory", folder)
     assert unsent.returncode == WRONG and "NOT SENT" in unsent.stdout, unsent
     for name in before:

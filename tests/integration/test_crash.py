@@ -85,7 +85,6 @@ def test_killed_at_a_system_call(aws, make_guard, call, number):
 def test_own_start_of_a_run_that_died_is_no_misuse(aws, guard):
     """Its request id was never stored; two stops make the guard read its own call."""
     guard.run()
-    aws.pass_second()
     aws.fault(operation="StartLogging", kind="silence", effect=True, count=1)
     attack = aws.attacks({"trail": TRAIL, "ago": 5}, {"trail": TRAIL, "identity": "sso"})[0]
     aws.wait_calls(1, code="fault:silence")

@@ -71,8 +71,6 @@ def test_lost_answer_of_a_restart_that_worked(aws, guard):
 def test_lost_answer_and_decoys_are_no_misuse(aws, guard):
     """Two stops make the guard read who started it: its own call, the answer to which was lost."""
     guard.run()
-    # Records carry whole seconds: what is in the first one may be an earlier run's.
-    aws.pass_second()
     aws.fault(**START, kind="silence", effect=True, count=1)
     attack = aws.attacks({"trail": TRAIL, "ago": 5}, {"trail": TRAIL, "identity": "sso"})[0]
     named = aws.actor(attack)

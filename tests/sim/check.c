@@ -36,7 +36,7 @@ static void note_first_shown(World *w, size_t trail, const TrailStatus *s)
                 if (x->trail != trail || x->msec != s->stop_logging_msec || x->shown)
                         continue;
                 x->shown = true;
-                x->shown_restarted = s->start_logging_msec > s->stop_logging_msec;
+                x->shown_restarted = s->is_logging || s->start_logging_msec > s->stop_logging_msec;
         }
 }
 
@@ -54,28 +54,31 @@ void check_input(World *w, const Input *in)
                         t->not_found_usec = w->now_usec;
                 if (t->not_found >= 2)
                         t->down_usec = 0;
+                t->maybe_gone = t->maybe_gone || t->not_found >= 2;
         }
         if (in->error.class != AWS_ERROR_NONE)
                 return;
 
         int64_t version = MAX(s->start_logging_msec, s->stop_logging_msec);
-        bool was_down = t->down_usec != 0;
         t->good_usec = w->now_usec;
         t->not_found = 0;
         t->was_shown_stop = false;
         if (!s->is_logging && !t->down_usec)
                 t->down_usec = w->now_usec;
         note_first_shown(w, in->trail, s);
-        if (version < t->version_msec || !is_coherent(s))
+        if (version < t->version_msec)
+                return;
+        t->version_msec = version;
+        if (!is_coherent(s))
                 return;
         if (s->is_logging)
                 t->down_usec = 0;
         t->was_shown_stop = !s->is_logging && s->stop_logging_msec > t->stop_msec &&
-                            (!was_down || s->start_logging_msec > t->stop_msec);
+                            s->start_logging_msec >= t->stop_msec;
         if (s->stop_logging_msec > t->stop_msec)
                 mark_shown(w, in->trail, s, core_trail_memory(w->guard->core, in->trail)->seen);
-        t->version_msec = version;
         t->stop_msec = s->stop_logging_msec;
+        t->maybe_gone = false;
 }
 
 static void check_starts(World *w, const Actions *a)
@@ -91,7 +94,7 @@ static void check_starts(World *w, const Actions *a)
                 t = &w->guard->trails[a->items[i].trail];
                 if (t->start_in_flight)
                         world_violation(w, "two StartLogging in flight for one trail");
-                if (!t->down_usec)
+                if (!t->down_usec && !t->maybe_gone)
                         world_violation(w, "StartLogging of a trail that was shown to log");
                 if (w->action != TRAIL_ACTION_RESTART)
                         world_violation(w, "StartLogging although action is \"alert\"");
@@ -209,6 +212,8 @@ static void note_case(World *w, const Incident *i)
                 c->kind = i->kind;
                 c->trail = i->trail;
         }
+        if (culprit && i->attribution.confidence == CONFIDENCE_NONE)
+                world_violation(w, "%s: somebody is called the culprit without a verdict", i->id);
         if (c->lost)
                 c->n_messages = 0;
         c->lost = false;

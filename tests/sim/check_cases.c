@@ -18,6 +18,16 @@ static const Case *case_of_stop(const World *w, const StopTime *s, const Case *b
         return NULL;
 }
 
+static size_t count_kind(const World *w, size_t trail, IncidentKind kind)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < w->guard->n_cases; i++)
+                n += w->guard->cases[i].trail == trail && w->guard->cases[i].kind == kind &&
+                     !w->guard->cases[i].lost;
+        return n;
+}
+
 static void check_timed(World *w, const Case *c, const Incident *i)
 {
         const StopTime *s = aws_stop_time(w, c->trail, i->stop_msec);
@@ -34,7 +44,8 @@ static void check_timed(World *w, const Case *c, const Incident *i)
                 return;
         first = &w->stops[s->outage];
         /* Seen only when it was over: nobody can tell it from a stop of its own. */
-        if (first != s && case_of_stop(w, first, c) && !s->shown_restarted)
+        if (first != s && case_of_stop(w, first, c) && !s->shown_restarted &&
+            count_kind(w, c->trail, INCIDENT_DELETED) == 0)
                 world_violation(w, "%s: a stop of a stopped trail became an incident", i->id);
 }
 
@@ -51,15 +62,6 @@ static bool was_stopped_lately(const World *w, size_t trail)
                         return false;
         }
         return false;
-}
-
-static size_t count_kind(const World *w, size_t trail, IncidentKind kind)
-{
-        size_t n = 0;
-
-        for (size_t i = 0; i < w->guard->n_cases; i++)
-                n += w->guard->cases[i].trail == trail && w->guard->cases[i].kind == kind;
-        return n;
 }
 
 static size_t count_gone(const World *w, size_t trail)
@@ -151,7 +153,10 @@ static void check_culprit(World *w, const Case *c)
         const StopTime *s = aws_stop_time(w, c->trail, c->stop_msec);
         size_t named = record_of_event(c->culprit), did;
 
-        if (!s || s->outage == SIZE_MAX)
+        /* With its clock set while it was dead, the guard cannot know how long it has searched; and
+         * a StartLogging without effect looks like any other. */
+        if (!s || s->outage == SIZE_MAX || (w->kills && w->guard->clock_msec) ||
+            was_sick(w, FAULT_START_NO_EFFECT, c->trail))
                 return;
         did = w->stops[s->outage].record;
         if (c->confidence == CONFIDENCE_EXACT && named != did &&

@@ -382,12 +382,15 @@ void guard_answer(World *w, Event *e)
         switch (e->kind) {
         case EVENT_POLLED:
                 in.kind = INPUT_POLLED;
-                world_trace(w, "aws: poll of trail %zu: %s, start %+.3f, stop %+.3f", e->trail,
+                world_trace(w,
+                            "aws: poll of trail %zu: %s, start %+.3f, stop %+.3f, delivery %+.3f",
+                            e->trail,
                             e->class != AWS_ERROR_NONE ? e->code
                             : e->status.is_logging     ? "logging"
                                                        : "NOT LOGGING",
                             (double)(e->status.start_logging_msec - SIM_EPOCH_MSEC) / 1000,
-                            (double)(e->status.stop_logging_msec - SIM_EPOCH_MSEC) / 1000);
+                            (double)(e->status.stop_logging_msec - SIM_EPOCH_MSEC) / 1000,
+                            (double)(e->status.latest_delivery_msec - SIM_EPOCH_MSEC) / 1000);
                 break;
         case EVENT_STARTED:
                 answer_started(w, e, &in);

@@ -15,6 +15,7 @@ typedef struct GuardTrail {
         bool was_shown_stop;    /* by the last answer, for the first time */
         uint64_t asked_usec;    /* last StartLogging */
         uint64_t down_usec;     /* since when answers say not logging; 0: they do not */
+        bool maybe_gone;        /* not found, which says nothing of its logging */
         uint64_t good_usec;     /* last answer about the trail */
         int64_t version_msec;   /* newest that was shown */
         int64_t stop_msec;      /* newest StopLoggingTime that was shown */

@@ -222,6 +222,10 @@ static const Refusal refusals[] = {
          GOOD "proxy = \"http://joe:secret@proxy.example.com:3128\";\n",
          {"x.conf:3: proxy: not the URL of a proxy: write \"http://HOST:PORT\", without user "
           "name, password or path"}},
+        {"proxy without a port",
+         GOOD "proxy = \"http://proxy.example.com\";\n",
+         {"x.conf:3: proxy: not the URL of a proxy: write \"http://HOST:PORT\", without user "
+          "name, password or path"}},
         {"relative ca_file",
          GOOD "ca_file = \"ca.pem\";\n",
          {"x.conf:3: ca_file: \"ca.pem\": not a full path: begin with /"}},

@@ -314,12 +314,12 @@ static char *uncommented(char *text)
 
         for (char *p = text; *p;) {
                 size_t n = strcspn(p, "\n");
-                char *line = mem_strndup(p, n), *mark = strstr(line, "// "), *longer;
+                char *line = mem_strndup(p, n), *mark = strstr(line, "# "), *longer;
 
                 if (mark && (strstr(mark, " = ") || strstr(mark, "};")) && strstr(mark, ";"))
-                        memcpy(mark, "  ", 2);
+                        memcpy(mark, " ", 1);
                 if (mark && strstr(mark, "heartbeat = {"))
-                        memcpy(mark, "  ", 2);
+                        memcpy(mark, " ", 1);
                 longer = mem_printf("%s%s\n", result, line);
                 free(result);
                 free(line);

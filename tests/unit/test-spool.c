@@ -102,6 +102,16 @@ static void disk_wait_for_writer(void)
         (void)pthread_mutex_unlock(&disk.lock);
 }
 
+static void expect_steps(const char *expected)
+{
+        char steps[sizeof(disk.steps)];
+
+        (void)pthread_mutex_lock(&disk.lock);
+        memcpy(steps, disk.steps, sizeof(steps));
+        (void)pthread_mutex_unlock(&disk.lock);
+        assert_string_equal(steps, expected);
+}
+
 /* What a test works with: a folder, a loop, a spool, and what was reported. */
 
 typedef struct Report {
@@ -280,7 +290,7 @@ static void test_order_of_a_durable_replacement(void **state)
 
         spool_store_incident(f->spool, ID_A, 1, mem_strdup("{}"));
         run_until_reports(f, 1);
-        assert_string_equal(disk.steps, "frd");
+        expect_steps("frd");
 }
 
 static void test_not_reported_before_the_loop_runs(void **state)
@@ -322,7 +332,7 @@ static void test_waiting_writes_of_a_file_are_one(void **state)
         expect_report(f, 3, "", 0, 0);
         expect_content(f, ID_A ".json", "1000");
         expect_content(f, ID_B ".json", "1000");
-        assert_string_equal(disk.steps, "frdfrdfrdfrd");
+        expect_steps("frdfrdfrdfrd");
 }
 
 static void test_memory_is_bounded(void **state)
@@ -524,7 +534,7 @@ static void test_free_gives_up_on_a_stalled_disk(void **state)
         /* The abandoned thread ends with the file that it was at. */
         disk_stall(false);
         wait_for_threads(f->n_threads);
-        assert_string_equal(disk.steps, "frd");
+        expect_steps("frd");
         expect_content(f, ID_B ".json", NULL);
         spool_open(f);
         spool_store_incident(f->spool, ID_B, 1, mem_strdup("b"));
