@@ -255,6 +255,9 @@ char *identity_display_name(const UserIdentity *u)
                 u->source_identity, identity_session_name(u), u->user_name, u->arn, u->principal_id,
         };
 
+        /* Its user name is the account's alias, if anything: that would hide who it is. */
+        if (u->type == IDENTITY_ROOT && u->account_id && isempty(u->source_identity))
+                return mem_printf("root user of account %s", u->account_id);
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
                 if (!isempty(names[i]))
                         return mem_strdup(names[i]);
@@ -276,6 +279,13 @@ AccessKeyKind identity_access_key_kind(const UserIdentity *u)
         if (strncmp(id, "ASIA", 4) == 0)
                 return ACCESS_KEY_TEMPORARY;
         return ACCESS_KEY_OTHER;
+}
+
+bool identity_access_key_is_valid(const char *s)
+{
+        size_t n = s ? strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") : 0;
+
+        return n >= 16 && n <= 128 && !s[n];
 }
 
 bool identity_is_identity_center_role(const UserIdentity *u)

@@ -105,6 +105,9 @@ typedef enum AccessKeyKind {
 } AccessKeyKind;
 AccessKeyKind identity_access_key_kind(const UserIdentity *u);
 
+/* Whether text is 16 to 128 characters [A-Z0-9], as access key ids are; NULL is not. */
+bool identity_access_key_is_valid(const char *s);
+
 /* The special kinds of assumed role that ask for another response. */
 bool identity_is_identity_center_role(const UserIdentity *u); /* AWSReservedSSO_... */
 bool identity_is_ec2_instance(const UserIdentity *u);         /* session is an instance id */

@@ -2,7 +2,6 @@
 
 #include "core/advice.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 
 #include "aws/arn.h"
@@ -37,18 +36,6 @@ static void stepf(Steps *s, const char *fmt, ...)
         strbuf_done(&line);
 }
 
-static bool is_key_id(const char *s)
-{
-        size_t n = s ? strlen(s) : 0;
-
-        if (n < 16 || n > 128)
-                return false;
-        for (size_t i = 0; i < n; i++)
-                if (!isascii(s[i]) || !(isupper(s[i]) || isdigit(s[i])))
-                        return false;
-        return true;
-}
-
 /* Fit for a command line that a reader may paste. */
 static bool is_plain(const char *name)
 {
@@ -76,7 +63,7 @@ static void advise_iam_user(Steps *s, const UserIdentity *u, int64_t now_msec)
         if (identity_access_key_kind(u) == ACCESS_KEY_LONG_LIVED) {
                 stepf(s, "Deactivate the long-lived access key of IAM user %s in account %s:",
                       strempty(u->user_name), strempty(u->account_id));
-                if (plain && is_key_id(u->access_key_id))
+                if (plain && identity_access_key_is_valid(u->access_key_id))
                         strbuf_addf(s->b,
                                     "     aws iam update-access-key --user-name %s "
                                     "--access-key-id %s --status Inactive\n",
@@ -203,14 +190,14 @@ const char *advice_for_error(const AwsError *e, const char *api)
                        "on purpose.";
         case AWS_ERROR_NETWORK:
                 return "Check the guard's way to the service: DNS, routes, security groups, "
-                       "network "
-                       "ACLs, VPC endpoint, proxy.";
+                       "network ACLs, VPC endpoint, proxy.";
         case AWS_ERROR_CREDENTIALS:
         case AWS_ERROR_EXPIRED:
                 return "Check the instance profile, the instance metadata service (IMDSv2, hop "
                        "limit) and the trust policy of the role.";
         case AWS_ERROR_CLOCK:
-                return "Check the guard's clock (chronyc tracking).";
+                return "Check the guard's clock (chronyc tracking), and that its secret key "
+                       "belongs to its access key.";
         case AWS_ERROR_NOT_FOUND:
                 return "Check the ARN; a trail that existed has been deleted.";
         case AWS_ERROR_INVALID:
@@ -271,8 +258,13 @@ static void advise_kind(Steps *s, const Incident *i)
                         "another guard): agree on one.");
                 break;
         default:
-                if (is_down(i) && i->restart.state != RESTART_REQUESTED &&
-                    i->restart.state != RESTART_ACCEPTED)
+                if (!is_down(i))
+                        break;
+                if (i->restart.state == RESTART_REQUESTED || i->restart.state == RESTART_ACCEPTED)
+                        step(s,
+                             "Wait a minute: the restart is under way, and CLOSED or FAILING will "
+                             "say how it ended.");
+                else
                         advise_restart(s, i);
                 break;
         }

@@ -477,6 +477,26 @@ static void add_others(StrBuf *b, const Incident *i)
                 strbuf_addf(b, "  %u events could not be read.\n", a->n_unreadable);
 }
 
+/* "cloudtrail StopLogging (3), iam CreateUser (1, refused 1)": what else to look into. */
+static void add_deeds(StrBuf *b, const Incident *i)
+{
+        const Attribution *a = &i->attribution;
+
+        for (size_t k = 0; k < a->n_deeds; k++) {
+                const Deed *d = &a->deeds[k];
+                if (k == 0)
+                        strbuf_add(b, "\nAll calls with its key, from an hour before the stop\n");
+                strbuf_addf(b, "  %4u  ", d->calls);
+                escape_add(b, strempty(d->event_name), 64);
+                strbuf_add(b, " (");
+                escape_add(b, strempty(d->event_source), 64);
+                strbuf_add(b, ")");
+                if (d->refused > 0)
+                        strbuf_addf(b, ", %u refused", d->refused);
+                strbuf_add_char(b, '\n');
+        }
+}
+
 static void add_who(StrBuf *b, const Incident *i)
 {
         const Finding *f = incident_find_role(i, ROLE_CULPRIT);
@@ -493,6 +513,7 @@ static void add_who(StrBuf *b, const Incident *i)
                 add_not_known(b, i);
         }
         add_others(b, i);
+        add_deeds(b, i);
 }
 
 void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, char **ret_body)

@@ -342,3 +342,50 @@ bool attribution_needs_starts(const Incident *i)
                         stops++;
         return stops > 1;
 }
+
+const char *attribution_key(const Incident *i)
+{
+        const Finding *f = incident_find_role(i, ROLE_CULPRIT);
+
+        return f && identity_access_key_is_valid(f->record.identity.access_key_id)
+                       ? f->record.identity.access_key_id
+                       : NULL;
+}
+
+void attribution_begin_deeds(Incident *i, const char *key)
+{
+        Attribution *a = &i->attribution;
+
+        for (size_t k = 0; k < a->n_deeds; k++)
+                deed_done(&a->deeds[k]);
+        free(TAKE_PTR(a->deeds));
+        a->n_deeds = 0;
+        mem_strset(&a->deeds_key, key);
+}
+
+static Deed *find_deed(Attribution *a, const CloudTrailRecord *r)
+{
+        for (size_t k = 0; k < a->n_deeds; k++)
+                if (streq_ptr(a->deeds[k].event_name, r->event_name) &&
+                    streq_ptr(a->deeds[k].event_source, r->event_source))
+                        return &a->deeds[k];
+        if (a->n_deeds == DEEDS_MAX)
+                return NULL;
+
+        Deed *d = mem_push0(a->deeds, a->n_deeds);
+        d->event_name = mem_strdup(r->event_name);
+        d->event_source = mem_strdup(r->event_source);
+        return d;
+}
+
+void attribution_count_deeds(Incident *i, const CloudTrailRecord *records, size_t n)
+{
+        for (size_t k = 0; k < n; k++) {
+                Deed *d = find_deed(&i->attribution, &records[k]);
+
+                if (!d)
+                        continue;
+                d->calls++;
+                d->refused += records[k].error_code != NULL;
+        }
+}

@@ -24,6 +24,13 @@ typedef struct AttributionFacts {
 /* Adds what is about this trail, once; takes the content of what it keeps. */
 void attribution_add(Incident *i, CloudTrailRecord *records, size_t n);
 
+/* The culprit's access key, when one is known and is fit to be looked up; borrowed, else NULL. */
+const char *attribution_key(const Incident *i);
+
+/* Begins to count what `key` was used for, and counts. */
+void attribution_begin_deeds(Incident *i, const char *key);
+void attribution_count_deeds(Incident *i, const CloudTrailRecord *records, size_t n);
+
 /* Gives each finding its role and the whole its confidence. */
 void attribution_evaluate(Incident *i, const AttributionFacts *f);
 

@@ -116,9 +116,14 @@ static bool is_near(int64_t a, int64_t b)
         return a - b < LEDGER_SLACK_MSEC && b - a < LEDGER_SLACK_MSEC;
 }
 
+void core_compare_clock(Core *c, int64_t aws_msec, int64_t wall_msec)
+{
+        c->clock_doubtful = c->clock_doubtful || !is_near(aws_msec, wall_msec);
+}
+
 OwnCall core_own_start(const Core *c, const CloudTrailRecord *r)
 {
-        bool near = r->time_msec < c->begun_msec + LEDGER_SLACK_MSEC;
+        bool near = c->clock_doubtful || r->time_msec < c->begun_msec + LEDGER_SLACK_MSEC;
 
         for (size_t i = 0; i < MIN(c->n_ledger, (size_t)CORE_LEDGER_MAX); i++) {
                 const LedgerEntry *e = &c->ledger[i];
@@ -412,6 +417,8 @@ static void follow_clock(Core *c, Now now)
 
         if (by < CLOCK_STEP_MSEC && by > -CLOCK_STEP_MSEC)
                 return;
+        /* Which of the two was right is not known, nor when a call of ours was by AWS's clock. */
+        core_compare_clock(c, by, 0);
         c->begun_msec += by;
         for (size_t i = 0; i < c->n_ledger && i < CORE_LEDGER_MAX; i++)
                 c->ledger[i].msec += by;

@@ -83,10 +83,14 @@ static const JsonField attribution_fields[] = {
         FIELD(Attribution, found_msec, JSONMAP_INT),
         FIELD(Attribution, throttled_msec, JSONMAP_INT),
         FIELD(Attribution, n_unreadable, JSONMAP_UINT),
+        FIELD(Attribution, deeds_key, JSONMAP_STRING),
+        FIELD(Attribution, told_misused, JSONMAP_BOOL),
+        FIELD(Attribution, told_culprit, JSONMAP_STRING),
 };
 static const EnumField attribution_enums[] = {
         ENUM(Attribution, state, search_state),
         ENUM(Attribution, confidence, confidence),
+        ENUM(Attribution, told_confidence, confidence),
 };
 
 static const JsonField record_fields[] = {
@@ -139,6 +143,13 @@ static const JsonField message_fields[] = {
 static const EnumField message_enums[] = {
         ENUM(Message, phase, phase),
         ENUM(Message, severity, severity),
+};
+
+static const JsonField deed_fields[] = {
+        FIELD(Deed, event_name, JSONMAP_STRING),
+        FIELD(Deed, event_source, JSONMAP_STRING),
+        FIELD(Deed, calls, JSONMAP_UINT),
+        FIELD(Deed, refused, JSONMAP_UINT),
 };
 
 static const JsonField delivery_fields[] = {
@@ -253,7 +264,7 @@ static json_t *finding_to_json(const Finding *f)
 
 static json_t *attribution_to_json(const Attribution *a)
 {
-        json_t *o = json_object(), *findings = json_array();
+        json_t *o = json_object(), *findings = json_array(), *deeds = json_array();
 
         ENCODE(o, attribution, a);
         ENCODE_ENUMS(o, attribution, a);
@@ -261,6 +272,14 @@ static json_t *attribution_to_json(const Attribution *a)
                 if (json_array_append_new(findings, finding_to_json(&a->findings[k])) < 0)
                         abort();
         set_new(o, "findings", findings);
+        for (size_t k = 0; k < a->n_deeds; k++) {
+                json_t *d = json_object();
+
+                ENCODE(d, deed, &a->deeds[k]);
+                if (json_array_append_new(deeds, d) < 0)
+                        abort();
+        }
+        set_new(o, "deeds", deeds);
         set_new(o, "error", error_to_json(&a->error));
         return o;
 }
@@ -348,11 +367,16 @@ static int finding_from_json(const json_t *o, Finding *f, const char **reterr_fi
 static int attribution_from_json(const json_t *o, Attribution *a, const char **reterr_field)
 {
         size_t k;
-        json_t *finding;
+        json_t *finding, *deed;
         int r = DECODE(o, attribution, a, reterr_field);
 
         if (r >= 0)
                 r = DECODE_ENUMS(o, attribution, a, reterr_field);
+        json_array_foreach(json_object_get(o, "deeds"), k, deed)
+        {
+                if (r >= 0)
+                        r = DECODE(deed, deed, mem_push0(a->deeds, a->n_deeds), reterr_field);
+        }
         json_array_foreach(json_object_get(o, "findings"), k, finding)
         {
                 if (r >= 0)

@@ -43,9 +43,9 @@ typedef struct Trail {
         uint64_t last_good_boot; /* start of the run at first */
         bool good_this_run;
         bool good_since_heartbeat;
-        AwsError error;       /* of the last poll */
-        uint64_t behind_boot; /* LatestDeliveryTime has been less than before since, 0: it is not */
-        TrailMemory behind;   /* ... what was known then; its arn is borrowed */
+        AwsError error;        /* of the last poll */
+        unsigned behind_reads; /* LatestDeliveryTime less than before, in a row */
+        TrailMemory behind;    /* ... what was known then; its arn is borrowed */
         Reading doubted;
         unsigned agreeing;      /* doubtful readings in a row that say the same */
         TrailStatus doubt;      /* ... this, without strings */
@@ -87,6 +87,7 @@ struct Core {
         LedgerEntry *ledger; /* ring */
         size_t n_ledger;
         int64_t begun_msec;
+        bool clock_doubtful; /* off, at some time, by more than the ledger can bear */
         uint64_t next_heartbeat_boot;
         uint64_t next_memory_boot;
         bool memory_dirty;
@@ -107,6 +108,8 @@ Incident *core_find_incident(Core *c, const char *id);
 void core_note_finished(Core *c, const char *id);
 bool core_knows_finished(const Core *c, const char *id);
 void core_remember_request(Core *c, const char *request_id, int64_t msec);
+/* The same moment by AWS's clock and by ours. */
+void core_compare_clock(Core *c, int64_t aws_msec, int64_t wall_msec);
 OwnCall core_own_start(const Core *c, const CloudTrailRecord *r);      /* by the ledger */
 uint64_t backoff_usec(uint64_t base, uint64_t max, unsigned failures); /* failures from 1 */
 
@@ -165,4 +168,5 @@ uint64_t notify_next_boot(const Core *c, const Incident *i);
 void search_begin(Core *c, Incident *i);
 void search_tick(Core *c, Incident *i);
 void search_found(Core *c, Incident *i, const Input *in);
+void search_told(Incident *i); /* a message carries the verdict */
 uint64_t search_next_boot(const Core *c, const Incident *i);

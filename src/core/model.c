@@ -123,6 +123,12 @@ static void message_done(Message *m)
         free(m->body);
 }
 
+void deed_done(Deed *d)
+{
+        free(d->event_name);
+        free(d->event_source);
+}
+
 Incident *incident_free(Incident *i)
 {
         if (!i)
@@ -134,6 +140,11 @@ Incident *incident_free(Incident *i)
                 cloudtrail_record_done(&i->attribution.findings[k].record);
         mem_free_strv(i->restart.request_ids, i->restart.n_request_ids);
         free(i->messages);
+        for (size_t k = 0; k < i->attribution.n_deeds; k++)
+                deed_done(&i->attribution.deeds[k]);
+        free(i->attribution.deeds);
+        free(i->attribution.deeds_key);
+        free(i->attribution.told_culprit);
         free(i->attribution.findings);
         free(i->attribution.next_token);
         free(i->delivery_error);

@@ -237,12 +237,25 @@ typedef enum SearchState {
 const char *search_state_to_string(SearchState s);
 SearchState search_state_from_string(const char *s);
 
+/* What else was called with the culprit's access key, by event. */
+typedef struct Deed {
+        char *event_name;
+        char *event_source;
+        unsigned calls;
+        unsigned refused; /* of them */
+} Deed;
+
+#define DEEDS_MAX 40
+
 /* Who did it, as far as Event history has said. */
 typedef struct Attribution {
         SearchState state;
         Confidence confidence;
-        bool misused;    /* somebody uses our credentials */
-        bool incomplete; /* more events in the window than were read */
+        bool misused;               /* somebody uses our credentials */
+        bool incomplete;            /* more events in the window than were read */
+        Confidence told_confidence; /* verdict of the last message */
+        bool told_misused;
+        char *told_culprit; /* event id; NULL for none */
         bool said_not_yet;
         unsigned rounds;   /* complete looks so far */
         int64_t from_msec; /* window looked through */
@@ -254,9 +267,14 @@ typedef struct Attribution {
         AwsError error; /* last failure of LookupEvents, class NONE after a success */
         Finding *findings;
         size_t n_findings;
+        char *deeds_key; /* access key that was looked up; NULL before */
+        Deed *deeds;
+        size_t n_deeds;
         /* Not stored: where the round stands. */
         bool narrow;   /* there was more than could be read */
         unsigned step; /* index into the kind's event names */
+        bool by_key;   /* the round goes on with the access key */
+        int64_t deeds_to_msec;
         unsigned pages;
         char *next_token;
         bool in_flight;
@@ -300,6 +318,7 @@ typedef struct Incident {
         uint64_t verify_until_boot; /* an accepted restart has to show by then */
 } Incident;
 
+void deed_done(Deed *d);
 Incident *incident_free(Incident *i);
 DEFINE_CLEANUP(Incident *, incident_free)
 

@@ -26,6 +26,7 @@ void notify(Core *c, Incident *i, Phase phase)
         m->created_msec = c->now.wall_msec;
         m->created_boot = c->now.boot_usec;
         alert_text(i, &context, &m->subject, &m->body);
+        search_told(i);
         for (size_t t = 0; t < c->n_topics; t++) {
                 Delivery *d = mem_push0(m->deliveries, m->n_deliveries);
                 d->topic_arn = mem_strdup(c->topics[t].arn);

@@ -30,6 +30,10 @@ static const char *const event_names[_INCIDENT_KIND_MAX][EVENT_NAMES_MAX] = {
         [INCIDENT_OTHER_CONTROLLER] = {"StartLogging"},
 };
 
+/* What else the culprit's key did: from so long before the stop until now, best effort. */
+#define DEEDS_BEFORE_MSEC MSEC_PER_HOUR
+#define DEEDS_PAGES_MAX 2
+
 static const char *event_name(const Incident *i)
 {
         unsigned step = i->attribution.step;
@@ -71,6 +75,27 @@ static void set_window(Core *c, Incident *i)
                 a->from_msec = i->detected_msec - MSEC_PER_DAY;
         a->from_msec = MAX(a->from_msec, c->now.wall_msec - EVENT_HISTORY_MSEC);
         a->to_msec = window_end(i, event_name(i));
+}
+
+static LookupQuery question(const Core *c, const Incident *i)
+{
+        const Attribution *a = &i->attribution;
+        LookupQuery q = {
+                .region = c->regions[c->trails[i->trail].region].name,
+                .next_token = a->next_token,
+        };
+
+        if (a->by_key) {
+                q.event_name = "";
+                q.access_key_id = a->deeds_key;
+                q.from_msec = (i->stop_msec ? i->stop_msec : i->detected_msec) - DEEDS_BEFORE_MSEC;
+                q.to_msec = a->deeds_to_msec;
+        } else {
+                q.event_name = event_name(i);
+                q.from_msec = a->from_msec;
+                q.to_msec = a->to_msec;
+        }
+        return q;
 }
 
 void search_begin(Core *c, Incident *i)
@@ -130,18 +155,28 @@ static void log_actor(Core *c, Incident *i)
                  "incident %s: the guard's own credentials were used by somebody else", i->id);
 }
 
-static bool same_verdict(const Attribution *a, Confidence confidence, bool misused,
-                         const char *culprit, const char *now_culprit)
-{
-        return a->confidence == confidence && a->misused == misused &&
-               streq_ptr(culprit, now_culprit);
-}
-
-static char *culprit_event_id(const Incident *i)
+static const char *culprit_event_id(const Incident *i)
 {
         const Finding *f = incident_find_role(i, ROLE_CULPRIT);
 
-        return f ? mem_strdup(f->record.event_id) : NULL;
+        return f ? f->record.event_id : NULL;
+}
+
+static bool is_told(const Incident *i)
+{
+        const Attribution *a = &i->attribution;
+
+        return a->confidence == a->told_confidence && a->misused == a->told_misused &&
+               streq_ptr(culprit_event_id(i), a->told_culprit);
+}
+
+void search_told(Incident *i)
+{
+        Attribution *a = &i->attribution;
+
+        a->told_confidence = a->confidence;
+        a->told_misused = a->misused;
+        mem_strset(&a->told_culprit, culprit_event_id(i));
 }
 
 /* The next round, after a while that grows with their number. */
@@ -155,17 +190,12 @@ static void look_again(Core *c, Attribution *a)
 static void round_complete(Core *c, Incident *i)
 {
         Attribution *a = &i->attribution;
-        Confidence before = a->confidence;
-        bool misused = a->misused, settling = a->state == SEARCH_SETTLING;
-        _cleanup_free_ char *culprit = culprit_event_id(i);
+        bool settling = a->state == SEARCH_SETTLING;
 
         a->step = 0;
         a->failures = 0;
         a->rounds++;
-        evaluate(c, i, false);
-        _cleanup_free_ char *now_culprit = culprit_event_id(i);
-
-        if (!same_verdict(a, before, misused, culprit, now_culprit)) {
+        if (!is_told(i)) {
                 log_actor(c, i);
                 tell(c, i);
         }
@@ -211,6 +241,7 @@ static void unthrottled(Core *c, Attribution *a)
 static void begin_round(Attribution *a)
 {
         a->step = a->pages = 0;
+        a->by_key = false;
         free(TAKE_PTR(a->next_token));
 }
 
@@ -231,6 +262,38 @@ static void lookup_failed(Core *c, Incident *i, const AwsError *error)
         incident_touch(i);
 }
 
+/* The key's page is there, or is not to be had: the verdict does not wait for it. */
+static void deeds_found(Core *c, Incident *i, const Input *in)
+{
+        Attribution *a = &i->attribution;
+
+        a->next_boot = c->now.boot_usec;
+        free(TAKE_PTR(a->next_token));
+        if (in->error.class == AWS_ERROR_NONE) {
+                attribution_count_deeds(i, in->page->records, in->page->n_records);
+                if (in->page->next_token && ++a->pages < DEEDS_PAGES_MAX) {
+                        a->next_token = mem_strdup(in->page->next_token);
+                        return;
+                }
+        }
+        begin_round(a);
+        round_complete(c, i);
+}
+
+/* The names of the round are done: the culprit's key is next, where there is one. */
+static bool turn_to_key(Core *c, Incident *i)
+{
+        Attribution *a = &i->attribution;
+
+        evaluate(c, i, false);
+        const char *key = attribution_key(i);
+        if (!key)
+                return false;
+        attribution_begin_deeds(i, key);
+        a->by_key = true;
+        return true;
+}
+
 void search_found(Core *c, Incident *i, const Input *in)
 {
         Attribution *a = &i->attribution;
@@ -238,6 +301,10 @@ void search_found(Core *c, Incident *i, const Input *in)
         if (!a->in_flight || i->trail == SIZE_MAX)
                 return;
         a->in_flight = false;
+        if (a->by_key) {
+                deeds_found(c, i, in);
+                return;
+        }
         if (in->error.class == AWS_ERROR_THROTTLED) {
                 throttled(c, i, &in->error);
                 return;
@@ -265,7 +332,7 @@ void search_found(Core *c, Incident *i, const Input *in)
         free(TAKE_PTR(a->next_token));
         a->pages = 0;
         a->step++;
-        if (!event_name(i))
+        if (!event_name(i) && !turn_to_key(c, i))
                 round_complete(c, i);
 }
 
@@ -350,24 +417,20 @@ void search_tick(Core *c, Incident *i)
                 return;
 
         /* A page token is only good for the very same question. */
-        if (a->step == 0 && !a->next_token) {
+        if (a->step == 0 && !a->next_token && !a->by_key) {
                 a->incomplete = false;
                 a->n_unreadable = 0;
         }
-        if (!a->next_token)
+        if (!a->next_token && !a->by_key)
                 set_window(c, i);
+        else if (!a->next_token)
+                a->deeds_to_msec = c->now.wall_msec;
         a->in_flight = true;
         r->next_lookup_boot = c->now.boot_usec + c->policy.lookup_spacing_usec;
         Action *x = core_emit(c, ACTION_LOOKUP);
         x->incident = i;
         x->trail = i->trail;
-        x->lookup = (LookupQuery){
-                .region = r->name,
-                .event_name = event_name(i),
-                .from_msec = a->from_msec,
-                .to_msec = a->to_msec,
-                .next_token = a->next_token,
-        };
+        x->lookup = question(c, i);
 }
 
 uint64_t search_next_boot(const Core *c, const Incident *i)

@@ -157,6 +157,8 @@ static void on_restarted(Core *c, Trail *t, const TrailStatus *s)
                 on_blink(c, t, s);
                 return;
         }
+        if (i->restart.accepted_msec)
+                core_compare_clock(c, s->start_logging_msec, i->restart.accepted_msec);
         if (!i->stop_msec && s->stop_logging_msec > t->memory.stop_msec)
                 incident_set_stop(c, i, s->stop_logging_msec);
         /* It may have been started and stopped in between, so that is an outage of its own: better
@@ -252,24 +254,22 @@ static void on_recreated(Core *c, Trail *t, const TrailStatus *s)
                 open_stopped(c, t, s);
 }
 
-/* LatestDeliveryTime does not go back: when it stays there and the trail has been started anew,
- * it is another trail. What the times say of its stops is told apart. */
+/* LatestDeliveryTime does not go back: when it has, and the trail was started anew, it is another
+ * trail, whose settings nobody has looked at. What the times say of its stops is told apart. */
 static void watch_behind(Core *c, Trail *t, const TrailStatus *s)
 {
         if (!observe_is_behind(&t->memory, s)) {
                 if (s->latest_delivery_msec >= t->memory.delivery_msec)
-                        t->behind_boot = 0;
+                        t->behind_reads = 0;
                 return;
         }
-        if (!t->behind_boot) {
-                t->behind_boot = c->now.boot_usec;
+        if (t->behind_reads++ == 0)
                 t->behind = t->memory;
-        }
-        if (c->now.boot_usec < t->behind_boot + c->policy.verify_within_usec ||
-            s->start_logging_msec <= t->behind.start_msec)
+        read_again_soon(c, t);
+        if (t->behind_reads < AGREEING_READS || s->start_logging_msec <= t->behind.start_msec)
                 return;
         open_recreated(c, t, &t->behind, s->start_logging_msec);
-        t->behind_boot = 0;
+        t->behind_reads = 0;
         t->memory.delivery_msec = 0;
 }
 
@@ -293,9 +293,10 @@ static Reading after_deletion(Core *c, Trail *t, const TrailStatus *s, Reading r
         case READING_DOUBTFUL_STOP:
                 return READING_REAPPEARED;
         case READING_REDUNDANT_START:
-                if (!s->stop_logging_msec && !start_was_ours(c, t))
-                        return READING_RECREATED;
-                break;
+                if (s->stop_logging_msec || start_was_ours(c, t))
+                        break;
+                return s->latest_delivery_msec != t->memory.delivery_msec ? READING_RECREATED
+                                                                          : READING_REAPPEARED;
         default:
                 break;
         }
@@ -436,6 +437,10 @@ static void on_status(Core *c, Trail *t, const TrailStatus *s, int64_t asked_mse
 {
         bool first = !t->good_this_run, logging = observe_proves_logging(&t->memory, s);
 
+        /* What is later than now by our clock shows that it is behind. */
+        core_compare_clock(c,
+                           MAX(MAX(s->start_logging_msec, s->stop_logging_msec), c->now.wall_msec),
+                           c->now.wall_msec);
         t->good_this_run = t->good_since_heartbeat = true;
         t->last_good_boot = c->now.boot_usec;
         t->memory.last_good_msec = c->now.wall_msec;

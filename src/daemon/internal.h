@@ -45,6 +45,7 @@ struct Manager {
         NetEnv *env;
         Accounts *accounts;
         Spool *spool;
+        int state_lock; /* the state directory, locked; -EBADF */
         Core *core;
         Call *calls;
         char **identities; /* own ARN of each account, NULL until known */

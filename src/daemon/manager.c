@@ -3,7 +3,8 @@
 #include "daemon/internal.h"
 
 #include <errno.h>
-#include <signal.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <syslog.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -260,6 +261,18 @@ static int set_up_network(Manager *m)
         return r == -EINVAL || r == -ENXIO ? -ENOTRECOVERABLE : r;
 }
 
+/* Two guards on one state directory would write over each other. */
+static int lock_state(Manager *m, const char *directory)
+{
+        m->state_lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (m->state_lock < 0 || flock(m->state_lock, LOCK_EX | LOCK_NB) >= 0 ||
+            errno != EWOULDBLOCK)
+                return 0;
+        log_error("another trailsentryd uses %s", directory);
+        return -EBUSY;
+}
+
+/* A disk that fails costs no restart, not even at the start of the guard. */
 static int load_state(Manager *m, const char *directory)
 {
         SpoolOptions o = {
@@ -268,11 +281,21 @@ static int load_state(Manager *m, const char *directory)
                 .incident = on_incident, .memory = on_memory, .corrupt = on_corrupt, .userdata = m};
         int r = spool_new(&o, &m->spool);
 
-        if (r >= 0)
-                r = spool_load(directory, &load);
+        if (r < 0) {
+                log_error("the spool could not be set up: %s", strerror(-r));
+                return r;
+        }
+        r = lock_state(m, directory);
         if (r < 0)
-                log_error("state in %s cannot be used: %s", directory, strerror(-r));
-        return r;
+                return r;
+        r = spool_load(directory, &load);
+        if (r < 0) {
+                mem_strset(&m->state_error, strerror(-r));
+                journal_daemon(journal_id_state_corrupt, LOG_ERR,
+                               "%s cannot be read, guarding goes on without what was stored: %s",
+                               directory, strerror(-r));
+        }
+        return 0;
 }
 
 static char *own_hostname(void)
@@ -290,6 +313,7 @@ int manager_new(const ManagerOptions *o, Manager **ret)
         int r;
 
         m->event = sd_event_ref(o->event);
+        m->state_lock = -EBADF;
         m->hostname = own_hostname();
         m->status_path = mem_strdup(o->status_path);
         r = load_configuration(m, o->config_path);
@@ -320,6 +344,8 @@ Manager *manager_free(Manager *m)
         m->stopping = true;
         calls_cancel_all(m);
         spool_free(m->spool, LAST_WRITES_USEC);
+        if (m->state_lock >= 0)
+                (void)close(m->state_lock); /* nothing was written through it */
         if (m->core && m->accounts)
                 report_write(m);
         sd_event_source_unref(m->core_timer);

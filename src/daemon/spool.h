@@ -17,7 +17,7 @@ typedef void (*SpoolCallback)(void *userdata, const char *id, uint64_t generatio
 
 typedef struct SpoolOptions {
         sd_event *event;       /* reference taken */
-        const char *directory; /* copied; made (0750) when its parent exists */
+        const char *directory; /* copied; made (0750) when its parent exists, else writes fail */
         SpoolCallback callback;
         void *userdata;
 } SpoolOptions;

@@ -152,8 +152,8 @@ def test_parameters_left_out_leave_a_doubt(aws, guard):
 
 
 NAMES = {
-    "root": "workload (Root)",
-    "root-key": "arn:aws:iam::444455556666:root (Root)",
+    "root": "root user of account 444455556666 (Root)",
+    "root-key": "root user of account 444455556666 (Root)",
     "assume-root": "Nikki_Wolf (Root)",
     "user": "Mary_Major (IAMUser)",
     "user-console-mfa": "Mary_Major (IAMUser)",

@@ -71,8 +71,7 @@ def test_state_folder_taken_away(aws, guard):
 def test_stalled_disk(aws, make_guard):
     """fsync takes two seconds: an alert waits for one."""
     guard = make_guard(wrapped=False, prefix=[
-        "/usr/bin/strace", "-D", "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null", "-e",
-        "trace=fsync", "-e", "inject=fsync:delay_enter=2000000:when=3+"],
+        "/usr/bin/strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:delay_enter=2000000:when=3+"],
         environment={"ASAN_OPTIONS": "detect_leaks=0"}).run()
     aws.polls(5)
     attack = aws.attack(TRAIL)

@@ -5,7 +5,7 @@
 #include "guard.h"
 #include "script.h"
 
-#define DELIVERY_EVERY_USEC USEC_PER_MINUTE
+#define DELIVERY_EVERY_USEC (5 * USEC_PER_MINUTE)
 
 void script_begin(World *w)
 {
@@ -15,7 +15,7 @@ void script_begin(World *w)
 
 void script_end(World *w)
 {
-        uint64_t end = w->calm_usec + 5 * USEC_PER_SEC;
+        uint64_t end = w->calm_usec + 30 * USEC_PER_SEC;
 
         for (size_t i = 0; i < w->n_trails; i++) {
                 world_act_at(w, end, &(Act){.kind = ACT_REPAIR, .trail = i, .actor = 5});
@@ -150,6 +150,8 @@ static void attack(World *w, uint64_t at)
                 act(w, at + moment(w, 900), ACT_STOP, trail, somebody(w));
         } else if (kind < 85) {
                 act(w, at, ACT_STOP, trail, SIM_OWN); /* the guard's own credentials */
+                if (rng_chance(&w->rng, 50))
+                        act(w, at + moment(w, 300000), ACT_START, trail, SIM_OWN);
         } else if (kind < 93) {
                 attack_delete(w, at, trail, actor);
         } else {

@@ -157,6 +157,23 @@ static void check_sends(World *w, const Actions *a)
         }
 }
 
+/* However the disk is: each topic that has room is tried in time. */
+void check_letters(World *w)
+{
+        const Guard *g = w->guard;
+
+        for (size_t i = 0; i < g->n_letters; i++) {
+                const Letter *l = &g->letters[i];
+
+                for (size_t t = 0; t < w->n_topics; t++)
+                        if (!l->tried[t] && !l->acknowledged[t] && g->sends_in_flight[t] < 8 &&
+                            w->now_usec > l->created_usec + w->policy.store_patience_usec +
+                                                  TICK_USEC / 10)
+                                world_violation(w, "%s/%u is not sent to topic %zu in time",
+                                                l->incident, l->sequence, t);
+        }
+}
+
 static uint64_t hash_text(const char *s, uint64_t h)
 {
         for (; *s; s++)
@@ -179,6 +196,8 @@ static void note_letter(World *w, const Incident *i, const Message *m)
         if (l->sequence && l->text != text)
                 world_violation(w, "two messages are called %s/%u", i->id, m->sequence);
         memcpy(l->incident, i->id, sizeof(l->incident));
+        if (!l->sequence)
+                l->created_usec = w->now_usec;
         l->sequence = m->sequence;
         l->phase = m->phase;
         l->text = text;

@@ -9,6 +9,8 @@
 void check_input(World *w, const Input *in);
 /* After it: what it wants to have done, and what it knows. */
 void check_step(World *w, const Input *in, const Actions *a);
+/* When that has been carried out. */
+void check_letters(World *w);
 void check_end(World *w);
 
 /* check_cases.c: that incidents have their causes. */

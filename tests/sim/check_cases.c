@@ -171,8 +171,33 @@ static void check_culprit(World *w, const Case *c)
                                 did);
 }
 
+static bool was_misused(const World *w, const Case *c, bool seen)
+{
+        for (size_t i = 0; i < w->n_records; i++) {
+                const Record *r = &w->records[i];
+
+                if (r->actor == SIM_OWN && r->trail == c->trail &&
+                    strncmp(r->request_id, "theirs-", 7) == 0 &&
+                    (!seen ||
+                     (streq(r->name, "StopLogging") && r->visible_usec <= c->last_round_usec &&
+                      r->time_msec / 1000 == c->stop_msec / 1000)))
+                        return true;
+        }
+        return false;
+}
+
+/* Our own calls are known, and those of whoever has our credentials are told. */
+static void check_misuse(World *w, const Case *c)
+{
+        if (c->misused && !was_misused(w, c, false))
+                world_violation(w, "%s: the guard takes its own calls for somebody else's", c->id);
+        if (!c->misused && was_misused(w, c, true))
+                world_violation(w, "%s: misuse of the guard's credentials is not noticed", c->id);
+}
+
 static void check_case_end(World *w, const Case *c)
 {
+        check_misuse(w, c);
         if (c->open)
                 world_violation(w, "%s (%s) is never closed", c->id,
                                 incident_kind_to_string(c->kind));

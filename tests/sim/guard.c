@@ -130,9 +130,11 @@ static void do_lookup(World *w, const Action *a)
                                                                : AWS_ERROR_DENIED;
                 lookup_page_done(&e->page);
         }
-        if (c && a->incident->attribution.step == 0 && !a->lookup.next_token)
+        if (c && a->incident->attribution.step == 0 && !a->lookup.next_token &&
+            !a->lookup.access_key_id)
                 c->round_usec = w->now_usec;
-        world_trace(w, "guard: LookupEvents %s for %s%s%s", a->lookup.event_name, a->incident->id,
+        world_trace(w, "guard: LookupEvents %s%s for %s%s%s", a->lookup.event_name,
+                    strempty(a->lookup.access_key_id), a->incident->id,
                     a->lookup.next_token ? ", next page" : "", error ? " fails" : "");
 }
 
@@ -196,6 +198,9 @@ static void do_send(World *w, const Action *a)
         world_trace(w, "guard: send %s/%u (%s) to topic %zu%s: %s", a->incident->id,
                     a->message->sequence, phase_to_string(a->message->phase), topic,
                     a->durable ? "" : ", not durable", a->message->subject);
+        w->guard->sends_in_flight[topic]++;
+        if (l)
+                l->tried[topic] = true;
         if (world_has_fault(w, FAULT_TOPIC_FAILS, topic)) {
                 e->class = AWS_ERROR_NOT_FOUND;
                 e->code = "NotFound";
@@ -272,8 +277,10 @@ static void step(World *w, const Input *in)
         check_input(w, in);
         core_step(g->core, in, guard_now(w), &a);
         check_step(w, in, &a);
-        if (!w->failed)
-                carry_out(w, &a);
+        if (w->failed)
+                return;
+        carry_out(w, &a);
+        check_letters(w);
 }
 
 uint64_t guard_next_boot(const World *w)
@@ -345,6 +352,7 @@ static void answer_sent(World *w, const Event *e, Input *in)
         Letter *l = find_letter(w->guard, e->incident, e->sequence);
 
         in->kind = INPUT_SENT;
+        w->guard->sends_in_flight[e->topic]--;
         in->topic_arn = topics[e->topic];
         in->message_id = "message-id";
         if (l && e->class == AWS_ERROR_NONE)
@@ -476,6 +484,7 @@ void guard_kill(World *w)
         for (size_t i = 0; i < w->n_stops; i++)
                 w->stops[i].must = false;
         memset(g->trails, 0, sizeof(g->trails));
+        memset(g->sends_in_flight, 0, sizeof(g->sends_in_flight));
 }
 
 /* What the disk says of a message is what its receivers may be told again. */
@@ -486,6 +495,8 @@ static void read_back(World *w, const Incident *i, const Message *m)
         if (!l)
                 return;
         l->on_disk = true;
+        l->created_usec = w->now_usec;
+        memset(l->tried, 0, sizeof(l->tried));
         for (size_t t = 0; t < m->n_deliveries && t < SIM_TOPICS_MAX; t++)
                 l->acknowledged[t] = m->deliveries[t].sent;
 }

@@ -30,6 +30,8 @@ typedef struct Letter {
         Phase phase;
         uint64_t text; /* hash of subject and body */
         bool on_disk;
+        uint64_t created_usec; /* of this run: when first seen */
+        bool tried[SIM_TOPICS_MAX];
         unsigned arrived[SIM_TOPICS_MAX];
         unsigned lost[SIM_TOPICS_MAX]; /* acknowledgements that never came back */
         bool acknowledged[SIM_TOPICS_MAX];
@@ -70,6 +72,7 @@ struct Guard {
         size_t n_letters;
         Case *cases;
         size_t n_cases;
+        unsigned sends_in_flight[SIM_TOPICS_MAX];
         unsigned ticks_at_once;
         uint64_t last_tick_usec;
 };

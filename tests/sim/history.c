@@ -75,13 +75,18 @@ static void fill(const World *w, size_t index, CloudTrailRecord *ret)
         };
 }
 
+static bool is_asked_for(const Record *r, const LookupQuery *q)
+{
+        if (q->access_key_id)
+                return streq_ptr(actors[r->actor].key, q->access_key_id);
+        return streq(r->name, q->event_name);
+}
+
 static bool is_shown(const World *w, const Record *r, const LookupQuery *q)
 {
-        bool same_region = r->trail == SIZE_MAX || !strstr(w->trails[r->trail].arn, q->region)
-                                   ? r->trail == SIZE_MAX
-                                   : true;
+        bool here = r->trail == SIZE_MAX || strstr(w->trails[r->trail].arn, q->region);
 
-        return same_region && r->visible_usec <= w->now_usec && streq(r->name, q->event_name) &&
+        return here && r->visible_usec <= w->now_usec && is_asked_for(r, q) &&
                r->time_msec >= q->from_msec / 1000 * 1000 && r->time_msec <= q->to_msec;
 }
 
@@ -98,15 +103,15 @@ static bool is_too_fast(World *w)
 
 const char *history_lookup(World *w, const LookupQuery *q, LookupPage *ret)
 {
-        char question[128], token[160];
+        char question[192], token[224];
         size_t before = w->n_records, n = 0;
 
         if (world_has_fault(w, FAULT_LOOKUP_THROTTLED, SIZE_MAX) || is_too_fast(w))
                 return "ThrottlingException";
         if (world_has_fault(w, FAULT_LOOKUP_DENIED, SIZE_MAX))
                 return "AccessDeniedException";
-        (void)snprintf(question, sizeof(question), "%s/%" PRId64 "/%" PRId64, q->event_name,
-                       q->from_msec, q->to_msec);
+        (void)snprintf(question, sizeof(question), "%s/%s/%" PRId64 "/%" PRId64, q->event_name,
+                       strempty(q->access_key_id), q->from_msec, q->to_msec);
         if (q->next_token) {
                 char *end;
 

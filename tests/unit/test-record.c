@@ -84,7 +84,7 @@ static void test_root(void **state)
         assert_true(u->session_created_msec == INT64_C(1795402800000));
         assert_false(u->assumed_root);
         assert_int_equal(identity_access_key_kind(u), ACCESS_KEY_NONE);
-        check_name(u, "arn:aws:iam::123456789012:root");
+        check_name(u, "root user of account 123456789012");
         cloudtrail_record_done(&r);
 
         r = good("{\"type\":\"Root\",\"sessionContext\":{\"assumedRoot\":\"true\"}}", "");

@@ -542,18 +542,26 @@ static void test_free_gives_up_on_a_stalled_disk(void **state)
         expect_content(f, ID_B ".json", "b");
 }
 
-static void test_new_refuses_what_is_no_folder(void **state)
+static void test_no_folder_fails_the_writes_only(void **state)
 {
+        static const struct {
+                const char *name;
+                int error;
+        } cases[] = {{"file", -ENOTDIR}, {"a/b", -ENOENT}};
         Fixture *f = *state;
-        _cleanup_free_ char *file = path_in(f, "file"), *deep = path_in(f, "a/b");
-        Spool *s = NULL;
 
         put(f, "file", "");
-        assert_int_equal(spool_new(&(SpoolOptions){.event = f->event, .directory = file}, &s),
-                         -ENOTDIR);
-        assert_int_equal(spool_new(&(SpoolOptions){.event = f->event, .directory = deep}, &s),
-                         -ENOENT);
-        assert_null(s);
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *path = path_in(f, cases[i].name);
+
+                f->spool = spool_free(f->spool, PATIENCE);
+                mem_strset(&f->folder, path);
+                spool_open(f);
+                spool_store_incident(f->spool, ID_A, 1, mem_strdup("a"));
+                run_until_reports(f, i + 1);
+                expect_report(f, i, ID_A, 1, cases[i].error);
+                mem_strset(&f->folder, f->parent);
+        }
 }
 
 static void test_ids(void **state)
@@ -574,5 +582,5 @@ UNIT_MAIN(TEST(test_modes), TEST(test_order_of_a_durable_replacement),
           TEST(test_rename_error), TEST(test_file_size_limit), TEST(test_full_disk),
           TEST(test_no_permission), TEST(test_folder_vanishes_and_returns),
           TEST(test_link_in_the_place_of_a_file), TEST(test_free_writes_what_was_asked),
-          TEST(test_free_gives_up_on_a_stalled_disk), TEST(test_new_refuses_what_is_no_folder),
+          TEST(test_free_gives_up_on_a_stalled_disk), TEST(test_no_folder_fails_the_writes_only),
           T(test_ids))

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "expect.h"
+
+static void add_word(StrBuf *b, const char *word)
+{
+        if (b->len > 0)
+                strbuf_add_char(b, ' ');
+        strbuf_add(b, word);
+}
+
+static const Case *first_of(World *w, IncidentKind kind)
+{
+        for (size_t i = 0; i < w->guard->n_cases; i++)
+                if (w->guard->cases[i].kind == kind && !w->guard->cases[i].lost)
+                        return &w->guard->cases[i];
+        world_violation(w, "no incident is %s", incident_kind_to_string(kind));
+        return NULL;
+}
+
+void expect_kinds(World *w, const char *kinds)
+{
+        StrBuf b = STRBUF_INIT(1024);
+
+        for (size_t i = 0; i < w->guard->n_cases; i++)
+                if (!w->guard->cases[i].lost)
+                        add_word(&b, incident_kind_to_string(w->guard->cases[i].kind));
+        if (!streq(strbuf_str(&b), kinds))
+                world_violation(w, "incidents: \"%s\", not \"%s\"", strbuf_str(&b), kinds);
+        strbuf_done(&b);
+}
+
+void expect_some_of(World *w, const char *kind)
+{
+        (void)first_of(w, incident_kind_from_string(kind));
+}
+
+void expect_phases(World *w, IncidentKind kind, const char *phases)
+{
+        StrBuf b = STRBUF_INIT(4096);
+        const Case *c = first_of(w, kind);
+
+        for (size_t i = 0; c && i < w->guard->n_letters; i++)
+                if (streq(w->guard->letters[i].incident, c->id))
+                        add_word(&b, phase_to_string(w->guard->letters[i].phase));
+        if (c && !streq(strbuf_str(&b), phases))
+                world_violation(w, "messages of %s: \"%s\", not \"%s\"",
+                                incident_kind_to_string(kind), strbuf_str(&b), phases);
+        strbuf_done(&b);
+}
+
+void expect_culprit(World *w, IncidentKind kind, unsigned actor, Confidence confidence)
+{
+        const Case *c = first_of(w, kind);
+
+        if (!c)
+                return;
+        size_t n = strncmp(c->culprit, "event-", 6) == 0 ? strtoul(c->culprit + 6, NULL, 10)
+                                                         : SIZE_MAX;
+        if (n >= w->n_records || w->records[n].actor != actor || c->confidence != confidence)
+                world_violation(w, "the culprit is \"%s\" (%s), not actor %u (%s)", c->culprit,
+                                confidence_to_string(c->confidence), actor,
+                                confidence_to_string(confidence));
+}
+
+void expect_nobody(World *w, IncidentKind kind, Confidence confidence)
+{
+        const Case *c = first_of(w, kind);
+
+        if (c && (*c->culprit || c->confidence != confidence))
+                world_violation(w, "the culprit is \"%s\" (%s), not nobody (%s)", c->culprit,
+                                confidence_to_string(c->confidence),
+                                confidence_to_string(confidence));
+}
+
+void expect_misused(World *w, IncidentKind kind)
+{
+        const Case *c = first_of(w, kind);
+
+        if (c && !c->misused)
+                world_violation(w, "the misuse of the guard's credentials was not noticed");
+}
+
+void expect_search(World *w, IncidentKind kind, SearchState s)
+{
+        const Case *c = first_of(w, kind);
+
+        if (c && c->search != s)
+                world_violation(w, "the search is %s, not %s", search_state_to_string(c->search),
+                                search_state_to_string(s));
+}
+
+void expect_letters(World *w, size_t n)
+{
+        if (w->guard->n_letters != n)
+                world_violation(w, "%zu messages, not %zu", w->guard->n_letters, n);
+}
+
+static unsigned count_starts(const World *w)
+{
+        unsigned n = 0;
+
+        for (size_t i = 0; i < w->n_records; i++)
+                n += w->records[i].actor == SIM_OWN && streq(w->records[i].name, "StartLogging");
+        return n;
+}
+
+void expect_starts(World *w, unsigned n)
+{
+        if (count_starts(w) != n)
+                world_violation(w, "%u StartLogging, not %u", count_starts(w), n);
+}
+
+void expect_lookups(World *w, size_t n)
+{
+        if (w->n_lookups != n)
+                world_violation(w, "%zu LookupEvents, not %zu", w->n_lookups, n);
+}
+
+void expect_lookups_at_least(World *w, size_t n)
+{
+        if (w->n_lookups < n)
+                world_violation(w, "%zu LookupEvents, fewer than %zu", w->n_lookups, n);
+}
+
+void expect_restart_within(World *w, uint64_t usec)
+{
+        const TrailVersion *v = w->trails[0].versions;
+
+        for (size_t i = 1; i < w->trails[0].n_versions; i++) {
+                uint64_t end = i + 1 < w->trails[0].n_versions ? v[i + 1].at_usec : w->now_usec;
+
+                if (v[i].exists && !v[i].status.is_logging && end - v[i].at_usec > usec)
+                        world_violation(w, "down for %.3f s",
+                                        (double)(end - v[i].at_usec) / (double)USEC_PER_SEC);
+        }
+}
