@@ -381,6 +381,20 @@ static void add_record(StrBuf *b, const CloudTrailRecord *r)
         time_row(b, "  Event time", r->time_msec);
 }
 
+/* Said when it matters: a delegated administrator's call may stand in another account. */
+static void add_searched(StrBuf *b, const Incident *i)
+{
+        const char *account = i->attribution.searched_account;
+        Arn a;
+        const char *why;
+
+        if (!account || arn_parse_trail(i->trail_arn, &a, &why) < 0 || streq(a.account, account))
+                return;
+        strbuf_addf(b, "%-16sonly the Event history of account ", "  Searched");
+        escape_add(b, account, 12);
+        strbuf_addf(b, ", not that of the trail's account %s\n", a.account);
+}
+
 static void add_not_known(StrBuf *b, const Incident *i)
 {
         const Attribution *a = &i->attribution;
@@ -405,6 +419,7 @@ static void add_not_known(StrBuf *b, const Incident *i)
         } else if (a->throttles > 0) {
                 row(b, "  because", "LookupEvents is throttled");
         }
+        add_searched(b, i);
 }
 
 static const char *confidence_words(const Incident *i, const Finding *culprit)
@@ -477,11 +492,13 @@ static void add_others(StrBuf *b, const Incident *i)
                 strbuf_addf(b, "  %u events could not be read.\n", a->n_unreadable);
 }
 
-/* "cloudtrail StopLogging (3), iam CreateUser (1, refused 1)": what else to look into. */
+/* What else to look into; nothing when the key did only what is told already. */
 static void add_deeds(StrBuf *b, const Incident *i)
 {
         const Attribution *a = &i->attribution;
 
+        if (a->n_deeds == 1 && a->deeds[0].calls == 1)
+                return;
         for (size_t k = 0; k < a->n_deeds; k++) {
                 const Deed *d = &a->deeds[k];
                 if (k == 0)

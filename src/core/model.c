@@ -144,6 +144,7 @@ Incident *incident_free(Incident *i)
                 deed_done(&i->attribution.deeds[k]);
         free(i->attribution.deeds);
         free(i->attribution.deeds_key);
+        free(i->attribution.searched_account);
         free(i->attribution.told_culprit);
         free(i->attribution.findings);
         free(i->attribution.next_token);

@@ -267,7 +267,8 @@ typedef struct Attribution {
         AwsError error; /* last failure of LookupEvents, class NONE after a success */
         Finding *findings;
         size_t n_findings;
-        char *deeds_key; /* access key that was looked up; NULL before */
+        char *searched_account; /* whose Event history was read; NULL while unknown */
+        char *deeds_key;        /* access key that was looked up; NULL before */
         Deed *deeds;
         size_t n_deeds;
         /* Not stored: where the round stands. */

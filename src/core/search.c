@@ -60,6 +60,16 @@ static int64_t window_end(const Incident *i, const char *event)
         return i->stop_msec + slack;
 }
 
+/* Event history is an account's own: that of the credentials, whichever the trail's is. */
+static void note_account(Core *c, Incident *i)
+{
+        const char *own = c->identities[c->trails[i->trail].config.account];
+        Arn a;
+
+        if (own && arn_parse(own, &a) >= 0)
+                mem_strset(&i->attribution.searched_account, a.account);
+}
+
 static void set_window(Core *c, Incident *i)
 {
         Attribution *a = &i->attribution;
@@ -418,6 +428,7 @@ void search_tick(Core *c, Incident *i)
 
         /* A page token is only good for the very same question. */
         if (a->step == 0 && !a->next_token && !a->by_key) {
+                note_account(c, i);
                 a->incomplete = false;
                 a->n_unreadable = 0;
         }

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from guard import SLOW, TRAIL, in_own_mounts
+from guard import SLOW, TRAIL, in_own_mounts, strace
 
 
 def check_undurable(aws, guard, attack, reason):
@@ -76,6 +76,7 @@ def test_stalled_disk(aws, make_guard):
     aws.polls(5)
     attack = aws.attack(TRAIL)
     check_undurable(aws, guard, attack, "no answer from the disk within a second")
+    guard.kill()
 
 
 def test_corrupt_files_are_set_aside(aws, guard):

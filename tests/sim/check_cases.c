@@ -176,7 +176,7 @@ static bool was_misused(const World *w, const Case *c, bool seen)
         for (size_t i = 0; i < w->n_records; i++) {
                 const Record *r = &w->records[i];
 
-                if (r->actor == SIM_OWN && r->trail == c->trail &&
+                if (r->actor == SIM_OWN && (r->trail == c->trail || (r->omitted && !seen)) &&
                     strncmp(r->request_id, "theirs-", 7) == 0 &&
                     (!seen ||
                      (streq(r->name, "StopLogging") && r->visible_usec <= c->last_round_usec &&

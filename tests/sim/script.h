@@ -13,8 +13,18 @@ typedef struct Scenario {
         void (*judge)(World *w); /* after its end; may be NULL */
 } Scenario;
 
-extern const Scenario scenarios[];
-extern const size_t n_scenarios;
+extern const Scenario row_scenarios[];
+extern const size_t n_row_scenarios;
+extern const Scenario attack_scenarios[];
+extern const size_t n_attack_scenarios;
+extern const Scenario fault_scenarios[];
+extern const size_t n_fault_scenarios;
+
+/* For writing them: seconds after the guard's start. */
+#define T0 (100 * USEC_PER_SEC)
+#define AT(seconds) (T0 + (uint64_t)((seconds)*1000) * USEC_PER_MSEC)
+#define ACT(when, ...) world_act_at(w, AT(when), &(Act){__VA_ARGS__})
+#define SCENARIO(name) static void name(World *w)
 
 /* Repairs everything at the end, delivers log files all along, and starts the guard. */
 void script_begin(World *w);

@@ -34,21 +34,40 @@ static bool run_world(uint64_t seed, bool verbose, const Scenario *s, uint64_t *
         return ok;
 }
 
+static const struct {
+        const Scenario *items;
+        const size_t *n;
+} sets[] = {
+        {row_scenarios, &n_row_scenarios},
+        {attack_scenarios, &n_attack_scenarios},
+        {fault_scenarios, &n_fault_scenarios},
+};
+
+static void list_scenarios(void)
+{
+        for (size_t s = 0; s < ELEMENTSOF(sets); s++)
+                for (size_t i = 0; i < *sets[s].n; i++)
+                        printf("%s\n", sets[s].items[i].name);
+}
+
 static unsigned run_scenarios(const Options *o)
 {
         unsigned failed = 0, ran = 0;
         uint64_t steps = 0;
 
-        for (size_t i = 0; i < n_scenarios; i++) {
-                if (o->scenario && strcmp(o->scenario, scenarios[i].name) != 0)
-                        continue;
-                ran++;
-                if (run_world(1, o->verbose, &scenarios[i], &steps))
-                        continue;
-                printf("scenario %s failed\n", scenarios[i].name);
-                failed++;
-        }
-        if (o->scenario && ran == 0) {
+        for (size_t s = 0; s < ELEMENTSOF(sets); s++)
+                for (size_t i = 0; i < *sets[s].n; i++) {
+                        const Scenario *x = &sets[s].items[i];
+
+                        if (o->scenario && strcmp(o->scenario, x->name) != 0)
+                                continue;
+                        ran++;
+                        if (run_world(1, o->verbose, x, &steps))
+                                continue;
+                        printf("scenario %s failed\n", x->name);
+                        failed++;
+                }
+        if (ran == 0) {
                 printf("no scenario is called %s\n", o->scenario);
                 return 1;
         }
@@ -96,8 +115,7 @@ int main(int argc, char **argv)
                         return usage(argv[0]);
         }
         if (o.scenario && strcmp(o.scenario, "list") == 0) {
-                for (size_t i = 0; i < n_scenarios; i++)
-                        printf("%s\n", scenarios[i].name);
+                list_scenarios();
                 return 0;
         }
         if (o.scenario || !o.verbose)
