@@ -105,6 +105,9 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
                 if (t->config.action == TRAIL_ACTION_RESTART && t->down)
                         i->restart.state = RESTART_REQUESTED;
                 i->restart.attempts = t->starting;
+        } else if (f->started_by_us) {
+                i->restart.state = RESTART_VERIFIED;
+                i->restart.attempts = 1;
         } else if (i->kind == INCIDENT_CANNOT_SEE || i->kind == INCIDENT_NOT_FOUND) {
                 t->blind = i;
         }

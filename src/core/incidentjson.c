@@ -33,6 +33,12 @@ ENUM_ACCESSORS(confidence, Confidence)
 ENUM_ACCESSORS(search_state, SearchState)
 ENUM_ACCESSORS(identity_type, IdentityType)
 
+/* What an incident is not one without; the rest is left at nothing, so that members can be added
+ * without a new version. */
+#define NEEDED(type, member, kind)                                                                 \
+        {                                                                                          \
+#member, kind, offsetof(type, member), JSONMAP_REQUIRED                            \
+        }
 #define FIELD(type, member, kind)                                                                  \
         {                                                                                          \
 #member, kind, offsetof(type, member), JSONMAP_OPTIONAL                            \
@@ -43,11 +49,11 @@ ENUM_ACCESSORS(identity_type, IdentityType)
         }
 
 static const JsonField incident_fields[] = {
-        FIELD(Incident, trail_arn, JSONMAP_STRING),
-        FIELD(Incident, open, JSONMAP_BOOL),
-        FIELD(Incident, detected_msec, JSONMAP_INT),
+        NEEDED(Incident, trail_arn, JSONMAP_STRING),
+        NEEDED(Incident, open, JSONMAP_BOOL),
+        NEEDED(Incident, detected_msec, JSONMAP_INT),
         FIELD(Incident, closed_msec, JSONMAP_INT),
-        FIELD(Incident, stop_msec, JSONMAP_INT),
+        NEEDED(Incident, stop_msec, JSONMAP_INT),
         FIELD(Incident, blind_from_msec, JSONMAP_INT),
         FIELD(Incident, blind_to_msec, JSONMAP_INT),
         FIELD(Incident, stop_moved_msec, JSONMAP_INT),
@@ -79,7 +85,7 @@ static const JsonField attribution_fields[] = {
         FIELD(Attribution, rounds, JSONMAP_UINT),
         FIELD(Attribution, from_msec, JSONMAP_INT),
         FIELD(Attribution, to_msec, JSONMAP_INT),
-        FIELD(Attribution, begun_msec, JSONMAP_INT),
+        NEEDED(Attribution, begun_msec, JSONMAP_INT),
         FIELD(Attribution, found_msec, JSONMAP_INT),
         FIELD(Attribution, throttled_msec, JSONMAP_INT),
         FIELD(Attribution, n_unreadable, JSONMAP_UINT),
@@ -96,7 +102,7 @@ static const EnumField attribution_enums[] = {
 
 static const JsonField record_fields[] = {
         FIELD(CloudTrailRecord, event_id, JSONMAP_STRING),
-        FIELD(CloudTrailRecord, event_name, JSONMAP_STRING),
+        NEEDED(CloudTrailRecord, event_name, JSONMAP_STRING),
         FIELD(CloudTrailRecord, event_source, JSONMAP_STRING),
         FIELD(CloudTrailRecord, region, JSONMAP_STRING),
         FIELD(CloudTrailRecord, source_ip, JSONMAP_STRING),
@@ -107,7 +113,7 @@ static const JsonField record_fields[] = {
         FIELD(CloudTrailRecord, recipient_account_id, JSONMAP_STRING),
         FIELD(CloudTrailRecord, vpc_endpoint_id, JSONMAP_STRING),
         FIELD(CloudTrailRecord, trail, JSONMAP_STRING),
-        FIELD(CloudTrailRecord, time_msec, JSONMAP_INT),
+        NEEDED(CloudTrailRecord, time_msec, JSONMAP_INT),
         FIELD(CloudTrailRecord, parameters_omitted, JSONMAP_BOOL),
         FIELD(CloudTrailRecord, session_from_console, JSONMAP_BOOL),
 };
@@ -136,10 +142,10 @@ static const JsonField identity_fields[] = {
 static const EnumField identity_enums[] = {ENUM(UserIdentity, type, identity_type)};
 
 static const JsonField message_fields[] = {
-        FIELD(Message, sequence, JSONMAP_UINT),
-        FIELD(Message, created_msec, JSONMAP_INT),
-        FIELD(Message, subject, JSONMAP_STRING),
-        FIELD(Message, body, JSONMAP_STRING),
+        NEEDED(Message, sequence, JSONMAP_UINT),
+        NEEDED(Message, created_msec, JSONMAP_INT),
+        NEEDED(Message, subject, JSONMAP_STRING),
+        NEEDED(Message, body, JSONMAP_STRING),
 };
 static const EnumField message_enums[] = {
         ENUM(Message, phase, phase),
@@ -154,17 +160,17 @@ static const JsonField deed_fields[] = {
 };
 
 static const JsonField delivery_fields[] = {
-        FIELD(Delivery, topic_arn, JSONMAP_STRING),
-        FIELD(Delivery, sent, JSONMAP_BOOL),
+        NEEDED(Delivery, topic_arn, JSONMAP_STRING),
+        NEEDED(Delivery, sent, JSONMAP_BOOL),
         FIELD(Delivery, message_id, JSONMAP_STRING),
 };
 
 static const JsonField memory_fields[] = {
-        FIELD(TrailMemory, arn, JSONMAP_STRING),
-        FIELD(TrailMemory, seen, JSONMAP_BOOL),
-        FIELD(TrailMemory, logging, JSONMAP_BOOL),
-        FIELD(TrailMemory, start_msec, JSONMAP_INT),
-        FIELD(TrailMemory, stop_msec, JSONMAP_INT),
+        NEEDED(TrailMemory, arn, JSONMAP_STRING),
+        NEEDED(TrailMemory, seen, JSONMAP_BOOL),
+        NEEDED(TrailMemory, logging, JSONMAP_BOOL),
+        NEEDED(TrailMemory, start_msec, JSONMAP_INT),
+        NEEDED(TrailMemory, stop_msec, JSONMAP_INT),
         FIELD(TrailMemory, delivery_msec, JSONMAP_INT),
         FIELD(TrailMemory, last_good_msec, JSONMAP_INT),
         FIELD(TrailMemory, last_logging_msec, JSONMAP_INT),
@@ -322,6 +328,16 @@ json_t *incident_to_json(const Incident *i)
         return o;
 }
 
+static int need(const json_t *o, const char *name, json_type type, const char **reterr_field)
+{
+        const json_t *v = json_object_get(o, name);
+
+        if (v && json_typeof(v) == type)
+                return 0;
+        *reterr_field = name;
+        return v ? -EINVAL : -ENODATA;
+}
+
 static int restart_from_json(const json_t *o, Restart *r, const char **reterr_field)
 {
         const json_t *ids = json_object_get(o, "request_ids");
@@ -355,6 +371,8 @@ static int finding_from_json(const json_t *o, Finding *f, const char **reterr_fi
         f->role = role;
         r = DECODE(o, record, &f->record, reterr_field);
         if (r >= 0)
+                r = need(o, "identity", JSON_OBJECT, reterr_field);
+        if (r >= 0)
                 r = DECODE(identity, identity, &f->record.identity, reterr_field);
         if (r >= 0)
                 r = DECODE_ENUMS(identity, identity, &f->record.identity, reterr_field);
@@ -373,6 +391,8 @@ static int attribution_from_json(const json_t *o, Attribution *a, const char **r
 
         if (r >= 0)
                 r = DECODE_ENUMS(o, attribution, a, reterr_field);
+        if (r >= 0)
+                r = need(o, "findings", JSON_ARRAY, reterr_field);
         json_array_foreach(json_object_get(o, "deeds"), k, deed)
         {
                 if (r >= 0)
@@ -396,20 +416,14 @@ static int message_from_json(const json_t *o, Message *m, const char **reterr_fi
 
         if (r >= 0)
                 r = DECODE_ENUMS(o, message, m, reterr_field);
-        if (r >= 0 && (!m->subject || !m->body)) {
-                *reterr_field = "messages";
-                r = -ENODATA;
-        }
+        if (r >= 0)
+                r = need(o, "deliveries", JSON_ARRAY, reterr_field);
         json_array_foreach(json_object_get(o, "deliveries"), k, d)
         {
                 Delivery *x = mem_push0(m->deliveries, m->n_deliveries);
 
                 if (r >= 0)
                         r = DECODE(d, delivery, x, reterr_field);
-                if (r >= 0 && !x->topic_arn) {
-                        *reterr_field = "topic_arn";
-                        r = -ENODATA;
-                }
         }
         return r;
 }
@@ -461,10 +475,16 @@ int incident_from_json(const json_t *object, Incident **ret, const char **reterr
         if (r >= 0)
                 r = DECODE_ENUMS(object, incident, i, field);
         if (r >= 0)
+                r = need(object, "restart", JSON_OBJECT, field);
+        if (r >= 0)
+                r = need(object, "attribution", JSON_OBJECT, field);
+        if (r >= 0)
                 r = restart_from_json(json_object_get(object, "restart"), &i->restart, field);
         if (r >= 0)
                 r = attribution_from_json(json_object_get(object, "attribution"), &i->attribution,
                                           field);
+        if (r >= 0)
+                r = need(object, "messages", JSON_ARRAY, field);
         if (r >= 0)
                 r = messages_from_json(json_object_get(object, "messages"), i, field);
         if (r < 0)

@@ -135,6 +135,7 @@ typedef struct IncidentFacts {
         int64_t last_logging_msec; /* 0: what is remembered */
         int64_t blind_from_msec;
         int64_t blind_to_msec;
+        bool started_by_us; /* what blind_to_msec shows */
         const AwsError *cause;
         int64_t id_time_msec;  /* untimed kinds: what makes the id, beside the kind */
         const char *id_digest; /* untimed kinds: the bad state; NULL for none */

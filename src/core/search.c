@@ -83,8 +83,9 @@ static void set_window(Core *c, Incident *i)
                 a->from_msec = MIN(a->from_msec, logged - WINDOW_SLACK_MSEC);
         if (i->kind == INCIDENT_OTHER_CONTROLLER)
                 a->from_msec = i->detected_msec - MSEC_PER_DAY;
-        a->from_msec = MAX(a->from_msec, c->now.wall_msec - EVENT_HISTORY_MSEC);
         a->to_msec = window_end(i, event_name(i));
+        if (c->now.wall_msec - EVENT_HISTORY_MSEC < a->to_msec) /* else our clock is far ahead */
+                a->from_msec = MAX(a->from_msec, c->now.wall_msec - EVENT_HISTORY_MSEC);
 }
 
 static LookupQuery question(const Core *c, const Incident *i)
@@ -205,10 +206,8 @@ static void round_complete(Core *c, Incident *i)
         a->step = 0;
         a->failures = 0;
         a->rounds++;
-        if (!is_told(i)) {
-                log_actor(c, i);
+        if (!is_told(i))
                 tell(c, i);
-        }
         if (a->confidence == CONFIDENCE_NONE) {
                 a->state = SEARCH_RUNNING;
                 look_again(c, a);
@@ -296,6 +295,9 @@ static bool turn_to_key(Core *c, Incident *i)
         Attribution *a = &i->attribution;
 
         evaluate(c, i, false);
+        /* Now: a message for another reason may carry it before the round is complete. */
+        if (!is_told(i))
+                log_actor(c, i);
         const char *key = attribution_key(i);
         if (!key)
                 return false;

@@ -227,6 +227,7 @@ static void open_recreated(Core *c, Trail *t, const TrailMemory *was, int64_t bl
                                        .last_logging_msec = was->last_logging_msec,
                                        .blind_from_msec = was->last_logging_msec,
                                        .blind_to_msec = blind_to_msec,
+                                       .started_by_us = blind_to_msec && start_was_ours(c, t),
                                        .id_time_msec = was->start_msec,
                                        .id_digest = "times-vanished"});
 }

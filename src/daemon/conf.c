@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The configuration as a whole: what its parts have to do with each other, and which credentials
- * reach which trail. Single options are confoption.c's and confvalue.c's. */
-
-#include "daemon/conf.h"
+ * reach which trail. */
 
 #include <errno.h>
 #include <strings.h>
@@ -10,34 +8,29 @@
 #include "aws/arn.h"
 #include "aws/partition.h"
 #include "base/mem.h"
-#include "daemon/conffile.h"
-#include "daemon/confoption.h"
-#include "daemon/confsyntax.h"
+#include "daemon/confinternal.h"
 
 #define POLLS_BEFORE_CANNOT_SEE 3
 
-/* What the checks between options look at. Settings are kept for their lines. */
 typedef struct ConfParse {
-        ConfReport report;
+        ConfProblems *problems;
         const config_setting_t *root;
-        ConfDraft draft;
-        ConfTrailDraft *trails;
-        size_t n_trails;
-        const config_setting_t **topic_settings; /* of draft.conf.topics */
-        size_t n_topic_settings;
+        Conf *conf;
 } ConfParse;
 
-static void conf_done(Conf *c)
+Conf *conf_free(Conf *c)
 {
-        for (size_t i = 0; i < c->n_trails; i++)
+        if (!c)
+                return NULL;
+        for (size_t i = 0; i < c->n_trails; i++) {
                 free(c->trails[i].arn);
+                free(c->trails[i].role_arn);
+                free(c->trails[i].external_id);
+        }
         for (size_t i = 0; i < c->n_topics; i++)
                 free(c->topics[i].arn);
-        for (size_t i = 0; i < c->n_accounts; i++) {
-                free(c->accounts[i].role_arn);
-                free(c->accounts[i].external_id);
+        for (size_t i = 0; i < c->n_accounts; i++)
                 free(c->accounts[i].region);
-        }
         free(c->trails);
         free(c->topics);
         free(c->accounts);
@@ -47,94 +40,59 @@ static void conf_done(Conf *c)
         free(c->endpoint);
         free(c->ca_file);
         free(c->proxy);
-}
-
-Conf *conf_free(Conf *c)
-{
-        if (!c)
-                return NULL;
-        conf_done(c);
         free(c);
         return NULL;
 }
 
-static void conf_parse_done(ConfParse *p)
-{
-        for (size_t i = 0; i < p->n_trails; i++) {
-                free(p->trails[i].trail.arn);
-                free(p->trails[i].role_arn);
-                free(p->trails[i].external_id);
-        }
-        free(p->trails);
-        free(p->topic_settings);
-        conf_done(&p->draft.conf);
-}
+/* Settings by place: NULL for what the file does not have there. */
 
 static config_setting_t *member(const config_setting_t *group, const char *name)
 {
         return config_setting_get_member((config_setting_t *)group, name);
 }
 
-/* The i-th group of a list option at the top level; NULL past the end, and for what is no list. */
-static const config_setting_t *list_element(const ConfParse *p, const char *name, int i)
+static const config_setting_t *element(const ConfParse *p, const char *list, size_t i)
 {
-        config_setting_t *list = member(p->root, name);
+        const config_setting_t *s = member(p->root, list);
 
-        if (!list || !config_setting_is_list(list) || i >= config_setting_length(list))
-                return NULL;
-        return config_setting_get_elem(list, (unsigned)i);
+        return s && config_setting_is_list(s) && i < (size_t)config_setting_length(s)
+                       ? config_setting_get_elem((config_setting_t *)s, (unsigned)i)
+                       : NULL;
 }
 
-static bool element_is_group(ConfParse *p, const config_setting_t *e)
+static const config_setting_t *option_of(const ConfParse *p, const char *list, size_t i,
+                                         const char *name)
 {
-        if (config_setting_is_group(e))
-                return true;
-        conf_report_setting(&p->report, e, NULL,
-                            mem_strdup("has to be a group: write { arn = \"...\"; }"));
-        return false;
+        return member(element(p, list, i), name);
 }
 
 static void decode(ConfParse *p)
 {
-        const config_setting_t *e;
+        const config_setting_t *e = member(p->root, "heartbeat");
+        Conf *c = p->conf;
 
-        conf_decode_defaults(&conf_table_top, &p->draft);
-        conf_decode_defaults(&conf_table_heartbeat, &p->draft);
-        conf_decode_group(&p->report, p->root, &conf_table_top, &p->draft);
-
-        e = member(p->root, "heartbeat");
+        conf_set_defaults(c);
+        conf_decode_group(p->problems, p->root, CONF_TOP, c);
         if (e && config_setting_is_group(e))
-                conf_decode_group(&p->report, e, &conf_table_heartbeat, &p->draft);
+                conf_decode_group(p->problems, e, CONF_HEARTBEAT, c);
 
-        for (int i = 0; (e = list_element(p, "trails", i)); i++) {
-                ConfTrailDraft *t;
+        /* An element that is none is kept, empty, so that places in file and Conf agree. */
+        for (size_t i = 0; (e = element(p, "trails", i)); i++) {
+                ConfTrail *t = mem_push0(c->trails, c->n_trails);
 
-                if (!element_is_group(p, e))
-                        continue;
-                t = mem_push0(p->trails, p->n_trails);
-                t->setting = e;
-                t->trail.action = p->draft.action;
-                t->trail.poll_usec = p->draft.poll_usec;
-                t->trail.line = config_setting_source_line(e);
-                conf_decode_group(&p->report, e, &conf_table_trail, t);
+                *t = (ConfTrail){.action = c->action,
+                                 .poll_usec = c->poll_usec,
+                                 .line = config_setting_source_line(e)};
+                conf_decode_group(p->problems, e, CONF_TRAIL, t);
         }
-
-        for (int i = 0; (e = list_element(p, "topics", i)); i++) {
-                ConfTopic *t;
-
-                if (!element_is_group(p, e))
-                        continue;
-                t = mem_push0(p->draft.conf.topics, p->draft.conf.n_topics);
-                t->line = config_setting_source_line(e);
-                *mem_push0(p->topic_settings, p->n_topic_settings) = e;
-                conf_decode_group(&p->report, e, &conf_table_topic, t);
-        }
+        for (size_t i = 0; (e = element(p, "topics", i)); i++)
+                conf_decode_group(p->problems, e, CONF_TOPIC, mem_push0(c->topics, c->n_topics));
 }
 
-/* Something with an ARN, for finding it twice. */
+/* ARN of a trail or topic and where it stands, for finding it twice. */
 typedef struct Named {
         const char *arn;
-        const config_setting_t *setting;
+        const config_setting_t *at;
 } Named;
 
 static int named_compare(const void *a, const void *b)
@@ -143,178 +101,115 @@ static int named_compare(const void *a, const void *b)
         int r = strcasecmp(x->arn, y->arn);
 
         return r != 0 ? r
-                      : (int)config_setting_source_line(x->setting) -
-                                (int)config_setting_source_line(y->setting);
-}
-
-static void check_twice(ConfParse *p, Named *items, size_t n)
-{
-        if (n > 0)
-                qsort(items, n, sizeof(*items), named_compare);
-        for (size_t i = 1; i < n; i++) {
-                const config_setting_t *first = items[i - 1].setting;
-
-                if (strcasecmp(items[i - 1].arn, items[i].arn) != 0)
-                        continue;
-                conf_report_setting(&p->report, member(items[i].setting, "arn"), NULL,
-                                    mem_printf("the same as that of line %u%s: keep one of the two",
-                                               config_setting_source_line(member(first, "arn")),
-                                               streq(items[i - 1].arn, items[i].arn)
-                                                       ? ""
-                                                       : ", but for capital letters"));
-        }
+                      : (int)config_setting_source_line(x->at) -
+                                (int)config_setting_source_line(y->at);
 }
 
 static void check_duplicates(ConfParse *p)
 {
+        const Conf *c = p->conf;
         _cleanup_free_ Named *items = NULL;
         size_t n = 0;
 
-        for (size_t i = 0; i < p->n_trails; i++)
-                if (p->trails[i].trail.arn)
+        for (size_t i = 0; i < c->n_trails; i++)
+                if (c->trails[i].arn)
                         *mem_push0(items, n) =
-                                (Named){p->trails[i].trail.arn, p->trails[i].setting};
-        check_twice(p, items, n);
-
-        n = 0;
-        free(items);
-        items = NULL;
-        for (size_t i = 0; i < p->draft.conf.n_topics; i++)
-                if (p->draft.conf.topics[i].arn)
+                                (Named){c->trails[i].arn, option_of(p, "trails", i, "arn")};
+        for (size_t i = 0; i < c->n_topics; i++)
+                if (c->topics[i].arn)
                         *mem_push0(items, n) =
-                                (Named){p->draft.conf.topics[i].arn, p->topic_settings[i]};
-        check_twice(p, items, n);
+                                (Named){c->topics[i].arn, option_of(p, "topics", i, "arn")};
+        if (n > 0)
+                qsort(items, n, sizeof(*items), named_compare);
+        for (size_t i = 1; i < n; i++)
+                if (strcasecmp(items[i - 1].arn, items[i].arn) == 0)
+                        conf_report_setting(p->problems, items[i].at, NULL,
+                                            "the same as that of line %u (capital letters do not "
+                                            "count): keep one of the two",
+                                            config_setting_source_line(items[i - 1].at));
 }
 
-/* Partition of a region or ARN that was found right before. */
-static const char *partition_of(const char *arn)
+static void check_partition(ConfParse *p, const char *own, const char *other,
+                            const config_setting_t *at)
+{
+        if (!streq(own, other))
+                conf_report_setting(p->problems, at, NULL,
+                                    "in the partition \"%s\", while the first trail is in \"%s\": "
+                                    "no credentials reach both, run another daemon there",
+                                    other, own);
+}
+
+static void check_partition_of(ConfParse *p, const char *own, const char *arn,
+                               const config_setting_t *at)
 {
         Arn a;
 
-        return arn && arn_parse(arn, &a) >= 0 ? partition_by_name(a.partition)->name : NULL;
+        if (arn && arn_parse(arn, &a) >= 0)
+                check_partition(p, own, a.partition, at);
 }
 
 /* Credentials belong to one partition, and no role of another one can be assumed with them: what
  * a daemon does stays within the partition of its first trail. */
-static void check_partition(ConfParse *p, const char *own, const char *other,
-                            const config_setting_t *at)
-{
-        if (own && other && !streq(own, other))
-                conf_report_setting(&p->report, at, NULL,
-                                    mem_printf("in the partition \"%s\", while the first trail is "
-                                               "in \"%s\": no credentials reach both, run another "
-                                               "daemon there",
-                                               other, own));
-}
-
 static void check_partitions(ConfParse *p)
 {
-        const char *own = NULL;
-        const Conf *c = &p->draft.conf;
+        const Conf *c = p->conf;
+        Arn own;
 
-        for (size_t i = 0; i < p->n_trails && !own; i++)
-                own = partition_of(p->trails[i].trail.arn);
-        for (size_t i = 0; i < p->n_trails; i++) {
-                const ConfTrailDraft *t = &p->trails[i];
-
-                check_partition(p, own, partition_of(t->trail.arn), member(t->setting, "arn"));
-                check_partition(p, own, partition_of(t->role_arn), member(t->setting, "role_arn"));
+        if (c->n_trails == 0 || !c->trails[0].arn || arn_parse(c->trails[0].arn, &own) < 0)
+                return;
+        for (size_t i = 0; i < c->n_trails; i++) {
+                check_partition_of(p, own.partition, c->trails[i].arn,
+                                   option_of(p, "trails", i, "arn"));
+                check_partition_of(p, own.partition, c->trails[i].role_arn,
+                                   option_of(p, "trails", i, "role_arn"));
         }
         for (size_t i = 0; i < c->n_topics; i++)
-                check_partition(p, own, partition_of(c->topics[i].arn),
-                                member(p->topic_settings[i], "arn"));
+                check_partition_of(p, own.partition, c->topics[i].arn,
+                                   option_of(p, "topics", i, "arn"));
         if (c->heartbeat_region)
-                check_partition(p, own, partition_by_region(c->heartbeat_region)->name,
+                check_partition(p, own.partition, partition_by_region(c->heartbeat_region)->name,
                                 member(member(p->root, "heartbeat"), "region"));
-}
-
-static void check_roles(ConfParse *p)
-{
-        for (size_t i = 0; i < p->n_trails; i++) {
-                const ConfTrailDraft *t = &p->trails[i];
-
-                if (t->external_id && !member(t->setting, "role_arn"))
-                        conf_report_setting(&p->report, member(t->setting, "external_id"), NULL,
-                                            mem_strdup("of use only with role_arn: name the role, "
-                                                       "or leave it out"));
-        }
-}
-
-static bool is_reported(const ConfParse *p, const char *option)
-{
-        for (size_t i = 0; i < p->report.problems->n; i++)
-                if (streq_ptr(p->report.problems->items[i].option, option))
-                        return true;
-        return false;
 }
 
 static void check_cannot_see(ConfParse *p)
 {
         const config_setting_t *at = member(p->root, "cannot_see_after");
-        const ConfTrailDraft *slowest = NULL;
-        _cleanup_free_ char *have = NULL, *want = NULL, *poll = NULL;
+        const ConfTrail *slowest = NULL;
         uint64_t want_usec;
 
-        for (size_t i = 0; i < p->n_trails; i++)
-                if (!slowest || p->trails[i].trail.poll_usec > slowest->trail.poll_usec)
-                        slowest = &p->trails[i];
-        if (!slowest || is_reported(p, "cannot_see_after"))
-                return;
-        want_usec = POLLS_BEFORE_CANNOT_SEE * slowest->trail.poll_usec;
-        if (p->draft.conf.cannot_see_after_usec >= want_usec)
-                return;
+        for (size_t i = 0; i < p->conf->n_trails; i++)
+                if (!slowest || p->conf->trails[i].poll_usec > slowest->poll_usec)
+                        slowest = &p->conf->trails[i];
+        for (size_t i = 0; i < p->problems->n; i++)
+                if (streq_ptr(p->problems->items[i].option, "cannot_see_after"))
+                        return; /* it is wrong by itself */
 
-        have = conf_duration_text(p->draft.conf.cannot_see_after_usec);
-        want = conf_duration_text(want_usec);
-        poll = conf_duration_text(slowest->trail.poll_usec);
-        if (want_usec > USEC_PER_HOUR) {
-                at = member(slowest->setting, "poll_interval");
-                if (!at)
-                        at = member(p->root, "poll_interval");
-                conf_report_setting(&p->report, at ? at : slowest->setting, NULL,
-                                    mem_printf("%s is too seldom: three polls have to fit into "
-                                               "cannot_see_after, which is \"1h\" at most; write "
-                                               "\"20min\" or less",
-                                               poll));
-                return;
-        }
-        conf_report_setting(&p->report, at ? at : p->root, at ? NULL : "cannot_see_after",
-                            mem_printf("%s is less than three polls of line %u, which are %s "
-                                       "apart: write cannot_see_after = \"%s\"; or poll more often",
-                                       have, slowest->trail.line, poll, want));
+        want_usec = slowest ? POLLS_BEFORE_CANNOT_SEE * slowest->poll_usec : 0;
+        if (p->conf->cannot_see_after_usec < want_usec)
+                conf_report_setting(
+                        p->problems, at ? at : p->root, at ? NULL : "cannot_see_after",
+                        "is less than three polls of line %u: write at least \"%llus\", "
+                        "or poll more often",
+                        slowest->line,
+                        (unsigned long long)((want_usec + USEC_PER_SEC - 1) / USEC_PER_SEC));
 }
 
-static void check_endpoints(ConfParse *p)
+static void check_excluded(ConfParse *p)
 {
         static const char *const names[] = {"fips", "dual_stack"};
-        const bool set[] = {p->draft.conf.fips, p->draft.conf.dual_stack};
+        const bool set[] = {p->conf->fips, p->conf->dual_stack};
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
                 if (set[i] && member(p->root, "endpoint"))
-                        conf_report_setting(&p->report, member(p->root, names[i]), NULL,
-                                            mem_strdup("excludes endpoint: name the very host "
-                                                       "there, or leave endpoint out"));
-}
-
-/* Index of the credentials that a trail is reached with; an account of its own for every role
- * and external id. */
-static unsigned account_for(Conf *c, const ConfTrailDraft *t, const char *region)
-{
-        ConfAccount *a;
-
-        for (size_t i = 0; i < c->n_accounts; i++)
-                if (streq_ptr(c->accounts[i].role_arn, t->role_arn) &&
-                    streq_ptr(c->accounts[i].external_id, t->external_id)) {
-                        if (!c->accounts[i].region)
-                                c->accounts[i].region = mem_strdup(region);
-                        return (unsigned)i;
-                }
-
-        a = mem_push0(c->accounts, c->n_accounts);
-        a->role_arn = mem_strdup(t->role_arn);
-        a->external_id = mem_strdup(t->external_id);
-        a->region = mem_strdup(region);
-        return (unsigned)c->n_accounts - 1;
+                        conf_report_setting(p->problems, member(p->root, names[i]), NULL,
+                                            "excludes endpoint: name the very host there, or "
+                                            "leave endpoint out");
+        for (size_t i = 0; i < p->conf->n_trails; i++)
+                if (p->conf->trails[i].external_id && !option_of(p, "trails", i, "role_arn"))
+                        conf_report_setting(p->problems, option_of(p, "trails", i, "external_id"),
+                                            NULL,
+                                            "of use only with role_arn: name the role, or leave "
+                                            "it out");
 }
 
 static char *region_of(const char *arn)
@@ -324,79 +219,72 @@ static char *region_of(const char *arn)
         return arn_parse(arn, &a) >= 0 ? mem_strdup(a.region) : NULL;
 }
 
-/* Of a draft without mistakes. */
-static Conf *conf_assemble(ConfParse *p)
+/* Index of the credentials that a trail is reached with; an account of its own for every role
+ * and external id. */
+static unsigned account_for(Conf *c, const ConfTrail *t)
 {
-        Conf *c = mem_new0(Conf);
+        ConfAccount *a;
+        size_t i = 0;
 
-        *c = p->draft.conf;
-        p->draft.conf = (Conf){};
-        c->path = mem_strdup(p->report.path);
+        while (i < c->n_accounts && (!streq_ptr(c->accounts[i].role_arn, t->role_arn) ||
+                                     !streq_ptr(c->accounts[i].external_id, t->external_id)))
+                i++;
+        if (i == c->n_accounts)
+                (void)mem_push0(c->accounts, c->n_accounts);
+        a = &c->accounts[i];
+        if (!a->region)
+                *a = (ConfAccount){t->role_arn, t->external_id, region_of(t->arn)};
+        return (unsigned)i;
+}
+
+/* What follows from a file without mistakes. */
+static void complete(Conf *c)
+{
         (void)mem_push0(c->accounts, c->n_accounts);
-
-        for (size_t i = 0; i < p->n_trails; i++) {
-                ConfTrail *t = mem_push0(c->trails, c->n_trails);
-                _cleanup_free_ char *region = NULL;
-
-                *t = p->trails[i].trail;
-                p->trails[i].trail.arn = NULL;
-                region = region_of(t->arn);
-                t->account = account_for(c, &p->trails[i], region);
-        }
+        for (size_t i = 0; i < c->n_trails; i++)
+                c->trails[i].account = account_for(c, &c->trails[i]);
         if (!c->accounts[0].region)
                 c->accounts[0].region = mem_strdup(c->accounts[1].region);
         if (!c->heartbeat_region)
                 c->heartbeat_region = region_of(c->topics[0].arn);
-        return c;
-}
-
-static int parse_tree(ConfParse *p, Conf **ret)
-{
-        decode(p);
-        check_duplicates(p);
-        check_partitions(p);
-        check_roles(p);
-        check_cannot_see(p);
-        check_endpoints(p);
-
-        if (p->report.problems->n > 0) {
-                conf_report_sort(&p->report);
-                return -EINVAL;
-        }
-        *ret = conf_assemble(p);
-        return 0;
 }
 
 int conf_parse(const char *path, const char *text, size_t len, Conf **ret, ConfProblems *problems)
 {
-        _cleanup_free_ char *copy = mem_alloc0(len + 1); /* terminated */
-        ConfParse p = {.report = {.path = path, .problems = problems}};
-        config_t config;
+        _cleanup_(conf_freep) Conf *c = mem_new0(Conf);
+        _cleanup_(config_destroy) config_t config;
+        ConfParse p = {.problems = problems, .conf = c};
         int r;
 
         assert(problems->n == 0);
-        if (len > 0)
-                memcpy(copy, text, len);
+        problems->path = path;
         config_init(&config);
-        r = conf_syntax_parse(&p.report, copy, len, &config);
-        if (r >= 0) {
-                p.root = config_root_setting(&config);
-                r = parse_tree(&p, ret);
-        }
-        conf_parse_done(&p);
-        config_destroy(&config);
-        return r;
+        r = conf_parse_syntax(problems, text, len, &config);
+        if (r < 0)
+                return r;
+
+        p.root = config_root_setting(&config);
+        decode(&p);
+        check_duplicates(&p);
+        check_partitions(&p);
+        check_cannot_see(&p);
+        check_excluded(&p);
+        if (problems->n > 0)
+                return -EINVAL;
+
+        complete(c);
+        c->path = mem_strdup(path);
+        *ret = TAKE_PTR(c);
+        return 0;
 }
 
 int conf_load(const char *path, Conf **ret, ConfProblems *problems)
 {
-        ConfReport report = {.path = path, .problems = problems};
         _cleanup_free_ char *text = NULL;
         size_t len;
         int r;
 
-        r = conf_file_read(&report, &text, &len);
-        if (r < 0)
-                return r;
-        return conf_parse(path, text, len, ret, problems);
+        problems->path = path;
+        r = conf_file_read(problems, &text, &len);
+        return r < 0 ? r : conf_parse(path, text, len, ret, problems);
 }

@@ -8,14 +8,10 @@
 #include "base/macro.h"
 #include "core/model.h"
 
-typedef struct ConfAccount {
-        char *role_arn;    /* NULL: the base credentials themselves */
-        char *external_id; /* NULL without one */
-        char *region;      /* where STS is asked: of its first trail */
-} ConfAccount;
-
 typedef struct ConfTrail {
         char *arn;
+        char *role_arn;    /* NULL: reached with the base credentials themselves */
+        char *external_id; /* NULL without one */
         TrailAction action;
         uint64_t poll_usec;
         unsigned account; /* index into accounts */
@@ -24,8 +20,14 @@ typedef struct ConfTrail {
 
 typedef struct ConfTopic {
         char *arn;
-        unsigned line;
 } ConfTopic;
+
+/* One set of credentials. */
+typedef struct ConfAccount {
+        const char *role_arn;    /* borrowed from its first trail; NULL: the base credentials */
+        const char *external_id; /* the same */
+        char *region;            /* where STS is asked: of its first trail */
+} ConfAccount;
 
 typedef struct Conf {
         char *path;
@@ -35,6 +37,8 @@ typedef struct Conf {
         size_t n_topics;
         ConfAccount *accounts; /* 0 is the base credentials, whether or not a trail uses them */
         size_t n_accounts;
+        TrailAction action; /* of trails that do not say it, as is poll_usec */
+        uint64_t poll_usec;
         uint64_t cannot_see_after_usec;
         bool heartbeat;
         char *heartbeat_namespace;
@@ -56,6 +60,7 @@ typedef struct ConfProblem {
 } ConfProblem;
 
 typedef struct ConfProblems {
+        const char *path; /* of the file at hand, while it is read */
         ConfProblem *items;
         size_t n;
 } ConfProblems;
@@ -78,7 +83,6 @@ typedef struct ConfOptionInfo {
         const char *group;        /* "trails", "topics", "heartbeat"; NULL at the top level */
         const char *name;         /* "poll_interval" */
         const char *default_text; /* as it is written in a file; NULL without one */
-        const char *help;         /* one line */
 } ConfOptionInfo;
 
 /* The i-th option; false past the last one. */

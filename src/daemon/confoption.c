@@ -1,182 +1,201 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One table a group: what an option is called, what it may hold, where it goes. Durations are
  * strings with a unit, since libconfig's integers wrap silently; there is no option that is a
- * number. trailsentry.conf(5) says the same in words, and a test holds the two together. */
+ * number. trailsentry.conf(5) says the same in words, and a test holds the two together. Limits of
+ * values are the services' own:
+ * https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html (ExternalId)
+ * https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html */
 
-#include "daemon/confoption.h"
-
-#include <stdio.h>
-
+#include "aws/arn.h"
+#include "aws/partition.h"
 #include "base/escape.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "base/timefmt.h"
-#include "daemon/confvalue.h"
+#include "base/uri.h"
+#include "daemon/confinternal.h"
 
 #define VALUE_SHOWN_MAX 100 /* characters of a refused value that are repeated */
+#define LETTERS_AND_DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 typedef enum ConfKind {
         CONF_STRING,    /* char *, owned; held to check */
+        CONF_ARN,       /* char *, owned; held to parse_arn */
         CONF_DURATION,  /* uint64_t usec between min and max */
         CONF_BOOL,      /* bool */
         CONF_ACTION,    /* TrailAction */
         CONF_LOG_LEVEL, /* int, syslog's */
-        CONF_GROUP,     /* { ... }, decoded by the caller */
+        CONF_SUBGROUP,  /* { ... }, decoded by the caller */
         CONF_LIST,      /* ( { ... }, ... ), not empty, decoded by the caller */
 } ConfKind;
 
-typedef enum ConfNeed {
-        CONF_OPTIONAL,
-        CONF_REQUIRED,
-} ConfNeed;
-
-typedef enum ConfShow {
-        CONF_SHOWN,
-        CONF_HIDDEN, /* may hold a password: never repeated */
-} ConfShow;
+typedef enum ConfFlags {
+        CONF_REQUIRED = 1 << 0,
+        CONF_SECRET = 1 << 1, /* may hold a password: never repeated */
+} ConfFlags;
 
 typedef struct ConfOption {
         const char *name;
         ConfKind kind;
-        ConfNeed need;
+        ConfFlags flags;
         size_t offset;
-        uint64_t min_usec, max_usec; /* DURATION */
-        ConfValueCheck check;        /* STRING */
-        ConfShow show;
+        const char *form; /* "has to be ...", for somebody who wrote something else */
+        /* STRING: false for a wrong value; may say in *reterr, static, what is wrong with it. */
+        bool (*check)(const char *value, const char **reterr);
+        int (*parse_arn)(const char *s, Arn *ret, const char **reterr); /* ARN */
+        uint64_t min_usec, max_usec;                                    /* DURATION */
         const char *default_text; /* as it is written in a file */
-        const char *help;         /* one line */
 } ConfOption;
 
-struct ConfTable {
-        const char *group; /* NULL at the top level */
-        const char *write; /* how the group is written */
-        const ConfOption *options;
-        size_t n;
-};
+/* Values */
 
-#define POLL_MIN_USEC (1 * USEC_PER_SEC)
-#define POLL_MAX_USEC (1 * USEC_PER_HOUR)
+/* Whether value has min to max characters, all of them out of set. */
+static bool is_of(const char *value, const char *set, size_t min, size_t max)
+{
+        size_t n = strlen(value);
+
+        return n >= min && n <= max && strspn(value, set) == n;
+}
+
+static bool check_external_id(const char *value, const char **reterr)
+{
+        return is_of(value, LETTERS_AND_DIGITS "_+=,.@:/-", 2, 1224);
+}
+
+static bool check_namespace(const char *value, const char **reterr)
+{
+        return is_of(value, LETTERS_AND_DIGITS ".-_/#: ", 1, 255) && *value != ':' &&
+               strncmp(value, "AWS/", 4) != 0;
+}
+
+static bool check_region(const char *value, const char **reterr)
+{
+        return partition_by_region(value) != NULL;
+}
+
+static bool check_endpoint(const char *value, const char **reterr)
+{
+        const EndpointParams params = {
+                .service = AWS_SERVICE_CLOUDTRAIL,
+                .region = "us-east-1",
+                .custom = value,
+        };
+        _cleanup_free_ char *url = NULL;
+        _cleanup_uri_ Uri u = {};
+
+        if (endpoint_resolve(&params, &url) < 0 || uri_parse(url, &u) < 0)
+                return false;
+        if (streq(u.scheme, "https") || uri_host_is_loopback(u.host))
+                return true;
+        *reterr = "plain http is for loopback addresses only";
+        return false;
+}
+
+static bool check_proxy(const char *value, const char **reterr)
+{
+        _cleanup_uri_ Uri u = {};
+
+        return uri_parse(value, &u) >= 0 && u.port != 0 && streq(u.path, "/") && !u.query;
+}
+
+static bool check_path(const char *value, const char **reterr)
+{
+        for (const char *p = value; *p; p++)
+                if ((unsigned char)*p < 0x20 || *p == 0x7f)
+                        return false;
+        return *value == '/';
+}
+
+/* Options */
+
+#define ACTION_FORM "\"restart\" or \"alert\""
+#define BOOL_FORM "true or false, without quotes"
+#define GROUPS_FORM "a list of groups: ( { arn = \"...\"; } )"
+/* Three polls fit into the longest cannot_see_after. */
+#define POLL_INTERVAL                                                                              \
+        CONF_DURATION, .min_usec = 1 * USEC_PER_SEC, .max_usec = 20 * USEC_PER_MINUTE,             \
+                       .form = "a duration from \"1s\" to \"20min\""
 
 static const ConfOption top_options[] = {
-        {"trails", CONF_LIST, CONF_REQUIRED, .help = "the trails that are guarded, one group each"},
-        {"topics", CONF_LIST, CONF_REQUIRED,
-         .help = "the SNS topics that every alert is sent to, one group each"},
-        {"poll_interval", CONF_DURATION, .offset = offsetof(ConfDraft, poll_usec),
-         .min_usec = POLL_MIN_USEC, .max_usec = POLL_MAX_USEC, .default_text = "\"10s\"",
-         .help = "how often a trail is looked at"},
-        {"cannot_see_after", CONF_DURATION,
-         .offset = offsetof(ConfDraft, conf.cannot_see_after_usec), .min_usec = 10 * USEC_PER_SEC,
-         .max_usec = 1 * USEC_PER_HOUR, .default_text = "\"60s\"",
-         .help = "a trail that could not be looked at for so long is told as an incident"},
-        {"action", CONF_ACTION, .offset = offsetof(ConfDraft, action),
-         .default_text = "\"restart\"",
-         .help = "what is done about a stopped trail: \"restart\" it and tell, or only \"alert\""},
-        {"heartbeat", CONF_GROUP,
-         .help = "the CloudWatch metrics that show that the guard is alive"},
-        {"endpoint", CONF_STRING, .offset = offsetof(ConfDraft, conf.endpoint),
-         .check = conf_check_endpoint,
-         .help = "URL in the place of AWS's own; {service} and {region} may stand in it"},
-        {"fips", CONF_BOOL, .offset = offsetof(ConfDraft, conf.fips), .default_text = "false",
-         .help = "use AWS's FIPS endpoints"},
-        {"dual_stack", CONF_BOOL, .offset = offsetof(ConfDraft, conf.dual_stack),
-         .default_text = "false", .help = "use AWS's endpoints that have IPv6 too"},
-        {"ca_file", CONF_STRING, .offset = offsetof(ConfDraft, conf.ca_file),
-         .check = conf_check_path, .help = "certificates (PEM) trusted instead of the system's"},
-        {"proxy", CONF_STRING, .offset = offsetof(ConfDraft, conf.proxy), .check = conf_check_proxy,
-         .show = CONF_HIDDEN, .help = "URL of an HTTP proxy, instead of what the environment says"},
-        {"log_level", CONF_LOG_LEVEL, .offset = offsetof(ConfDraft, conf.log_level),
-         .default_text = "\"info\"", .help = "least important records that are logged"},
+        {"trails", CONF_LIST, CONF_REQUIRED, .form = GROUPS_FORM},
+        {"topics", CONF_LIST, CONF_REQUIRED, .form = GROUPS_FORM},
+        {"poll_interval", POLL_INTERVAL, .offset = offsetof(Conf, poll_usec),
+         .default_text = "\"10s\""},
+        {"cannot_see_after", CONF_DURATION, .offset = offsetof(Conf, cannot_see_after_usec),
+         .min_usec = 10 * USEC_PER_SEC, .max_usec = 1 * USEC_PER_HOUR,
+         .form = "a duration from \"10s\" to \"1h\"", .default_text = "\"60s\""},
+        {"action", CONF_ACTION, .offset = offsetof(Conf, action), .form = ACTION_FORM,
+         .default_text = "\"restart\""},
+        {"heartbeat", CONF_SUBGROUP, .form = "a group { ... }"},
+        {"endpoint", CONF_STRING, .offset = offsetof(Conf, endpoint), .check = check_endpoint,
+         .form = "a URL https://HOST or https://HOST:PORT, in which {service} and {region} may "
+                 "stand"},
+        {"fips", CONF_BOOL, .offset = offsetof(Conf, fips), .form = BOOL_FORM,
+         .default_text = "false"},
+        {"dual_stack", CONF_BOOL, .offset = offsetof(Conf, dual_stack), .form = BOOL_FORM,
+         .default_text = "false"},
+        {"ca_file", CONF_STRING, .offset = offsetof(Conf, ca_file), .check = check_path,
+         .form = "a full path, as \"/etc/ssl/ca.pem\""},
+        {"proxy", CONF_STRING, CONF_SECRET, .offset = offsetof(Conf, proxy), .check = check_proxy,
+         .form = "a URL http://HOST:PORT, without user name, password or path"},
+        {"log_level", CONF_LOG_LEVEL, .offset = offsetof(Conf, log_level),
+         .form = "\"debug\", \"info\", \"notice\", \"warning\" or \"error\"",
+         .default_text = "\"info\""},
 };
 
 static const ConfOption trail_options[] = {
-        {"arn", CONF_STRING, CONF_REQUIRED, .offset = offsetof(ConfTrailDraft, trail.arn),
-         .check = conf_check_trail_arn, .help = "ARN of the trail, with its home region"},
-        {"action", CONF_ACTION, .offset = offsetof(ConfTrailDraft, trail.action),
-         .help = "as above, for this trail"},
-        {"poll_interval", CONF_DURATION, .offset = offsetof(ConfTrailDraft, trail.poll_usec),
-         .min_usec = POLL_MIN_USEC, .max_usec = POLL_MAX_USEC, .help = "as above, for this trail"},
-        {"role_arn", CONF_STRING, .offset = offsetof(ConfTrailDraft, role_arn),
-         .check = conf_check_role_arn,
-         .help = "ARN of a role to assume for this trail, as in another account"},
-        {"external_id", CONF_STRING, .offset = offsetof(ConfTrailDraft, external_id),
-         .check = conf_check_external_id, .show = CONF_HIDDEN,
-         .help = "external id that the role asks for"},
+        {"arn", CONF_ARN, CONF_REQUIRED, .offset = offsetof(ConfTrail, arn),
+         .parse_arn = arn_parse_trail,
+         .form = "an ARN arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME"},
+        {"action", CONF_ACTION, .offset = offsetof(ConfTrail, action), .form = ACTION_FORM},
+        {"poll_interval", POLL_INTERVAL, .offset = offsetof(ConfTrail, poll_usec)},
+        {"role_arn", CONF_ARN, .offset = offsetof(ConfTrail, role_arn), .parse_arn = arn_parse_role,
+         .form = "an ARN arn:aws:iam::ACCOUNT:role/NAME"},
+        {"external_id", CONF_STRING, CONF_SECRET, .offset = offsetof(ConfTrail, external_id),
+         .check = check_external_id, .form = "2 to 1224 letters, digits and _+=,.@:/-"},
 };
 
 static const ConfOption topic_options[] = {
-        {"arn", CONF_STRING, CONF_REQUIRED, .offset = offsetof(ConfTopic, arn),
-         .check = conf_check_topic_arn, .help = "ARN of a standard topic"},
+        {"arn", CONF_ARN, CONF_REQUIRED, .offset = offsetof(ConfTopic, arn),
+         .parse_arn = arn_parse_topic, .form = "an ARN arn:aws:sns:REGION:ACCOUNT:NAME"},
 };
 
 static const ConfOption heartbeat_options[] = {
-        {"enabled", CONF_BOOL, .offset = offsetof(ConfDraft, conf.heartbeat),
-         .default_text = "true", .help = "send a metric for every trail that was seen"},
-        {"namespace", CONF_STRING, .offset = offsetof(ConfDraft, conf.heartbeat_namespace),
-         .check = conf_check_namespace, .default_text = "\"trailsentry\"",
-         .help = "CloudWatch namespace of the metrics"},
-        {"region", CONF_STRING, .offset = offsetof(ConfDraft, conf.heartbeat_region),
-         .check = conf_check_region,
-         .help = "region of the metrics; that of the first topic unless said"},
+        {"enabled", CONF_BOOL, .offset = offsetof(Conf, heartbeat), .form = BOOL_FORM,
+         .default_text = "true"},
+        {"namespace", CONF_STRING, .offset = offsetof(Conf, heartbeat_namespace),
+         .check = check_namespace, .default_text = "\"trailsentry\"",
+         .form = "1 to 255 letters, digits, spaces and .-_/#:, not beginning with \":\" or with "
+                 "AWS's own \"AWS/\""},
+        {"region", CONF_STRING, .offset = offsetof(Conf, heartbeat_region), .check = check_region,
+         .form = "a region, as \"eu-central-1\""},
 };
 
-#define TABLE(group_, write_, options_)                                                            \
-        {                                                                                          \
-                .group = group_, .write = write_, .options = options_, .n = ELEMENTSOF(options_)   \
-        }
-
-const ConfTable conf_table_top = TABLE(NULL, NULL, top_options);
-const ConfTable conf_table_trail = TABLE("trails", "trails = ( { ... } );", trail_options);
-const ConfTable conf_table_topic = TABLE("topics", "topics = ( { ... } );", topic_options);
-const ConfTable conf_table_heartbeat =
-        TABLE("heartbeat", "heartbeat = { ... };", heartbeat_options);
-
-static const ConfTable *const tables[] = {
-        &conf_table_top,
-        &conf_table_trail,
-        &conf_table_topic,
-        &conf_table_heartbeat,
+static const struct {
+        const char *name; /* NULL at the top level */
+        const ConfOption *options;
+        size_t n;
+} groups[_CONF_GROUP_MAX] = {
+        [CONF_TOP] = {NULL, top_options, ELEMENTSOF(top_options)},
+        [CONF_HEARTBEAT] = {"heartbeat", heartbeat_options, ELEMENTSOF(heartbeat_options)},
+        [CONF_TRAIL] = {"trails", trail_options, ELEMENTSOF(trail_options)},
+        [CONF_TOPIC] = {"topics", topic_options, ELEMENTSOF(topic_options)},
 };
 
 bool conf_option_info(size_t i, ConfOptionInfo *ret)
 {
-        for (size_t t = 0; t < ELEMENTSOF(tables); i -= tables[t]->n, t++)
-                if (i < tables[t]->n) {
-                        const ConfOption *o = &tables[t]->options[i];
+        for (size_t g = 0; g < _CONF_GROUP_MAX; i -= groups[g].n, g++)
+                if (i < groups[g].n) {
+                        const ConfOption *o = &groups[g].options[i];
 
-                        *ret = (ConfOptionInfo){tables[t]->group, o->name, o->default_text,
-                                                o->help};
+                        *ret = (ConfOptionInfo){groups[g].name, o->name, o->default_text};
                         return true;
                 }
         return false;
 }
 
-char *conf_duration_text(uint64_t usec)
-{
-        static const struct {
-                const char *unit;
-                uint64_t usec;
-        } units[] = {
-                {"h", USEC_PER_HOUR},
-                {"min", USEC_PER_MINUTE},
-                {"s", USEC_PER_SEC},
-                {"ms", USEC_PER_MSEC},
-                {"us", 1},
-        };
-        size_t i = 0;
-
-        while (usec % units[i].usec != 0)
-                i++;
-        return mem_printf("%llu%s", (unsigned long long)(usec / units[i].usec), units[i].unit);
-}
-
-static const ConfOption *table_find(const ConfTable *table, const char *name)
-{
-        for (size_t i = 0; i < table->n; i++)
-                if (streq(table->options[i].name, name))
-                        return &table->options[i];
-        return NULL;
-}
+/* Decoding */
 
 /* Levenshtein's distance. */
 static size_t name_distance(const char *a, const char *b)
@@ -200,146 +219,87 @@ static size_t name_distance(const char *a, const char *b)
         return row[n];
 }
 
-static void report_unknown(ConfReport *r, const config_setting_t *s, const ConfTable *table)
+static void report_unknown(ConfProblems *p, const config_setting_t *s, ConfGroup group)
 {
         _cleanup_strbuf_ StrBuf known = STRBUF_INIT(512);
-        const char *name = config_setting_name(s), *nearest = NULL;
-        size_t best = strlen(name) / 3 + 2;
+        const char *nearest = NULL;
+        size_t best = strlen(config_setting_name(s)) / 3 + 2;
 
-        for (size_t i = 0; i < table->n; i++) {
-                size_t d = name_distance(name, table->options[i].name);
+        for (size_t i = 0; i < groups[group].n; i++) {
+                const char *name = groups[group].options[i].name;
+                size_t d = name_distance(config_setting_name(s), name);
 
-                strbuf_addf(&known, "%s%s", i > 0 ? ", " : "", table->options[i].name);
+                strbuf_addf(&known, "%s%s", i > 0 ? ", " : "", name);
                 if (d < best) {
                         best = d;
-                        nearest = table->options[i].name;
+                        nearest = name;
                 }
         }
-        if (nearest) {
-                conf_report_setting(r, s, NULL,
-                                    mem_printf("unknown option; did you mean \"%s\"?", nearest));
-                return;
-        }
-
-        for (size_t t = 0; t < ELEMENTSOF(tables); t++)
-                if (tables[t] != table && table_find(tables[t], name)) {
-                        conf_report_setting(
-                                r, s, NULL,
-                                tables[t]->group
-                                        ? mem_printf("not an option here: it belongs into %s",
-                                                     tables[t]->write)
-                                        : mem_strdup("not an option here: it belongs to the top "
-                                                     "level of the file"));
-                        return;
-                }
-        conf_report_setting(r, s, NULL,
-                            mem_printf("unknown option; known here: %s", strbuf_str(&known)));
+        if (nearest)
+                conf_report_setting(p, s, NULL, "unknown option; did you mean \"%s\"?", nearest);
+        else
+                conf_report_setting(p, s, NULL, "unknown option; known here: %s",
+                                    strbuf_str(&known));
 }
 
-static const char *type_in_words(const config_setting_t *s)
+static void report_type(ConfProblems *p, const config_setting_t *s, const char *form)
 {
-        switch (config_setting_type(s)) {
-        case CONFIG_TYPE_GROUP:
-                return "a group { ... }";
-        case CONFIG_TYPE_INT:
-        case CONFIG_TYPE_INT64:
-        case CONFIG_TYPE_FLOAT:
-                return "a number";
-        case CONFIG_TYPE_STRING:
-                return "a text";
-        case CONFIG_TYPE_BOOL:
-                return "true or false";
-        case CONFIG_TYPE_ARRAY:
-                return "an array [ ... ]";
-        case CONFIG_TYPE_LIST:
-                return "a list ( ... )";
-        default:
-                return "nothing";
-        }
+        static const char *const words[] = {
+                [CONFIG_TYPE_GROUP] = "a group { ... }",  [CONFIG_TYPE_INT] = "a number",
+                [CONFIG_TYPE_INT64] = "a number",         [CONFIG_TYPE_FLOAT] = "a number",
+                [CONFIG_TYPE_STRING] = "a text",          [CONFIG_TYPE_BOOL] = "true or false",
+                [CONFIG_TYPE_ARRAY] = "an array [ ... ]", [CONFIG_TYPE_LIST] = "a list ( ... )",
+        };
+
+        conf_report_setting(p, s, NULL, "is %s, and has to be %s", words[config_setting_type(s)],
+                            form);
 }
 
-/* What would be right, for somebody who wrote a value of another type. */
-static char *type_wanted(const ConfOption *o)
+/* Stores what a text says, unless it is wrong; *reterr as in ConfOption.check. */
+static bool store_text(const ConfOption *o, const char *value, void *target, const char **reterr)
 {
+        void *at = (uint8_t *)target + o->offset;
+
         switch (o->kind) {
-        case CONF_DURATION:
-                return mem_strdup("a duration, a text with a unit: write \"10s\"");
-        case CONF_BOOL:
-                return mem_strdup("true or false, without quotes");
-        case CONF_ACTION:
-                return mem_strdup("\"restart\" or \"alert\"");
-        case CONF_LOG_LEVEL:
-                return mem_strdup("\"debug\", \"info\", \"notice\", \"warning\" or \"error\"");
-        case CONF_GROUP:
-                return mem_printf("a group: write %s = { ... };", o->name);
-        case CONF_LIST:
-                return mem_printf("a list of groups: write %s = ( { arn = \"...\"; } );", o->name);
         case CONF_STRING:
-        default:
-                return mem_strdup("a text in double quotes");
-        }
-}
-
-static const int kind_types[] = {
-        [CONF_STRING] = CONFIG_TYPE_STRING,    [CONF_DURATION] = CONFIG_TYPE_STRING,
-        [CONF_BOOL] = CONFIG_TYPE_BOOL,        [CONF_ACTION] = CONFIG_TYPE_STRING,
-        [CONF_LOG_LEVEL] = CONFIG_TYPE_STRING, [CONF_GROUP] = CONFIG_TYPE_GROUP,
-        [CONF_LIST] = CONFIG_TYPE_LIST,
-};
-
-static void *target_of(void *target, const ConfOption *o)
-{
-        return (uint8_t *)target + o->offset;
-}
-
-/* Stores a text, or says in *why (for people) what is wrong with it. */
-static bool store_text(const ConfOption *o, const char *value, void *target, StrBuf *why)
-{
-        switch (o->kind) {
-        case CONF_STRING: {
-                if (!o->check(value, why))
+                if (!o->check(value, reterr))
                         return false;
-                mem_strset(target_of(target, o), value);
+                mem_strset(at, value);
+                return true;
+        case CONF_ARN: {
+                Arn arn;
+
+                if (o->parse_arn(value, &arn, reterr) < 0) {
+                        if (strchr(value, '<')) /* so does the shipped file mark it */
+                                *reterr = "it still has to be filled in";
+                        return false;
+                }
+                mem_strset(at, value);
                 return true;
         }
         case CONF_DURATION: {
                 uint64_t usec;
-                int r = timefmt_parse_duration(value, &usec);
 
-                if (r == -EINVAL) {
-                        strbuf_add(why, "not a duration: write a whole number and a unit (ms, s, "
-                                        "min, h), as in \"10s\"");
+                if (timefmt_parse_duration(value, &usec) < 0 || usec < o->min_usec ||
+                    usec > o->max_usec)
                         return false;
-                }
-                if (r < 0 || usec < o->min_usec || usec > o->max_usec) {
-                        _cleanup_free_ char *min = conf_duration_text(o->min_usec);
-                        _cleanup_free_ char *max = conf_duration_text(o->max_usec);
-
-                        strbuf_addf(why, "out of range: write \"%s\" to \"%s\"", min, max);
-                        return false;
-                }
-                *(uint64_t *)target_of(target, o) = usec;
+                *(uint64_t *)at = usec;
                 return true;
         }
         case CONF_ACTION: {
                 TrailAction action = trail_action_from_string(value);
 
-                if (action < 0) {
-                        strbuf_add(why, "not an action: write \"restart\" or \"alert\"");
+                if (action < 0)
                         return false;
-                }
-                *(TrailAction *)target_of(target, o) = action;
+                *(TrailAction *)at = action;
                 return true;
         }
         case CONF_LOG_LEVEL: {
                 int level = log_parse_level(value);
 
-                if (level < LOG_ERR) {
-                        strbuf_add(why, "not a level: write \"debug\", \"info\", \"notice\", "
-                                        "\"warning\" or \"error\"");
+                if (level < LOG_ERR)
                         return false;
-                }
-                *(int *)target_of(target, o) = level;
+                *(int *)at = level;
                 return true;
         }
         default:
@@ -348,89 +308,94 @@ static bool store_text(const ConfOption *o, const char *value, void *target, Str
         }
 }
 
-static void decode_option(ConfReport *r, const config_setting_t *s, const ConfOption *o,
+static void decode_text(ConfProblems *p, const config_setting_t *s, const ConfOption *o,
+                        void *target)
+{
+        const char *value = config_setting_get_string(s), *wrong = NULL;
+        _cleanup_free_ char *shown = NULL;
+
+        if (store_text(o, value, target, &wrong))
+                return;
+        if (!(o->flags & CONF_SECRET))
+                shown = escape_text(value, VALUE_SHOWN_MAX);
+        conf_report_setting(p, s, NULL, "%s%s%s%s%shas to be %s", shown ? "\"" : "",
+                            strempty(shown), shown ? "\": " : "", strempty(wrong),
+                            wrong ? "; " : "", o->form);
+}
+
+static void decode_option(ConfProblems *p, const config_setting_t *s, const ConfOption *o,
                           void *target)
 {
-        if (config_setting_type(s) != kind_types[o->kind]) {
-                _cleanup_free_ char *wanted = type_wanted(o);
+        static const int types[] = {
+                [CONF_STRING] = CONFIG_TYPE_STRING,   [CONF_ARN] = CONFIG_TYPE_STRING,
+                [CONF_DURATION] = CONFIG_TYPE_STRING, [CONF_BOOL] = CONFIG_TYPE_BOOL,
+                [CONF_ACTION] = CONFIG_TYPE_STRING,   [CONF_LOG_LEVEL] = CONFIG_TYPE_STRING,
+                [CONF_SUBGROUP] = CONFIG_TYPE_GROUP,  [CONF_LIST] = CONFIG_TYPE_LIST,
+        };
 
-                conf_report_setting(
-                        r, s, NULL,
-                        mem_printf("is %s, and has to be %s", type_in_words(s), wanted));
-                return;
-        }
-
-        switch (o->kind) {
-        case CONF_BOOL:
-                *(bool *)target_of(target, o) = config_setting_get_bool(s);
-                break;
-        case CONF_GROUP:
-                break;
-        case CONF_LIST:
-                if (config_setting_length(s) == 0) {
-                        _cleanup_free_ char *wanted = type_wanted(o);
-
-                        conf_report_setting(r, s, NULL,
-                                            mem_printf("is empty, and has to be %s", wanted));
-                }
-                break;
-        default: {
-                _cleanup_strbuf_ StrBuf why = STRBUF_INIT(1024);
-                const char *value = config_setting_get_string(s);
-
-                if (!store_text(o, value, target, &why)) {
-                        _cleanup_free_ char *shown = escape_text(value, VALUE_SHOWN_MAX);
-
-                        conf_report_setting(r, s, NULL,
-                                            o->show == CONF_HIDDEN ? mem_strdup(strbuf_str(&why))
-                                                                   : mem_printf("\"%s\": %s", shown,
-                                                                                strbuf_str(&why)));
-                }
-        }
-        }
+        if (config_setting_type(s) != types[o->kind])
+                report_type(p, s, o->form);
+        else if (o->kind == CONF_LIST && config_setting_length(s) == 0)
+                conf_report_setting(p, s, NULL, "is empty, and has to be %s", o->form);
+        else if (o->kind == CONF_BOOL)
+                *(bool *)((uint8_t *)target + o->offset) = config_setting_get_bool(s);
+        else if (types[o->kind] == CONFIG_TYPE_STRING)
+                decode_text(p, s, o, target);
 }
 
-void conf_decode_group(ConfReport *r, const config_setting_t *group, const ConfTable *table,
+void conf_decode_group(ConfProblems *p, const config_setting_t *setting, ConfGroup group,
                        void *target)
 {
-        for (int i = 0; i < config_setting_length(group); i++) {
-                const config_setting_t *s =
-                        config_setting_get_elem((config_setting_t *)group, (unsigned)i);
-                const ConfOption *o = table_find(table, config_setting_name(s));
+        config_setting_t *in = (config_setting_t *)setting;
 
+        if (!config_setting_is_group(in)) {
+                report_type(p, in, "a group { arn = \"...\"; }");
+                return;
+        }
+        for (unsigned i = 0; i < (unsigned)config_setting_length(in); i++) {
+                const config_setting_t *s = config_setting_get_elem(in, i);
+                const ConfOption *o = NULL;
+
+                for (size_t k = 0; k < groups[group].n && !o; k++)
+                        if (streq(groups[group].options[k].name, config_setting_name(s)))
+                                o = &groups[group].options[k];
                 if (o)
-                        decode_option(r, s, o, target);
+                        decode_option(p, s, o, target);
                 else
-                        report_unknown(r, s, table);
+                        report_unknown(p, s, group);
         }
 
-        for (size_t i = 0; i < table->n; i++) {
-                const ConfOption *o = &table->options[i];
+        for (size_t i = 0; i < groups[group].n; i++) {
+                const ConfOption *o = &groups[group].options[i];
 
-                if (o->need == CONF_REQUIRED &&
-                    !config_setting_get_member((config_setting_t *)group, o->name))
-                        conf_report_setting(r, group, o->name,
-                                            mem_printf("is missing: %s", o->help));
+                if ((o->flags & CONF_REQUIRED) && !config_setting_get_member(in, o->name))
+                        conf_report_setting(p, in, o->name, "is missing, and has to be %s",
+                                            o->form);
         }
 }
 
-void conf_decode_defaults(const ConfTable *table, void *target)
+static void set_default(const ConfOption *o, Conf *c)
 {
-        for (size_t i = 0; i < table->n; i++) {
-                const ConfOption *o = &table->options[i];
-                _cleanup_strbuf_ StrBuf why = STRBUF_INIT(1024);
-                _cleanup_free_ char *value = NULL;
-                bool stored = true;
+        _cleanup_free_ char *value = NULL;
+        const char *wrong;
+        bool stored;
 
-                if (!o->default_text)
-                        continue;
-                if (o->kind == CONF_BOOL) {
-                        *(bool *)target_of(target, o) = streq(o->default_text, "true");
-                        continue;
-                }
-                value = mem_strndup(o->default_text + 1, strlen(o->default_text) - 2);
-                stored = store_text(o, value, target, &why);
-                assert(stored);
-                (void)stored; /* a wrong default is our own bug */
+        if (o->kind == CONF_BOOL) {
+                *(bool *)((uint8_t *)c + o->offset) = streq(o->default_text, "true");
+                return;
         }
+        value = mem_strndup(o->default_text + 1, strlen(o->default_text) - 2); /* its quotes */
+        stored = store_text(o, value, c, &wrong);
+        assert(stored);
+        (void)stored; /* a wrong default is our own bug */
+}
+
+void conf_set_defaults(Conf *c)
+{
+        static const ConfGroup into_conf[] = {CONF_TOP, CONF_HEARTBEAT};
+
+        for (size_t g = 0; g < ELEMENTSOF(into_conf); g++)
+                for (size_t i = 0; i < groups[into_conf[g]].n; i++)
+                        if (groups[into_conf[g]].options[i].default_text)
+                                set_default(&groups[into_conf[g]].options[i], c);
 }

@@ -75,7 +75,7 @@ def test_lost_answer_and_decoys_are_no_misuse(aws, guard):
     attack = aws.attacks({"trail": TRAIL, "ago": 5}, {"trail": TRAIL, "identity": "sso"})[0]
     named = aws.actor(attack)
     assert [c["params"]["LookupAttributes"][0]["AttributeValue"]
-            for c in aws.calls(operation="LookupEvents")] == ["StopLogging", "StartLogging"]
+            for c in aws.calls(operation="LookupEvents")][:2] == ["StopLogging", "StartLogging"]
     assert "MISUSED" not in named.subject and named.severity == "high"
     assert guard.find_records("credentials were used") == []
 

@@ -103,3 +103,24 @@ def test_corrupt_files_are_set_aside(aws, guard):
     aws.repeats = 2
     aws.attack(TRAIL)
     assert aws.message(2, phase="CLOSED", kind="stopped").incident != first.incident
+
+
+def test_state_that_cannot_be_used_at_the_start(aws, guard):
+    """It guards all the same, and says what it lacks."""
+    with open(guard.state, "w", encoding="utf-8"):
+        os.chmod(guard.state, 0o640)
+    guard.run()
+    guard.record("guarding goes on without what was stored: Not a directory")
+    guard.wait_status(lambda s: s["state_error"] == "Not a directory")
+    attack = aws.attack(TRAIL)
+    check_undurable(aws, guard, attack, "Not a directory")
+
+
+def test_second_daemon_on_one_state_is_refused(aws, make_guard):
+    first, second = make_guard().run(), make_guard()
+    second.state = first.state
+    assert second.spawn().exit_status() == 1
+    assert second.records[-1].text == f"another trailsentryd uses {first.state}"
+    assert "READY=1" not in second.notes
+    first.kill()
+    second.run()

@@ -159,8 +159,8 @@ SCENARIO(loop_judge)
 SCENARIO(blink_before)
 {
         script_begin(w);
-        ACT(31.3, .kind = ACT_STOP, .actor = 2);
-        ACT(33.3, .kind = ACT_START, .actor = 2);
+        ACT(33.3, .kind = ACT_STOP, .actor = 2);
+        ACT(35.3, .kind = ACT_START, .actor = 2);
         ACT(38.3, .kind = ACT_STOP, .actor = 1);
         script_end(w);
 }

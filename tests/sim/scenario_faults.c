@@ -46,7 +46,7 @@ SCENARIO(start_no_effect)
 SCENARIO(start_no_effect_judge)
 {
         expect_kinds(w, "stopped");
-        expect_phases(w, INCIDENT_STOPPED, "OPEN FAILING UPDATE CLOSED");
+        expect_phases(w, INCIDENT_STOPPED, "OPEN FAILING CLOSED"); /* FAILING says who */
 }
 
 SCENARIO(start_answer_lost)

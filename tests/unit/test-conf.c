@@ -17,6 +17,13 @@
 #define TOPICS "topics = ( { arn = \"" TOPIC_ARN "\"; } );\n"
 #define GOOD TRAILS TOPICS /* lines 1 and 2 */
 
+#define SYNTAX_ERROR                                                                               \
+        "syntax error: look here and before: texts and durations stand in double quotes, true "    \
+        "and "                                                                                     \
+        "false without, groups as { ... }, lists as ( { ... }, { ... } ) with no comma at the "    \
+        "end, "                                                                                    \
+        "and all is closed again"
+
 /* A text and all that is said about it, as conf_problem_line() says it. */
 typedef struct Refusal {
         const char *name;
@@ -27,25 +34,23 @@ typedef struct Refusal {
 static const Refusal refusals[] = {
         {"empty file",
          "",
-         {"x.conf: trails: is missing: the trails that are guarded, one group each",
-          "x.conf: topics: is missing: the SNS topics that every alert is sent to, one group "
-          "each"}},
+         {"x.conf: trails: is missing, and has to be a list of groups: ( { arn = \"...\"; } )",
+          "x.conf: topics: is missing, and has to be a list of groups: ( { arn = \"...\"; } )"}},
         {"empty lists",
          "trails = ();\ntopics = ();\n",
-         {"x.conf:1: trails: is empty, and has to be a list of groups: write trails = ( { arn = "
-          "\"...\"; } );",
-          "x.conf:2: topics: is empty, and has to be a list of groups: write topics = ( { arn = "
-          "\"...\"; } );"}},
+         {"x.conf:1: trails: is empty, and has to be a list of groups: ( { arn = \"...\"; } )",
+          "x.conf:2: topics: is empty, and has to be a list of groups: ( { arn = \"...\"; } )"}},
         {"trail without arn",
          "trails = (\n  { action = \"alert\"; }\n);\n" TOPICS,
-         {"x.conf:2: trails[0].arn: is missing: ARN of the trail, with its home region"}},
+         {"x.conf:2: trails[0].arn: is missing, and has to be an ARN "
+          "arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME"}},
         {"list of texts",
          "trails = ( \"" TRAIL_ARN "\" );\n" TOPICS,
-         {"x.conf:1: trails[0]: has to be a group: write { arn = \"...\"; }"}},
+         {"x.conf:1: trails[0]: is a text, and has to be a group { arn = \"...\"; }"}},
         {"group instead of list",
          "trails = { arn = \"" TRAIL_ARN "\"; };\n" TOPICS,
-         {"x.conf:1: trails: is a group { ... }, and has to be a list of groups: write trails = "
-          "( { arn = \"...\"; } );"}},
+         {"x.conf:1: trails: is a group { ... }, and has to be a list of groups: ( { arn = "
+          "\"...\"; } )"}},
         {"misspelt option",
          GOOD "pol_interval = \"10s\";\n",
          {"x.conf:3: pol_interval: unknown option; did you mean \"poll_interval\"?"}},
@@ -54,73 +59,75 @@ static const Refusal refusals[] = {
          {"x.conf:3: poll-interval: unknown option; did you mean \"poll_interval\"?"}},
         {"option of another group",
          GOOD "role_arn = \"" ROLE_ARN "\";\n",
-         {"x.conf:3: role_arn: not an option here: it belongs into trails = ( { ... } );"}},
+         {"x.conf:3: role_arn: unknown option; known here: trails, topics, poll_interval, "
+          "cannot_see_after, action, heartbeat, endpoint, fips, dual_stack, ca_file, proxy, "
+          "log_level"}},
         {"option of the top level in a group",
          GOOD "heartbeat = { log_level = \"info\"; };\n",
-         {"x.conf:3: heartbeat.log_level: not an option here: it belongs to the top level of the "
-          "file"}},
+         {"x.conf:3: heartbeat.log_level: unknown option; known here: enabled, namespace, region"}},
         {"unknown option",
          GOOD "heartbeat = { colour = \"red\"; };\n",
          {"x.conf:3: heartbeat.colour: unknown option; known here: enabled, namespace, region"}},
         {"integer for a duration",
          GOOD "poll_interval = 15;\n",
-         {"x.conf:3: poll_interval: is a number, and has to be a duration, a text with a unit: "
-          "write \"10s\""}},
+         {"x.conf:3: poll_interval: is a number, and has to be a duration from \"1s\" to "
+          "\"20min\""}},
         {"float for a duration",
          GOOD "poll_interval = 1.5;\n",
-         {"x.conf:3: poll_interval: is a number, and has to be a duration, a text with a unit: "
-          "write \"10s\""}},
+         {"x.conf:3: poll_interval: is a number, and has to be a duration from \"1s\" to "
+          "\"20min\""}},
         {"integer that wraps",
          GOOD "poll_interval = 4294967297;\n",
-         {"x.conf:3: poll_interval: is a number, and has to be a duration, a text with a unit: "
-          "write \"10s\""}},
+         {"x.conf:3: poll_interval: is a number, and has to be a duration from \"1s\" to "
+          "\"20min\""}},
         {"duration without a unit",
          GOOD "poll_interval = \"10\";\n",
-         {"x.conf:3: poll_interval: \"10\": not a duration: write a whole number and a unit (ms, "
-          "s, min, h), as in \"10s\""}},
+         {"x.conf:3: poll_interval: \"10\": has to be a duration from \"1s\" to \"20min\""}},
         {"duration too short",
          GOOD "poll_interval = \"999ms\";\n",
-         {"x.conf:3: poll_interval: \"999ms\": out of range: write \"1s\" to \"1h\""}},
+         {"x.conf:3: poll_interval: \"999ms\": has to be a duration from \"1s\" to \"20min\""}},
         {"duration too long",
          GOOD "cannot_see_after = \"61min\";\n",
-         {"x.conf:3: cannot_see_after: \"61min\": out of range: write \"10s\" to \"1h\""}},
+         {"x.conf:3: cannot_see_after: \"61min\": has to be a duration from \"10s\" to \"1h\""}},
         {"duration that overflows",
          GOOD "poll_interval = \"99999999999999999999h\";\n",
-         {"x.conf:3: poll_interval: \"99999999999999999999h\": out of range: write \"1s\" to "
-          "\"1h\""}},
+         {"x.conf:3: poll_interval: \"99999999999999999999h\": has to be a duration from \"1s\" to "
+          "\"20min\""}},
         {"text for a boolean",
          GOOD "fips = \"true\";\n",
          {"x.conf:3: fips: is a text, and has to be true or false, without quotes"}},
         {"boolean for a text",
          GOOD "proxy = true;\n",
-         {"x.conf:3: proxy: is true or false, and has to be a text in double quotes"}},
+         {"x.conf:3: proxy: is true or false, and has to be a URL http://HOST:PORT, without user "
+          "name, password or path"}},
         {"text for a group",
          GOOD "heartbeat = \"off\";\n",
-         {"x.conf:3: heartbeat: is a text, and has to be a group: write heartbeat = { ... };"}},
+         {"x.conf:3: heartbeat: is a text, and has to be a group { ... }"}},
         {"unknown action",
          GOOD "action = \"delete\";\n",
-         {"x.conf:3: action: \"delete\": not an action: write \"restart\" or \"alert\""}},
+         {"x.conf:3: action: \"delete\": has to be \"restart\" or \"alert\""}},
         {"unknown log level",
          GOOD "log_level = \"loud\";\n",
-         {"x.conf:3: log_level: \"loud\": not a level: write \"debug\", \"info\", \"notice\", "
-          "\"warning\" or \"error\""}},
+         {"x.conf:3: log_level: \"loud\": has to be \"debug\", \"info\", \"notice\", \"warning\" "
+          "or \"error\""}},
         {"log level that would hide errors",
          GOOD "log_level = \"crit\";\n",
-         {"x.conf:3: log_level: \"crit\": not a level: write \"debug\", \"info\", \"notice\", "
-          "\"warning\" or \"error\""}},
+         {"x.conf:3: log_level: \"crit\": has to be \"debug\", \"info\", \"notice\", \"warning\" "
+          "or \"error\""}},
         {"name for a trail's arn",
          "trails = ( { arn = \"management-events\"; } );\n" TOPICS,
          {"x.conf:1: trails[0].arn: \"management-events\": it is not of the form "
-          "arn:partition:service:region:account:resource; write "
+          "arn:partition:service:region:account:resource; has to be an ARN "
           "arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME"}},
         {"topic for a trail",
          "trails = ( { arn = \"" TOPIC_ARN "\"; } );\n" TOPICS,
-         {"x.conf:1: trails[0].arn: \"" TOPIC_ARN "\": it is not one of CloudTrail; write "
+         {"x.conf:1: trails[0].arn: \"" TOPIC_ARN
+          "\": it is not one of CloudTrail; has to be an ARN "
           "arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME"}},
         {"region of another partition",
          TRAILS "topics = ( { arn = \"arn:aws:sns:cn-north-1:111122223333:a\"; } );\n",
          {"x.conf:2: topics[0].arn: \"arn:aws:sns:cn-north-1:111122223333:a\": its region is "
-          "missing or not one of its partition; write arn:aws:sns:REGION:ACCOUNT:NAME"}},
+          "missing or not one of its partition; has to be an ARN arn:aws:sns:REGION:ACCOUNT:NAME"}},
         {"topic of another partition",
          TRAILS "topics = ( { arn = \"arn:aws-cn:sns:cn-north-1:111122223333:a\"; } );\n",
          {"x.conf:2: topics[0].arn: in the partition \"aws-cn\", while the first trail is in "
@@ -141,29 +148,32 @@ static const Refusal refusals[] = {
           "in \"aws\": no credentials reach both, run another daemon there"}},
         {"fifo topic",
          TRAILS "topics = ( { arn = \"" TOPIC_ARN ".fifo\"; } );\n",
-         {"x.conf:2: topics[0].arn: \"" TOPIC_ARN ".fifo\": FIFO topics reach no people (no "
-          "email, SMS or https): use a standard one; write arn:aws:sns:REGION:ACCOUNT:NAME"}},
+         {"x.conf:2: topics[0].arn: \"" TOPIC_ARN
+          ".fifo\": FIFO topics reach no people (no email, SMS or https): use a standard one; has "
+          "to be an ARN arn:aws:sns:REGION:ACCOUNT:NAME"}},
         {"user for a role",
          "trails = ( { arn = \"" TRAIL_ARN "\"; role_arn = "
          "\"arn:aws:iam::444455556666:user/x\"; } );\n" TOPICS,
          {"x.conf:1: trails[0].role_arn: \"arn:aws:iam::444455556666:user/x\": it does not name a "
-          "role (role/NAME); write arn:aws:iam::ACCOUNT:role/NAME"}},
+          "role (role/NAME); has to be an ARN arn:aws:iam::ACCOUNT:role/NAME"}},
         {"placeholders",
          "trails = ( { arn = \"arn:aws:cloudtrail:<REGION>:<ACCOUNT>:trail/x\"; } );\n" TOPICS,
-         {"x.conf:1: trails[0].arn: \"arn:aws:cloudtrail:<REGION>:<ACCOUNT>:trail/x\": still to "
-          "be filled in: write your own in the place of <REGION>, <ACCOUNT>"}},
+         {"x.conf:1: trails[0].arn: \"arn:aws:cloudtrail:<REGION>:<ACCOUNT>:trail/x\": it still "
+          "has to be filled in; has to be an ARN arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME"}},
         {"trail twice",
          "trails = ( { arn = \"" TRAIL_ARN "\"; },\n{ arn = \"" TRAIL_ARN "\"; } );\n" TOPICS,
-         {"x.conf:2: trails[1].arn: the same as that of line 1: keep one of the two"}},
+         {"x.conf:2: trails[1].arn: the same as that of line 1 (capital letters do not count): "
+          "keep one of the two"}},
         {"topic twice, of three",
          TRAILS "topics = ( { arn = \"" TOPIC_ARN "\"; },\n{ arn = \"" TOPIC_ARN "s\"; },\n"
                 "{ arn = \"" TOPIC_ARN "\"; } );\n",
-         {"x.conf:4: topics[2].arn: the same as that of line 2: keep one of the two"}},
+         {"x.conf:4: topics[2].arn: the same as that of line 2 (capital letters do not count): "
+          "keep one of the two"}},
         {"trail in two spellings",
          "trails = ( { arn = \"" TRAIL_ARN "\"; },\n{ arn = \"arn:aws:cloudtrail:eu-central-1:"
          "111122223333:trail/Management-Events\"; } );\n" TOPICS,
-         {"x.conf:2: trails[1].arn: the same as that of line 1, but for capital letters: keep one "
-          "of the two"}},
+         {"x.conf:2: trails[1].arn: the same as that of line 1 (capital letters do not count): "
+          "keep one of the two"}},
         {"external id without role",
          "trails = ( { arn = \"" TRAIL_ARN "\";\nexternal_id = \"abc\"; } );\n" TOPICS,
          {"x.conf:2: trails[0].external_id: of use only with role_arn: name the role, or leave it "
@@ -171,30 +181,27 @@ static const Refusal refusals[] = {
         {"external id is not repeated",
          "trails = ( { arn = \"" TRAIL_ARN "\";\nrole_arn = \"" ROLE_ARN "\"; external_id = "
          "\"a b\"; } );\n" TOPICS,
-         {"x.conf:2: trails[0].external_id: not an external id: 2 to 1224 letters, digits and "
-          "_+=,.@:/-"}},
+         {"x.conf:2: trails[0].external_id: has to be 2 to 1224 letters, digits and _+=,.@:/-"}},
         {"external id of one character",
          "trails = ( { arn = \"" TRAIL_ARN "\"; role_arn = \"" ROLE_ARN "\";\nexternal_id = "
          "\"a\"; } );\n" TOPICS,
-         {"x.conf:2: trails[0].external_id: not an external id: 2 to 1224 letters, digits and "
-          "_+=,.@:/-"}},
+         {"x.conf:2: trails[0].external_id: has to be 2 to 1224 letters, digits and _+=,.@:/-"}},
         {"cannot_see_after below three polls",
          "trails = ( { arn = \"" TRAIL_ARN "\"; poll_interval = \"30s\"; } );\n" TOPICS
          "cannot_see_after = \"80s\";\n",
-         {"x.conf:3: cannot_see_after: 80s is less than three polls of line 1, which are 30s "
-          "apart: write cannot_see_after = \"90s\"; or poll more often"}},
+         {"x.conf:3: cannot_see_after: is less than three polls of line 1: write at least \"90s\", "
+          "or poll more often"}},
         {"default of cannot_see_after below three polls",
          GOOD "poll_interval = \"21s\";\n",
-         {"x.conf: cannot_see_after: 1min is less than three polls of line 1, which are 21s "
-          "apart: write cannot_see_after = \"63s\"; or poll more often"}},
+         {"x.conf: cannot_see_after: is less than three polls of line 1: write at least \"63s\", "
+          "or poll more often"}},
         {"polls too seldom for any cannot_see_after",
          GOOD "poll_interval = \"30min\";\ncannot_see_after = \"1h\";\n",
-         {"x.conf:3: poll_interval: 30min is too seldom: three polls have to fit into "
-          "cannot_see_after, which is \"1h\" at most; write \"20min\" or less"}},
+         {"x.conf:3: poll_interval: \"30min\": has to be a duration from \"1s\" to \"20min\""}},
         {"wrong cannot_see_after is told once",
          GOOD "poll_interval = \"30s\";\ncannot_see_after = 90;\n",
-         {"x.conf:4: cannot_see_after: is a number, and has to be a duration, a text with a unit: "
-          "write \"10s\""}},
+         {"x.conf:4: cannot_see_after: is a number, and has to be a duration from \"10s\" to "
+          "\"1h\""}},
         {"fips with endpoint",
          GOOD "fips = true;\nendpoint = \"https://vpce.example.com\";\ndual_stack = false;\n",
          {"x.conf:3: fips: excludes endpoint: name the very host there, or leave endpoint out"}},
@@ -205,58 +212,59 @@ static const Refusal refusals[] = {
         {"plain http endpoint",
          GOOD "endpoint = \"http://vpce.example.com\";\n",
          {"x.conf:3: endpoint: \"http://vpce.example.com\": plain http is for loopback addresses "
-          "only: write https://"}},
+          "only; has to be a URL https://HOST or https://HOST:PORT, in which {service} and "
+          "{region} may stand"}},
         {"plain http to a name that begins like loopback",
          GOOD "endpoint = \"http://127.0.0.1.example.com\";\n",
          {"x.conf:3: endpoint: \"http://127.0.0.1.example.com\": plain http is for loopback "
-          "addresses only: write https://"}},
+          "addresses only; has to be a URL https://HOST or https://HOST:PORT, in which {service} "
+          "and {region} may stand"}},
         {"endpoint without a scheme",
          GOOD "endpoint = \"vpce.example.com\";\n",
-         {"x.conf:3: endpoint: \"vpce.example.com\": not a URL of an endpoint: write "
-          "\"https://HOST\" or \"https://HOST:PORT\"; {service} and {region} may stand in it"}},
+         {"x.conf:3: endpoint: \"vpce.example.com\": has to be a URL https://HOST or "
+          "https://HOST:PORT, in which {service} and {region} may stand"}},
         {"endpoint with another placeholder",
          GOOD "endpoint = \"https://{account}.example.com\";\n",
-         {"x.conf:3: endpoint: \"https://{account}.example.com\": not a URL of an endpoint: write "
-          "\"https://HOST\" or \"https://HOST:PORT\"; {service} and {region} may stand in it"}},
+         {"x.conf:3: endpoint: \"https://{account}.example.com\": has to be a URL https://HOST or "
+          "https://HOST:PORT, in which {service} and {region} may stand"}},
         {"proxy with a password is not repeated",
          GOOD "proxy = \"http://joe:secret@proxy.example.com:3128\";\n",
-         {"x.conf:3: proxy: not the URL of a proxy: write \"http://HOST:PORT\", without user "
-          "name, password or path"}},
+         {"x.conf:3: proxy: has to be a URL http://HOST:PORT, without user name, password or "
+          "path"}},
         {"proxy without a port",
          GOOD "proxy = \"http://proxy.example.com\";\n",
-         {"x.conf:3: proxy: not the URL of a proxy: write \"http://HOST:PORT\", without user "
-          "name, password or path"}},
+         {"x.conf:3: proxy: has to be a URL http://HOST:PORT, without user name, password or "
+          "path"}},
         {"relative ca_file",
          GOOD "ca_file = \"ca.pem\";\n",
-         {"x.conf:3: ca_file: \"ca.pem\": not a full path: begin with /"}},
+         {"x.conf:3: ca_file: \"ca.pem\": has to be a full path, as \"/etc/ssl/ca.pem\""}},
         {"path with a newline",
          GOOD "ca_file = \"/a\\nb\";\n",
-         {"x.conf:3: ca_file: \"/a\\x0ab\": a path with control characters"}},
+         {"x.conf:3: ca_file: \"/a\\x0ab\": has to be a full path, as \"/etc/ssl/ca.pem\""}},
         {"namespace of AWS",
          GOOD "heartbeat = { namespace = \"AWS/EC2\"; };\n",
-         {"x.conf:3: heartbeat.namespace: \"AWS/EC2\": namespaces that begin with \"AWS/\" are "
-          "AWS's own"}},
+         {"x.conf:3: heartbeat.namespace: \"AWS/EC2\": has to be 1 to 255 letters, digits, spaces "
+          "and .-_/#:, not beginning with \":\" or with AWS's own \"AWS/\""}},
         {"namespace with a colon first",
          GOOD "heartbeat = { namespace = \":x\"; };\n",
-         {"x.conf:3: heartbeat.namespace: \":x\": not a CloudWatch namespace: 1 to 255 letters, "
-          "digits, spaces and .-_/#:, not beginning with \":\""}},
+         {"x.conf:3: heartbeat.namespace: \":x\": has to be 1 to 255 letters, digits, spaces and "
+          ".-_/#:, not beginning with \":\" or with AWS's own \"AWS/\""}},
         {"no region",
          GOOD "heartbeat = { region = \"Frankfurt\"; };\n",
-         {"x.conf:3: heartbeat.region: \"Frankfurt\": not a region: write it as in "
-          "\"eu-central-1\""}},
+         {"x.conf:3: heartbeat.region: \"Frankfurt\": has to be a region, as \"eu-central-1\""}},
         {"terminal controls are escaped",
          GOOD "action = \"\x1b[31m\";\n",
-         {"x.conf:3: action: \"\\x1b[31m\": not an action: write \"restart\" or \"alert\""}},
+         {"x.conf:3: action: \"\\x1b[31m\": has to be \"restart\" or \"alert\""}},
         {"every problem, by line",
          "fips = 1;\ntrails = ( { arn = \"x\";\nacton = \"alert\"; } );\nlog_level = \"?\";\n",
-         {"x.conf: topics: is missing: the SNS topics that every alert is sent to, one group each",
+         {"x.conf: topics: is missing, and has to be a list of groups: ( { arn = \"...\"; } )",
           "x.conf:1: fips: is a number, and has to be true or false, without quotes",
           "x.conf:2: trails[0].arn: \"x\": it is not of the form "
-          "arn:partition:service:region:account:resource; write "
+          "arn:partition:service:region:account:resource; has to be an ARN "
           "arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME",
           "x.conf:3: trails[0].acton: unknown option; did you mean \"action\"?",
-          "x.conf:4: log_level: \"?\": not a level: write \"debug\", \"info\", \"notice\", "
-          "\"warning\" or \"error\""}},
+          "x.conf:4: log_level: \"?\": has to be \"debug\", \"info\", \"notice\", \"warning\" or "
+          "\"error\""}},
         {"include",
          GOOD "@include \"/etc/passwd\"\n",
          {"x.conf:3: @include is not supported: put everything into this file"}},
@@ -266,33 +274,19 @@ static const Refusal refusals[] = {
         {"option twice",
          GOOD "fips = true;\nfips = false;\n",
          {"x.conf:4: an option of this line is given a second time: keep one of the two"}},
-        {"yes for true", GOOD "fips = yes;\n", {"x.conf:3: syntax error: write true or false"}},
-        {"duration without quotes",
-         GOOD "poll_interval = 10s;\n",
-         {"x.conf:3: syntax error: texts and durations are written in double quotes"}},
-        {"text without quotes",
-         GOOD "action = restart;\n",
-         {"x.conf:3: syntax error: texts and durations are written in double quotes"}},
-        {"single quotes",
-         GOOD "action = 'restart';\n",
-         {"x.conf:3: syntax error: texts are written in double quotes"}},
+        {"yes for true", GOOD "fips = yes;\n", {"x.conf:3: " SYNTAX_ERROR}},
+        {"duration without quotes", GOOD "poll_interval = 10s;\n", {"x.conf:3: " SYNTAX_ERROR}},
+        {"text without quotes", GOOD "action = restart;\n", {"x.conf:3: " SYNTAX_ERROR}},
+        {"single quotes", GOOD "action = 'restart';\n", {"x.conf:3: " SYNTAX_ERROR}},
         {"comma after the last element",
          "trails = (\n  { arn = \"" TRAIL_ARN "\"; },\n);\n" TOPICS,
-         {"x.conf:3: syntax error: no comma may stand before the closing bracket of a list"}},
+         {"x.conf:3: " SYNTAX_ERROR}},
         {"square brackets",
          "trails = [ { arn = \"" TRAIL_ARN "\"; } ];\n" TOPICS,
-         {"x.conf:1: syntax error: lists are written ( { ... }, { ... } ), with round brackets"}},
-        {"open quote",
-         GOOD "action = \"restart;\n",
-         {"x.conf:4: syntax error: a quote, a bracket or a comment that was opened before is not "
-          "closed"}},
-        {"byte order mark",
-         "\xef\xbb\xbf" GOOD,
-         {"x.conf:1: syntax error: the file begins with a byte order mark: save it without one"}},
-        {"no options at all",
-         GOOD "hello\n\nfips = true;\n",
-         {"x.conf:5: syntax error: look at this line and the one before: options are written "
-          "name = value; texts \"...\", groups { ... }, lists ( ..., ... )"}},
+         {"x.conf:1: " SYNTAX_ERROR}},
+        {"open quote", GOOD "action = \"restart;\n", {"x.conf:4: " SYNTAX_ERROR}},
+        {"byte order mark", "\xef\xbb\xbf" GOOD, {"x.conf:1: " SYNTAX_ERROR}},
+        {"no options at all", GOOD "hello\n\nfips = true;\n", {"x.conf:5: " SYNTAX_ERROR}},
 };
 
 static void expect_lines(const ConfProblems *problems, const char *const *lines)
@@ -349,7 +343,6 @@ static void test_defaults(void **state)
         assert_int_equal(c->trails[0].line, 1);
         assert_int_equal(c->n_topics, 1);
         assert_string_equal(c->topics[0].arn, TOPIC_ARN);
-        assert_int_equal(c->topics[0].line, 2);
         assert_int_equal(c->n_accounts, 1);
         assert_null(c->accounts[0].role_arn);
         assert_string_equal(c->accounts[0].region, "eu-central-1");

@@ -257,9 +257,10 @@ static void test_shipped_file_is_refused(void **state)
 {
         static const char *const lines[] = {
                 "x.conf:15: trails[0].arn: \"arn:aws:cloudtrail:<REGION>:<ACCOUNT>:trail/<NAME>\": "
-                "still to be filled in: write your own in the place of <REGION>, <ACCOUNT>, <NAME>",
-                "x.conf:33: topics[0].arn: \"arn:aws:sns:<REGION>:<ACCOUNT>:<NAME>\": still to be "
-                "filled in: write your own in the place of <REGION>, <ACCOUNT>, <NAME>",
+                "it still has to be filled in; has to be an ARN "
+                "arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME",
+                "x.conf:33: topics[0].arn: \"arn:aws:sns:<REGION>:<ACCOUNT>:<NAME>\": it still has "
+                "to be filled in; has to be an ARN arn:aws:sns:REGION:ACCOUNT:NAME",
                 NULL};
         _cleanup_free_ char *text = shipped_text();
         ConfProblems problems = {};
@@ -354,7 +355,6 @@ static void test_shipped_file_is_complete(void **state)
 
                 if (!strstr(text, line))
                         fail_msg("not in the shipped file: %s", line);
-                assert_true(strlen(o.help) > 0);
         }
         assert_int_equal(n, 21);
 }

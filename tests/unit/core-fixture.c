@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core-fixture.h"
+
+#include "base/mem.h"
+#include "unit.h"
+
+CloudTrailRecord fixture_record(const RecordFacts *f)
+{
+        const char *who = f->who ? f->who : MALLORY;
+        bool role = strstr(who, "assumed-role") != NULL;
+
+        return (CloudTrailRecord){
+                .event_id = f->id ? mem_strdup(f->id)
+                                  : mem_printf("%lld-%s", (long long)f->at, strrchr(who, '/') + 1),
+                .event_name = mem_strdup(f->event ? f->event : "StopLogging"),
+                .event_source = mem_strdup("cloudtrail.amazonaws.com"),
+                .source_ip = mem_strdup("203.0.113.7"),
+                .user_agent = mem_strdup("aws-cli/2.15"),
+                .error_code = mem_strdup(f->error),
+                .request_id = mem_strdup(f->request_id ? f->request_id : "theirs"),
+                .trail = f->omitted ? NULL : mem_strdup(f->trail ? f->trail : TRAIL),
+                .parameters_omitted = f->omitted,
+                .time_msec = BASE + f->at / 1000 * 1000,
+                .identity = {.type = role ? IDENTITY_ASSUMED_ROLE : IDENTITY_IAM_USER,
+                             .type_text = mem_strdup(role ? "AssumedRole" : "IAMUser"),
+                             .arn = mem_strdup(who),
+                             .user_name = role ? NULL : mem_strdup(strrchr(who, '/') + 1),
+                             .account_id = mem_strdup("111122223333"),
+                             .access_key_id = mem_printf("AKIA%012zu", strlen(who))},
+        };
+}
+
+void fixture_add(Incident *i, const RecordFacts *f)
+{
+        Finding *x = mem_push0(i->attribution.findings, i->attribution.n_findings);
+
+        *x = (Finding){.role = ROLE_RELATED, .record = fixture_record(f)};
+}
+
+Incident *fixture_incident(IncidentKind kind, int64_t stop)
+{
+        Incident *i = mem_new0(Incident);
+
+        memcpy(i->id, "0123456789abcdef", 17);
+        i->kind = kind;
+        i->trail_arn = mem_strdup(TRAIL);
+        i->severity = SEVERITY_HIGH;
+        i->open = true;
+        i->detected_msec = BASE + stop + 2000;
+        i->stop_msec = i->blind_from_msec = stop ? BASE + stop : 0;
+        i->known_start_msec = BASE + stop - MSEC_PER_HOUR;
+        i->last_logging_msec = BASE + stop - 5000;
+        i->attribution.state = SEARCH_RUNNING;
+        i->attribution.begun_msec = i->detected_msec;
+        i->trail = SIZE_MAX;
+        return i;
+}
+
+Rig *rig_new(const RigOptions *o)
+{
+        static const RigOptions usual = {};
+        static const char *const topics[] = {TOPIC, TOPIC2};
+        const RigOptions *options = o ? o : &usual;
+        Rig *r = mem_new0(Rig);
+        TrailConfig trails[2] = {
+                {.arn = TRAIL, .action = options->action, .poll_usec = 10 * USEC_PER_SEC},
+                {.arn = TRAIL "-2", .action = options->action, .poll_usec = 10 * USEC_PER_SEC},
+        };
+        CoreConfig config = {
+                .policy = options->policy ? options->policy : &policy_default,
+                .trails = trails,
+                .n_trails = options->n_trails ? options->n_trails : 1,
+                .topics = topics,
+                .n_topics = options->n_topics ? options->n_topics : 1,
+                .n_accounts = 1,
+                .hostname = "guard-1",
+        };
+
+        r->now = (Now){.boot_usec = 1000 * USEC_PER_SEC, .wall_msec = BASE};
+        r->core = core_new(&config, r->now);
+        rig_step(r, &(Input){.kind = INPUT_IDENTITY, .trail = SIZE_MAX, .identity_arn = OWN});
+        return r;
+}
+
+Rig *rig_free(Rig *r)
+{
+        if (!r)
+                return NULL;
+        actions_done(&r->actions);
+        core_free(r->core);
+        free(r);
+        return NULL;
+}
+
+void rig_step(Rig *r, const Input *in)
+{
+        actions_done(&r->actions);
+        core_step(r->core, in, r->now, &r->actions);
+}
+
+static void advance(Rig *r, uint64_t to_boot)
+{
+        r->now.wall_msec += (int64_t)((to_boot - r->now.boot_usec) / USEC_PER_MSEC);
+        r->now.boot_usec = to_boot;
+}
+
+void rig_pass(Rig *r, uint64_t usec)
+{
+        uint64_t end = r->now.boot_usec + usec;
+        unsigned at_once = 0;
+
+        for (uint64_t next = core_next_boot(r->core); next <= end; next = core_next_boot(r->core)) {
+                at_once = next <= r->now.boot_usec ? at_once + 1 : 0;
+                assert_true(at_once < 10); /* no busy loop */
+                advance(r, MAX(next, r->now.boot_usec));
+                rig_step(r, &(Input){.kind = INPUT_TICK, .trail = SIZE_MAX});
+        }
+        advance(r, end);
+}
+
+void rig_polled(Rig *r, bool logging, int64_t start, int64_t stop)
+{
+        TrailStatus s = {
+                .is_logging = logging,
+                .start_logging_msec = start ? BASE + start : 0,
+                .stop_logging_msec = stop ? BASE + stop : 0,
+                .latest_delivery_msec = BASE - MSEC_PER_MINUTE,
+        };
+
+        rig_step(r, &(Input){.kind = INPUT_POLLED, .status = &s, .asked_msec = r->now.wall_msec});
+}
+
+static void set_error(AwsError *e, AwsErrorClass class, const char *code)
+{
+        aws_error_set(e, class, code, "%s", class == AWS_ERROR_NONE ? "" : "in so many words");
+}
+
+void rig_poll_failed(Rig *r, AwsErrorClass class, const char *code)
+{
+        Input in = {.kind = INPUT_POLLED};
+
+        set_error(&in.error, class, code);
+        rig_step(r, &in);
+}
+
+void rig_started(Rig *r, AwsErrorClass class, const char *request_id)
+{
+        Input in = {.kind = INPUT_STARTED};
+
+        set_error(&in.error, class, class == AWS_ERROR_NONE ? "" : "SomeException");
+        memcpy(in.error.request_id, request_id, strlen(request_id) + 1);
+        rig_step(r, &in);
+}
+
+static void store(Rig *r, InputKind kind, int error)
+{
+        const Incident *i = rig_incident(r);
+
+        rig_step(r, &(Input){.kind = kind,
+                             .trail = SIZE_MAX,
+                             .incident = i->id,
+                             .generation = i->asked_generation,
+                             .store_error = error});
+}
+
+void rig_stored(Rig *r)
+{
+        store(r, INPUT_STORED, 0);
+}
+
+void rig_store_failed(Rig *r, int error)
+{
+        store(r, INPUT_STORE_FAILED, error);
+}
+
+void rig_sent(Rig *r, unsigned sequence, const char *topic, AwsErrorClass class)
+{
+        Input in = {
+                .kind = INPUT_SENT,
+                .trail = SIZE_MAX,
+                .incident = rig_incident(r)->id,
+                .sequence = sequence,
+                .topic_arn = topic,
+                .message_id = "m-1",
+        };
+
+        set_error(&in.error, class, class == AWS_ERROR_NONE ? "" : "NotFound");
+        rig_step(r, &in);
+}
+
+void rig_found(Rig *r, const RecordFacts *f, size_t n)
+{
+        LookupPage page = {};
+
+        for (size_t i = 0; i < n; i++)
+                *mem_push0(page.records, page.n_records) = fixture_record(&f[i]);
+        rig_step(r, &(Input){.kind = INPUT_FOUND,
+                             .trail = SIZE_MAX,
+                             .incident = rig_incident(r)->id,
+                             .page = &page});
+        lookup_page_done(&page);
+}
+
+void rig_lookup_failed(Rig *r, AwsErrorClass class)
+{
+        Input in = {.kind = INPUT_FOUND, .trail = SIZE_MAX, .incident = rig_incident(r)->id};
+
+        set_error(&in.error, class, "SomeException");
+        rig_step(r, &in);
+}
+
+const Action *rig_action(const Rig *r, ActionKind kind)
+{
+        for (size_t i = 0; i < r->actions.n; i++)
+                if (r->actions.items[i].kind == kind)
+                        return &r->actions.items[i];
+        return NULL;
+}
+
+size_t rig_count(const Rig *r, ActionKind kind)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < r->actions.n; i++)
+                n += r->actions.items[i].kind == kind;
+        return n;
+}
+
+const Action *rig_log(const Rig *r, LogEvent event)
+{
+        for (size_t i = 0; i < r->actions.n; i++)
+                if (r->actions.items[i].kind == ACTION_LOG && r->actions.items[i].event == event)
+                        return &r->actions.items[i];
+        return NULL;
+}
+
+const Incident *rig_incident(const Rig *r)
+{
+        assert_int_equal(core_n_incidents(r->core), 1);
+        return core_incident(r->core, 0);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* For the tests of the core: records and incidents out of a few words, and a core that is driven
+ * input by input. Times are in ms after BASE, by AWS's clock and by the guard's alike. */
+
+#include "core/core.h"
+
+#define BASE INT64_C(1795392000000) /* 2026-11-23T00:00:00Z */
+#define TRAIL "arn:aws:cloudtrail:us-east-1:111122223333:trail/management-events"
+#define TOPIC "arn:aws:sns:us-east-1:111122223333:alerts"
+#define TOPIC2 "arn:aws:sns:us-east-1:444455556666:alerts"
+#define OWN "arn:aws:sts::111122223333:assumed-role/guard/i-0123456789abcdef0"
+#define MALLORY "arn:aws:iam::111122223333:user/mallory"
+#define BOB "arn:aws:iam::111122223333:user/bob"
+
+/* What a record says where it is not the usual. */
+typedef struct RecordFacts {
+        const char *event; /* "StopLogging" */
+        const char *id;    /* made from the time and who */
+        const char *who;   /* ARN */
+        int64_t at;        /* ms after BASE, cut to the second as records are */
+        const char *error; /* errorCode */
+        const char *request_id;
+        const char *trail; /* TRAIL */
+        bool omitted;
+} RecordFacts;
+
+CloudTrailRecord fixture_record(const RecordFacts *f);
+/* Adds one finding, not yet judged. */
+void fixture_add(Incident *i, const RecordFacts *f);
+/* Of TRAIL, detected two seconds after stop (0: untimed), logging for an hour before. */
+Incident *fixture_incident(IncidentKind kind, int64_t stop);
+
+/* A core with the actions of its last step. */
+typedef struct Rig {
+        Core *core;
+        Now now;
+        Actions actions;
+} Rig;
+
+typedef struct RigOptions {
+        const Policy *policy; /* policy_default */
+        TrailAction action;
+        size_t n_topics; /* 1 */
+        size_t n_trails; /* 1 */
+} RigOptions;
+
+Rig *rig_new(const RigOptions *o); /* at BASE, boot 1,000 s; identity known */
+Rig *rig_free(Rig *r);
+DEFINE_CLEANUP(Rig *, rig_free)
+#define _cleanup_rig_ _cleanup_(rig_freep)
+
+void rig_step(Rig *r, const Input *in);
+/* Lets time pass, with every tick on the way; actions are those of the last tick. */
+void rig_pass(Rig *r, uint64_t usec);
+void rig_polled(Rig *r, bool logging, int64_t start, int64_t stop); /* ms after BASE, 0 absent */
+void rig_poll_failed(Rig *r, AwsErrorClass class, const char *code);
+void rig_started(Rig *r, AwsErrorClass class, const char *request_id);
+void rig_stored(Rig *r);                  /* whatever was asked last, of the only incident */
+void rig_store_failed(Rig *r, int error); /* negative */
+void rig_sent(Rig *r, unsigned sequence, const char *topic, AwsErrorClass class);
+void rig_found(Rig *r, const RecordFacts *f, size_t n); /* the answer to the look-up in flight */
+void rig_lookup_failed(Rig *r, AwsErrorClass class);
+
+const Action *rig_action(const Rig *r, ActionKind kind); /* the first of the kind, NULL */
+size_t rig_count(const Rig *r, ActionKind kind);
+const Action *rig_log(const Rig *r, LogEvent event);
+const Incident *rig_incident(const Rig *r); /* the only one */
