@@ -3,15 +3,11 @@
  * there is changed; a file that cannot be read is told and left where it is. */
 
 #include <errno.h>
-#include <inttypes.h>
 
-#include "aws/arn.h"
 #include "base/jsonmap.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "cli/cli.h"
-#include "cli/incident.h"
-#include "cli/table.h"
 #include "core/alerttext.h"
 #include "core/incidentjson.h"
 #include "daemon/spool.h"
@@ -59,59 +55,52 @@ static size_t count_unsent(const Incident *i)
         return n;
 }
 
-static CliExit judge(const Found *f)
+static CliExit judge_incident(const Incident *i)
+{
+        return i->open || count_unsent(i) > 0 ? CLI_EXIT_WRONG : CLI_EXIT_WELL;
+}
+
+static CliExit judge_all(const Found *f)
 {
         for (size_t i = 0; i < f->n; i++)
-                if (f->items[i]->open || count_unsent(f->items[i]) > 0)
+                if (judge_incident(f->items[i]) != CLI_EXIT_WELL)
                         return CLI_EXIT_WRONG;
         return f->n_corrupt > 0 ? CLI_EXIT_WRONG : CLI_EXIT_WELL;
 }
 
-/* "2026-11-23 03:12:09", as the heading says in UTC. */
-static char *time_short(int64_t msec)
+/* "3 min 12 s", with a "+" while it goes on; "-" when it is not known. Owned. */
+static char *blind_words(const Incident *i, int64_t now_msec)
 {
-        char buf[TIMEFMT_MAX];
-        char *text = mem_strdup(timefmt_iso8601(msec / 1000 * 1000, buf));
-        char *t = strchr(text, 'T'), *z = strchr(text, 'Z');
-
-        if (t && z) {
-                *t = ' ';
-                *z = '\0';
-        }
-        return text;
-}
-
-static void add_blind_cell(Table *t, const Cli *c, const Incident *i)
-{
-        int64_t to = i->blind_to_msec ? i->blind_to_msec : c->now_msec;
+        int64_t to = i->blind_to_msec ? i->blind_to_msec : now_msec;
         char buf[TIMEFMT_MAX];
 
         if (i->blind_from_msec == 0 || to < i->blind_from_msec ||
-            (!i->open && i->blind_to_msec == 0))
-                table_cell(t, PRINT_PLAIN, "-");
-        else
-                table_cell(t, PRINT_PLAIN, "%s%s", timefmt_duration(to - i->blind_from_msec, buf),
-                           i->blind_to_msec ? "" : "+");
+            (i->blind_to_msec == 0 && !i->open))
+                return mem_strdup("-");
+        return mem_printf("%s%s", timefmt_duration(to - i->blind_from_msec, buf),
+                          i->blind_to_msec ? "" : "+");
 }
+
+/* The list */
 
 static void add_row(Table *t, const Cli *c, const Incident *i)
 {
-        _cleanup_free_ char *when = time_short(i->detected_msec);
-        _cleanup_free_ char *actor = alert_actor(i);
-        const char *wrong;
+        _cleanup_free_ char *trail = trail_words(i->trail_arn), *actor = alert_actor(i);
+        _cleanup_free_ char *blind = blind_words(i, c->now_msec);
         size_t unsent = count_unsent(i);
-        Arn a;
+        char when[TIMEFMT_MAX];
+
+        /* "2026-11-23 03:12:09", as the heading says in UTC. */
+        timefmt_iso8601(i->detected_msec / 1000 * 1000, when);
+        when[strcspn(when, "T")] = ' ';
+        when[strcspn(when, "Z")] = '\0';
 
         table_cell(t, PRINT_PLAIN, "%s", when);
         table_cell(t, PRINT_PLAIN, "%s", i->id);
         table_cell(t, PRINT_PLAIN, "%s", incident_kind_to_string(i->kind));
         table_cell(t, i->open ? PRINT_BAD : PRINT_GOOD, i->open ? "open" : "closed");
-        add_blind_cell(t, c, i);
-
-        if (arn_parse_trail(i->trail_arn, &a, &wrong) >= 0)
-                table_note(t, PRINT_PLAIN, "%s (%s, %s)", arn_trail_name(&a), a.account, a.region);
-        else
-                table_note(t, PRINT_PLAIN, "%s", i->trail_arn);
+        table_cell(t, PRINT_PLAIN, "%s", blind);
+        table_note(t, PRINT_PLAIN, "%s", trail);
         if (i->attribution.state != SEARCH_NOT_NEEDED || i->attribution.misused)
                 table_note(t, i->attribution.misused ? PRINT_BAD : PRINT_PLAIN, "by: %s", actor);
         if (unsent > 0)
@@ -121,9 +110,9 @@ static void add_row(Table *t, const Cli *c, const Incident *i)
 
 static void print_list(const Cli *c, const Found *f)
 {
-        static const char *const headings[] = {"DETECTED (UTC)", "INCIDENT", "KIND", "STATE",
-                                               "BLIND"};
-        _cleanup_(table_freep) Table *t = table_new(headings, ELEMENTSOF(headings), 4);
+        static const char *const headings[] = {"DETECTED (UTC)", "INCIDENT", "KIND",
+                                               "STATE",          "BLIND",    NULL};
+        _cleanup_(table_freep) Table *t = table_new(headings);
 
         for (size_t i = f->n; i > 0; i--)
                 add_row(t, c, f->items[i - 1]);
@@ -137,47 +126,149 @@ static void print_list(const Cli *c, const Found *f)
 
 static void print_list_json(const Cli *c, const Found *f)
 {
-        _cleanup_json_ json_t *object = json_object();
         json_t *incidents = json_array(), *corrupt = json_array();
 
         for (size_t i = f->n; i > 0; i--)
                 (void)json_array_append_new(incidents, incident_to_json(f->items[i - 1]));
         for (size_t i = 0; i < f->n_corrupt; i++)
                 (void)json_array_append_new(corrupt, json_string(f->corrupt[i]));
-        (void)json_object_set_new(object, "exit_status", json_integer((int)judge(f)));
-        (void)json_object_set_new(object, "incidents", incidents);
-        (void)json_object_set_new(object, "unreadable", corrupt);
-        print_json(c->out.out, object);
+        print_json(&c->out, json_pack("{s:i, s:o, s:o}", "exit_status", (int)judge_all(f),
+                                      "incidents", incidents, "unreadable", corrupt));
+}
+
+/* One incident */
+
+static void print_time(const Printer *p, const char *label, int64_t msec)
+{
+        char buf[TIMEFMT_MAX];
+
+        if (msec != 0)
+                print_row(p, label, PRINT_PLAIN, "%s", timefmt_iso8601(msec, buf));
+}
+
+static void print_string(const Printer *p, const char *label, const char *text)
+{
+        print_row(p, label, PRINT_PLAIN, "%s", strempty(text));
+}
+
+static void print_error(const Printer *p, const char *label, const AwsError *e)
+{
+        _cleanup_free_ char *words = NULL;
+
+        if (e->class == AWS_ERROR_NONE)
+                return;
+        words = alert_error_words(e);
+        print_row(p, label, PRINT_WARNING, "%s", words);
+}
+
+static void print_overview(const Printer *p, const Incident *i, int64_t now_msec)
+{
+        _cleanup_free_ char *summary = alert_summary(i), *blind = blind_words(i, now_msec);
+        _cleanup_free_ char *actor = alert_actor(i);
+        const Restart *r = &i->restart;
+        const Attribution *a = &i->attribution;
+
+        print_line(p, PRINT_HEADING, "Incident %s", i->id);
+        print_row(p, "Summary", i->open ? PRINT_BAD : PRINT_PLAIN, "%s", summary);
+        print_string(p, "Trail", i->trail_arn);
+        print_row(p, "Kind", PRINT_PLAIN, "%s, severity %s", incident_kind_to_string(i->kind),
+                  severity_to_string(i->severity));
+        print_row(p, "State", i->open ? PRINT_BAD : PRINT_GOOD, "%s", i->open ? "open" : "closed");
+        print_error(p, "Cause", &i->cause);
+        print_time(p, "Detected", i->detected_msec);
+        print_time(p, "Closed", i->closed_msec);
+        print_time(p, "Blind from", i->blind_from_msec);
+        print_time(p, "Blind to", i->blind_to_msec);
+        print_string(p, "Blind for", blind);
+
+        print_row(p, "Restart", r->state == RESTART_FAILING ? PRINT_BAD : PRINT_PLAIN,
+                  "%s (%u StartLogging, %u unanswered)", restart_state_to_string(r->state),
+                  r->attempts, r->unanswered);
+        print_error(p, "Last failure", &r->error);
+        for (size_t k = 0; k < r->n_request_ids; k++)
+                print_string(p, "Request id", r->request_ids[k]);
+        print_row(p, "Delivering", i->delivering == DELIVERING_NO ? PRINT_BAD : PRINT_PLAIN,
+                  "%s %s", delivering_to_string(i->delivering), strempty(i->delivery_error));
+
+        print_row(p, "Actor", a->misused ? PRINT_BAD : PRINT_PLAIN, "%s", actor);
+        print_row(p, "Confidence", PRINT_PLAIN, "%s; search %s, %u complete look%s%s",
+                  confidence_to_string(a->confidence), search_state_to_string(a->state), a->rounds,
+                  a->rounds == 1 ? "" : "s", a->incomplete ? ", not all events were read" : "");
+        print_error(p, "Last failure", &a->error);
+}
+
+static void print_finding(const Printer *p, const Finding *f)
+{
+        const CloudTrailRecord *r = &f->record;
+        const UserIdentity *u = &r->identity;
+        bool main = f->role == ROLE_CULPRIT || f->role == ROLE_OWN_MISUSED;
+        _cleanup_free_ char *name = identity_display_name(u);
+
+        print_blank(p);
+        print_line(p, PRINT_HEADING, "%s", r->event_name ? r->event_name : "Event");
+        print_row(p, "Role", main ? PRINT_BAD : PRINT_PLAIN, "%s", role_to_string(f->role));
+        print_time(p, "Time", r->time_msec);
+        print_row(p, "Who", PRINT_PLAIN, "%s (%s)", name, strempty(u->type_text));
+        print_string(p, "ARN", u->arn);
+        print_string(p, "Account", u->account_id);
+        print_string(p, "Access key", u->access_key_id);
+        print_string(p, "Issuer", u->issuer_arn);
+        print_string(p, "Source identity", u->source_identity);
+        print_string(p, "Invoked by", u->invoked_by);
+        print_string(p, "From", r->source_ip);
+        print_string(p, "User agent", r->user_agent);
+        print_string(p, "Region", r->region);
+        print_string(p, "Trail as given", r->trail);
+        print_string(p, "Error", r->error_code);
+        print_string(p, "Error message", r->error_message);
+        print_string(p, "Event id", r->event_id);
+        print_string(p, "Request id", r->request_id);
+}
+
+static void print_message(const Printer *p, const Message *m)
+{
+        print_blank(p);
+        print_line(p, PRINT_HEADING, "Message %u: %s", m->sequence, phase_to_string(m->phase));
+        print_time(p, "Made", m->created_msec);
+        print_string(p, "Severity", severity_to_string(m->severity));
+        for (size_t k = 0; k < m->n_deliveries; k++) {
+                const Delivery *d = &m->deliveries[k];
+
+                print_row(p, d->sent ? "Sent" : "NOT SENT", d->sent ? PRINT_GOOD : PRINT_WARNING,
+                          "%s %s", d->topic_arn, strempty(d->message_id));
+        }
+        print_string(p, "Subject", m->subject);
+        print_blank(p);
+        print_block(p, m->body);
 }
 
 static CliExit show_one(const Cli *c, const Found *f)
 {
-        const Incident *found = NULL;
+        const Printer *p = &c->out;
+        const Incident *i = NULL;
         size_t n = 0;
 
-        for (size_t i = 0; i < f->n; i++)
-                if (strncmp(f->items[i]->id, c->argument, strlen(c->argument)) == 0) {
-                        found = f->items[i];
+        for (size_t k = 0; k < f->n; k++)
+                if (strncmp(f->items[k]->id, c->argument, strlen(c->argument)) == 0) {
+                        i = f->items[k];
                         n++;
                 }
-        if (n == 0) {
-                cli_complain("no incident in %s begins with \"%s\"", c->state_directory,
-                             c->argument);
-                return CLI_EXIT_USAGE;
-        }
-        if (n > 1) {
-                cli_complain("%zu incidents begin with \"%s\": write more of the id", n,
-                             c->argument);
+        if (n != 1) {
+                cli_complain("%zu incidents in %s begin with \"%s\"%s", n, c->state_directory,
+                             c->argument, n > 1 ? ": write more of the id" : "");
                 return CLI_EXIT_USAGE;
         }
 
         if (c->format == CLI_FORMAT_JSON) {
-                _cleanup_json_ json_t *object = incident_to_json(found);
-
-                print_json(c->out.out, object);
-        } else
-                incident_print(&c->out, found, c->now_msec);
-        return found->open || count_unsent(found) > 0 ? CLI_EXIT_WRONG : CLI_EXIT_WELL;
+                print_json(p, incident_to_json(i));
+                return judge_incident(i);
+        }
+        print_overview(p, i, c->now_msec);
+        for (size_t k = 0; k < i->attribution.n_findings; k++)
+                print_finding(p, &i->attribution.findings[k]);
+        for (size_t k = 0; k < i->n_messages; k++)
+                print_message(p, &i->messages[k]);
+        return judge_incident(i);
 }
 
 CliExit cli_incidents(const Cli *c)
@@ -213,5 +304,5 @@ CliExit cli_incidents(const Cli *c)
                 print_list_json(c, &f);
         else
                 print_list(c, &f);
-        return judge(&f);
+        return judge_all(&f);
 }

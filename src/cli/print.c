@@ -2,50 +2,172 @@
 #include "cli/print.h"
 
 #include <stdarg.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "aws/arn.h"
 #include "base/escape.h"
 #include "base/mem.h"
 
-#define WIDTH_DEFAULT 80
-#define WIDTH_MIN 40
-#define WIDTH_MAX 160
 #define TEXT_CHARS (64 * 1024)
-#define ROW_INDENT 2
-#define ROW_VALUE 18
+#define LABEL_COLUMNS 16
+#define GAP_COLUMNS 2
 
 Printer printer_for(FILE *out)
 {
         const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
-        int fd = fileno(out);
-        bool terminal = fd >= 0 && isatty(fd);
-        Printer p = {.out = out, .width = WIDTH_DEFAULT};
-        struct winsize size;
 
-        if (terminal && ioctl(fd, TIOCGWINSZ, &size) >= 0 && size.ws_col > 0)
-                p.width = MAX(WIDTH_MIN, MIN(size.ws_col, WIDTH_MAX));
-        p.colour = terminal && isempty(no_colour) && !isempty(term) && !streq(term, "dumb");
-        return p;
+        return (Printer){
+                .out = out,
+                .colour = isatty(fileno(out)) && isempty(no_colour) && !isempty(term) &&
+                          !streq(term, "dumb"),
+        };
 }
 
-const char *print_style_begin(const Printer *p, PrintStyle s)
+static char *vescaped(const char *fmt, va_list ap) _printf_(1, 0);
+static char *vescaped(const char *fmt, va_list ap)
 {
-        static const char *const sequences[] = {
+        _cleanup_free_ char *text = mem_vprintf(fmt, ap);
+
+        return escape_text(text, TEXT_CHARS);
+}
+
+/* A full disk is noticed when the stream is closed. */
+static void put(const Printer *p, PrintStyle s, const char *escaped)
+{
+        static const char *const colours[] = {
                 [PRINT_PLAIN] = "",         [PRINT_HEADING] = "\x1b[1m",
                 [PRINT_GOOD] = "\x1b[32m",  [PRINT_WARNING] = "\x1b[33m",
-                [PRINT_BAD] = "\x1b[1;31m", [PRINT_DIM] = "\x1b[2m",
+                [PRINT_BAD] = "\x1b[1;31m",
         };
 
-        return p->colour ? sequences[s] : "";
+        if (p->colour && s != PRINT_PLAIN)
+                (void)fprintf(p->out, "%s%s\x1b[0m", colours[s], escaped);
+        else
+                (void)fputs(escaped, p->out);
 }
 
-const char *print_style_end(const Printer *p, PrintStyle s)
+void print_line(const Printer *p, PrintStyle s, const char *fmt, ...)
 {
-        return p->colour && s != PRINT_PLAIN ? "\x1b[0m" : "";
+        _cleanup_free_ char *escaped = NULL;
+        va_list ap;
+
+        va_start(ap, fmt);
+        escaped = vescaped(fmt, ap);
+        va_end(ap);
+        put(p, s, escaped);
+        print_blank(p);
 }
 
-size_t print_columns(const char *s)
+void print_blank(const Printer *p)
+{
+        (void)fputc('\n', p->out);
+}
+
+void print_row(const Printer *p, const char *label, PrintStyle s, const char *fmt, ...)
+{
+        _cleanup_free_ char *escaped = NULL;
+        va_list ap;
+
+        va_start(ap, fmt);
+        escaped = vescaped(fmt, ap);
+        va_end(ap);
+        if (!*escaped)
+                return;
+        (void)fprintf(p->out, "  %-*s", LABEL_COLUMNS, label);
+        put(p, s, escaped);
+        print_blank(p);
+}
+
+void print_block(const Printer *p, const char *text)
+{
+        while (*text) {
+                size_t n = strcspn(text, "\n");
+                _cleanup_free_ char *line = mem_strndup(text, n);
+
+                if (n > 0)
+                        print_line(p, PRINT_PLAIN, "    %s", line);
+                else
+                        print_blank(p);
+                text += n + (text[n] == '\n');
+        }
+}
+
+void print_json(const Printer *p, json_t *value)
+{
+        if (!value)
+                abort(); /* memory, or a bug of ours */
+        if (json_dumpf(value, p->out, JSON_INDENT(2) | JSON_ENSURE_ASCII) >= 0)
+                print_blank(p);
+        json_decref(value);
+}
+
+char *trail_words(const char *arn)
+{
+        const char *wrong;
+        Arn a;
+
+        if (arn_parse_trail(arn, &a, &wrong) < 0)
+                return mem_strdup(arn);
+        return mem_printf("%s (%s, %s)", arn_trail_name(&a), a.account, a.region);
+}
+
+/* Tables */
+
+typedef struct Cell {
+        char *text; /* escaped */
+        PrintStyle style;
+        bool note;
+} Cell;
+
+struct Table {
+        const char *const *headings;
+        size_t n_columns;
+        Cell *cells;
+        size_t n_cells;
+};
+
+Table *table_new(const char *const *headings)
+{
+        Table *t = mem_new0(Table);
+
+        t->headings = headings;
+        while (headings[t->n_columns])
+                t->n_columns++;
+        return t;
+}
+
+Table *table_free(Table *t)
+{
+        if (!t)
+                return NULL;
+        for (size_t i = 0; i < t->n_cells; i++)
+                free(t->cells[i].text);
+        free(t->cells);
+        free(t);
+        return NULL;
+}
+
+void table_cell(Table *t, PrintStyle style, const char *fmt, ...)
+{
+        va_list ap;
+
+        va_start(ap, fmt);
+        *mem_push0(t->cells, t->n_cells) = (Cell){.text = vescaped(fmt, ap), .style = style};
+        va_end(ap);
+}
+
+void table_note(Table *t, PrintStyle style, const char *fmt, ...)
+{
+        va_list ap;
+
+        va_start(ap, fmt);
+        *mem_push0(t->cells, t->n_cells) =
+                (Cell){.text = vescaped(fmt, ap), .style = style, .note = true};
+        va_end(ap);
+}
+
+/* Columns that an escaped text takes: its characters. */
+static size_t count_columns(const char *s)
 {
         size_t n = 0;
 
@@ -54,105 +176,39 @@ size_t print_columns(const char *s)
         return n;
 }
 
-char *print_cut(const char *text, size_t columns)
+static void put_cell(const Printer *p, PrintStyle style, const char *text, size_t width, bool last)
 {
-        _cleanup_free_ char *escaped = escape_text(text, TEXT_CHARS);
-
-        assert(columns > 3);
-        return print_columns(escaped) > columns ? escape_text(escaped, columns - 3)
-                                                : TAKE_PTR(escaped);
+        put(p, style, text);
+        (void)fprintf(p->out, "%*s%s", last ? 0 : (int)(width - count_columns(text) + GAP_COLUMNS),
+                      "", last ? "\n" : "");
 }
 
-/* Length in bytes of what fits into columns, up to a blank. A word that is longer stands whole: an
- * ARN that is broken cannot be copied. */
-static size_t line_length(const char *s, size_t columns)
+void table_print(const Table *t, const Printer *p)
 {
-        size_t fits = 0, at = 0, used = 0;
+        _cleanup_free_ size_t *widths = mem_alloc0(t->n_columns * sizeof(size_t));
+        size_t column = 0;
 
-        for (;;) {
-                size_t word = strcspn(s + at, " ");
+        for (size_t i = 0; i < t->n_columns; i++)
+                widths[i] = count_columns(t->headings[i]);
+        for (size_t i = 0; i < t->n_cells; i++)
+                if (!t->cells[i].note) {
+                        size_t *w = &widths[column++ % t->n_columns];
 
-                for (size_t end = at + word; at < end; at++)
-                        used += ((unsigned char)s[at] & 0xc0) != 0x80;
-                if (used > columns && fits > 0)
-                        return fits;
-                fits = at;
-                if (!s[at] || used >= columns)
-                        return fits;
-                used += strspn(s + at, " ");
-                at += strspn(s + at, " ");
+                        *w = MAX(*w, count_columns(t->cells[i].text));
+                }
+
+        for (size_t i = 0; i < t->n_columns; i++)
+                put_cell(p, PRINT_HEADING, t->headings[i], widths[i], i + 1 == t->n_columns);
+        column = 0;
+        for (size_t i = 0; i < t->n_cells; i++) {
+                const Cell *c = &t->cells[i];
+
+                if (c->note) {
+                        (void)fputs("    ", p->out);
+                        put_cell(p, c->style, c->text, 0, true);
+                        continue;
+                }
+                put_cell(p, c->style, c->text, widths[column], column + 1 == t->n_columns);
+                column = (column + 1) % t->n_columns;
         }
-}
-
-void print_text(const Printer *p, PrintStyle s, size_t first, size_t rest, const char *text)
-{
-        _cleanup_free_ char *escaped = escape_text(text, TEXT_CHARS);
-        size_t indent = first;
-
-        for (const char *at = escaped; *at; indent = rest) {
-                size_t n = line_length(at, p->width > indent + 20 ? p->width - indent : 20);
-
-                (void)fprintf(p->out, "%*s%s%.*s%s\n", (int)indent, "", print_style_begin(p, s),
-                              (int)n, at, print_style_end(p, s));
-                for (at += n; *at == ' '; at++)
-                        ;
-        }
-}
-
-void print_line(const Printer *p, PrintStyle s, const char *fmt, ...)
-{
-        _cleanup_free_ char *text = NULL;
-        va_list ap;
-
-        va_start(ap, fmt);
-        text = mem_vprintf(fmt, ap);
-        va_end(ap);
-        if (*text)
-                print_text(p, s, 0, 2, text);
-        else
-                (void)fputc('\n', p->out); /* the exit status tells of a full disk */
-}
-
-void print_row(const Printer *p, const char *label, PrintStyle s, const char *fmt, ...)
-{
-        _cleanup_free_ char *text = NULL;
-        va_list ap;
-
-        va_start(ap, fmt);
-        text = mem_vprintf(fmt, ap);
-        va_end(ap);
-        if (!*text)
-                return;
-
-        /* The label stands where the first line's indent would. */
-        _cleanup_free_ char *name = print_cut(label, ROW_VALUE - ROW_INDENT - 1);
-        _cleanup_free_ char *escaped = escape_text(text, TEXT_CHARS);
-        size_t n = line_length(escaped, p->width - ROW_VALUE);
-        const char *more = escaped + n;
-
-        (void)fprintf(p->out, "%*s%-*s%s%.*s%s\n", ROW_INDENT, "", ROW_VALUE - ROW_INDENT, name,
-                      print_style_begin(p, s), (int)n, escaped, print_style_end(p, s));
-        while (*more == ' ')
-                more++;
-        if (*more)
-                print_text(p, s, ROW_VALUE, ROW_VALUE, more);
-}
-
-void print_block(const Printer *p, size_t indent, const char *text)
-{
-        while (*text) {
-                size_t n = strcspn(text, "\n");
-                _cleanup_free_ char *line = mem_strndup(text, n);
-                _cleanup_free_ char *escaped = escape_text(line, TEXT_CHARS);
-
-                (void)fprintf(p->out, "%*s%s\n", *escaped ? (int)indent : 0, "", escaped);
-                text += n + (text[n] == '\n');
-        }
-}
-
-void print_json(FILE *out, const json_t *value)
-{
-        if (json_dumpf(value, out, JSON_INDENT(2) | JSON_ENSURE_ASCII) < 0)
-                return; /* a full disk, which main() notices when it closes the stream */
-        (void)fputc('\n', out);
 }

@@ -2,16 +2,15 @@
 /* `trailsentry status`: the daemon's status file, judged and shown. The daemon is not asked, and
  * cannot be: what it last wrote is all there is, and old news is no news. */
 
-#include <errno.h>
+#include "daemon/status.h"
 
-#include "aws/arn.h"
-#include "base/jsonmap.h"
+#include <errno.h>
+#include <stdarg.h>
+
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "cli/cli.h"
-#include "cli/table.h"
 #include "core/alerttext.h"
-#include "daemon/status.h"
 
 #define STALE_MSEC (30 * MSEC_PER_SEC)
 
@@ -34,35 +33,30 @@ static int64_t number_of(const json_t *o, const char *name)
         return json_integer_value(json_object_get(o, name));
 }
 
-/* Takes text. */
-static void find(Status *s, CliExit verdict, char *text)
-{
-        s->verdict = MAX(s->verdict, verdict);
-        *mem_push0(s->findings, s->n_findings) = text;
-}
-
-/* "management-events", or the ARN as it is when it is none. Owned. */
-static char *name_of_trail(const json_t *trail)
-{
-        const char *arn = text_of(trail, "arn"), *wrong;
-        Arn a;
-
-        return mem_strdup(arn_parse_trail(arn, &a, &wrong) >= 0 ? arn_trail_name(&a) : arn);
-}
-
-static char *name_of_topic(const json_t *topic)
-{
-        const char *arn = text_of(topic, "arn"), *wrong;
-        Arn a;
-
-        return mem_strdup(arn_parse_topic(arn, &a, &wrong) >= 0 ? a.resource : arn);
-}
-
 static const char *name_of_account(const json_t *account)
 {
         const char *role = text_of(account, "role_arn");
 
         return *role ? role : "base credentials";
+}
+
+/* "management-events", or the ARN as it is when it is none. */
+static const char *name_of_trail(const json_t *trail)
+{
+        const char *arn = text_of(trail, "arn"), *slash = strchr(arn, '/');
+
+        return slash ? slash + 1 : arn;
+}
+
+static void find(Status *s, CliExit verdict, const char *fmt, ...) _printf_(3, 4);
+static void find(Status *s, CliExit verdict, const char *fmt, ...)
+{
+        va_list ap;
+
+        s->verdict = MAX(s->verdict, verdict);
+        va_start(ap, fmt);
+        *mem_push0(s->findings, s->n_findings) = mem_vprintf(fmt, ap);
+        va_end(ap);
 }
 
 /* The daemon writes after every poll, and more often than that while something happens. */
@@ -74,65 +68,59 @@ static int64_t stale_after_msec(const json_t *object)
 
         json_array_foreach(json_object_get(object, "trails"), i, trail) shortest =
                 MIN(shortest, number_of(trail, "poll_interval_usec") / 1000);
-        if (shortest == INT64_MAX)
-                return STALE_MSEC;
-        return MAX(STALE_MSEC, 2 * shortest + 10 * MSEC_PER_SEC);
+        return shortest == INT64_MAX ? STALE_MSEC
+                                     : MAX(STALE_MSEC, 2 * shortest + 10 * MSEC_PER_SEC);
 }
 
 static void judge_daemon(Status *s)
 {
         int64_t written = number_of(s->object, "written_msec");
         int64_t age = s->cli->now_msec - written;
-        char buf[80];
+        const char *state_error = text_of(s->object, "state_error");
+        char ago[80];
 
+        cli_age(s->cli, written, ago);
         if (streq(text_of(s->object, "state"), "stopping"))
-                find(s, CLI_EXIT_UNKNOWN,
-                     mem_printf("trailsentryd was stopped %s: nothing is guarded",
-                                cli_age(s->cli, written, buf)));
+                find(s, CLI_EXIT_UNKNOWN, "trailsentryd was stopped %s: nothing is guarded", ago);
         else if (age > stale_after_msec(s->object))
                 find(s, CLI_EXIT_UNKNOWN,
-                     mem_printf("the status was written %s: trailsentryd does not run any more, "
-                                "or hangs (systemctl status trailsentryd)",
-                                cli_age(s->cli, written, buf)));
+                     "the status was written %s: trailsentryd does not run any more, "
+                     "or hangs (systemctl status trailsentryd)",
+                     ago);
         else if (-age > STALE_MSEC)
-                find(s, CLI_EXIT_UNKNOWN,
-                     mem_strdup("the status is from the future: the clock was set back"));
-
-        if (*text_of(s->object, "state_error"))
-                find(s, CLI_EXIT_WRONG,
-                     mem_printf("incidents are not stored: %s", text_of(s->object, "state_error")));
+                find(s, CLI_EXIT_UNKNOWN, "the status is from the future: the clock was set back");
+        if (*state_error)
+                find(s, CLI_EXIT_WRONG, "incidents are not stored: %s", state_error);
 }
 
-static void judge_error(Status *s, const char *what, const json_t *error)
+static void judge_error(Status *s, const char *name, const json_t *item)
 {
         _cleanup_free_ char *words = NULL;
         AwsError e;
 
-        status_error_from_json(error, &e);
+        status_error_from_json(json_object_get(item, "error"), &e);
         if (e.class == AWS_ERROR_NONE)
                 return;
         words = alert_error_words(&e);
-        find(s, CLI_EXIT_WRONG, mem_printf("%s: %s", what, words));
+        find(s, CLI_EXIT_WRONG, "%s: %s", name, words);
 }
 
 static void judge_trail(Status *s, const json_t *trail)
 {
-        _cleanup_free_ char *name = name_of_trail(trail);
+        const char *name = name_of_trail(trail);
         const json_t *logging = json_object_get(trail, "logging");
         const char *incident = text_of(trail, "incident");
-        char buf[80];
+        char ago[80];
 
         if (json_is_false(logging))
-                find(s, CLI_EXIT_WRONG,
-                     mem_printf("%s is NOT LOGGING, stopped %s", name,
-                                cli_age(s->cli, number_of(trail, "stop_logging_msec"), buf)));
+                find(s, CLI_EXIT_WRONG, "%s is NOT LOGGING, stopped %s", name,
+                     cli_age(s->cli, number_of(trail, "stop_logging_msec"), ago));
         else if (!json_is_true(logging))
-                find(s, CLI_EXIT_WRONG, mem_printf("%s has not been seen yet", name));
+                find(s, CLI_EXIT_WRONG, "%s has not been seen yet", name);
         if (*incident)
-                find(s, CLI_EXIT_WRONG,
-                     mem_printf("%s has an open incident: trailsentry incidents %s", name,
-                                incident));
-        judge_error(s, name, json_object_get(trail, "error"));
+                find(s, CLI_EXIT_WRONG, "%s has an open incident: trailsentry incidents %s", name,
+                     incident);
+        judge_error(s, name, trail);
 }
 
 static void judge(Status *s)
@@ -143,30 +131,26 @@ static void judge(Status *s)
         judge_daemon(s);
         json_array_foreach(json_object_get(s->object, "trails"), i, item) judge_trail(s, item);
         json_array_foreach(json_object_get(s->object, "topics"), i, item)
-        {
-                _cleanup_free_ char *name = name_of_topic(item);
-                _cleanup_free_ char *what = mem_printf("topic %s", name);
-
-                judge_error(s, what, json_object_get(item, "error"));
-        }
+                judge_error(s, text_of(item, "arn"), item);
         json_array_foreach(json_object_get(s->object, "accounts"), i, item)
         {
                 if (json_is_false(json_object_get(item, "usable")) &&
                     json_is_null(json_object_get(item, "error")))
-                        find(s, CLI_EXIT_WRONG,
-                             mem_printf("%s: no usable credentials yet", name_of_account(item)));
-                judge_error(s, name_of_account(item), json_object_get(item, "error"));
+                        find(s, CLI_EXIT_WRONG, "%s: no usable credentials yet",
+                             name_of_account(item));
+                judge_error(s, name_of_account(item), item);
         }
         if (s->verdict == CLI_EXIT_WELL && number_of(s->object, "incidents_open") > 0)
                 find(s, CLI_EXIT_WRONG,
-                     mem_strdup("an incident of a trail that is no longer configured is open: "
-                                "trailsentry incidents"));
+                     "an incident of a trail that is no longer configured is open: "
+                     "trailsentry incidents");
 }
 
 static void print_trails(const Status *s)
 {
-        static const char *const headings[] = {"TRAIL", "ACCOUNT", "REGION", "STATE", "LAST SEEN"};
-        _cleanup_(table_freep) Table *t = table_new(headings, ELEMENTSOF(headings), 0);
+        static const char *const headings[] = {"TRAIL", "ACCOUNT",   "REGION",
+                                               "STATE", "LAST SEEN", NULL};
+        _cleanup_(table_freep) Table *t = table_new(headings);
         const json_t *trail;
         size_t i;
 
@@ -176,29 +160,28 @@ static void print_trails(const Status *s)
                 /* Old news of a trail is a guess. */
                 bool unseen = s->verdict == CLI_EXIT_UNKNOWN ||
                               !json_is_null(json_object_get(trail, "error"));
-                _cleanup_free_ char *name = name_of_trail(trail);
-                char buf[80];
+                char ago[80];
 
-                table_cell(t, PRINT_PLAIN, "%s", name);
+                table_cell(t, PRINT_PLAIN, "%s", name_of_trail(trail));
                 table_cell(t, PRINT_PLAIN, "%s", text_of(trail, "account"));
                 table_cell(t, PRINT_PLAIN, "%s", text_of(trail, "region"));
                 if (json_is_false(logging))
                         table_cell(t, PRINT_BAD, "NOT LOGGING");
-                else if (json_is_true(logging))
-                        table_cell(t, unseen ? PRINT_WARNING : PRINT_GOOD, "%s",
-                                   unseen ? "logging?" : "logging");
+                else if (json_is_true(logging) && !unseen)
+                        table_cell(t, PRINT_GOOD, "logging");
                 else
-                        table_cell(t, PRINT_WARNING, "not seen");
+                        table_cell(t, PRINT_WARNING,
+                                   json_is_true(logging) ? "logging?" : "not seen");
                 table_cell(t, unseen ? PRINT_WARNING : PRINT_PLAIN, "%s",
-                           cli_age(s->cli, number_of(trail, "last_poll_msec"), buf));
+                           cli_age(s->cli, number_of(trail, "last_poll_msec"), ago));
         }
         table_print(t, &s->cli->out);
 }
 
 static void print_topics(const Status *s)
 {
-        static const char *const headings[] = {"TOPIC", "UNSENT", "STATE"};
-        _cleanup_(table_freep) Table *t = table_new(headings, ELEMENTSOF(headings), 0);
+        static const char *const headings[] = {"TOPIC", "UNSENT", "STATE", NULL};
+        _cleanup_(table_freep) Table *t = table_new(headings);
         const json_t *topic;
         size_t i;
 
@@ -215,8 +198,8 @@ static void print_topics(const Status *s)
 
 static void print_accounts(const Status *s)
 {
-        static const char *const headings[] = {"CREDENTIALS", "VALID UNTIL", "STATE"};
-        _cleanup_(table_freep) Table *t = table_new(headings, ELEMENTSOF(headings), 0);
+        static const char *const headings[] = {"CREDENTIALS", "VALID UNTIL", "STATE", NULL};
+        _cleanup_(table_freep) Table *t = table_new(headings);
         const json_t *account;
         size_t i;
 
@@ -225,16 +208,14 @@ static void print_accounts(const Status *s)
                 int64_t expiry = number_of(account, "expiry_msec");
                 bool usable = json_is_true(json_object_get(account, "usable"));
                 const char *identity = text_of(account, "identity_arn");
-                char buf[TIMEFMT_MAX];
+                char until[TIMEFMT_MAX];
 
+                timefmt_iso8601(expiry == INT64_MAX ? 0 : expiry / 1000 * 1000, until);
                 table_cell(t, PRINT_PLAIN, "%s", text_of(account, "credentials"));
-                if (expiry == 0)
-                        table_cell(t, PRINT_PLAIN, "-");
-                else if (expiry == INT64_MAX)
-                        table_cell(t, PRINT_PLAIN, "for ever");
-                else
-                        table_cell(t, PRINT_PLAIN, "%s",
-                                   timefmt_iso8601(expiry / 1000 * 1000, buf));
+                table_cell(t, PRINT_PLAIN, "%s",
+                           expiry == INT64_MAX ? "for ever"
+                           : expiry == 0       ? "-"
+                                               : until);
                 table_cell(t, usable ? PRINT_GOOD : PRINT_BAD, usable ? "ok" : "not usable");
                 table_note(t, PRINT_PLAIN, "%s", *identity ? identity : name_of_account(account));
         }
@@ -252,13 +233,13 @@ static void print_status(const Status *s)
                    cli_age(s->cli, number_of(s->object, "started_msec"), started),
                    cli_age(s->cli, number_of(s->object, "written_msec"), written));
         print_line(p, PRINT_PLAIN, "configuration: %s", text_of(s->object, "configuration"));
-        print_line(p, PRINT_PLAIN, "%s", "");
+        print_blank(p);
         print_trails(s);
-        print_line(p, PRINT_PLAIN, "%s", "");
+        print_blank(p);
         print_topics(s);
-        print_line(p, PRINT_PLAIN, "%s", "");
+        print_blank(p);
         print_accounts(s);
-        print_line(p, PRINT_PLAIN, "%s", "");
+        print_blank(p);
 
         for (size_t i = 0; i < s->n_findings; i++)
                 print_line(p, PRINT_BAD, "%s", s->findings[i]);
@@ -274,29 +255,23 @@ static void print_status_json(const Status *s)
                 (void)json_array_append_new(findings, json_string(s->findings[i]));
         (void)json_object_set_new(s->object, "exit_status", json_integer((int)s->verdict));
         (void)json_object_set_new(s->object, "findings", findings);
-        print_json(s->cli->out.out, s->object);
+        print_json(&s->cli->out, json_incref(s->object));
 }
 
 static CliExit complain_unreadable(const char *path, int error)
 {
-        switch (error) {
-        case -ENOENT:
+        if (error == -ENOENT)
                 cli_complain("%s is not there: trailsentryd does not run (systemctl status "
                              "trailsentryd), or writes elsewhere (--status-file)",
                              path);
-                break;
-        case -EACCES:
+        else if (error == -EACCES)
                 cli_complain("%s may not be read by this user: run as root, or as a member of the "
                              "group trailsentry",
                              path);
-                break;
-        case -EBADMSG:
-        case -E2BIG:
+        else if (error == -EBADMSG || error == -E2BIG)
                 cli_complain("%s is not a status file of this version of trailsentryd", path);
-                break;
-        default:
+        else
                 cli_complain("%s cannot be read: %s", path, strerror(-error));
-        }
         return CLI_EXIT_UNKNOWN;
 }
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <time.h>
 
@@ -16,19 +15,14 @@
 
 #define COMPLAINT_CHARS 2000
 
-typedef enum VerbArgument {
-        VERB_ALONE,
-        VERB_TAKES_ARGUMENT,
-} VerbArgument;
-
 static const struct {
         const char *name;
-        VerbArgument argument;
         CliExit (*run)(const Cli *c);
+        int argc_max; /* itself and its argument */
 } verbs[] = {
-        {"check", VERB_ALONE, cli_check},
-        {"status", VERB_ALONE, cli_status},
-        {"incidents", VERB_TAKES_ARGUMENT, cli_incidents},
+        {"check", cli_check, 1},
+        {"status", cli_status, 1},
+        {"incidents", cli_incidents, 2},
 };
 
 void cli_complain(const char *fmt, ...)
@@ -47,10 +41,8 @@ const char *cli_age(const Cli *c, int64_t msec, char buf[static 80])
 {
         char duration[TIMEFMT_MAX];
 
-        if (msec == 0)
-                return "never";
-        timefmt_duration(c->now_msec > msec ? (c->now_msec - msec) / 1000 * 1000 : 0, duration);
-        (void)snprintf(buf, 80, "%s ago", duration); /* fits */
+        timefmt_duration((c->now_msec - msec) / 1000 * 1000, duration); /* negative counts as 0 */
+        (void)snprintf(buf, 80, "%s%s", msec ? duration : "never", msec ? " ago" : ""); /* fits */
         return buf;
 }
 
@@ -139,21 +131,17 @@ static int parse_options(int argc, char *argv[], Cli *c)
 
 static CliExit run_verb(int argc, char *argv[], Cli *c)
 {
-        if (argc == 0) {
-                cli_complain("say what to look at: check, status or incidents (--help tells more)");
-                return CLI_EXIT_USAGE;
-        }
-        for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
+        for (size_t i = 0; argc > 0 && i < ELEMENTSOF(verbs); i++) {
                 if (!streq(argv[0], verbs[i].name))
                         continue;
-                if (argc > (verbs[i].argument == VERB_TAKES_ARGUMENT ? 2 : 1)) {
+                if (argc > verbs[i].argc_max) {
                         cli_complain("too much after \"%s\": \"%s\"", argv[0], argv[argc - 1]);
                         return CLI_EXIT_USAGE;
                 }
                 c->argument = argc > 1 ? argv[1] : NULL;
                 return verbs[i].run(c);
         }
-        cli_complain("there is no verb \"%s\": check, status or incidents", argv[0]);
+        cli_complain("say what to look at: check, status or incidents (--help tells more)");
         return CLI_EXIT_USAGE;
 }
 

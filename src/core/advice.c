@@ -18,6 +18,10 @@ typedef struct Steps {
 
 static void step(Steps *s, const char *text)
 {
+        if (isempty(text))
+                return;
+        if (s->n == 0)
+                strbuf_add(s->b, "\nWhat to do\n");
         strbuf_addf(s->b, "%u. %s\n", ++s->n, text);
 }
 
@@ -34,6 +38,11 @@ static void stepf(Steps *s, const char *fmt, ...)
         escape_add(&line, text, sizeof(text));
         step(s, strbuf_str(&line));
         strbuf_done(&line);
+}
+
+static const char *named(const char *s)
+{
+        return isempty(s) ? "(not named)" : s;
 }
 
 /* Fit for a command line that a reader may paste. */
@@ -62,7 +71,7 @@ static void advise_iam_user(Steps *s, const UserIdentity *u, int64_t now_msec)
 
         if (identity_access_key_kind(u) == ACCESS_KEY_LONG_LIVED) {
                 stepf(s, "Deactivate the long-lived access key of IAM user %s in account %s:",
-                      strempty(u->user_name), strempty(u->account_id));
+                      named(u->user_name), named(u->account_id));
                 if (plain && identity_access_key_is_valid(u->access_key_id))
                         strbuf_addf(s->b,
                                     "     aws iam update-access-key --user-name %s "
@@ -74,7 +83,7 @@ static void advise_iam_user(Steps *s, const UserIdentity *u, int64_t now_msec)
                       "IAM user %s acted in a console or MFA session, not with a long-lived key: "
                       "remove the console password (aws iam delete-login-profile), list its keys, "
                       "and deny sessions issued until now:",
-                      strempty(u->user_name));
+                      named(u->user_name));
         }
         if (plain)
                 revoke_command(s->b, "user", u->user_name, now_msec);
@@ -93,11 +102,11 @@ static void advise_role(Steps *s, const UserIdentity *u, int64_t now_msec)
                       "The caller is EC2 instance %s: isolate it (security group without egress), "
                       "keep its disk, and look for who was on it. Its role's credentials may have "
                       "been carried away.",
-                      strempty(identity_session_name(u)));
+                      named(identity_session_name(u)));
         stepf(s,
               "Revoke the sessions of role %s in account %s (deactivating the temporary key "
               "does nothing):",
-              strempty(u->issuer_user_name), strempty(u->account_id));
+              named(u->issuer_user_name), named(u->account_id));
         if (is_plain(u->issuer_user_name))
                 revoke_command(s->b, "role", u->issuer_user_name, now_msec);
         step(s, "Find who assumed it: the AssumeRole event just before, and the role's trust "
@@ -119,7 +128,7 @@ static void advise_root(Steps *s, const UserIdentity *u)
               "The root user of account %s: change its password, delete its access keys, check its "
               "MFA devices and e-mail address; sessions end with the password change. Tell AWS "
               "Support when you cannot sign in.",
-              strempty(u->account_id));
+              named(u->account_id));
 }
 
 static void advise_actor(Steps *s, const UserIdentity *u, int64_t now_msec)
@@ -140,30 +149,29 @@ static void advise_actor(Steps *s, const UserIdentity *u, int64_t now_msec)
                       "A federated session of %s: deny or deactivate that issuer; the session "
                       "keeps "
                       "what the issuer may do until it expires.",
-                      strempty(u->issuer_arn));
+                      named(u->issuer_arn));
                 break;
         case IDENTITY_AWS_SERVICE:
-                stepf(s,
-                      "An AWS service acted (%s): find what made it act (stack, rule, pipeline).",
-                      strempty(u->invoked_by));
+                stepf(s, "An AWS service acted, %s: find what made it act (stack, rule, pipeline).",
+                      named(u->invoked_by));
                 break;
         case IDENTITY_AWS_ACCOUNT:
                 stepf(s,
-                      "A principal of another account (%s) acted: remove the trust that lets it in "
+                      "A principal of another account, %s, acted: remove the trust that lets it in "
                       "(role trust policies, delegated administration) and ask that account's "
                       "owner.",
-                      strempty(u->account_id));
+                      named(u->account_id));
                 break;
         case IDENTITY_IDENTITY_CENTER_USER:
                 stepf(s, "Disable Identity Center user %s and revoke its sessions there.",
-                      strempty(u->on_behalf_of));
+                      named(u->on_behalf_of));
                 break;
         case IDENTITY_SAML_USER:
         case IDENTITY_WEB_IDENTITY_USER:
                 stepf(s,
-                      "Disable the user at the identity provider (%s), then revoke the sessions "
+                      "Disable the user at the identity provider, %s, then revoke the sessions "
                       "of the role it assumed.",
-                      strempty(u->identity_provider));
+                      named(u->identity_provider));
                 break;
         default:
                 step(s, "The type of identity is not known to this guard: start from its principal "
@@ -222,52 +230,59 @@ static void advise_restart(Steps *s, const Incident *i)
                     i->trail_arn);
 }
 
-static bool is_down(const Incident *i)
+static void advise_down(Steps *s, const Incident *i)
 {
-        return i->open && !incident_find_role(i, ROLE_STARTER) && i->blind_to_msec == 0 &&
-               i->kind != INCIDENT_CANNOT_SEE && i->kind != INCIDENT_NOT_FOUND &&
-               i->kind != INCIDENT_OTHER_CONTROLLER;
+        if (!i->open || i->blind_to_msec)
+                return;
+        if (i->restart.state == RESTART_REQUESTED || i->restart.state == RESTART_ACCEPTED)
+                step(s, "Wait a minute: the restart is under way, and CLOSED or FAILING will say "
+                        "how it ended.");
+        else
+                advise_restart(s, i);
 }
 
 static void advise_kind(Steps *s, const Incident *i)
 {
+        static const char compare[] =
+                "Compare the trail's settings with what they were: bucket, KMS key, regions, event "
+                "selectors, log file validation.";
+
         switch (i->kind) {
         case INCIDENT_DELETED:
-                step(s, "Create the trail again with its former settings (CreateTrail, "
-                        "PutEventSelectors, StartLogging); the guard will see it. If it is an "
-                        "organization trail, the account may have left the organization.");
+                step(s, i->open ? "Create the trail again with its former settings (CreateTrail, "
+                                  "PutEventSelectors, StartLogging); the guard will see it. If it "
+                                  "is an organization trail, the account may have left the "
+                                  "organization."
+                                : compare);
                 break;
         case INCIDENT_RECREATED:
-                step(s,
-                     "Compare the trail's settings with what they were: bucket, KMS key, regions, "
-                     "event selectors, log file validation.");
+                advise_down(s, i);
+                step(s, compare);
                 break;
         case INCIDENT_NOT_FOUND:
-                step(s, "Correct the trail's ARN in trailsentry.conf, then restart trailsentryd; "
-                        "`trailsentry check` proves it.");
+                if (i->open)
+                        step(s, "Correct the trail's ARN in trailsentry.conf, then restart "
+                                "trailsentryd; `trailsentry check` proves it.");
                 break;
         case INCIDENT_CANNOT_SEE:
-                if (!i->open)
-                        break;
                 step(s, advice_for_error(&i->cause, "GetTrailStatus"));
-                step(s, "Until it sees again, watch the trail another way: aws cloudtrail "
-                        "get-trail-status.");
+                step(s, i->open ? "Until it sees again, watch the trail another way: aws "
+                                  "cloudtrail get-trail-status."
+                                : "It may have been done on purpose: look for what had changed. "
+                                  "What happened to the trail meanwhile is told apart.");
                 break;
         case INCIDENT_OTHER_CONTROLLER:
                 step(s, "Something else starts this trail again and again (infrastructure code, "
                         "another guard): agree on one.");
                 break;
         default:
-                if (!is_down(i))
-                        break;
-                if (i->restart.state == RESTART_REQUESTED || i->restart.state == RESTART_ACCEPTED)
-                        step(s,
-                             "Wait a minute: the restart is under way, and CLOSED or FAILING will "
-                             "say how it ended.");
-                else
-                        advise_restart(s, i);
+                advise_down(s, i);
                 break;
         }
+        if (i->delivering == DELIVERING_NO)
+                step(s, "Log files do not reach the bucket: check that it exists and is yours, "
+                        "its policy, and the KMS key. CloudTrail goes on trying to deliver for 30 "
+                        "days.");
 }
 
 void advice_add(StrBuf *b, const Incident *i, int64_t now_msec)

@@ -7,7 +7,8 @@
 #include "base/strbuf.h"
 #include "core/model.h"
 
-/* Adds numbered steps, one a line, commands indented below theirs. */
+/* Adds a heading and numbered steps, one a line, commands indented below theirs; nothing at all
+ * when there is nothing to do. */
 void advice_add(StrBuf *b, const Incident *i, int64_t now_msec);
 
 /* What cures a class of error of this API, as one sentence; "" when nothing special does. */

@@ -25,30 +25,31 @@ static const char *trail_name(const Incident *i, Arn *a)
         return arn_parse_trail(i->trail_arn, a, &why) < 0 ? i->trail_arn : arn_trail_name(a);
 }
 
+/* After "CloudTrail trail NAME": while it goes on, when it is over, and short for a subject. */
+static const struct {
+        const char *happened, *was, *headline;
+} kind_words[_INCIDENT_KIND_MAX] = {
+        [INCIDENT_STOPPED] = {"was stopped"},
+        [INCIDENT_BLINK] = {"was stopped and started again between two looks", NULL,
+                            "was stopped for a moment"},
+        [INCIDENT_ALREADY_STOPPED] = {"was already stopped when first seen", NULL,
+                                      "is NOT LOGGING"},
+        [INCIDENT_RECENT_STOP] = {"had been stopped shortly before the guard first saw it", NULL,
+                                  "had been stopped"},
+        [INCIDENT_RECREATED] = {"was deleted and made again: its times vanished or went back", NULL,
+                                "was re-created"},
+        [INCIDENT_DELETED] = {"was deleted"},
+        [INCIDENT_NOT_FOUND] = {"does not exist", "did not exist"},
+        [INCIDENT_CANNOT_SEE] = {"cannot be seen", "could not be seen"},
+        [INCIDENT_OTHER_CONTROLLER] = {"is started again and again by somebody else", NULL,
+                                       "is started by others"},
+};
+
 static const char *what_happened(const Incident *i)
 {
-        switch (i->kind) {
-        case INCIDENT_STOPPED:
-                return "was stopped";
-        case INCIDENT_BLINK:
-                return "was stopped and started again between two looks";
-        case INCIDENT_ALREADY_STOPPED:
-                return "was already stopped when first seen";
-        case INCIDENT_RECENT_STOP:
-                return "had been stopped shortly before the guard first saw it";
-        case INCIDENT_RECREATED:
-                return "was re-created: its times vanished or went back";
-        case INCIDENT_DELETED:
-                return "was deleted";
-        case INCIDENT_NOT_FOUND:
-                return "does not exist";
-        case INCIDENT_CANNOT_SEE:
-                return "cannot be seen";
-        case INCIDENT_OTHER_CONTROLLER:
-                return "is started again and again by somebody else";
-        default:
-                return "changed";
-        }
+        const char *was = kind_words[i->kind].was;
+
+        return was && !i->open ? was : kind_words[i->kind].happened;
 }
 
 static const char *state_now(const Incident *i)
@@ -65,8 +66,11 @@ static const char *state_now(const Incident *i)
         default:
                 break;
         }
-        if (i->blind_to_msec || !i->open)
-                return "logging again";
+        if (i->blind_to_msec)
+                return i->delivering == DELIVERING_NO ? "logging again, but NO LOG FILES arrive"
+                                                      : "logging again";
+        if (!i->open)
+                return "overtaken by what happened next, an incident of its own";
         switch (i->restart.state) {
         case RESTART_REQUESTED:
                 return "NOT LOGGING, restart requested";
@@ -77,7 +81,7 @@ static const char *state_now(const Incident *i)
         case RESTART_NOT_WANTED:
                 return "NOT LOGGING (action = \"alert\": not restarted)";
         default:
-                return "logging again";
+                return "NOT LOGGING";
         }
 }
 
@@ -119,27 +123,34 @@ char *alert_error_words(const AwsError *e)
         return text;
 }
 
-static void add_duration(StrBuf *b, const Incident *i, int64_t now_msec)
+/* Of the guard's sight of the trail, and not of the trail. */
+static bool is_of_sight(const Incident *i)
 {
-        char d[TIMEFMT_MAX];
-        int64_t to = i->blind_to_msec ? i->blind_to_msec : now_msec;
+        return i->kind == INCIDENT_CANNOT_SEE || i->kind == INCIDENT_NOT_FOUND;
+}
 
-        if (i->blind_from_msec && to > i->blind_from_msec)
-                strbuf_addf(b, "%s", timefmt_duration(to - i->blind_from_msec, d));
+/* How long it has been blind, or was; "" when that is not known. */
+static const char *duration(const Incident *i, int64_t now_msec, char buf[static TIMEFMT_MAX])
+{
+        int64_t to = i->blind_to_msec ? i->blind_to_msec : i->open ? now_msec : 0;
+
+        return i->blind_from_msec && to > i->blind_from_msec
+                       ? timefmt_duration(to - i->blind_from_msec, buf)
+                       : "";
 }
 
 char *alert_summary(const Incident *i)
 {
         StrBuf b = STRBUF_INIT(1024);
+        char d[TIMEFMT_MAX];
         Arn a;
         char *text;
 
         escape_add(&b, trail_name(i, &a), 128);
         strbuf_addf(&b, " %s; %s", what_happened(i), state_now(i));
-        if (i->blind_to_msec && i->blind_from_msec) {
-                strbuf_add(&b, i->kind == INCIDENT_CANNOT_SEE ? " after " : ", blind for ");
-                add_duration(&b, i, 0);
-        }
+        if (i->blind_to_msec && *duration(i, 0, d))
+                strbuf_addf(&b, "%s%s", i->kind == INCIDENT_CANNOT_SEE ? " after " : ", blind for ",
+                            duration(i, 0, d));
         if (strbuf_take(&b, &text) < 0)
                 text = mem_strdup(what_happened(i));
         strbuf_done(&b);
@@ -152,7 +163,7 @@ static void add_identity(StrBuf *b, const UserIdentity *u)
 
         escape_add(b, name, VALUE_CHARS);
         strbuf_add(b, " (");
-        escape_add(b, strempty(u->type_text), 40);
+        escape_add(b, isempty(u->type_text) ? "unknown type" : u->type_text, 40);
         if (u->issuer_user_name && u->type == IDENTITY_ASSUMED_ROLE) {
                 strbuf_add(b, ", role ");
                 escape_add(b, u->issuer_user_name, 128);
@@ -195,43 +206,58 @@ char *alert_actor(const Incident *i)
         return text;
 }
 
+/* It goes on, and has been told before. */
+static bool is_reminder(const Incident *i)
+{
+        return i->open && !i->blind_to_msec && i->reminders > 0;
+}
+
+static void add_update(StrBuf *b, const Incident *i, int64_t now_msec)
+{
+        const Finding *f = incident_find_role(i, ROLE_CULPRIT);
+        char d[TIMEFMT_MAX];
+
+        if (is_reminder(i)) {
+                strbuf_addf(b, "%s, %s so far", state_now(i), duration(i, now_msec, d));
+        } else if (i->delivering == DELIVERING_NO) {
+                strbuf_add(b, state_now(i));
+        } else if (f && i->attribution.confidence == CONFIDENCE_EXACT) {
+                _cleanup_free_ char *name = identity_display_name(&f->record.identity);
+                strbuf_add(b, "- who did it: ");
+                escape_add(b, name, 24);
+        } else if (i->attribution.confidence != CONFIDENCE_NONE) {
+                strbuf_add(b, "- several may have done it");
+        } else {
+                strbuf_addf(b, "- who did it is not known%s",
+                            i->attribution.state == SEARCH_GAVE_UP ? "" : " yet");
+        }
+}
+
 static void subject(const Incident *i, const AlertContext *c, const Arn *a, char **ret)
 {
         char d[TIMEFMT_MAX];
         StrBuf b = STRBUF_INIT(512);
-        const char *name = trail_name(i, (Arn *)a);
-        _cleanup_free_ char *short_name = escape_ascii(name, 32);
+        const char *headline = kind_words[i->kind].headline;
+        _cleanup_free_ char *short_name = escape_ascii(trail_name(i, (Arn *)a), 32);
 
         strbuf_addf(&b, "%s: trail %s ", phase_to_string(c->phase), short_name);
         if (i->attribution.misused)
                 strbuf_add(&b, "- GUARD'S CREDENTIALS MISUSED");
-        else if (c->phase == PHASE_UPDATE && i->attribution.confidence == CONFIDENCE_EXACT)
-                strbuf_add(&b, "- who did it");
-        else if (c->phase == PHASE_UPDATE && !i->open)
-                strbuf_add(&b, "- who did it is not known");
-        else if (c->phase == PHASE_CLOSED)
-                strbuf_add(&b, state_now(i));
+        else if (c->phase == PHASE_UPDATE)
+                add_update(&b, i, c->now_msec);
+        else if (c->phase == PHASE_CLOSED && i->kind != INCIDENT_OTHER_CONTROLLER)
+                strbuf_add(&b, i->blind_to_msec || i->kind == INCIDENT_DELETED
+                                       ? state_now(i)
+                                       : "- see its next incident");
         else if (c->phase == PHASE_FAILING)
-                strbuf_add(&b, "NOT LOGGING, restart FAILS");
-        else if (i->kind == INCIDENT_BLINK)
-                strbuf_add(&b, "was stopped for a moment");
-        else if (i->kind == INCIDENT_ALREADY_STOPPED)
-                strbuf_add(&b, "is NOT LOGGING");
-        else if (i->kind == INCIDENT_RECENT_STOP)
-                strbuf_add(&b, "had been stopped");
-        else if (i->kind == INCIDENT_RECREATED)
-                strbuf_add(&b, "was re-created");
-        else if (i->kind == INCIDENT_OTHER_CONTROLLER)
-                strbuf_add(&b, "is started by others");
+                strbuf_addf(&b, "NOT LOGGING%s%s, restart FAILS", is_reminder(i) ? " for " : "",
+                            is_reminder(i) ? duration(i, c->now_msec, d) : "");
         else
-                strbuf_add(&b, what_happened(i));
-        if (c->phase == PHASE_CLOSED && i->blind_from_msec && i->blind_to_msec)
-                strbuf_addf(&b, ", blind %s",
-                            timefmt_duration(i->blind_to_msec - i->blind_from_msec, d));
+                strbuf_add(&b, headline ? headline : what_happened(i));
+        if (c->phase == PHASE_CLOSED && i->blind_to_msec && *duration(i, 0, d))
+                strbuf_addf(&b, "%s%s", is_of_sight(i) ? " after " : ", blind ", duration(i, 0, d));
         strbuf_addf(&b, " (%s %s)", a->account, a->region);
-        *ret = escape_ascii(strbuf_str(&b), SUBJECT_MAX);
-        if (strlen(*ret) > SUBJECT_MAX)
-                (*ret)[SUBJECT_MAX] = '\0';
+        *ret = escape_ascii(strbuf_str(&b), SUBJECT_MAX - 3); /* "..." when something is cut */
         strbuf_done(&b);
 }
 
@@ -275,13 +301,12 @@ static void add_window(StrBuf *b, const Incident *i, int64_t now_msec)
         if (i->blind_to_msec)
                 strbuf_addf(b, "to %s", timefmt_iso8601(i->blind_to_msec, t));
         else
-                strbuf_add(b, i->open ? "until now" : "to a time no longer visible");
-        if (i->blind_from_msec && (i->blind_to_msec || i->open)) {
-                strbuf_add(b, " (");
-                add_duration(b, i, now_msec);
-                strbuf_add(b, ")");
-        }
+                strbuf_add(b, i->open ? "until now" : "to a time that is no longer visible");
+        if (*duration(i, now_msec, t))
+                strbuf_addf(b, " (%s)", duration(i, now_msec, t));
         strbuf_addf(b, "\n%16s%s\n", "", window_source(i));
+        if (i->kind == INCIDENT_BLINK)
+                strbuf_addf(b, "%16sOnly the latest stop shows; there may have been others\n", "");
         if (i->stop_moved_msec)
                 strbuf_addf(b, "%16sStopLogging was called again at %s, while it was stopped\n", "",
                             timefmt_iso8601(i->stop_moved_msec, t));
@@ -297,6 +322,10 @@ static void add_restart(StrBuf *b, const Incident *i)
             i->kind == INCIDENT_DELETED || i->kind == INCIDENT_OTHER_CONTROLLER)
                 return;
         strbuf_addf(b, "%-16s", "Restart");
+        if (!i->open && !i->blind_to_msec) {
+                strbuf_add(b, "goes on with the next incident of this trail\n");
+                return;
+        }
         switch (r->state) {
         case RESTART_NOT_WANTED:
                 strbuf_add(b, i->blind_to_msec ? "not needed: it was logging again when seen\n"
@@ -317,7 +346,8 @@ static void add_restart(StrBuf *b, const Incident *i)
                 break;
         case RESTART_FAILING: {
                 _cleanup_free_ char *words = alert_error_words(&r->error);
-                strbuf_addf(b, "FAILS (%u tries), goes on being tried\n%16s", r->attempts, "");
+                strbuf_addf(b, "FAILS (%u StartLogging so far), goes on being tried\n%16s",
+                            r->attempts, "");
                 escape_add(b, words, 1000);
                 strbuf_add_char(b, '\n');
                 return;
@@ -328,7 +358,7 @@ static void add_restart(StrBuf *b, const Incident *i)
         if (i->delivering == DELIVERING_YES)
                 strbuf_addf(b, "%-16slog files are delivered again\n", "Delivery");
         else if (i->delivering == DELIVERING_NO)
-                row(b, "Delivery", i->delivery_error ? i->delivery_error : "fails");
+                row(b, "Delivery FAILS", strempty(i->delivery_error));
         else
                 strbuf_addf(b, "%-16snot seen yet since the restart (takes about 5 minutes)\n",
                             "Delivery");
@@ -555,7 +585,6 @@ void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, ch
         }
         add_restart(&b, i);
         add_who(&b, i);
-        strbuf_add(&b, "\nWhat to do\n");
         advice_add(&b, i, c->now_msec);
         strbuf_addf(&b, "\nIncident %s, message %u (%s), severity %s, guard ", i->id, c->sequence,
                     phase_to_string(c->phase), severity_to_string(i->severity));

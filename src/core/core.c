@@ -287,8 +287,19 @@ static void readdress(Core *c, Message *m)
 /* The incident is newer than the memory when the daemon died between the two writes. */
 static void memory_follow_incident(TrailMemory *m, const Incident *i)
 {
-        if (i->kind == INCIDENT_RECREATED && m->last_good_msec <= i->detected_msec)
+        if (i->kind == INCIDENT_RECREATED && m->last_good_msec <= i->detected_msec) {
+                int64_t was = MAX(m->start_msec, m->stop_msec);
+
                 m->delivery_msec = 0;
+                if (i->blind_to_msec > was)
+                        *m = (TrailMemory){.arn = m->arn,
+                                           .seen = true,
+                                           .logging = true,
+                                           .start_msec = i->blind_to_msec,
+                                           .last_good_msec = m->last_good_msec,
+                                           .last_logging_msec = m->last_logging_msec,
+                                           .floor_msec = was};
+        }
         if (i->kind == INCIDENT_DELETED && !m->seen) {
                 m->seen = true;
                 m->start_msec = i->known_start_msec;
@@ -313,9 +324,20 @@ static void retire(Core *c, Incident *i)
         incident_touch(i);
 }
 
+/* The second look waits for its time, however often the daemon is started. */
+static uint64_t resume_search_boot(const Core *c, const Attribution *a)
+{
+        int64_t left = a->found_msec + c->policy.lookup_settle_msec - c->now.wall_msec;
+
+        if (a->state != SEARCH_SETTLING || left <= 0)
+                return c->now.boot_usec;
+        left = MIN(left, c->policy.lookup_settle_msec); /* the clock may have been set */
+        return c->now.boot_usec + (uint64_t)left * USEC_PER_MSEC;
+}
+
 static void resume(Core *c, Trail *t, Incident *i)
 {
-        i->attribution.next_boot = c->now.boot_usec;
+        i->attribution.next_boot = resume_search_boot(c, &i->attribution);
         i->verify_until_boot = c->now.boot_usec + c->policy.verify_within_usec;
         if (!i->open)
                 return;

@@ -174,6 +174,10 @@ void incident_watch_delivery(Core *c, Incident *i, const TrailStatus *s)
         i->delivering = now;
         mem_strset(&i->delivery_error, s->latest_delivery_error);
         incident_touch(i);
+        if (failed) {
+                incident_escalate(i, SEVERITY_CRITICAL);
+                notify(c, i, PHASE_UPDATE);
+        }
         core_log(c, LOG_EVENT_DELIVERING, failed ? LOG_ERR : LOG_INFO, i, NULL, "%s: %s%s",
                  arn_trail_name(&t->arn),
                  failed ? "restarted, but log files are not delivered: "

@@ -272,9 +272,10 @@ typedef struct Attribution {
         Deed *deeds;
         size_t n_deeds;
         /* Not stored: where the round stands. */
-        bool narrow;   /* there was more than could be read */
-        unsigned step; /* index into the kind's event names */
-        bool by_key;   /* the round goes on with the access key */
+        bool narrow;             /* there was more than could be read */
+        unsigned step;           /* index into the kind's event names */
+        bool by_key;             /* the round goes on with the access key */
+        int64_t deeds_from_msec; /* of the key's look-up */
         int64_t deeds_to_msec;
         unsigned pages;
         char *next_token;

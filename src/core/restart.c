@@ -52,14 +52,16 @@ static void accepted(Core *c, Trail *t, const AwsError *result)
 {
         t->start_failures = 0;
         t->own_start_boot = c->now.boot_usec;
-        /* Eventual consistency: until it has had its time to show, a further call is noise. */
         t->next_start_boot = c->now.boot_usec;
-        if (!t->start_again)
-                t->next_start_boot += c->policy.verify_within_usec;
         if (!t->polling)
                 t->next_poll_boot = c->now.boot_usec;
         core_log_trail(c, LOG_EVENT_RESTART_ACCEPTED, LOG_NOTICE, t, result,
                        "%s: StartLogging accepted", arn_trail_name(&t->arn));
+        /* Asked before the stop that is known by now, it may have come before it, too. */
+        if (t->start_again)
+                return;
+        /* Eventual consistency: until it has had its time to show, a further call is noise. */
+        t->next_start_boot += c->policy.verify_within_usec;
         if (!t->stop)
                 return;
         t->stop->restart.state = RESTART_ACCEPTED;
@@ -87,7 +89,7 @@ void restart_answered(Core *c, Trail *t, const Input *in)
 {
         t->starting = false;
         core_remember_request(c, in->error.request_id, c->now.wall_msec);
-        if (t->stop)
+        if (t->stop && !t->start_again)
                 note_request(&t->stop->restart, &in->error);
         if (in->error.class == AWS_ERROR_NONE) {
                 accepted(c, t, &in->error);

@@ -88,6 +88,14 @@ static void set_window(Core *c, Incident *i)
                 a->from_msec = MAX(a->from_msec, c->now.wall_msec - EVENT_HISTORY_MSEC);
 }
 
+static void set_key_window(Core *c, Incident *i)
+{
+        int64_t stop = i->stop_msec ? i->stop_msec : i->detected_msec;
+
+        i->attribution.deeds_from_msec = stop - DEEDS_BEFORE_MSEC;
+        i->attribution.deeds_to_msec = MAX(c->now.wall_msec, stop);
+}
+
 static LookupQuery question(const Core *c, const Incident *i)
 {
         const Attribution *a = &i->attribution;
@@ -99,7 +107,7 @@ static LookupQuery question(const Core *c, const Incident *i)
         if (a->by_key) {
                 q.event_name = "";
                 q.access_key_id = a->deeds_key;
-                q.from_msec = (i->stop_msec ? i->stop_msec : i->detected_msec) - DEEDS_BEFORE_MSEC;
+                q.from_msec = a->deeds_from_msec;
                 q.to_msec = a->deeds_to_msec;
         } else {
                 q.event_name = event_name(i);
@@ -206,7 +214,8 @@ static void round_complete(Core *c, Incident *i)
         a->step = 0;
         a->failures = 0;
         a->rounds++;
-        if (!is_told(i))
+        /* What waited for its actor closes, even if a message for another reason has told. */
+        if (!is_told(i) || (a->confidence != CONFIDENCE_NONE && i->open && incident_is_over(i)))
                 tell(c, i);
         if (a->confidence == CONFIDENCE_NONE) {
                 a->state = SEARCH_RUNNING;
@@ -437,7 +446,7 @@ void search_tick(Core *c, Incident *i)
         if (!a->next_token && !a->by_key)
                 set_window(c, i);
         else if (!a->next_token)
-                a->deeds_to_msec = c->now.wall_msec;
+                set_key_window(c, i);
         a->in_flight = true;
         r->next_lookup_boot = c->now.boot_usec + c->policy.lookup_spacing_usec;
         Action *x = core_emit(c, ACTION_LOOKUP);

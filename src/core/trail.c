@@ -46,7 +46,8 @@ static void read_again_soon(Core *c, Trail *t)
  */
 static bool start_was_ours(const Core *c, const Trail *t)
 {
-        return t->own_start_boot && c->now.boot_usec < t->own_start_boot + OWN_START_SHOWS_USEC;
+        return t->starting ||
+               (t->own_start_boot && c->now.boot_usec < t->own_start_boot + OWN_START_SHOWS_USEC);
 }
 
 void trail_follow_clock(Trail *t, int64_t by_msec)
@@ -241,12 +242,14 @@ static void on_recreated(Core *c, Trail *t, const TrailStatus *s)
         bool stopped = s->stop_logging_msec > MAX(t->memory.start_msec, t->memory.stop_msec);
 
         t->appeared_boot = t->next_start_boot = c->now.boot_usec;
-        /* Told already by a run that died before it had remembered. */
-        if (i && i->kind == INCIDENT_RECREATED && i->known_start_msec == t->memory.start_msec)
+        /* Told already, by a run that died before it had remembered perhaps. */
+        bool told = i && i->kind == INCIDENT_RECREATED;
+        if (told && !started)
                 return;
         if (i)
-                incident_close(c, i, started ? s->start_logging_msec : 0);
-        open_recreated(c, t, &t->memory, s->start_logging_msec);
+                incident_close(c, i, s->start_logging_msec);
+        if (!told)
+                open_recreated(c, t, &t->memory, s->start_logging_msec);
         if (!stopped || !started)
                 return;
         if (s->start_logging_msec > s->stop_logging_msec)

@@ -25,6 +25,8 @@
 /* Problems */
 
 static void add_problem(ConfProblems *p, unsigned line, const char *option, const char *fmt,
+                        va_list ap) _printf_(4, 0);
+static void add_problem(ConfProblems *p, unsigned line, const char *option, const char *fmt,
                         va_list ap)
 {
         ConfProblem added = {.path = mem_strdup(p->path), .line = line};

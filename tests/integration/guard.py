@@ -282,11 +282,15 @@ class Guard:
             return status if status and test(status) else None
         return self.wait(holds, timeout, what)
 
-    def wait_silent(self, timeout=20.0):
-        """Until no message waits to be sent, by a status written from now on."""
+    def wait_new_status(self, test, timeout=20.0, what="that status"):
+        """The same by a status written from now on, for what may have held before."""
         asked = time.time() * 1000
-        return self.wait_status(lambda s: s["messages_pending"] == 0 and s["written_msec"] > asked,
-                                timeout, "an empty queue")
+        return self.wait_status(lambda s: s["written_msec"] > asked and test(s), timeout, what)
+
+    def wait_silent(self, timeout=20.0):
+        """Until no message waits to be sent."""
+        return self.wait_new_status(lambda s: s["messages_pending"] == 0, timeout,
+                                    "an empty queue")
 
     def incidents(self):
         """What is on disk, by id."""

@@ -52,7 +52,7 @@ def test_unsent_messages_outlive_the_daemon(aws, make_guard, end):
     closed = aws.message(phase="CLOSED", topic=SECOND)
     aws.actor(attack, topic=SECOND)
     # Acknowledgements on disk: what SECOND has got is not sent again.
-    guard.wait_status(lambda s: s["topics"][1]["pending"] == 0)
+    guard.wait_new_status(lambda s: s["topics"][1]["pending"] == 0)
     aws.clear_faults()
     aws.fault(service="sns", operation="Publish", topic=TOPIC, kind="error", code="InternalError",
               status=500, count=3)

@@ -29,11 +29,6 @@ def command(*arguments, environment=None, stdout=subprocess.PIPE):
     return done
 
 
-def unwrapped(text):
-    """Paragraphs as they were before they were wrapped to the terminal's width."""
-    return re.sub(r"\n +", " ", text)
-
-
 def check(guard, *arguments, **environment):
     variables = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": guard.aws.imds_url, **environment}
     return command("check", "--config", guard.config, *arguments, environment=variables)
@@ -45,14 +40,14 @@ def test_check_proves_what_can_be_proved_and_changes_nothing(aws, make_guard):
     guard = make_guard(trails=[reached_by_role(TRAIL), reached_by_role(FAR_TRAIL)], poll="10s")
     done = check(guard)
     assert done.returncode == WELL and not done.stderr, done
-    text = unwrapped(done.stdout)
+    text = done.stdout
     assert "2 trails, 1 topic." in text
     assert "assumed-role/trailsentry-guard/i-1234567890abcdef0" in text
     assert "assumed-role/trailsentry-target/trailsentry-" in text
     assert f"cloudtrail:StartLogging on {TRAIL}, for {ROLE}" in text
     assert f"sns:Publish to {TOPIC}, for the role trailsentry-guard of account" in text
     assert "cloudwatch:PutMetricData in eu-west-1, namespace trailsentry" in text
-    assert "about 526,003 read events" in text
+    assert "about 526003 read events" in text
     assert "All that was tried works." in text
     operations = {c["operation"] for c in aws.calls() if c["service"] != "imds"}
     assert operations == {"GetCallerIdentity", "AssumeRole", "GetTrailStatus", "GetTrail",
@@ -82,7 +77,7 @@ def test_check_names_the_missing_permission(aws, guard):
     aws.permissions("trailsentry-target", deny=["cloudtrail:LookupEvents"])
     done = check(guard)
     refused = [c["request_id"] for c in aws.calls(operation="LookupEvents")]
-    text = unwrapped(done.stdout)
+    text = done.stdout
     assert done.returncode == WRONG, done
     assert any(f"AccessDeniedException, request id {i})" in text for i in refused), text
     assert f"=> Allow cloudtrail:LookupEvents on * to {ROLE}" in text
@@ -92,14 +87,14 @@ def test_check_names_the_missing_permission(aws, guard):
 def test_check_sees_a_trail_that_does_not_log(aws, guard):
     aws.attack(TRAIL)
     done = check(guard)
-    assert done.returncode == WRONG and "NOT LOGGING, stopped" in unwrapped(done.stdout), done
+    assert done.returncode == WRONG and "NOT LOGGING, stopped" in done.stdout, done
     assert aws.restarts() == []
 
 
 def test_check_with_a_wrong_external_id(make_guard):
     guard = make_guard(trails=[{"arn": TRAIL, "role_arn": ROLE, "external_id": "another"}])
     done = check(guard)
-    text = unwrapped(done.stdout)
+    text = done.stdout
     assert done.returncode == WRONG, done
     assert f"Allow sts:AssumeRole on {ROLE} to the role trailsentry-guard" in text
     assert "with the very external id." in text and "another" not in text
@@ -150,7 +145,7 @@ def test_check_tells_every_mistake(guard):
     guard.write_config('trails = ( { arn = "x"; } );\npoll_intervall = "10s";\nfips = 1;\n')
     done = check(guard)
     assert done.returncode == WRONG and not done.stderr, done
-    text = unwrapped(done.stdout)
+    text = done.stdout
     assert f"{guard.config}: topics: is missing" in text
     assert f'{guard.config}:1: trails[0].arn: "x": it is not of the form' in text
     assert f'{guard.config}:2: poll_intervall: unknown option; did you mean "poll_interval"?' \
@@ -235,7 +230,7 @@ def test_status_of_a_trail_that_is_down(aws, guard):
     assert "is NOT LOGGING, stopped" in done.stdout and f"trailsentry incidents {incident}" in done.stdout
     listed = command("incidents", "--state-directory", guard.state)
     assert listed.returncode == WRONG and "open" in listed.stdout, listed
-    shown = unwrapped(command("incidents", incident, "--state-directory", guard.state).stdout)
+    shown = command("incidents", incident, "--state-directory", guard.state).stdout
     assert "failing" in shown and "access denied (AccessDeniedException" in shown
 
 
@@ -279,7 +274,7 @@ def test_incidents_from_first_to_last(aws, guard):
 
     shown = command("incidents", named.incident[:6], "--state-directory", guard.state)
     assert shown.returncode == WELL, shown
-    for text in (TRAIL, "did it", "arn:aws:iam::444455556666:user/Mary_Major",
+    for text in (TRAIL, "Role            culprit", "arn:aws:iam::444455556666:user/Mary_Major",
                  attack["event_id"], attack["request_id"], "exact", "Message 1: OPEN",
                  "tool\\x1b[2J \\u{202e}gnp.exe", f"Sent            {TOPIC}",
                  aws.restarts()[0]["request_id"], "What to do"):
@@ -328,7 +323,7 @@ def test_incidents_of_every_kind_fit_the_terminal(aws, guard, tmp_path):
     assert done.returncode == WRONG, done
     rows = [line for line in done.stdout.split("\n") if re.match(r"\d{4}-", line)]
     assert [re.split("  +", r)[2] for r in rows] == [*reversed(kinds), "stopped", "stopped"]
-    assert all(len(line) <= 80 for line in done.stdout.split("\n") if "a" * 128 not in line)
+    assert all(len(row) <= 80 for row in rows)
     assert "1 message not sent yet" in done.stdout
     assert command("incidents", "ab", "--state-directory", folder).returncode == USAGE
     assert command("incidents", "f0", "--state-directory", folder).returncode == USAGE
@@ -347,7 +342,7 @@ def test_incidents_leave_broken_files_alone(tmp_path):
     (tmp_path / ".0b.json.tmp").write_text("half")
     (tmp_path / "trails.json").write_text("[]")
     done = command("incidents", "--state-directory", tmp_path)
-    assert done.returncode == WRONG and "0a.json is not JSON" in unwrapped(done.stdout), done
+    assert done.returncode == WRONG and "0a.json is not JSON" in done.stdout, done
     assert sorted(os.listdir(tmp_path)) == [".0b.json.tmp", "0a.json", "trails.json"]
     told = json.loads(command("incidents", "--json", "--state-directory", tmp_path).stdout)
     assert len(told["unreadable"]) == 2 and told["exit_status"] == WRONG

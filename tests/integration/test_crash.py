@@ -2,6 +2,7 @@
 """Killed anywhere within an incident, the daemon's next run ends it: the trail logs, there is one
 incident, and every message of it arrives."""
 
+import os
 import shutil
 
 import pytest
@@ -90,3 +91,16 @@ def test_own_start_of_a_run_that_died_is_no_misuse(aws, guard):
     guard.stop()
     roles = [f["role"] for f in guard.incident()["attribution"]["findings"]]
     assert roles.count("culprit") == 1 and "own-misused" not in roles
+
+
+@pytest.mark.parametrize("blink", [False, True])
+def test_last_seen_state_outlives_a_kill(aws, guard, blink):
+    """What happened while the daemon was dead is told against what it saw last."""
+    guard.run()
+    memories = os.path.join(guard.state, "trails.json")
+    guard.wait(lambda: os.path.exists(memories), what="trails.json")
+    guard.kill()
+    steps = [{"trail": TRAIL, "ago": 90}, {"trail": TRAIL, "event": "StartLogging", "ago": 30}]
+    aws.attacks(*steps[:1 + blink])
+    guard.start()
+    assert aws.message(phase="CLOSED").kind == ("blink" if blink else "stopped")

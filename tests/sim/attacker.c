@@ -157,6 +157,8 @@ static void attack(World *w, uint64_t at)
         } else {
                 for (unsigned n = 0; n < 4; n++)
                         act(w, at + n * 20 * USEC_PER_SEC, ACT_START, trail, 7);
+                if (rng_chance(&w->rng, 30))
+                        act(w, at + moment(w, 60000), ACT_DELIVERY_FAILS, trail, actor);
         }
 }
 

@@ -163,7 +163,9 @@ static void deliver(World *w, size_t trail)
 
         if (!was->exists || !was->status.is_logging)
                 return;
-        new_version(w, trail)->status.latest_delivery_msec = world_aws_msec(w);
+        TrailVersion *v = new_version(w, trail);
+        v->status.latest_delivery_msec = world_aws_msec(w);
+        v->status.latest_delivery_error = NULL;
 }
 
 void aws_act(World *w, const Act *act)
@@ -202,6 +204,9 @@ void aws_act(World *w, const Act *act)
                 break;
         case ACT_DELIVER:
                 deliver(w, act->trail);
+                break;
+        case ACT_DELIVERY_FAILS:
+                new_version(w, act->trail)->status.latest_delivery_error = (char *)"NoSuchBucket";
                 break;
         default:
                 break;

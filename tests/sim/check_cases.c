@@ -28,6 +28,15 @@ static size_t count_kind(const World *w, size_t trail, IncidentKind kind)
         return n;
 }
 
+static bool was_sick(const World *w, FaultKind kind, size_t trail)
+{
+        for (size_t i = 0; i < w->n_faults; i++)
+                if (w->faults[i].kind == kind && w->faults[i].from_usec <= w->now_usec &&
+                    (w->faults[i].target == SIZE_MAX || w->faults[i].target == trail))
+                        return true;
+        return false;
+}
+
 static void check_timed(World *w, const Case *c, const Incident *i)
 {
         const StopTime *s = aws_stop_time(w, c->trail, i->stop_msec);
@@ -45,7 +54,9 @@ static void check_timed(World *w, const Case *c, const Incident *i)
         first = &w->stops[s->outage];
         /* Seen only when it was over: nobody can tell it from a stop of its own. */
         if (first != s && case_of_stop(w, first, c) && !s->shown_restarted &&
-            count_kind(w, c->trail, INCIDENT_DELETED) == 0)
+            count_kind(w, c->trail, INCIDENT_DELETED) == 0 &&
+            /* The disk may have lost that it belongs to one. */
+            !(w->kills && (was_sick(w, FAULT_DISK_FAILS, 0) || was_sick(w, FAULT_DISK_STALLS, 0))))
                 world_violation(w, "%s: a stop of a stopped trail became an incident", i->id);
 }
 
@@ -71,15 +82,6 @@ static size_t count_gone(const World *w, size_t trail)
         for (size_t i = 0; i < w->n_gone; i++)
                 n += w->gone[i].trail == trail;
         return n;
-}
-
-static bool was_sick(const World *w, FaultKind kind, size_t trail)
-{
-        for (size_t i = 0; i < w->n_faults; i++)
-                if (w->faults[i].kind == kind && w->faults[i].from_usec <= w->now_usec &&
-                    (w->faults[i].target == SIZE_MAX || w->faults[i].target == trail))
-                        return true;
-        return false;
 }
 
 void check_case_opened(World *w, Case *c, const Incident *i)
@@ -191,7 +193,7 @@ static void check_misuse(World *w, const Case *c)
 {
         if (c->misused && !was_misused(w, c, false))
                 world_violation(w, "%s: the guard takes its own calls for somebody else's", c->id);
-        if (!c->misused && was_misused(w, c, true))
+        if (!c->misused && was_misused(w, c, true) && !(w->kills && w->guard->clock_msec))
                 world_violation(w, "%s: misuse of the guard's credentials is not noticed", c->id);
 }
 

@@ -140,6 +140,22 @@ SCENARIO(own_credentials_start_judge)
         expect_culprit(w, INCIDENT_BLINK, 1, CONFIDENCE_EXACT);
 }
 
+/* The bucket goes with the trail: switched on again, it delivers nothing. */
+SCENARIO(bucket_deleted)
+{
+        w->nature.history_lag_usec = 0;
+        script_begin(w);
+        ACT(33.3, .kind = ACT_STOP, .actor = 1);
+        ACT(60, .kind = ACT_DELIVERY_FAILS);
+        script_end(w);
+}
+
+SCENARIO(bucket_deleted_judge)
+{
+        expect_kinds(w, "stopped");
+        expect_phases(w, INCIDENT_STOPPED, "OPEN CLOSED UPDATE UPDATE");
+}
+
 /* Stopped again right after each restart. */
 SCENARIO(loop)
 {
@@ -201,6 +217,7 @@ const Scenario attack_scenarios[] = {
         {"late-history", late_history, late_history_judge},
         {"own-credentials-stop", own_credentials, own_credentials_judge},
         {"own-credentials-start", own_credentials_start, own_credentials_start_judge},
+        {"bucket-deleted", bucket_deleted, bucket_deleted_judge},
         {"loop", loop, loop_judge},
         {"blink-before", blink_before, mallory_judge},
         {"other-guard", other_guard, other_guard_judge},

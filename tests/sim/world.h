@@ -25,6 +25,7 @@ typedef enum ActKind {
         ACT_CREATE, /* re-created under the same name, not logging */
         ACT_REPAIR, /* whatever it takes to have it log */
         ACT_DELIVER,
+        ACT_DELIVERY_FAILS,
         ACT_KILL,  /* SIGKILL of the guard */
         ACT_BOOT,  /* ... and its start again */
         ACT_CLOCK, /* the guard's wall clock is set: amount */

@@ -78,8 +78,26 @@ Rig *rig_new(const RigOptions *o)
 
         r->now = (Now){.boot_usec = 1000 * USEC_PER_SEC, .wall_msec = BASE};
         r->core = core_new(&config, r->now);
+        r->starts_work = true;
+        rig_truth(r, true, RIG_START, 0);
         rig_step(r, &(Input){.kind = INPUT_IDENTITY, .trail = SIZE_MAX, .identity_arn = OWN});
         return r;
+}
+
+Rig *rig_new_stopped(const RigOptions *o)
+{
+        Rig *r = rig_new(o);
+
+        rig_polled(r, true, RIG_START, 0);
+        rig_pass(r, 7 * USEC_PER_SEC);
+        rig_polled(r, false, RIG_START, RIG_STOP);
+        return r;
+}
+
+Message rig_message(const Rig *r, unsigned sequence)
+{
+        assert_true(rig_incident(r)->n_messages >= sequence);
+        return rig_incident(r)->messages[sequence - 1];
 }
 
 Rig *rig_free(Rig *r)
@@ -118,6 +136,132 @@ void rig_pass(Rig *r, uint64_t usec)
         advance(r, end);
 }
 
+void rig_truth(Rig *r, bool logging, int64_t start, int64_t stop)
+{
+        r->truth = (TrailStatus){
+                .is_logging = logging,
+                .start_logging_msec = start ? BASE + start : 0,
+                .stop_logging_msec = stop ? BASE + stop : 0,
+                .latest_delivery_msec = BASE - MSEC_PER_MINUTE,
+        };
+}
+
+static void set_error(AwsError *e, AwsErrorClass class, const char *code)
+{
+        aws_error_set(e, class, code, "%s", class == AWS_ERROR_NONE ? "" : "in so many words");
+}
+
+/* One answer to come, taken down before the next step makes the action invalid. */
+typedef struct Owed {
+        ActionKind kind;
+        size_t trail;
+        char incident[33];
+        uint64_t generation;
+        unsigned sequence;
+        const char *topic;
+        char event[32];
+} Owed;
+
+static void fill_page(const Rig *r, const Owed *o, LookupPage *page)
+{
+        for (size_t i = 0; i < r->n_records && r->lookups == AWS_ERROR_NONE; i++) {
+                const char *event = r->records[i].event ? r->records[i].event : "StopLogging";
+
+                if (streq(event, o->event))
+                        *mem_push0(page->records, page->n_records) = fixture_record(&r->records[i]);
+        }
+}
+
+static void answer(Rig *r, const Owed *o)
+{
+        LookupPage page = {};
+        Input in = {
+                .trail = o->trail,
+                .incident = *o->incident ? o->incident : NULL,
+                .status = &r->truth,
+                .asked_msec = r->now.wall_msec,
+                .page = &page,
+                .generation = o->generation,
+                .sequence = o->sequence,
+                .topic_arn = o->topic,
+                .message_id = "m-1",
+        };
+        static const InputKind kinds[_ACTION_KIND_MAX] = {
+                [ACTION_POLL] = INPUT_POLLED,  [ACTION_START_LOGGING] = INPUT_STARTED,
+                [ACTION_LOOKUP] = INPUT_FOUND, [ACTION_STORE] = INPUT_STORED,
+                [ACTION_SEND] = INPUT_SENT,
+        };
+        AwsErrorClass class = o->kind == ACTION_POLL            ? r->polls
+                              : o->kind == ACTION_START_LOGGING ? r->starts
+                              : o->kind == ACTION_LOOKUP        ? r->lookups
+                              : o->kind == ACTION_SEND          ? r->sends
+                                                                : AWS_ERROR_NONE;
+
+        in.kind = kinds[o->kind];
+        set_error(&in.error, class, class == AWS_ERROR_NONE ? "" : "SomeException");
+        if (o->kind == ACTION_START_LOGGING)
+                memcpy(in.error.request_id, "ours", 5);
+        if (o->kind == ACTION_START_LOGGING && class == AWS_ERROR_NONE && r->starts_work) {
+                r->truth.is_logging = true;
+                r->truth.start_logging_msec = r->now.wall_msec;
+        }
+        fill_page(r, o, &page);
+        rig_step(r, &in);
+        lookup_page_done(&page);
+}
+
+static void take_down(Rig *r, const Action *a, Owed **owed, size_t *n)
+{
+        r->asked[a->kind]++;
+        if (a->kind != ACTION_POLL && a->kind != ACTION_START_LOGGING && a->kind != ACTION_LOOKUP &&
+            a->kind != ACTION_STORE && a->kind != ACTION_SEND)
+                return;
+
+        Owed *o = mem_push0(*owed, *n);
+        o->kind = a->kind;
+        o->trail = a->trail;
+        o->generation = a->generation;
+        if (a->incident)
+                memcpy(o->incident, a->incident->id, sizeof(o->incident));
+        if (a->kind == ACTION_LOOKUP)
+                memcpy(o->event, a->lookup.event_name, strlen(a->lookup.event_name) + 1);
+        if (a->kind != ACTION_SEND)
+                return;
+        o->sequence = a->message->sequence;
+        o->topic = streq(a->topic_arn, TOPIC) ? TOPIC : TOPIC2;
+        r->phases[a->message->phase] += r->sends == AWS_ERROR_NONE;
+}
+
+static void answer_all(Rig *r)
+{
+        _cleanup_free_ Owed *owed = NULL;
+        size_t n = 0;
+
+        for (size_t i = 0; i < r->actions.n; i++)
+                take_down(r, &r->actions.items[i], &owed, &n);
+        for (size_t k = 0; k < n; k++) {
+                Owed o = owed[k];
+
+                answer(r, &o);
+                for (size_t i = 0; i < r->actions.n; i++)
+                        take_down(r, &r->actions.items[i], &owed, &n);
+        }
+        actions_done(&r->actions);
+}
+
+void rig_live(Rig *r, uint64_t usec)
+{
+        uint64_t end = r->now.boot_usec + usec;
+
+        answer_all(r);
+        for (uint64_t next = core_next_boot(r->core); next <= end; next = core_next_boot(r->core)) {
+                advance(r, MAX(next, r->now.boot_usec));
+                rig_step(r, &(Input){.kind = INPUT_TICK, .trail = SIZE_MAX});
+                answer_all(r);
+        }
+        advance(r, end);
+}
+
 void rig_polled(Rig *r, bool logging, int64_t start, int64_t stop)
 {
         TrailStatus s = {
@@ -128,11 +272,6 @@ void rig_polled(Rig *r, bool logging, int64_t start, int64_t stop)
         };
 
         rig_step(r, &(Input){.kind = INPUT_POLLED, .status = &s, .asked_msec = r->now.wall_msec});
-}
-
-static void set_error(AwsError *e, AwsErrorClass class, const char *code)
-{
-        aws_error_set(e, class, code, "%s", class == AWS_ERROR_NONE ? "" : "in so many words");
 }
 
 void rig_poll_failed(Rig *r, AwsErrorClass class, const char *code)
@@ -236,6 +375,6 @@ const Action *rig_log(const Rig *r, LogEvent event)
 
 const Incident *rig_incident(const Rig *r)
 {
-        assert_int_equal(core_n_incidents(r->core), 1);
+        assert_true(core_n_incidents(r->core) > 0);
         return core_incident(r->core, 0);
 }

@@ -32,11 +32,20 @@ void fixture_add(Incident *i, const RecordFacts *f);
 /* Of TRAIL, detected two seconds after stop (0: untimed), logging for an hour before. */
 Incident *fixture_incident(IncidentKind kind, int64_t stop);
 
-/* A core with the actions of its last step. */
+/* A core with the actions of its last step. What stands below `actions` is how the world answers
+ * in rig_live(), and what has been asked of it there. */
 typedef struct Rig {
         Core *core;
         Now now;
         Actions actions;
+
+        TrailStatus truth;
+        AwsErrorClass polls, starts, lookups, sends; /* NONE: they succeed */
+        bool starts_work;                            /* a StartLogging changes the truth */
+        const RecordFacts *records;
+        size_t n_records;
+        unsigned asked[_ACTION_KIND_MAX];
+        unsigned phases[_PHASE_MAX]; /* messages that were sent */
 } Rig;
 
 typedef struct RigOptions {
@@ -46,7 +55,12 @@ typedef struct RigOptions {
         size_t n_trails; /* 1 */
 } RigOptions;
 
+#define RIG_START (-INT64_C(3600000)) /* the trail's StartLoggingTime, an hour before BASE */
+#define RIG_STOP INT64_C(5000)
+
 Rig *rig_new(const RigOptions *o); /* at BASE, boot 1,000 s; identity known */
+/* The same at the first step of an outage: the answer that shows it has just been taken in. */
+Rig *rig_new_stopped(const RigOptions *o);
 Rig *rig_free(Rig *r);
 DEFINE_CLEANUP(Rig *, rig_free)
 #define _cleanup_rig_ _cleanup_(rig_freep)
@@ -54,6 +68,9 @@ DEFINE_CLEANUP(Rig *, rig_free)
 void rig_step(Rig *r, const Input *in);
 /* Lets time pass, with every tick on the way; actions are those of the last tick. */
 void rig_pass(Rig *r, uint64_t usec);
+/* The same, and everything that is asked for is answered at once. */
+void rig_live(Rig *r, uint64_t usec);
+void rig_truth(Rig *r, bool logging, int64_t start, int64_t stop);  /* as rig_polled() */
 void rig_polled(Rig *r, bool logging, int64_t start, int64_t stop); /* ms after BASE, 0 absent */
 void rig_poll_failed(Rig *r, AwsErrorClass class, const char *code);
 void rig_started(Rig *r, AwsErrorClass class, const char *request_id);
@@ -66,4 +83,5 @@ void rig_lookup_failed(Rig *r, AwsErrorClass class);
 const Action *rig_action(const Rig *r, ActionKind kind); /* the first of the kind, NULL */
 size_t rig_count(const Rig *r, ActionKind kind);
 const Action *rig_log(const Rig *r, LogEvent event);
-const Incident *rig_incident(const Rig *r); /* the only one */
+const Incident *rig_incident(const Rig *r);           /* the first one */
+Message rig_message(const Rig *r, unsigned sequence); /* of it; borrowed */

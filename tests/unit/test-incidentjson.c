@@ -195,12 +195,16 @@ static void test_unknown_members(void **state)
 /* Object at a path such as "attribution.findings.0", NULL when there is none. */
 static json_t *at(json_t *o, const char *path)
 {
-        _cleanup_free_ char *copy = mem_strdup(path);
-        char *save = NULL;
+        char name[64];
 
-        for (char *p = strtok_r(copy, ".", &save); p && o; p = strtok_r(NULL, ".", &save))
-                o = json_is_array(o) ? json_array_get(o, strtoul(p, NULL, 10))
-                                     : json_object_get(o, p);
+        while (*path && o) {
+                size_t n = strcspn(path, ".");
+
+                (void)snprintf(name, sizeof(name), "%.*s", (int)n, path);
+                o = json_is_array(o) ? json_array_get(o, strtoul(name, NULL, 10))
+                                     : json_object_get(o, name);
+                path += path[n] ? n + 1 : n;
+        }
         return o;
 }
 

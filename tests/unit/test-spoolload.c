@@ -211,7 +211,9 @@ static void put_strange_files(Fixture *f)
         put(f, ".00.json.tmp", "half a fi");
         assert_int_equal(symlink("README", link), 0);
         assert_int_equal(mkdir(folder, 0700), 0);
-        put(f, "trails.json", "{\"version\": 1, \"trails\": [{\"arn\": 5}, {\"arn\": \"good\"}]}");
+        put(f, "trails.json",
+            "{\"version\": 1, \"trails\": [{\"arn\": 5}, {\"arn\": \"good\", \"seen\": true, "
+            "\"logging\": true, \"start_msec\": 1, \"stop_msec\": 0}]}");
 }
 
 static void test_corrupt_files_are_set_aside(void **state)

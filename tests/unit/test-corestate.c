@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/mem.h"
+#include "core-fixture.h"
+#include "core/incidentjson.h"
+#include "unit.h"
+
+#define START RIG_START
+#define STOP RIG_STOP
+
+static const RecordFacts by_mallory[] = {{.at = STOP}};
+
+/* A blink is over when it is seen: it closes when its actor is known. */
+static void test_blink_waits_for_its_actor(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new(NULL);
+
+        rig_live(r, 7 * USEC_PER_SEC);
+        rig_truth(r, true, 6000, STOP);
+        rig_live(r, 15 * USEC_PER_SEC);
+        assert_int_equal(rig_incident(r)->kind, INCIDENT_BLINK);
+        assert_true(rig_incident(r)->open);
+        r->records = by_mallory;
+        r->n_records = 1;
+        rig_live(r, 30 * USEC_PER_SEC);
+        assert_false(rig_incident(r)->open);
+        assert_int_equal(r->phases[PHASE_OPEN], 1);
+        assert_int_equal(r->phases[PHASE_CLOSED], 1);
+        assert_int_equal(r->phases[PHASE_UPDATE], 0);
+        assert_int_equal(r->asked[ACTION_START_LOGGING], 0);
+}
+
+static void test_not_yet_and_given_up(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new(NULL);
+
+        rig_live(r, 7 * USEC_PER_SEC);
+        rig_truth(r, true, 6000, STOP);
+        rig_live(r, 29 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_CLOSED], 0);
+        rig_live(r, 2 * USEC_PER_MINUTE); /* "not yet" */
+        assert_int_equal(r->phases[PHASE_CLOSED], 1);
+        rig_live(r, 23 * USEC_PER_HOUR + 20 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_UPDATE], 0);
+        assert_int_equal(core_n_incidents(r->core), 1);
+        rig_live(r, 30 * USEC_PER_MINUTE); /* not found */
+        assert_int_equal(r->phases[PHASE_UPDATE], 1);
+        assert_int_equal(core_n_incidents(r->core), 0);
+        assert_true(r->asked[ACTION_LOOKUP] < 250);
+}
+
+static void test_throttled_time_does_not_count(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new(NULL);
+
+        rig_live(r, 7 * USEC_PER_SEC);
+        rig_truth(r, true, 6000, STOP);
+        r->lookups = AWS_ERROR_THROTTLED;
+        rig_live(r, 30 * USEC_PER_HOUR);
+        assert_int_equal(r->phases[PHASE_CLOSED], 0);
+        r->lookups = AWS_ERROR_NONE;
+        r->records = by_mallory;
+        r->n_records = 1;
+        rig_live(r, 2 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_CLOSED], 1);
+        assert_int_equal(rig_incident(r)->attribution.confidence, CONFIDENCE_EXACT);
+        assert_true(rig_incident(r)->attribution.throttled_msec >= 29 * MSEC_PER_HOUR);
+}
+
+static void test_denied_time_counts(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new(NULL);
+
+        rig_live(r, 7 * USEC_PER_SEC);
+        rig_truth(r, true, 6000, STOP);
+        r->lookups = AWS_ERROR_DENIED;
+        rig_live(r, 31 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_CLOSED], 1);
+        rig_live(r, 24 * USEC_PER_HOUR);
+        assert_int_equal(core_n_incidents(r->core), 0);
+}
+
+/* A quarter of an hour after the verdict there is one more look, and what it changes is told. */
+static void test_settling_corrects(void **state)
+{
+        static const RecordFacts both[] = {{.at = STOP}, {.at = STOP - 2000, .who = BOB}};
+        _cleanup_rig_ Rig *r = rig_new(NULL);
+
+        rig_truth(r, true, START, 0);
+        rig_live(r, USEC_PER_SEC);
+        r->records = both;
+        r->n_records = 1;
+        rig_pass(r, 6 * USEC_PER_SEC);
+        rig_truth(r, false, START, STOP);
+        rig_live(r, USEC_PER_MINUTE);
+        assert_string_equal(incident_find_role(rig_incident(r), ROLE_CULPRIT)->record.identity.arn,
+                            MALLORY);
+        assert_int_equal(rig_incident(r)->attribution.state, SEARCH_SETTLING);
+        assert_int_equal(r->phases[PHASE_UPDATE] + r->phases[PHASE_CLOSED], 1);
+        r->n_records = 2;
+        rig_live(r, 13 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_UPDATE] + r->phases[PHASE_CLOSED], 1);
+        rig_live(r, 3 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_UPDATE] + r->phases[PHASE_CLOSED], 2);
+        assert_int_equal(core_n_incidents(r->core), 0);
+}
+
+static void test_misuse_is_critical(void **state)
+{
+        static const RecordFacts own[] = {{.at = STOP, .who = OWN}};
+        _cleanup_rig_ Rig *r = rig_new(NULL);
+
+        rig_live(r, 7 * USEC_PER_SEC);
+        rig_truth(r, true, 6000, STOP);
+        r->records = own;
+        r->n_records = 1;
+        rig_live(r, USEC_PER_MINUTE);
+        assert_true(rig_incident(r)->attribution.misused);
+        assert_int_equal(rig_incident(r)->severity, SEVERITY_CRITICAL);
+}
+
+static Incident *copy(const Incident *i)
+{
+        json_t *o = incident_to_json(i);
+        Incident *back = NULL;
+
+        assert_int_equal(incident_from_json(o, &back, NULL), 0);
+        json_decref(o);
+        return back;
+}
+
+static void test_restore(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_stopped(NULL), *again = rig_new(NULL);
+
+        core_restore_memory(again->core, core_trail_memory(r->core, 0));
+        core_restore_incident(again->core, copy(rig_incident(r)));
+        rig_step(again, &(Input){.kind = INPUT_TICK, .trail = SIZE_MAX});
+        assert_int_equal(rig_count(again, ACTION_SEND), 1); /* it is on disk */
+        assert_true(rig_action(again, ACTION_SEND)->durable);
+        rig_polled(again, false, START, STOP);
+        assert_int_equal(again->actions.items[0].kind, ACTION_START_LOGGING);
+        assert_int_equal(core_n_incidents(again->core), 1);
+        assert_ptr_equal(core_trail_incident(again->core, 0), rig_incident(again));
+        rig_polled(again, true, 9000, STOP);
+        assert_false(rig_incident(again)->open);
+}
+
+/* The incident reached the disk, the memory did not. */
+static void test_restore_without_memory(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_stopped(NULL), *again = rig_new(NULL);
+
+        core_restore_incident(again->core, copy(rig_incident(r)));
+        rig_polled(again, true, 9000, STOP);
+        assert_false(rig_incident(again)->open);
+        assert_int_equal(rig_incident(again)->blind_to_msec, BASE + 9000);
+}
+
+/* The memory reached the disk, the closing of the incident did not. */
+static void test_restore_left_over(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_stopped(NULL), *again = rig_new(NULL);
+        Incident *old = copy(rig_incident(r));
+
+        rig_polled(r, true, 9000, STOP);
+        core_restore_memory(again->core, core_trail_memory(r->core, 0));
+        core_restore_incident(again->core, old);
+        rig_polled(again, true, 9000, STOP);
+        assert_false(rig_incident(again)->open);
+        assert_int_equal(rig_incident(again)->blind_to_msec, BASE + 9000);
+}
+
+static void test_restore_finished(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_stopped(NULL), *again = rig_new(NULL);
+        Incident *old = copy(rig_incident(r));
+
+        old->open = false;
+        old->attribution.state = SEARCH_DONE;
+        old->messages[0].deliveries[0].sent = true;
+        core_restore_incident(again->core, old);
+        assert_int_equal(core_n_incidents(again->core), 0);
+        rig_polled(again, true, 9000, STOP); /* the same stop: had already */
+        assert_int_equal(core_n_incidents(again->core), 0);
+}
+
+static void test_restore_to_other_topics(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_stopped(&(RigOptions){.n_topics = 2}),
+                          *again = rig_new(NULL);
+        Incident *old = copy(rig_incident(r));
+
+        /* One topic is gone from the configuration: the other one hears it. */
+        core_restore_incident(again->core, old);
+        assert_int_equal(rig_message(again, 1).n_deliveries, 1);
+        assert_string_equal(rig_message(again, 1).deliveries[0].topic_arn, TOPIC);
+
+        /* None that was meant is left: all that there are. */
+        _cleanup_rig_ Rig *third = rig_new(NULL);
+        old = copy(rig_incident(r));
+        mem_strset(&old->messages[0].deliveries[0].topic_arn, TOPIC "-old");
+        core_restore_incident(third->core, old);
+        assert_int_equal(rig_message(third, 1).n_deliveries, 1);
+        assert_string_equal(rig_message(third, 1).deliveries[0].topic_arn, TOPIC);
+}
+
+static void test_restore_of_another_trail(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_stopped(NULL), *again = rig_new(NULL);
+        Incident *old = copy(rig_incident(r));
+
+        mem_strset(&old->trail_arn, TRAIL "-gone");
+        core_restore_incident(again->core, old);
+        rig_live(again, USEC_PER_MINUTE);
+        assert_int_equal(again->phases[PHASE_OPEN], 1); /* unsent, and sent */
+        assert_int_equal(core_n_incidents(again->core), 0);
+        assert_null(core_trail_incident(again->core, 0));
+}
+
+/* Who saw it down and who saw only that it had been give it one name. */
+static void test_one_name(void **state)
+{
+        _cleanup_rig_ Rig *saw = rig_new_stopped(NULL), *late = rig_new(NULL),
+                          *first = rig_new(NULL);
+
+        rig_polled(late, true, START, 0);
+        rig_polled(late, true, 9000, STOP);
+        rig_polled(first, false, START, STOP);
+        assert_int_equal(rig_incident(late)->kind, INCIDENT_BLINK);
+        assert_int_equal(rig_incident(first)->kind, INCIDENT_ALREADY_STOPPED);
+        assert_string_equal(rig_incident(saw)->id, rig_incident(late)->id);
+        assert_string_equal(rig_incident(saw)->id, rig_incident(first)->id);
+}
+
+/* Days that the clock jumps are no days of searching or of waiting. */
+static void test_clock_is_set(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new(NULL);
+
+        r->starts = AWS_ERROR_DENIED;
+        rig_live(r, 7 * USEC_PER_SEC);
+        rig_truth(r, false, START, STOP);
+        rig_live(r, USEC_PER_MINUTE);
+        r->now.wall_msec += 30 * MSEC_PER_DAY;
+        rig_live(r, USEC_PER_MINUTE);
+        assert_int_equal(rig_incident(r)->attribution.state, SEARCH_RUNNING);
+        assert_int_equal(rig_incident(r)->reminders, 0);
+        r->now.wall_msec -= 60 * MSEC_PER_DAY;
+        rig_live(r, 2 * USEC_PER_HOUR);
+        assert_int_equal(rig_incident(r)->reminders, 1);
+}
+
+UNIT_MAIN(T(test_blink_waits_for_its_actor), T(test_not_yet_and_given_up),
+          T(test_throttled_time_does_not_count), T(test_denied_time_counts),
+          T(test_settling_corrects), T(test_misuse_is_critical), T(test_restore),
+          T(test_restore_without_memory), T(test_restore_left_over), T(test_restore_finished),
+          T(test_restore_to_other_topics), T(test_restore_of_another_trail), T(test_one_name),
+          T(test_clock_is_set))
