@@ -134,7 +134,7 @@ def test_what_else_the_key_did_is_told(aws, guard):
     guard.run()
     for name, more in (("CreateUser", {}), ("CreateAccessKey", {}), ("CreateAccessKey", {}),
                        ("AttachUserPolicy", {"errorCode": "AccessDenied"})):
-        record = {**aws.attack(TRAIL, effect=False)["record"], "eventName": name,
+        record = {**aws.attack(TRAIL, effect=False, ago=900)["record"], "eventName": name,
                   "eventSource": "iam.amazonaws.com", "requestParameters": None, **more,
                   "eventID": f"00000000-0000-4000-8000-{next(COUNT):012d}"}
         aws.call("record", account=WORKLOAD_ACCOUNT, region="eu-west-1", record=record)

@@ -13,6 +13,7 @@ typedef struct Options {
         uint64_t worlds;
         uint64_t seed;
         bool verbose;
+        bool random_only;
         const char *scenario;
 } Options;
 
@@ -90,8 +91,9 @@ static unsigned run_worlds(const Options *o)
 static int usage(const char *name)
 {
         fprintf(stderr,
-                "usage: %s [-n WORLDS] [-s SEED] [-v] [-S SCENARIO|list]\n"
-                "Without -S all scenarios are run, then WORLDS random worlds from SEED on.\n",
+                "usage: %s [-n WORLDS] [-s SEED] [-r] [-v] [-S SCENARIO|list]\n"
+                "Without -S all scenarios are run (not with -r or -v), then WORLDS random worlds "
+                "from SEED on.\n",
                 name);
         return 2;
 }
@@ -102,13 +104,15 @@ int main(int argc, char **argv)
         unsigned failed = 0;
         int c;
 
-        while ((c = getopt(argc, argv, "n:s:S:v")) != -1) {
+        while ((c = getopt(argc, argv, "n:rs:S:v")) != -1) {
                 if (c == 'n')
                         o.worlds = strtoull(optarg, NULL, 10);
                 else if (c == 's')
                         o.seed = strtoull(optarg, NULL, 10);
                 else if (c == 'S')
                         o.scenario = optarg;
+                else if (c == 'r')
+                        o.random_only = true;
                 else if (c == 'v')
                         o.verbose = true;
                 else
@@ -118,7 +122,7 @@ int main(int argc, char **argv)
                 list_scenarios();
                 return 0;
         }
-        if (o.scenario || !o.verbose)
+        if (o.scenario || (!o.verbose && !o.random_only))
                 failed += run_scenarios(&o);
         if (!o.scenario)
                 failed += run_worlds(&o);

@@ -1,0 +1,234 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Proves that the tests of src/core can fail: plants one bug at a time in a copy of the tree and
+says which tier finds it. Tiers, in order: the cmocka tests of the core, the simulator's scenarios,
+its random worlds.
+
+    tests/sim/mutate.py [-w WORLDS] [-l] [NAME ...]
+
+A bug is a piece of text of one file and what stands in its place. A text that is not found exactly
+once is an error: the list has to follow the code. Exits 1 when a bug survives."""
+
+import argparse
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+UNITS = ["test-observe", "test-attribution", "test-incidentjson", "test-alerttext", "test-core",
+         "test-corestate"]
+CFLAGS = ["-std=gnu17", "-O1", "-g", "-w", "-D_GNU_SOURCE", "-Isrc", "-Itests/unit", "-Itests/sim"]
+LIBS = ["-ljansson", "-lcrypto", "-lexpat"]
+LIBRARY = ["src/core/*.c", "src/base/*.c", "src/aws/*.c"]
+TIMEOUT = 300
+
+# name, file below src/core, text, what stands in its place
+BUGS = [
+    ("act-after-talking", "core.c", "        put_restarts_first(ret);\n", ""),
+    ("new-stop-waits-for-the-gate", "trail.c",
+     "        if (s->start_logging_msec >= t->acted_stop_msec) {",
+     "        if (0 && s->start_logging_msec >= t->acted_stop_msec) {"),
+    ("old-logging-ends-an-outage", "trail.c", "        else if (logging)\n                t->down",
+     "        else\n                t->down"),
+    ("no-retry-of-a-failed-restart", "restart.c",
+     "        t->next_start_boot = c->now.boot_usec + backoff_usec(c->policy.restart_retry_usec,",
+     "        t->next_start_boot = USEC_INFINITY / 2 + backoff_usec(c->policy.restart_retry_usec,"),
+    ("failing-is-told-each-time", "restart.c", "        i->restart.told |= 1U << error->class;\n",
+     ""),
+    ("acceptance-is-proof", "restart.c",
+     "        t->stop->restart.state = RESTART_ACCEPTED;",
+     "        t->stop->restart.state = RESTART_VERIFIED;"),
+    ("restart-is-never-without-effect", "restart.c", "                not_effective(c, t);", ""),
+    ("answer-of-before-the-stop", "restart.c", "        if (t->start_again)\n                return;",
+     ""),
+    ("stale-answers-are-believed", "observe.c",
+     "        if (is_stale(known, seen))\n                return READING_STALE;\n", ""),
+    ("half-an-update-is-believed", "observe.c",
+     "seen->start_logging_msec <= seen->stop_logging_msec)\n                return READING_STALE;",
+     "0)\n                return READING_STALE;"),
+    ("blink-is-overlooked", "observe.c",
+     "        if (seen->stop_logging_msec > known->stop_msec)\n                return READING_BLINK;\n",
+     ""),
+    ("one-doubtful-read-is-enough", "trail.c", "#define AGREEING_READS 3",
+     "#define AGREEING_READS 1"),
+    ("one-not-found-is-enough", "trail.c", "++t->not_found < 2", "++t->not_found < 1"),
+    ("deleted-never-comes-back", "trail.c", "                if (is_agreed(c, t, r))\n"
+     "                        reappeared(c, t);", "                if (0)\n"
+     "                        reappeared(c, t);"),
+    ("delivery-may-go-back", "trail.c", "        watch_behind(c, t, s);\n", ""),
+    ("redundant-stop-is-a-stop", "trail.c",
+     "        t->stop->stop_moved_msec = s->stop_logging_msec;\n",
+     "        incident_close(c, t->stop, 0);\n        open_stopped(c, t, s);\n        return;\n"),
+    ("untimed-stop-gets-a-twin", "trail.c", "        return !i->stop_msec && s->start_logging_msec",
+     "        return 0 && s->start_logging_msec"),
+    ("left-over-stays-open", "trail.c", "                        close_left_over(c, t, s);", ""),
+    ("blindness-is-not-over", "trail.c",
+     "        if (t->blind)\n                incident_close(c, t->blind, c->now.wall_msec);\n"
+     "        note_down", "        note_down"),
+    ("blindness-takes-twice-as-long", "trail.c",
+     "c->now.boot_usec >= t->last_good_boot + c->policy.cannot_see_after_usec)",
+     "c->now.boot_usec >= t->last_good_boot + 2 * c->policy.cannot_see_after_usec)"),
+    ("names-by-detection", "incident.c", "                stop_id(arn, f->stop_msec, ret);",
+     "                stop_id(arn, c->now.wall_msec, ret);"),
+    ("finished-come-again", "incident.c",
+     "                return !core_knows_finished(c, ret) && !core_find_incident(c, ret);",
+     "                return !core_find_incident(c, ret);"),
+    ("reminders-without-end", "incident.c", "                i->reminded_msec = c->now.wall_msec;\n"
+     "                i->reminders++;", "                i->reminders++;"),
+    ("no-reminders", "incident.c", "c->now.wall_msec >= remind_due_msec(c, i)", "0"),
+    ("send-before-store", "notify.c", "        if (is_durable(i, m) || i->store_error)",
+     "        if (1)"),
+    ("wait-for-the-disk-for-ever", "notify.c",
+     "        return m->created_boot + c->policy.store_patience_usec;",
+     "        return USEC_INFINITY;"),
+    ("failed-store-is-not-repeated", "notify.c",
+     "        i->store_retry_boot = c->now.boot_usec + c->policy.store_retry_usec;",
+     "        i->store_retry_boot = USEC_INFINITY;"),
+    ("refused-is-sent", "notify.c", "        if (in->error.class != AWS_ERROR_NONE) {\n"
+     "                        failed", "        if (0) {\n                        failed"),
+    ("dead-topic-keeps-its-slots", "notify.c", "                        t->in_flight--;", "{}"),
+    ("sequence-from-zero", "notify.c", "        m->sequence = (unsigned)i->n_messages;",
+     "        m->sequence = (unsigned)i->n_messages - 1;"),
+    ("last-success-did-it", "attribution.c", "                else if (first == SIZE_MAX)",
+     "                else"),
+    ("refused-calls-count", "attribution.c",
+     "        if (r->error_code)\n                return ROLE_ATTEMPT;\n", ""),
+    ("rivals-are-overlooked", "attribution.c", "                        rivals = true;",
+     "                        rivals = false;"),
+    ("unreadable-is-innocent", "attribution.c",
+     "        if (a->incomplete || has_unreadable(i, wanted))", "        if (a->incomplete)"),
+    ("starts-between-do-not-count", "attribution.c",
+     "                        from = MAX(from, f->record.time_msec);", "{}"),
+    ("accused-before-judged", "attribution.c", ".role = ROLE_RELATED, ", ""),
+    ("ledger-forgets", "core.c", "                        return OWN_CALL_YES;",
+     "                        return OWN_CALL_NO;"),
+    ("ledger-excuses-all", "core.c", "        return near ? OWN_CALL_MAYBE : OWN_CALL_NO;",
+     "        return OWN_CALL_MAYBE;"),
+    ("clock-is-trusted", "core.c", "        follow_clock(c, now);\n", ""),
+    ("heart-beats-in-the-blind", "core.c",
+     "                c->trails[i].good_since_heartbeat = false;\n", ""),
+    ("memory-lags-behind", "core.c", "                memory_follow_incident(&t->memory, incident);",
+     ""),
+    ("restored-outage-is-nobodys", "core.c", "                t->stop = i;", ""),
+    ("page-token-is-dropped", "search.c",
+     "        if (a->next_token && ++a->pages < PAGES_MAX)\n                return;", ""),
+    ("window-moves-under-the-token", "search.c",
+     "        if (!a->next_token && !a->by_key)\n                set_window(c, i);",
+     "        set_window(c, i);\n        a->to_msec += (int64_t)a->pages;\n        if (0)\n;"),
+    ("no-second-look", "search.c", "        a->state = SEARCH_SETTLING;",
+     "        a->state = SEARCH_DONE;"),
+    ("throttled-time-counts", "search.c",
+     "        if (a->throttled_since_boot || a->in_flight)", "        if (a->in_flight)"),
+    ("search-without-end", "search.c", "                give_up(c, i);", "{}"),
+    ("no-not-yet", "search.c", "                say_not_yet(c, i);", "{}"),
+    ("sent-is-not-written-down", "incidentjson.c",
+     "        NEEDED(Delivery, sent, JSONMAP_BOOL),\n", ""),
+    ("request-ids-are-not-written-down", "incidentjson.c",
+     '        set_new(o, "request_ids", ids);', '        set_new(o, "request_ids", json_array());'),
+    ("commands-for-any-name", "advice.c", "        return name && arn_name_is_plain(name);",
+     "        return name;"),
+    ("subject-of-any-length", "alerttext.c", "SUBJECT_MAX - 3", "4 * SUBJECT_MAX"),
+]
+
+
+def sources(tree, patterns):
+    found = []
+    for pattern in patterns:
+        found += sorted(p.relative_to(tree).as_posix() for p in tree.glob(pattern))
+    return [p for p in found if not p.endswith(("log.c",))]
+
+
+def compile_one(tree, out, source):
+    target = out / (source.replace("/", "_")[:-2] + ".o")
+    subprocess.run(["gcc", *CFLAGS, "-c", source, "-o", target], cwd=tree, check=True)
+    return target
+
+
+def link(tree, out):
+    objects = {p: out / (p.replace("/", "_")[:-2] + ".o")
+               for p in sources(tree, LIBRARY + ["tests/sim/*.c", "tests/unit/core-fixture.c"])}
+    library = [o for p, o in objects.items() if p.startswith("src/")]
+    sim = [o for p, o in objects.items() if p.startswith("tests/sim/")]
+    fixture = objects["tests/unit/core-fixture.c"]
+    subprocess.run(["gcc", "-o", out / "sim", *sim, *library, *LIBS], check=True)
+    for unit in UNITS:
+        subprocess.run(["gcc", "-o", out / unit, out / f"tests_unit_{unit}.o", fixture, *library,
+                        *LIBS, "-lcmocka"], check=True)
+
+
+def build(tree, out):
+    for source in sources(tree, LIBRARY + ["tests/sim/*.c", "tests/unit/core-fixture.c"]):
+        compile_one(tree, out, source)
+    for unit in UNITS:
+        compile_one(tree, out, f"tests/unit/{unit}.c")
+    link(tree, out)
+
+
+def fails(command, out):
+    try:
+        done = subprocess.run(command, cwd=out, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, timeout=TIMEOUT, check=False)
+    except subprocess.TimeoutExpired:
+        return True
+    return done.returncode != 0
+
+
+def who_finds(out, worlds):
+    found = [unit for unit in UNITS if fails([out / unit], out)]
+    if fails([out / "sim", "-n", "0"], out):
+        found.append("scenarios")
+    if fails([out / "sim", "-r", "-n", str(worlds)], out):
+        found.append("worlds")
+    return found
+
+
+def plant(tree, bug):
+    _, name, text, instead = bug
+    path = tree / "src/core" / name
+    code = path.read_text()
+    if code.count(text) != 1:
+        sys.exit(f"{bug[0]}: the text stands {code.count(text)} times in {name}")
+    path.write_text(code.replace(text, instead))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("-w", "--worlds", type=int, default=3000)
+    parser.add_argument("-l", "--list", action="store_true")
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    bugs = [b for b in BUGS if not options.names or b[0] in options.names]
+    if options.list:
+        print("\n".join(b[0] for b in bugs))
+        return 0
+
+    survivors = 0
+    with tempfile.TemporaryDirectory() as folder:
+        tree, out = pathlib.Path(folder) / "tree", pathlib.Path(folder) / "out"
+        out.mkdir()
+        for part in ("src", "tests/sim", "tests/unit"):
+            shutil.copytree(ROOT / part, tree / part)
+        build(tree, out)
+        if who_finds(out, options.worlds):
+            sys.exit("the tree fails its tests as it is")
+        for bug in bugs:
+            source = f"src/core/{bug[1]}"
+            before = (tree / source).read_text()
+            plant(tree, bug)
+            compile_one(tree, out, source)
+            link(tree, out)
+            found = who_finds(out, options.worlds)
+            survivors += not found
+            print(f"{bug[0]:36} {'SURVIVES' if not found else ', '.join(found)}", flush=True)
+            (tree / source).write_text(before)
+            compile_one(tree, out, source)
+    print(f"{len(bugs)} bugs planted, {survivors} survived")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    os.environ.pop("CFLAGS", None)
+    sys.exit(main())
