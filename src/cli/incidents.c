@@ -212,6 +212,8 @@ static void print_finding(const Printer *p, const Finding *f)
         print_string(p, "ARN", u->arn);
         print_string(p, "Account", u->account_id);
         print_string(p, "Access key", u->access_key_id);
+        if (u->mfa != MFA_UNKNOWN)
+                print_string(p, "MFA", u->mfa == MFA_YES ? "yes" : "no");
         print_string(p, "Issuer", u->issuer_arn);
         print_string(p, "Source identity", u->source_identity);
         print_string(p, "Invoked by", u->invoked_by);
@@ -223,6 +225,19 @@ static void print_finding(const Printer *p, const Finding *f)
         print_string(p, "Error message", r->error_message);
         print_string(p, "Event id", r->event_id);
         print_string(p, "Request id", r->request_id);
+}
+
+static void print_deeds(const Printer *p, const Attribution *a)
+{
+        if (a->n_deeds == 0)
+                return;
+        print_blank(p);
+        print_line(p, PRINT_HEADING, "All calls with access key %s, from an hour before",
+                   strempty(a->deeds_key));
+        for (size_t k = 0; k < a->n_deeds; k++)
+                print_row(p, "Call", PRINT_PLAIN, "%s, %s: %u, %u of them refused",
+                          strempty(a->deeds[k].event_name), strempty(a->deeds[k].event_source),
+                          a->deeds[k].calls, a->deeds[k].refused);
 }
 
 static void print_message(const Printer *p, const Message *m)
@@ -266,6 +281,7 @@ static CliExit show_one(const Cli *c, const Found *f)
         print_overview(p, i, c->now_msec);
         for (size_t k = 0; k < i->attribution.n_findings; k++)
                 print_finding(p, &i->attribution.findings[k]);
+        print_deeds(p, &i->attribution);
         for (size_t k = 0; k < i->n_messages; k++)
                 print_message(p, &i->messages[k]);
         return judge_incident(i);
