@@ -53,7 +53,9 @@ void notify_stored(Core *c, Incident *i, const Input *in)
 {
         if (in->kind == INPUT_STORED) {
                 i->stored_generation = MAX(i->stored_generation, in->generation);
-                i->store_error = 0;
+                /* An older one that came through does not excuse a newer one that failed. */
+                if (i->stored_generation >= i->asked_generation)
+                        i->store_error = 0;
                 return;
         }
         if (!i->store_error)

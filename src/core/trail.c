@@ -242,7 +242,6 @@ static void on_recreated(Core *c, Trail *t, const TrailStatus *s)
         bool stopped = s->stop_logging_msec > MAX(t->memory.start_msec, t->memory.stop_msec);
 
         t->appeared_boot = t->next_start_boot = c->now.boot_usec;
-        /* Told already, by a run that died before it had remembered perhaps. */
         bool told = i && i->kind == INCIDENT_RECREATED;
         if (told && !started)
                 return;
@@ -310,8 +309,7 @@ static Reading after_deletion(Core *c, Trail *t, const TrailStatus *s, Reading r
 
 static bool is_agreed(const Core *c, const Trail *t, Reading r)
 {
-        /* An outage is told soon, since it is acted on at once; of the others replicas that lag
-         * show the like. */
+        /* An outage is told soon; of the others a replica that lags shows the like. */
         if (r == READING_DOUBTFUL_STOP)
                 return t->agreeing >= AGREEING_READS;
         return t->agreeing >= (r == READING_STALE ? STALE_READS_MAX : AGREEING_READS) &&
@@ -406,10 +404,13 @@ static void apply(Core *c, Trail *t, const TrailStatus *s, Reading r)
                 on_recreated(c, t, s);
                 break;
         case READING_REAPPEARED:
-                if (is_agreed(c, t, r))
-                        reappeared(c, t);
-                else
+                if (!is_agreed(c, t, r)) {
                         read_again_soon(c, t);
+                        break;
+                }
+                reappeared(c, t);
+                if (!s->is_logging)
+                        on_still_stopped(c, t, s);
                 break;
         case READING_STALE:
         case READING_DOUBTFUL_RECREATED:

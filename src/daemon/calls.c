@@ -21,6 +21,7 @@ static const AwsCallOptions options[] = {
                        .attempt_timeout_usec = 5 * USEC_PER_SEC,
                        .deadline_usec = 10 * USEC_PER_SEC},
         [CALL_START] = {.retry = RETRY_UNMETERED,
+                        .urgent = true,
                         .attempt_timeout_usec = 5 * USEC_PER_SEC,
                         .deadline_usec = 15 * USEC_PER_SEC},
         /* The core spaces them. */

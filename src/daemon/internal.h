@@ -53,6 +53,7 @@ struct Manager {
         char *status_path;
         char *state_error; /* last failure of the spool; NULL while it works */
         int64_t started_msec;
+        bool loaded; /* state has been read: what is written from here on is true */
         bool stopping;
         bool memory_failed;
         bool heartbeat_failed;

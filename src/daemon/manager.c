@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -239,7 +240,8 @@ static int load_configuration(Manager *m, const char *path)
                 journal_daemon(journal_id_configuration, LOG_ERR, "%s", line);
         }
         conf_problems_done(&problems);
-        return r < 0 ? -ENOTRECOVERABLE : 0;
+        /* A mistake, or a file that is not there for us: not what may pass by itself. */
+        return r == -EINVAL || r == -ENOENT || r == -EACCES || r == -EPERM ? -ENOTRECOVERABLE : r;
 }
 
 static int set_up_network(Manager *m)
@@ -261,9 +263,11 @@ static int set_up_network(Manager *m)
         return r == -EINVAL || r == -ENXIO ? -ENOTRECOVERABLE : r;
 }
 
-/* Two guards on one state directory would write over each other. */
+/* Two guards on one state directory would write over each other. A folder that cannot be had
+ * fails each write, which is then told. */
 static int lock_state(Manager *m, const char *directory)
 {
+        (void)mkdir(directory, 0750); /* as the spool would */
         m->state_lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (m->state_lock < 0 || flock(m->state_lock, LOCK_EX | LOCK_NB) >= 0 ||
             errno != EWOULDBLOCK)
@@ -279,15 +283,15 @@ static int load_state(Manager *m, const char *directory)
                 .event = m->event, .directory = directory, .callback = on_stored, .userdata = m};
         SpoolLoad load = {
                 .incident = on_incident, .memory = on_memory, .corrupt = on_corrupt, .userdata = m};
-        int r = spool_new(&o, &m->spool);
+        int r = lock_state(m, directory);
 
+        if (r < 0)
+                return r;
+        r = spool_new(&o, &m->spool);
         if (r < 0) {
                 log_error("the spool could not be set up: %s", strerror(-r));
                 return r;
         }
-        r = lock_state(m, directory);
-        if (r < 0)
-                return r;
         r = spool_load(directory, &load);
         if (r < 0) {
                 mem_strset(&m->state_error, strerror(-r));
@@ -330,6 +334,7 @@ int manager_new(const ManagerOptions *o, Manager **ret)
         r = load_state(m, o->state_directory);
         if (r < 0)
                 return r;
+        m->loaded = true;
         *ret = TAKE_PTR(m);
         return 0;
 }
@@ -339,14 +344,14 @@ Manager *manager_free(Manager *m)
         if (!m)
                 return NULL;
 
-        if (m->core && m->spool && !m->stopping)
+        if (m->loaded)
                 store_memory(m);
         m->stopping = true;
         calls_cancel_all(m);
         spool_free(m->spool, LAST_WRITES_USEC);
         if (m->state_lock >= 0)
                 (void)close(m->state_lock); /* nothing was written through it */
-        if (m->core && m->accounts)
+        if (m->loaded)
                 report_write(m);
         sd_event_source_unref(m->core_timer);
         sd_event_source_unref(m->watchdog_timer);

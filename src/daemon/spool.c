@@ -356,8 +356,16 @@ static void writer_ask(Writer *w, Job job)
                 if (same) {
                         w->waiting_bytes -= same->len;
                         free(same->text);
+                }
+                /* Memories never overtake the incidents asked for before them: they would hide,
+                 * after a crash in between, what the incident was to tell. */
+                if (same && !*job.id) {
+                        Job *end = w->waiting + w->n_waiting - 1;
+                        memmove(same, same + 1, (size_t)(end - same) * sizeof(Job));
+                        *end = job;
+                } else if (same)
                         *same = job;
-                } else
+                else
                         *mem_push0(w->waiting, w->n_waiting) = job;
                 (void)pthread_cond_signal(&w->changed);
         }

@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <syslog.h>
@@ -29,7 +30,7 @@ static void help(void)
              "                             " LOCALSTATEDIR "/lib/trailsentry)\n"
              "      --status-file=FILE     what `trailsentry status` shows\n"
              "                             (" STATUS_PATH_DEFAULT ")\n"
-             "      --time-scale=N         divides every timing by N (1 to 100), for rehearsals\n"
+             "      --time-scale=N         divides the timings by N (1 to 100), for rehearsals\n"
              "  -h, --help                 this text\n"
              "      --version              the version\n"
              "\n"
@@ -97,10 +98,11 @@ static int parse_arguments(int argc, char *argv[], int *ret_exit)
         return 0;
 }
 
-/* Keys and tokens stay out of core dumps, also where no unit file says so. */
+/* Keys and tokens stay out of core dumps, also where no unit file says so or dumps go to a pipe,
+ * and out of the reach of other processes of the same user. */
 static void forbid_core_dumps(void)
 {
-        if (setrlimit(RLIMIT_CORE, &(struct rlimit){}) < 0)
+        if (setrlimit(RLIMIT_CORE, &(struct rlimit){}) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
                 log_warning("core dumps could not be switched off: %m");
 }
 

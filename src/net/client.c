@@ -357,7 +357,7 @@ static int call_try_send(AwsCall *call)
                                                       call->deadline_usec - now)
                                                 : 0,
                         .body_max = call->options.body_max,
-                        .urgent = call->options.retry != RETRY_NONE,
+                        .urgent = call->options.urgent,
                 },
                 on_answer, call, &call->http);
 }

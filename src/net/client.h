@@ -39,10 +39,11 @@ typedef struct AwsResult {
 typedef void (*AwsCallback)(void *userdata, const AwsResult *result);
 
 typedef struct AwsCallOptions {
-        RetryMode retry;               /* any but RETRY_NONE makes the call urgent (http.h) */
+        RetryMode retry;
         uint64_t attempt_timeout_usec; /* one attempt; 0 for 5 s */
         uint64_t deadline_usec;        /* everything, credentials and back-off too; 0 for 30 s */
         size_t body_max;               /* 0 for 1 MiB */
+        bool urgent;                   /* as in http.h: StartLogging, and what it may wait for */
 } AwsCallOptions;
 
 typedef struct AwsCall AwsCall;

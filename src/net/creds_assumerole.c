@@ -88,6 +88,7 @@ static CredFetch *role_fetch(CredSource *source, CredCallback callback, void *us
                                          .retry = RETRY_STANDARD,
                                          .deadline_usec = DEADLINE_USEC,
                                          .body_max = BODY_MAX,
+                                         .urgent = true,
                                  },
                                  on_result, f);
         return f;

@@ -34,7 +34,7 @@ typedef struct HttpRequest {
         uint64_t connect_timeout_usec;
         uint64_t timeout_usec; /* whole call, waiting for a connection included */
         size_t body_max;       /* bytes of answer accepted, 0 for 1 MiB */
-        bool urgent;           /* does not queue behind what is not: actions, alerts, credentials */
+        bool urgent;           /* does not queue behind what is not: StartLogging, credentials */
 } HttpRequest;
 
 typedef struct HttpResponse {

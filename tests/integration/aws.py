@@ -16,13 +16,14 @@ WAIT_MAX = 115.0  # the referee itself waits no longer
 RAW = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069"
                  "\ufeff]")
 # What a client gets that does not know the protocol; never a matter of the scenario.
-OUR_FAULT = {"SerializationException", "ValidationException", "MalformedInput", "ValidationError",
-             "MalformedQueryString", "UnknownOperationException", "InvalidSignatureException",
-             "SignatureDoesNotMatch", "IncompleteSignature", "MissingAuthenticationToken",
-             "InvalidAction", "InvalidParameter", "ParameterValueInvalid", "InvalidTimeRangeException",
-             "InvalidLookupAttributesException", "InvalidNextTokenException", "InternalFailure",
-             "InvalidParameterValue", "CloudTrailARNInvalidException", "InvalidTrailNameException",
-             "InvalidHomeRegionException", "InvalidParameterCombination"}
+OUR_FAULT = {
+    "SerializationException", "ValidationException", "ValidationError", "MalformedInput",
+    "MalformedQueryString", "UnknownOperationException", "InvalidAction", "InvalidParameter",
+    "InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature",
+    "MissingAuthenticationToken", "ParameterValueInvalid", "InvalidTimeRangeException",
+    "InvalidLookupAttributesException", "InvalidNextTokenException", "InternalFailure",
+    "InvalidParameterValue", "InvalidParameterCombination", "CloudTrailARNInvalidException",
+    "InvalidTrailNameException", "InvalidHomeRegionException"}
 ATTRIBUTES = {"incident_id", "phase", "sequence", "kind", "severity", "account", "region", "trail"}
 
 

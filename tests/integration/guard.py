@@ -32,7 +32,8 @@ EXTERNAL_ID = "trailsentry-example-id"
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:security-alerts"
 
 LEVELS = ("emerg", "alert", "crit", "error", "warning", "notice", "info", "debug")
-RECORD = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z) (" + "|".join(LEVELS) + r") (.*)")
+RECORD = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z) (" + "|".join(LEVELS) +
+                    r") (.*)")
 FIELDS = re.compile(r" (?=(?:TRAIL_ARN|INCIDENT_ID|ERROR_CODE)=)")
 FIELD = re.compile(r'([A-Z_]+)=("(?:[^"\\]|\\.)*"|\S*)')
 PR_SET_PDEATHSIG = 1

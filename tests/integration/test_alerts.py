@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No alert is lost, none is sent twice without need, and one topic never stands in another's way."""
+"""No alert is lost, none is sent twice without need, and no topic stands in another's way."""
 
 import pytest
 

@@ -12,7 +12,8 @@ from guard import TRAIL, WORKLOAD_ACCOUNT, reached_by_role
 COUNT = itertools.count(1)
 LOOKUP = {"service": "cloudtrail", "operation": "LookupEvents"}
 DEPLOY = "build-4711 (AssumedRole, role DeployPipeline)"
-SSO = "nikki.wolf@example.com (AssumedRole, role AWSReservedSSO_AdministratorAccess_0123456789abcdef)"
+SSO = ("nikki.wolf@example.com (AssumedRole, role "
+       "AWSReservedSSO_AdministratorAccess_0123456789abcdef)")
 
 
 def iam_user(name):

@@ -45,7 +45,7 @@ def test_throttled_restart_is_said_and_goes_on(aws, guard):
 
 def test_restart_without_effect_is_no_restart(aws, make_guard):
     """Accepted twice, and nothing happened: only GetTrailStatus is believed."""
-    guard = make_guard(scale=20).run()
+    make_guard(scale=20).run()
     aws.fault(**START, kind="body", body="{}", count=2)
     aws.attack(TRAIL)
     failing = aws.message(phase="FAILING")

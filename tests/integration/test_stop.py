@@ -163,6 +163,18 @@ def test_stale_answers_open_nothing_twice(aws, make_guard):
     assert aws.phases(phase="OPEN") == ["OPEN"] and aws.phases(phase="CLOSED") == ["CLOSED"]
 
 
+def test_stale_answers_close_nothing(aws, make_guard):
+    """An old "logging" after the stop is no restart."""
+    now = aws.call("now")["now"]
+    aws.set_trail(TRAIL, stop_time=now - 200000, start_time=now - 190000)
+    make_guard(action="alert").run()
+    aws.set(stale_read=60.0, stale_flap=True)
+    aws.attack(TRAIL)
+    aws.message(phase="OPEN")
+    aws.polls(20)
+    assert aws.phases(phase="OPEN") == ["OPEN"] and "CLOSED" not in aws.phases()
+
+
 def test_already_stopped_when_first_seen(aws, guard):
     now = aws.call("now")["now"]
     aws.set_trail(TRAIL, logging=False, stop_time=now - 5400)

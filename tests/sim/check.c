@@ -294,6 +294,21 @@ static void check_sight(World *w, const Input *in)
         }
 }
 
+/* A stop that has just been shown beyond doubt is somebody's business. */
+static void check_outage_is_open(World *w, const Input *in)
+{
+        const GuardTrail *t;
+        const Incident *i;
+
+        if (in->kind != INPUT_POLLED || in->error.class != AWS_ERROR_NONE)
+                return;
+        t = &w->guard->trails[in->trail];
+        i = core_trail_incident(w->guard->core, in->trail);
+        if (!in->status->is_logging && is_coherent(in->status) &&
+            in->status->stop_logging_msec == t->version_msec && !t->maybe_gone && !i)
+                world_violation(w, "trail %zu is down, and no incident of it is open", in->trail);
+}
+
 static void check_time(World *w, const Input *in)
 {
         Guard *g = w->guard;
@@ -323,6 +338,7 @@ void check_step(World *w, const Input *in, const Actions *a)
         }
         check_starts(w, a);
         check_restart(w, in);
+        check_outage_is_open(w, in);
         check_restarts_go_on(w);
         check_sends(w, a);
         check_sight(w, in);

@@ -138,22 +138,14 @@ static void do_lookup(World *w, const Action *a)
                     a->lookup.next_token ? ", next page" : "", error ? " fails" : "");
 }
 
-/* One writer: what was asked first is on disk first. */
-static uint64_t disk_turn(World *w)
-{
-        uint64_t takes = USEC_PER_MSEC + rng_below(&w->rng, 20 * USEC_PER_MSEC);
-
-        if (world_has_fault(w, FAULT_DISK_STALLS, SIZE_MAX))
-                takes = rng_between(&w->rng, 1, 20) * USEC_PER_SEC;
-        w->disk.busy_until_usec = MAX(w->disk.busy_until_usec, w->now_usec) + takes;
-        return w->disk.busy_until_usec;
-}
-
 static void do_store(World *w, const Action *a)
 {
         Event *e = world_schedule(w, disk_turn(w), EVENT_STORED);
 
         memcpy(e->incident, a->incident->id, sizeof(e->incident));
+        Case *c = guard_case(w->guard, a->incident->id);
+        if (c)
+                c->asked_generation = a->generation;
         e->generation = a->generation;
         e->store_error = world_has_fault(w, FAULT_DISK_FAILS, SIZE_MAX) ? -28 : 0;
         if (!w->may_kill)
@@ -178,19 +170,11 @@ static void do_store_memory(World *w)
         json_decref(all);
 }
 
-static Letter *find_letter(Guard *g, const char *id, unsigned sequence)
-{
-        for (size_t i = 0; i < g->n_letters; i++)
-                if (g->letters[i].sequence == sequence && streq(g->letters[i].incident, id))
-                        return &g->letters[i];
-        return NULL;
-}
-
 static void do_send(World *w, const Action *a)
 {
         size_t topic = streq(a->topic_arn, topics[0]) ? 0 : 1;
         Event *e = world_schedule(w, w->now_usec + latency(w), EVENT_SENT);
-        Letter *l = find_letter(w->guard, a->incident->id, a->message->sequence);
+        Letter *l = guard_letter(w->guard, a->incident->id, a->message->sequence);
 
         memcpy(e->incident, a->incident->id, sizeof(e->incident));
         e->sequence = a->message->sequence;
@@ -293,55 +277,15 @@ void guard_tick(World *w)
         step(w, &(Input){.kind = INPUT_TICK, .trail = SIZE_MAX});
 }
 
-static void write_file(Disk *d, const char *id, char *text)
-{
-        for (size_t i = 0; i < d->n_files; i++)
-                if (streq(d->files[i].id, id)) {
-                        free(d->files[i].text);
-                        d->files[i].text = text;
-                        return;
-                }
-        struct StoredFile *f = mem_push0(d->files, d->n_files);
-        (void)snprintf(f->id, sizeof(f->id), "%s", id);
-        f->text = text;
-}
-
-/* What was on its way to the disk when the guard died: a beginning of it arrived, which nobody
- * was told. */
-static void finish_writes(World *w)
-{
-        uint64_t until = w->now_usec + rng_below(&w->rng, 30 * USEC_PER_MSEC);
-
-        for (;;) {
-                Event *first = NULL;
-
-                for (size_t i = 0; i < w->n_queue; i++) {
-                        Event *e = w->queue[i];
-
-                        if (e->text && e->run == w->guard->run && e->at_usec <= until &&
-                            (!first || e->at_usec < first->at_usec))
-                                first = e;
-                }
-                if (!first)
-                        break;
-                if (first->kind == EVENT_MEMORY_STORED)
-                        mem_strset(&w->disk.memories, first->text);
-                else if (!first->store_error)
-                        write_file(&w->disk, first->incident, mem_strdup(first->text));
-                free(TAKE_PTR(first->text));
-        }
-        w->disk.busy_until_usec = 0;
-}
-
 static void answer_stored(World *w, Event *e, Input *in)
 {
         Case *c = guard_case(w->guard, e->incident);
 
         in->kind = e->store_error ? INPUT_STORE_FAILED : INPUT_STORED;
-        if (!e->store_error && e->text)
-                write_file(&w->disk, e->incident, TAKE_PTR(e->text));
+        disk_write(w, e);
         if (c) {
-                c->store_failed = e->store_error != 0;
+                c->store_failed = e->store_error != 0 ||
+                                  (c->store_failed && e->generation < c->asked_generation);
                 if (!e->store_error)
                         c->generation = MAX(c->generation, e->generation);
         }
@@ -349,7 +293,7 @@ static void answer_stored(World *w, Event *e, Input *in)
 
 static void answer_sent(World *w, const Event *e, Input *in)
 {
-        Letter *l = find_letter(w->guard, e->incident, e->sequence);
+        Letter *l = guard_letter(w->guard, e->incident, e->sequence);
 
         in->kind = INPUT_SENT;
         w->guard->sends_in_flight[e->topic]--;
@@ -413,7 +357,7 @@ void guard_answer(World *w, Event *e)
                 answer_stored(w, e, &in);
                 break;
         case EVENT_MEMORY_STORED:
-                mem_strset(&w->disk.memories, e->text);
+                disk_write(w, e);
                 return;
         default:
                 return;
@@ -421,6 +365,14 @@ void guard_answer(World *w, Event *e)
         step(w, &in);
         if (g->twin && (in.kind == INPUT_POLLED || in.kind == INPUT_STARTED))
                 twin_step(w, &in);
+}
+
+Letter *guard_letter(Guard *g, const char *id, unsigned sequence)
+{
+        for (size_t i = 0; i < g->n_letters; i++)
+                if (g->letters[i].sequence == sequence && streq(g->letters[i].incident, id))
+                        return &g->letters[i];
+        return NULL;
 }
 
 static Core *new_core(World *w)
@@ -476,85 +428,15 @@ void guard_kill(World *w)
                 return;
         world_trace(w, "guard: killed");
         w->kills++;
-        finish_writes(w);
+        disk_finish_writes(w);
         g->core = core_free(g->core);
         g->twin = core_free(g->twin); /* it has seen what this guard will not remember */
         for (size_t i = 0; i < g->n_cases; i++)
-                g->cases[i].generation = 0;
+                g->cases[i].generation = g->cases[i].asked_generation = 0;
         for (size_t i = 0; i < w->n_stops; i++)
                 w->stops[i].must = false;
         memset(g->trails, 0, sizeof(g->trails));
         memset(g->sends_in_flight, 0, sizeof(g->sends_in_flight));
-}
-
-/* What the disk says of a message is what its receivers may be told again. */
-static void read_back(World *w, const Incident *i, const Message *m)
-{
-        Letter *l = find_letter(w->guard, i->id, m->sequence);
-
-        if (!l)
-                return;
-        l->on_disk = true;
-        l->created_usec = w->now_usec;
-        memset(l->tried, 0, sizeof(l->tried));
-        for (size_t t = 0; t < m->n_deliveries && t < SIM_TOPICS_MAX; t++)
-                l->acknowledged[t] = m->deliveries[t].sent;
-}
-
-static void restore_incident(World *w, const struct StoredFile *f)
-{
-        json_t *o = json_loads(f->text, 0, NULL);
-        Incident *i = NULL;
-        const char *field = NULL;
-
-        if (!o || incident_from_json(o, &i, &field) < 0) {
-                world_violation(w, "incident %s cannot be read back: %s", f->id, strempty(field));
-        } else {
-                for (size_t m = 0; m < i->n_messages; m++)
-                        read_back(w, i, &i->messages[m]);
-                Case *c = guard_case(w->guard, i->id);
-                if (c) {
-                        c->lost = false;
-                        c->n_messages = i->n_messages;
-                        c->rounds = i->attribution.rounds;
-                }
-                core_restore_incident(w->guard->core, i);
-        }
-        json_decref(o);
-}
-
-static void restore_memories(World *w)
-{
-        json_t *all, *o;
-        size_t k;
-
-        if (!w->disk.memories)
-                return;
-        all = json_loads(w->disk.memories, 0, NULL);
-        json_array_foreach(all, k, o)
-        {
-                TrailMemory m = {};
-
-                if (trail_memory_from_json(o, &m) < 0)
-                        world_violation(w, "the memory of a trail cannot be read back");
-                else
-                        core_restore_memory(w->guard->core, &m);
-                trail_memory_done(&m);
-        }
-        json_decref(all);
-}
-
-/* Messages that were not on disk died with the guard; their numbers are used again. */
-static void forget_unsaid(Guard *g)
-{
-        for (size_t i = 0; i < g->n_letters;) {
-                Letter *l = &g->letters[i];
-
-                if (l->on_disk)
-                        i++;
-                else
-                        g->letters[i] = g->letters[--g->n_letters];
-        }
 }
 
 void guard_boot(World *w)
@@ -567,14 +449,7 @@ void guard_boot(World *w)
         g->run++;
         g->run_usec = w->now_usec;
         g->core = new_core(w);
-        for (size_t i = 0; i < g->n_letters; i++)
-                g->letters[i].on_disk = false;
-        for (size_t i = 0; i < g->n_cases; i++)
-                g->cases[i].lost = true;
-        restore_memories(w);
-        for (size_t i = 0; i < w->disk.n_files; i++)
-                restore_incident(w, &w->disk.files[i]);
-        forget_unsaid(g);
+        disk_restore(w);
         for (size_t i = 0; i < w->n_trails; i++) {
                 const TrailMemory *m = core_trail_memory(g->core, i);
 

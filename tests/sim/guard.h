@@ -45,10 +45,11 @@ typedef struct Case {
         int64_t stop_msec;
         bool open;
         bool at_twin;
-        bool lost;                /* never reached the disk of a guard that was killed */
-        bool judged;              /* its cause has been looked for */
-        uint64_t generation;      /* newest that is on disk, of this run */
-        bool store_failed;        /* since the last that succeeded */
+        bool lost;           /* never reached the disk of a guard that was killed */
+        bool judged;         /* its cause has been looked for */
+        uint64_t generation; /* newest that is on disk, of this run */
+        uint64_t asked_generation;
+        bool store_failed;        /* since the newest that was asked for succeeded */
         uint64_t opened_usec;     /* first seen */
         uint64_t round_usec;      /* when the last round of look-ups began */
         uint64_t last_round_usec; /* ... the last complete one */
@@ -90,3 +91,10 @@ bool guard_is_idle(const World *w);
 Now guard_now(const World *w);
 const char *guard_topic(size_t i);
 Case *guard_case(Guard *g, const char *id);
+Letter *guard_letter(Guard *g, const char *id, unsigned sequence);
+
+/* disk.c */
+uint64_t disk_turn(World *w); /* when a write that is asked for at once will be done */
+void disk_write(World *w, Event *e);
+void disk_finish_writes(World *w); /* the guard has died */
+void disk_restore(World *w);       /* into a new core */

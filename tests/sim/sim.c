@@ -14,6 +14,7 @@ typedef struct Options {
         uint64_t seed;
         bool verbose;
         bool random_only;
+        bool first_only; /* stop at the first that fails */
         const char *scenario;
 } Options;
 
@@ -57,7 +58,7 @@ static unsigned run_scenarios(const Options *o)
         uint64_t steps = 0;
 
         for (size_t s = 0; s < ELEMENTSOF(sets); s++)
-                for (size_t i = 0; i < *sets[s].n; i++) {
+                for (size_t i = 0; i < *sets[s].n && !(failed && o->first_only); i++) {
                         const Scenario *x = &sets[s].items[i];
 
                         if (o->scenario && strcmp(o->scenario, x->name) != 0)
@@ -81,7 +82,7 @@ static unsigned run_worlds(const Options *o)
         unsigned failed = 0;
         uint64_t steps = 0;
 
-        for (uint64_t i = 0; i < o->worlds; i++)
+        for (uint64_t i = 0; i < o->worlds && !(failed && o->first_only); i++)
                 failed += !run_world(o->seed + i, o->verbose, NULL, &steps);
         printf("%llu worlds from seed %llu, %llu steps, %u failed\n", (unsigned long long)o->worlds,
                (unsigned long long)o->seed, (unsigned long long)steps, failed);
@@ -91,9 +92,9 @@ static unsigned run_worlds(const Options *o)
 static int usage(const char *name)
 {
         fprintf(stderr,
-                "usage: %s [-n WORLDS] [-s SEED] [-r] [-v] [-S SCENARIO|list]\n"
+                "usage: %s [-n WORLDS] [-s SEED] [-r] [-v] [-x] [-S SCENARIO|list]\n"
                 "Without -S all scenarios are run (not with -r or -v), then WORLDS random worlds "
-                "from SEED on.\n",
+                "from SEED on. -x stops at the first one that fails.\n",
                 name);
         return 2;
 }
@@ -104,7 +105,7 @@ int main(int argc, char **argv)
         unsigned failed = 0;
         int c;
 
-        while ((c = getopt(argc, argv, "n:rs:S:v")) != -1) {
+        while ((c = getopt(argc, argv, "n:rs:S:vx")) != -1) {
                 if (c == 'n')
                         o.worlds = strtoull(optarg, NULL, 10);
                 else if (c == 's')
@@ -113,6 +114,8 @@ int main(int argc, char **argv)
                         o.scenario = optarg;
                 else if (c == 'r')
                         o.random_only = true;
+                else if (c == 'x')
+                        o.first_only = true;
                 else if (c == 'v')
                         o.verbose = true;
                 else

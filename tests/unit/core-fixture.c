@@ -122,17 +122,27 @@ static void advance(Rig *r, uint64_t to_boot)
         r->now.boot_usec = to_boot;
 }
 
+/* To the next tick by `end`; false when there is none. */
+static bool tick(Rig *r, uint64_t end, unsigned *at_once)
+{
+        uint64_t next = core_next_boot(r->core);
+
+        if (next > end)
+                return false;
+        *at_once = next <= r->now.boot_usec ? *at_once + 1 : 0;
+        assert_true(*at_once < 10); /* no busy loop */
+        advance(r, MAX(next, r->now.boot_usec));
+        rig_step(r, &(Input){.kind = INPUT_TICK, .trail = SIZE_MAX});
+        return true;
+}
+
 void rig_pass(Rig *r, uint64_t usec)
 {
         uint64_t end = r->now.boot_usec + usec;
         unsigned at_once = 0;
 
-        for (uint64_t next = core_next_boot(r->core); next <= end; next = core_next_boot(r->core)) {
-                at_once = next <= r->now.boot_usec ? at_once + 1 : 0;
-                assert_true(at_once < 10); /* no busy loop */
-                advance(r, MAX(next, r->now.boot_usec));
-                rig_step(r, &(Input){.kind = INPUT_TICK, .trail = SIZE_MAX});
-        }
+        while (tick(r, end, &at_once))
+                ;
         advance(r, end);
 }
 
@@ -253,12 +263,11 @@ void rig_live(Rig *r, uint64_t usec)
 {
         uint64_t end = r->now.boot_usec + usec;
 
+        unsigned at_once = 0;
+
         answer_all(r);
-        for (uint64_t next = core_next_boot(r->core); next <= end; next = core_next_boot(r->core)) {
-                advance(r, MAX(next, r->now.boot_usec));
-                rig_step(r, &(Input){.kind = INPUT_TICK, .trail = SIZE_MAX});
+        while (tick(r, end, &at_once))
                 answer_all(r);
-        }
         advance(r, end);
 }
 

@@ -35,8 +35,11 @@ static void test_disk_fails(void **state)
         assert_int_equal(rig_count(r, ACTION_SEND), 1);
         assert_false(rig_action(r, ACTION_SEND)->durable);
         assert_int_equal(rig_count(r, ACTION_STORE), 0);
-        rig_pass(r, policy_default.store_retry_usec);
-        assert_int_equal(rig_incident(r)->store_error, -ENOSPC);
+        rig_pass(r, policy_default.store_retry_usec - 1);
+        rig_step(r, &(Input){.kind = INPUT_TICK, .trail = SIZE_MAX});
+        assert_int_equal(rig_count(r, ACTION_STORE), 0);
+        rig_pass(r, 1);
+        assert_int_equal(rig_count(r, ACTION_STORE), 1);
         rig_stored(r);
         assert_int_equal(rig_incident(r)->store_error, 0);
 }

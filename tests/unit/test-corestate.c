@@ -156,6 +156,21 @@ static void test_restore_without_memory(void **state)
         assert_int_equal(rig_incident(again)->blind_to_msec, BASE + 9000);
 }
 
+/* ... or the one that is there is older. */
+static void test_restore_with_old_memory(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new(NULL), *again = rig_new(NULL);
+
+        rig_polled(r, true, START, 0);
+        core_restore_memory(again->core, core_trail_memory(r->core, 0));
+        rig_polled(r, false, START, STOP);
+        core_restore_incident(again->core, copy(rig_incident(r)));
+        rig_polled(again, false, START, STOP);
+        assert_true(rig_incident(again)->open);
+        assert_ptr_equal(core_trail_incident(again->core, 0), rig_incident(again));
+        assert_int_equal(core_n_incidents(again->core), 1);
+}
+
 /* The memory reached the disk, the closing of the incident did not. */
 static void test_restore_left_over(void **state)
 {
@@ -253,6 +268,6 @@ static void test_clock_is_set(void **state)
 UNIT_MAIN(T(test_blink_waits_for_its_actor), T(test_not_yet_and_given_up),
           T(test_throttled_time_does_not_count), T(test_denied_time_counts),
           T(test_settling_corrects), T(test_misuse_is_critical), T(test_restore),
-          T(test_restore_without_memory), T(test_restore_left_over), T(test_restore_finished),
-          T(test_restore_to_other_topics), T(test_restore_of_another_trail), T(test_one_name),
-          T(test_clock_is_set))
+          T(test_restore_without_memory), T(test_restore_with_old_memory),
+          T(test_restore_left_over), T(test_restore_finished), T(test_restore_to_other_topics),
+          T(test_restore_of_another_trail), T(test_one_name), T(test_clock_is_set))

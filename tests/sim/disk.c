@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The guard's disk: what was acknowledged is on it after a SIGKILL, and a beginning of what was on
+ * its way. */
+
+#include "guard.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "core/incidentjson.h"
+
+/* One writer: what was asked first is on disk first. */
+uint64_t disk_turn(World *w)
+{
+        uint64_t takes = USEC_PER_MSEC + rng_below(&w->rng, 20 * USEC_PER_MSEC);
+
+        if (world_has_fault(w, FAULT_DISK_STALLS, SIZE_MAX))
+                takes = rng_between(&w->rng, 1, 20) * USEC_PER_SEC;
+        w->disk.busy_until_usec = MAX(w->disk.busy_until_usec, w->now_usec) + takes;
+        return w->disk.busy_until_usec;
+}
+
+/* Takes text. */
+static void write_file(Disk *d, const char *id, char *text)
+{
+        for (size_t i = 0; i < d->n_files; i++)
+                if (streq(d->files[i].id, id)) {
+                        free(d->files[i].text);
+                        d->files[i].text = text;
+                        return;
+                }
+        struct StoredFile *f = mem_push0(d->files, d->n_files);
+        (void)snprintf(f->id, sizeof(f->id), "%s", id);
+        f->text = text;
+}
+
+void disk_write(World *w, Event *e)
+{
+        if (!e->text || e->store_error)
+                return;
+        if (e->kind == EVENT_MEMORY_STORED)
+                mem_strset(&w->disk.memories, e->text);
+        else
+                write_file(&w->disk, e->incident, TAKE_PTR(e->text));
+}
+
+/* What was on its way to the disk when the guard died: a beginning of it arrived, which nobody
+ * was told. */
+void disk_finish_writes(World *w)
+{
+        uint64_t until = w->now_usec + rng_below(&w->rng, 30 * USEC_PER_MSEC);
+
+        for (;;) {
+                Event *first = NULL;
+
+                for (size_t i = 0; i < w->n_queue; i++) {
+                        Event *e = w->queue[i];
+
+                        if (e->text && e->run == w->guard->run && e->at_usec <= until &&
+                            (!first || e->at_usec < first->at_usec))
+                                first = e;
+                }
+                if (!first)
+                        break;
+                disk_write(w, first);
+                free(TAKE_PTR(first->text));
+        }
+        w->disk.busy_until_usec = 0;
+}
+
+/* What the disk says of a message is what its receivers may be told again. */
+static void read_back(World *w, const Incident *i, const Message *m)
+{
+        Letter *l = guard_letter(w->guard, i->id, m->sequence);
+
+        if (!l)
+                return;
+        l->on_disk = true;
+        l->created_usec = w->now_usec;
+        memset(l->tried, 0, sizeof(l->tried));
+        for (size_t t = 0; t < m->n_deliveries && t < SIM_TOPICS_MAX; t++)
+                l->acknowledged[t] = m->deliveries[t].sent;
+}
+
+static void restore_incident(World *w, const struct StoredFile *f)
+{
+        json_t *o = json_loads(f->text, 0, NULL);
+        Incident *i = NULL;
+        const char *field = NULL;
+
+        if (!o || incident_from_json(o, &i, &field) < 0) {
+                world_violation(w, "incident %s cannot be read back: %s", f->id, strempty(field));
+        } else {
+                for (size_t m = 0; m < i->n_messages; m++)
+                        read_back(w, i, &i->messages[m]);
+                Case *c = guard_case(w->guard, i->id);
+                if (c) {
+                        c->lost = false;
+                        c->n_messages = i->n_messages;
+                        c->rounds = i->attribution.rounds;
+                }
+                core_restore_incident(w->guard->core, i);
+        }
+        json_decref(o);
+}
+
+static void restore_memories(World *w)
+{
+        json_t *all, *o;
+        size_t k;
+
+        if (!w->disk.memories)
+                return;
+        all = json_loads(w->disk.memories, 0, NULL);
+        json_array_foreach(all, k, o)
+        {
+                TrailMemory m = {};
+
+                if (trail_memory_from_json(o, &m) < 0)
+                        world_violation(w, "the memory of a trail cannot be read back");
+                else
+                        core_restore_memory(w->guard->core, &m);
+                trail_memory_done(&m);
+        }
+        json_decref(all);
+}
+
+/* Messages that were not on disk died with the guard; their numbers are used again. */
+static void forget_unsaid(Guard *g)
+{
+        for (size_t i = 0; i < g->n_letters;) {
+                Letter *l = &g->letters[i];
+
+                if (l->on_disk)
+                        i++;
+                else
+                        g->letters[i] = g->letters[--g->n_letters];
+        }
+}
+
+void disk_restore(World *w)
+{
+        Guard *g = w->guard;
+
+        for (size_t i = 0; i < g->n_letters; i++)
+                g->letters[i].on_disk = false;
+        for (size_t i = 0; i < g->n_cases; i++)
+                g->cases[i].lost = true;
+        restore_memories(w);
+        for (size_t i = 0; i < w->disk.n_files; i++)
+                restore_incident(w, &w->disk.files[i]);
+        forget_unsaid(g);
+}
