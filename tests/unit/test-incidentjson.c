@@ -125,6 +125,8 @@ static void test_round_trip(void **state)
         assert_int_equal(back->trail, SIZE_MAX);
         assert_int_equal(back->restart.error.status, 400);
         assert_string_equal(back->restart.error.request_id, "r-1");
+        assert_int_equal(back->restart.n_request_ids, 2);
+        assert_string_equal(back->restart.request_ids[1], "r-8");
         assert_int_equal(back->attribution.n_findings, _ROLE_MAX);
         assert_string_equal(back->attribution.findings[0].record.identity.web_id_provider,
                             i->attribution.findings[0].record.identity.web_id_provider);
