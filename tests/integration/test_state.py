@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A full, lost or stalled disk keeps neither a restart nor an alert; bad files cost no other."""
 
+import json
 import os
 import shutil
+import subprocess
 
 import pytest
 
@@ -140,3 +142,19 @@ def test_second_daemon_on_one_state_is_refused(aws, make_guard):
     assert "READY=1" not in second.notes
     first.kill()
     second.run()
+
+
+def test_second_guard_on_the_same_state_is_refused(aws, guard):
+    """And has written nothing: memories of its own would hide what the first one knows."""
+    guard.run()
+    aws.polls(3)
+    guard.wait_status(lambda s: s["trails"][0]["last_poll_msec"] > 0)
+    second = subprocess.run(guard.command(), env={"PATH": "/usr/bin:/bin", "AWS_ACCESS_KEY_ID": "A",
+                                                  "AWS_SECRET_ACCESS_KEY": "b"},
+                            stderr=subprocess.PIPE, text=True, timeout=20 * SLOW, check=False)
+    assert second.returncode == 1 and "another trailsentryd uses" in second.stderr
+    assert guard.status()["state"] == "running" and guard.status()["pid"] == guard.process.pid
+    path = os.path.join(guard.state, "trails.json")
+    if os.path.exists(path):
+        with open(path, encoding="ascii") as f:
+            assert json.load(f)["trails"][0]["seen"] is True
