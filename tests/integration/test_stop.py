@@ -281,6 +281,7 @@ def test_deleted_and_created_again(aws, guard):
                         params={"S3BucketName": "amzn-s3-demo-bucket2"})
     closed = aws.message(phase="CLOSED", kind="deleted")
     assert "exists again" in closed.subject and closed.incident == opened.incident
+    assert "Create the trail again" not in closed.text
     # It is not the trail that it was: that is told, and it is made to log.
     recreated = aws.message(phase="CLOSED", kind="recreated")
     assert recreated.severity == "critical" and recreated.incident != opened.incident
