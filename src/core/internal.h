@@ -119,6 +119,14 @@ void trail_tick(Core *c, Trail *t);
 uint64_t trail_next_boot(const Core *c, const Trail *t);
 void trail_follow_clock(Trail *t, int64_t by_msec); /* the wall clock was set */
 void trail_hurry(Core *c, Trail *t);                /* fast polls from here on, the first at once */
+void trail_read_again_soon(Core *c, Trail *t);
+
+/* reading.c: what a reading leads to. */
+/* The reading as it is to be believed after this one: doubtful ones count until they agree. */
+Reading reading_settle(Core *c, Trail *t, const TrailStatus *s, Reading r);
+void reading_apply(Core *c, Trail *t, const TrailStatus *s, Reading r);
+void reading_watch_behind(Core *c, Trail *t, const TrailStatus *s);
+void reading_close_left_over(Core *c, Trail *t, const TrailStatus *s);
 
 /* restart.c: StartLogging and its proof. */
 void restart_consider(Core *c, Trail *t);
