@@ -59,6 +59,18 @@ void cloudtrail_request_get_trail(const char *trail_arn, AwsRequest *ret)
         *ret = make_trail_request("GetTrail", trail_arn);
 }
 
+/* The one among them that has another name for the name. */
+void cloudtrail_request_get_event_selectors(const char *trail_arn, AwsRequest *ret)
+{
+        Arn arn;
+        int r = arn_parse(trail_arn, &arn);
+
+        assert(r == 0); /* the configuration was checked */
+        (void)r;
+        *ret = make_request("GetEventSelectors", arn.region,
+                            json_pack("{s:s}", "TrailName", trail_arn));
+}
+
 void cloudtrail_request_lookup_events(const LookupQuery *q, AwsRequest *ret)
 {
         json_int_t from = q->from_msec / MSEC_PER_SEC;
@@ -82,6 +94,12 @@ int cloudtrail_parse_trail_status(const char *body, size_t len, TrailStatus *ret
                 {"LatestDeliveryTime", JSONMAP_TIME, offsetof(TrailStatus, latest_delivery_msec)},
                 {"LatestDeliveryError", JSONMAP_STRING_NONEMPTY,
                  offsetof(TrailStatus, latest_delivery_error)},
+                {"LatestDigestDeliveryError", JSONMAP_STRING_NONEMPTY,
+                 offsetof(TrailStatus, latest_digest_delivery_error), JSONMAP_LENIENT},
+                {"LatestCloudWatchLogsDeliveryError", JSONMAP_STRING_NONEMPTY,
+                 offsetof(TrailStatus, latest_logs_delivery_error), JSONMAP_LENIENT},
+                {"LatestNotificationError", JSONMAP_STRING_NONEMPTY,
+                 offsetof(TrailStatus, latest_notification_error), JSONMAP_LENIENT},
         };
         _cleanup_(trail_status_done) TrailStatus s = {0};
         _cleanup_json_ json_t *root = NULL;
@@ -100,45 +118,10 @@ int cloudtrail_parse_trail_status(const char *body, size_t len, TrailStatus *ret
 void trail_status_done(TrailStatus *s)
 {
         free(s->latest_delivery_error);
+        free(s->latest_digest_delivery_error);
+        free(s->latest_logs_delivery_error);
+        free(s->latest_notification_error);
         *s = (TrailStatus){0};
-}
-
-int cloudtrail_parse_trail(const char *body, size_t len, TrailDescription *ret)
-{
-        static const JsonField outer[] = {
-                {"Trail", JSONMAP_VALUE, 0, JSONMAP_REQUIRED},
-        };
-        static const JsonField fields[] = {
-                {"Name", JSONMAP_STRING, offsetof(TrailDescription, name), JSONMAP_REQUIRED},
-                {"TrailARN", JSONMAP_STRING, offsetof(TrailDescription, arn), JSONMAP_REQUIRED},
-                {"HomeRegion", JSONMAP_STRING, offsetof(TrailDescription, home_region),
-                 JSONMAP_REQUIRED},
-                {"IsMultiRegionTrail", JSONMAP_BOOL, offsetof(TrailDescription, is_multi_region)},
-                {"IsOrganizationTrail", JSONMAP_BOOL, offsetof(TrailDescription, is_organization)},
-        };
-        _cleanup_(trail_description_done) TrailDescription d = {0};
-        _cleanup_json_ json_t *root = NULL, *trail = NULL;
-
-        int r = json_parse(body, len, BODY_MAX, &root);
-        if (r < 0)
-                return r;
-        r = jsonmap_decode(root, outer, ELEMENTSOF(outer), &trail, NULL);
-        if (r < 0)
-                return r;
-        r = jsonmap_decode(trail, fields, ELEMENTSOF(fields), &d, NULL);
-        if (r < 0)
-                return r;
-        *ret = d;
-        d = (TrailDescription){0};
-        return 0;
-}
-
-void trail_description_done(TrailDescription *d)
-{
-        free(d->name);
-        free(d->arn);
-        free(d->home_region);
-        *d = (TrailDescription){0};
 }
 
 /* One element of Events. What cannot be read is counted: an attacker may try for just that. */

@@ -8,6 +8,7 @@
 #include "aws/arn.h"
 #include "aws/record.h"
 #include "aws/request.h"
+#include "aws/trailsettings.h"
 
 /* GetTrailStatus, what decisions need of it. Times in ms since the epoch, 0 when absent;
  * strings owned, NULL when absent or empty. */
@@ -16,7 +17,10 @@ typedef struct TrailStatus {
         int64_t start_logging_msec;
         int64_t stop_logging_msec;
         int64_t latest_delivery_msec;
-        char *latest_delivery_error;
+        char *latest_delivery_error;        /* of log files, by S3 */
+        char *latest_digest_delivery_error; /* of digest files, by S3 */
+        char *latest_logs_delivery_error;   /* to CloudWatch Logs */
+        char *latest_notification_error;    /* by SNS */
 } TrailStatus;
 
 void cloudtrail_request_get_trail_status(const char *trail_arn, AwsRequest *ret);
@@ -51,16 +55,3 @@ typedef struct LookupPage {
 void cloudtrail_request_lookup_events(const LookupQuery *q, AwsRequest *ret);
 int cloudtrail_parse_lookup_page(const char *body, size_t len, LookupPage *ret) _must_check_;
 void lookup_page_done(LookupPage *p);
-
-/* GetTrail, what the daemon checks at first sight: home region and whose trail it is. */
-typedef struct TrailDescription {
-        char *name;
-        char *arn;
-        char *home_region;
-        bool is_multi_region;
-        bool is_organization;
-} TrailDescription;
-
-void cloudtrail_request_get_trail(const char *trail_arn, AwsRequest *ret);
-int cloudtrail_parse_trail(const char *body, size_t len, TrailDescription *ret) _must_check_;
-void trail_description_done(TrailDescription *d);

@@ -18,17 +18,23 @@ typedef enum InputKind {
         INPUT_STORE_FAILED, /* ... is not, and why */
         INPUT_SENT,         /* Publish ended */
         INPUT_IDENTITY,     /* GetCallerIdentity ended well */
+        INPUT_INSPECTED,    /* GetTrail and GetEventSelectors ended */
+        INPUT_ACCEPT,       /* somebody takes the drift of a trail for its baseline */
         _INPUT_KIND_MAX,
 } InputKind;
 
 /* Everything borrowed. error.class tells success (NONE) from failure where a call ended. */
 typedef struct Input {
         InputKind kind;
-        size_t trail;         /* POLLED, STARTED */
+        size_t trail;         /* POLLED, STARTED, INSPECTED, ACCEPT */
         const char *incident; /* id: FOUND, STORED, STORE_FAILED, SENT */
         AwsError error;
         const TrailStatus *status; /* POLLED, on success */
-        int64_t asked_msec;        /* POLLED: wall clock when the question was sent */
+        int64_t asked_msec; /* POLLED, INSPECTED: wall clock when the question was sent */
+        const TrailSettings *settings; /* INSPECTED: as much as was answered */
+        const char *operation;         /* INSPECTED, on failure: of the call that failed */
+        const char *by;                /* ACCEPT: who */
+        const char *digest;            /* ACCEPT: of the changes that were looked at */
         const LookupPage *page;    /* FOUND, on success */
         uint64_t generation;       /* STORED, STORE_FAILED */
         int store_error;           /* STORE_FAILED: -errno */
@@ -42,6 +48,7 @@ typedef struct Input {
 typedef enum ActionKind {
         ACTION_START_LOGGING, /* trail */
         ACTION_POLL,          /* trail */
+        ACTION_INSPECT,       /* trail */
         ACTION_LOOKUP,        /* incident, trail, lookup */
         ACTION_STORE,         /* incident, generation */
         ACTION_STORE_MEMORY,  /* every trail's memory */
@@ -65,6 +72,7 @@ typedef enum LogEvent {
         LOG_EVENT_REDUNDANT_START,
         LOG_EVENT_POLL_FAILED, /* first of a row */
         LOG_EVENT_DELIVERING,
+        LOG_EVENT_BASELINE, /* what counts as good: taken, improved, accepted or not */
         LOG_EVENT_ALERT_SENT,
         LOG_EVENT_ALERT_FAILED,
         LOG_EVENT_STORE_FAILED,

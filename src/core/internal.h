@@ -6,6 +6,7 @@
 
 #include "core/attribution.h"
 #include "core/core.h"
+#include "core/drift.h"
 #include "core/observe.h"
 
 #define CORE_LEDGER_MAX 512
@@ -67,6 +68,31 @@ typedef struct Trail {
 
         Incident *stop;  /* open outage of the trail itself: borrowed */
         Incident *blind; /* open cannot-see or not-found: borrowed */
+
+        bool inspecting;
+        uint64_t inspect_boot; /* when asked, while inspecting */
+        uint64_t next_inspect_boot;
+        uint64_t inspected_boot; /* last look that told all; start of the run at first */
+        unsigned inspect_failures;
+        TrailSettings found;                    /* as last read */
+        char believed[DRIFT_DIGEST_SIZE];       /* of the changes that are told; "": none */
+        char doubted_drift[DRIFT_DIGEST_SIZE];  /* of others, until reads agree on them */
+        unsigned agreeing_drift;                /* reads in a row that do */
+        uint64_t doubted_drift_boot;
+        int64_t doubted_drift_msec; /* first of them */
+        unsigned better;            /* reads in a row that show more than the baseline has */
+        Incident *drift;            /* open, borrowed, as are the next two */
+        Incident *uninspected;
+
+        Incident *delivery;
+        struct Way {
+                bool broken;
+                unsigned reads;    /* in a row that say otherwise */
+                int64_t good_msec; /* wall clock of the last read that showed it well */
+        } ways[_CHANGE_KIND_MAX - CHANGE_LOG_FILES];
+        uint64_t watched_boot;     /* last good poll */
+        uint64_t quiet_since_boot; /* no delivery has been seen since */
+        bool delivery_seen;        /* ... and one before that, with no gap between the polls */
 } Trail;
 
 struct Core {
@@ -128,6 +154,17 @@ void reading_apply(Core *c, Trail *t, const TrailStatus *s, Reading r);
 void reading_watch_behind(Core *c, Trail *t, const TrailStatus *s);
 void reading_close_left_over(Core *c, Trail *t, const TrailStatus *s);
 
+/* driftwatch.c: settings against the baseline. */
+void drift_begin(Core *c, Trail *t);
+void drift_inspected(Core *c, Trail *t, const Input *in);
+void drift_accept(Core *c, const Input *in);
+void drift_tick(Core *c, Trail *t);
+uint64_t drift_next_boot(const Core *c, const Trail *t);
+void drift_resume(Trail *t, Incident *i); /* one that an earlier run left open */
+
+/* deliverywatch.c: whether what is recorded arrives. */
+void delivery_watch(Core *c, Trail *t, const TrailStatus *s);
+
 /* restart.c: StartLogging and its proof. */
 void restart_consider(Core *c, Trail *t);
 void restart_answered(Core *c, Trail *t, const Input *in);
@@ -145,6 +182,9 @@ typedef struct IncidentFacts {
         int64_t blind_to_msec;
         bool started_by_us; /* what blind_to_msec shows */
         const AwsError *cause;
+        Changes *changes;      /* taken */
+        int64_t good_msec;
+        int64_t seen_msec;
         int64_t id_time_msec;  /* untimed kinds: what makes the id, beside the kind */
         const char *id_digest; /* untimed kinds: the bad state; NULL for none */
 } IncidentFacts;
@@ -196,6 +236,7 @@ uint64_t notify_next_boot(const Core *c, const Incident *i);
 
 /* search.c: LookupEvents for an incident. */
 void search_begin(Core *c, Incident *i);
+void search_again(Core *c, Incident *i); /* there is more to be found out */
 void search_tick(Core *c, Incident *i);
 void search_found(Core *c, Incident *i, const Input *in);
 void search_told(Incident *i); /* a message carries the verdict */

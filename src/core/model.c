@@ -27,6 +27,11 @@ const Policy policy_default = {
         .remind_msec = 1 * MSEC_PER_HOUR,
         .heartbeat_usec = 1 * USEC_PER_MINUTE,
         .memory_store_usec = 1 * USEC_PER_MINUTE,
+        .inspect_usec = 1 * USEC_PER_MINUTE,
+        .inspect_again_usec = 5 * USEC_PER_SEC,
+        .inspect_patience_usec = 30 * USEC_PER_MINUTE,
+        .late_least_msec = 1 * MSEC_PER_HOUR,
+        .habit_after_msec = 1 * MSEC_PER_DAY,
 };
 
 static const char *const trail_action_table[_TRAIL_ACTION_MAX] = {
@@ -45,6 +50,9 @@ static const char *const incident_kind_table[_INCIDENT_KIND_MAX] = {
         [INCIDENT_NOT_FOUND] = "not-found",
         [INCIDENT_CANNOT_SEE] = "cannot-see",
         [INCIDENT_OTHER_CONTROLLER] = "other-controller",
+        [INCIDENT_DRIFT] = "drift",
+        [INCIDENT_DELIVERY] = "delivery",
+        [INCIDENT_UNINSPECTED] = "uninspected",
         [INCIDENT_MAINTENANCE] = "maintenance",
         [INCIDENT_RECONFIGURED] = "reconfigured",
 };
@@ -54,6 +62,52 @@ bool incident_kind_is_notice(IncidentKind k)
 {
         return k == INCIDENT_MAINTENANCE || k == INCIDENT_RECONFIGURED;
 }
+
+bool incident_kind_is_change(IncidentKind k)
+{
+        return k == INCIDENT_DRIFT || k == INCIDENT_DELIVERY || k == INCIDENT_UNINSPECTED;
+}
+
+/* https://attack.mitre.org/techniques/T1685/002/ */
+const char *incident_kind_technique(IncidentKind k)
+{
+        static const char disable_cloud_log[] =
+                "T1685.002 Disable or Modify Cloud Log (formerly T1562.008)";
+        static const char *const techniques[_INCIDENT_KIND_MAX] = {
+                [INCIDENT_STOPPED] = disable_cloud_log,
+                [INCIDENT_BLINK] = disable_cloud_log,
+                [INCIDENT_ALREADY_STOPPED] = disable_cloud_log,
+                [INCIDENT_RECENT_STOP] = disable_cloud_log,
+                [INCIDENT_RECREATED] = disable_cloud_log,
+                [INCIDENT_DELETED] = disable_cloud_log,
+                [INCIDENT_DRIFT] = disable_cloud_log,
+                [INCIDENT_DELIVERY] = disable_cloud_log,
+        };
+
+        return (size_t)k < ELEMENTSOF(techniques) ? techniques[k] : NULL;
+}
+
+static const char *const change_kind_table[_CHANGE_KIND_MAX] = {
+        [CHANGE_S3_BUCKET] = "s3-bucket",
+        [CHANGE_S3_KEY_PREFIX] = "s3-key-prefix",
+        [CHANGE_KMS_KEY] = "kms-key",
+        [CHANGE_MULTI_REGION] = "multi-region",
+        [CHANGE_ORGANIZATION] = "organization",
+        [CHANGE_GLOBAL_SERVICE_EVENTS] = "global-service-events",
+        [CHANGE_LOG_FILE_VALIDATION] = "log-file-validation",
+        [CHANGE_SNS_TOPIC] = "sns-topic",
+        [CHANGE_LOG_GROUP] = "log-group",
+        [CHANGE_LOG_ROLE] = "log-role",
+        [CHANGE_INSIGHTS] = "insights",
+        [CHANGE_MANAGEMENT_EVENTS] = "management-events",
+        [CHANGE_DATA_EVENTS] = "data-events",
+        [CHANGE_LOG_FILES] = "log-files",
+        [CHANGE_DIGEST_FILES] = "digest-files",
+        [CHANGE_CLOUDWATCH_LOGS] = "cloudwatch-logs",
+        [CHANGE_NOTIFICATIONS] = "notifications",
+        [CHANGE_LATE] = "late",
+};
+DEFINE_STRING_TABLE(change_kind, ChangeKind)
 
 static const char *const phase_table[_PHASE_MAX] = {
         [PHASE_OPEN] = "OPEN",     [PHASE_FAILING] = "FAILING", [PHASE_CLOSED] = "CLOSED",
@@ -115,6 +169,40 @@ DEFINE_STRING_TABLE(search_state, SearchState)
 void trail_memory_done(TrailMemory *m)
 {
         free(TAKE_PTR(m->arn));
+        free(TAKE_PTR(m->baseline_by));
+        trail_settings_done(&m->baseline);
+}
+
+void trail_expect_done(TrailExpect *e)
+{
+        free(e->s3_bucket_name);
+        free(e->s3_key_prefix);
+        free(e->kms_key_id);
+        free(e->sns_topic);
+        free(e->log_group);
+        free(e->management_events);
+        *e = (TrailExpect){};
+}
+
+void trail_expect_copy(TrailExpect *to, const TrailExpect *from)
+{
+        *to = *from;
+        to->s3_bucket_name = mem_strdup(from->s3_bucket_name);
+        to->s3_key_prefix = mem_strdup(from->s3_key_prefix);
+        to->kms_key_id = mem_strdup(from->kms_key_id);
+        to->sns_topic = mem_strdup(from->sns_topic);
+        to->log_group = mem_strdup(from->log_group);
+        to->management_events = mem_strdup(from->management_events);
+}
+
+void changes_done(Changes *c)
+{
+        for (size_t k = 0; k < c->n; k++) {
+                free(c->items[k].before);
+                free(c->items[k].after);
+        }
+        free(c->items);
+        *c = (Changes){};
 }
 
 static void message_done(Message *m)
@@ -154,6 +242,9 @@ Incident *incident_free(Incident *i)
         free(i->attribution.findings);
         free(i->attribution.next_token);
         free(i->delivery_error);
+        changes_done(&i->changes);
+        mem_free_strv(i->resources, i->n_resources);
+        free(i->accepted_by);
         free(i->trail_arn);
         free(i->title);
         free(i->text);

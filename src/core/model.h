@@ -37,6 +37,12 @@ typedef struct Policy {
         int64_t remind_msec; /* a trail that stays down or unseen is told again, doubling */
         uint64_t heartbeat_usec;
         uint64_t memory_store_usec; /* last seen times reach the disk at least so often */
+        uint64_t inspect_usec;      /* between two looks at a trail's settings; 0: none are taken */
+        uint64_t inspect_again_usec;    /* ... when they are not as they were, until reads agree */
+        uint64_t inspect_patience_usec; /* settings that cannot be read for so long are told */
+        int64_t late_least_msec;  /* deliveries that stay away are told after that, at the earliest
+                                   */
+        int64_t habit_after_msec; /* a trail's habit is known when so long was looked at it */
 } Policy;
 
 extern const Policy policy_default;
@@ -51,6 +57,29 @@ typedef enum TrailAction {
 const char *trail_action_to_string(TrailAction a);
 TrailAction trail_action_from_string(const char *s);
 
+/* What the settings of a trail are declared to be; NULL and UNSAID: as first seen. "" is none. */
+typedef enum Declared {
+        DECLARED_UNSAID,
+        DECLARED_NO,
+        DECLARED_YES,
+} Declared;
+
+typedef struct TrailExpect {
+        char *s3_bucket_name;
+        char *s3_key_prefix;
+        char *kms_key_id;
+        char *sns_topic;
+        char *log_group;
+        char *management_events; /* "all" */
+        Declared multi_region;
+        Declared organization;
+        Declared global_service_events;
+        Declared log_file_validation;
+} TrailExpect;
+
+void trail_expect_copy(TrailExpect *to, const TrailExpect *from);
+void trail_expect_done(TrailExpect *e);
+
 /* Configuration of the core: a tree Account (credentials) -> Region -> Trail, given flat. All
  * borrowed for the duration of core_new(). */
 typedef struct TrailConfig {
@@ -58,6 +87,7 @@ typedef struct TrailConfig {
         TrailAction action;
         uint64_t poll_usec;
         unsigned account; /* index of the credentials that reach this trail */
+        TrailExpect expect;
 } TrailConfig;
 
 typedef struct CoreConfig {
@@ -81,6 +111,12 @@ typedef struct TrailMemory {
         int64_t last_good_msec;    /* wall clock of the last good poll */
         int64_t last_logging_msec; /* ... of the last one that showed it logging */
         int64_t floor_msec;        /* times up to here are of the trail that was before this one */
+        TrailSettings baseline;    /* as first seen, or accepted since */
+        int64_t baseline_msec;     /* wall clock, when that was */
+        char *baseline_by;         /* who accepted it; NULL: as first seen */
+        int64_t inspected_msec;    /* wall clock of the last look that showed no drift */
+        int64_t habit_msec;        /* longest usual time between two deliveries */
+        int64_t habit_since_msec;  /* ... learnt from then on, by AWS's clock */
 } TrailMemory;
 
 void trail_memory_done(TrailMemory *m);
@@ -95,6 +131,9 @@ typedef enum IncidentKind {
         INCIDENT_NOT_FOUND,        /* TrailNotFound, never seen: configuration */
         INCIDENT_CANNOT_SEE,       /* no good poll for too long */
         INCIDENT_OTHER_CONTROLLER, /* somebody else keeps starting it */
+        INCIDENT_DRIFT,            /* its settings are not as they were, or were declared */
+        INCIDENT_DELIVERY,         /* what it records does not arrive */
+        INCIDENT_UNINSPECTED,      /* its settings cannot be read: drift would not be seen */
         /* Notices, about the guard itself: */
         INCIDENT_MAINTENANCE,  /* approved changes are recorded, not fought */
         INCIDENT_RECONFIGURED, /* guards other trails than before, or otherwise */
@@ -292,6 +331,49 @@ typedef struct Attribution {
         uint64_t throttled_since_boot;
 } Attribution;
 
+/* What can be otherwise than it was: a setting, or a way by which records arrive. */
+typedef enum ChangeKind {
+        CHANGE_S3_BUCKET,
+        CHANGE_S3_KEY_PREFIX,
+        CHANGE_KMS_KEY,
+        CHANGE_MULTI_REGION,
+        CHANGE_ORGANIZATION,
+        CHANGE_GLOBAL_SERVICE_EVENTS,
+        CHANGE_LOG_FILE_VALIDATION,
+        CHANGE_SNS_TOPIC,
+        CHANGE_LOG_GROUP,
+        CHANGE_LOG_ROLE,
+        CHANGE_INSIGHTS,
+        CHANGE_MANAGEMENT_EVENTS,
+        CHANGE_DATA_EVENTS,
+        CHANGE_LOG_FILES, /* the ways, from here on */
+        CHANGE_DIGEST_FILES,
+        CHANGE_CLOUDWATCH_LOGS,
+        CHANGE_NOTIFICATIONS,
+        CHANGE_LATE,
+        _CHANGE_KIND_MAX,
+        _CHANGE_KIND_INVALID = -EINVAL,
+} ChangeKind;
+
+const char *change_kind_to_string(ChangeKind k); /* "s3-bucket" */
+ChangeKind change_kind_from_string(const char *s);
+
+typedef struct Change {
+        ChangeKind kind;
+        Severity severity;
+        char *before; /* in words; several lines for events */
+        char *after;
+        bool declared; /* `before` is what the configuration says */
+        bool undone;   /* as it was again, while others are not */
+} Change;
+
+typedef struct Changes {
+        Change *items;
+        size_t n;
+} Changes;
+
+void changes_done(Changes *c);
+
 typedef struct Incident {
         char id[33]; /* hex */
         IncidentKind kind;
@@ -312,7 +394,13 @@ typedef struct Incident {
         Restart restart;
         Delivering delivering;
         char *delivery_error;
-        AwsError cause; /* CANNOT_SEE, NOT_FOUND, DELETED */
+        Changes changes;  /* DRIFT, DELIVERY */
+        char **resources; /* ... what else than the trail may have been changed: ARNs, names */
+        size_t n_resources;
+        int64_t good_msec; /* last seen as it was; 0: never */
+        int64_t seen_msec; /* last change first seen */
+        char *accepted_by; /* who took the drift for the new baseline */
+        AwsError cause;    /* CANNOT_SEE, NOT_FOUND, DELETED */
         Attribution attribution;
         Message *messages;
         size_t n_messages;
@@ -334,6 +422,12 @@ DEFINE_CLEANUP(Incident *, incident_free)
 
 /* Whether nothing more is to be done: closed, looked up, every message sent. */
 bool incident_is_finished(const Incident *i);
+
+/* Whether it is about changes, and not about whether the trail logs. */
+bool incident_kind_is_change(IncidentKind k);
+
+/* Its ATT&CK technique, as messages have it; NULL without one. */
+const char *incident_kind_technique(IncidentKind k);
 
 /* The finding with a role, NULL when there is none. */
 const Finding *incident_find_role(const Incident *i, Role role);

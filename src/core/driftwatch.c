@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* When a trail's settings are read, and what follows from how they are: one incident a trail is
+ * open as long as they are not as they were. Nothing is put back. CloudTrail is eventually
+ * consistent, so that what has changed is believed when reads agree on it. */
+
+#include "core/internal.h"
+
+#include <stdio.h>
+#include <syslog.h>
+
+#include "base/mem.h"
+
+#define AGREEING_READS 2
+#define FAILING_READS 2
+/* Somebody who changes settings to and fro is told as often; then reminders have the rest. */
+#define UPDATES_MAX 10
+/* Trails are first read so far apart, so that a fleet does not ask for all at once. */
+#define FIRST_SPACING_USEC (200 * USEC_PER_MSEC)
+#define BACKOFF_MAX 16
+
+static const char *name(const Trail *t)
+{
+        return arn_trail_name(&t->arn);
+}
+
+void drift_begin(Core *c, Trail *t)
+{
+        uint64_t spread = MIN(c->policy.inspect_usec, c->n_trails * FIRST_SPACING_USEC);
+
+        t->next_inspect_boot = c->now.boot_usec + (spread > 0 ? t->phase_usec % spread : 0);
+        t->inspected_boot = c->now.boot_usec;
+}
+
+void drift_resume(Trail *t, Incident *i)
+{
+        if (i->kind == INCIDENT_UNINSPECTED) {
+                t->uninspected = i;
+        } else if (i->kind == INCIDENT_DRIFT) {
+                t->drift = i;
+                changes_digest(&i->changes, t->believed);
+        } else {
+                t->delivery = i;
+                for (size_t k = 0; k < i->changes.n; k++)
+                        if (i->changes.items[k].kind >= CHANGE_LOG_FILES)
+                                t->ways[i->changes.items[k].kind - CHANGE_LOG_FILES].broken =
+                                        !i->changes.items[k].undone;
+        }
+}
+
+static void schedule(const Core *c, Trail *t)
+{
+        uint64_t now = c->now.boot_usec, interval = c->policy.inspect_usec;
+
+        t->next_inspect_boot = now + interval - (now - t->phase_usec % interval) % interval;
+}
+
+static void look_again_soon(const Core *c, Trail *t)
+{
+        t->next_inspect_boot =
+                MIN(t->next_inspect_boot, c->now.boot_usec + c->policy.inspect_again_usec);
+}
+
+/* The first settings are taken for good, and each half by itself when one cannot be read. */
+static void take_baseline(Core *c, Trail *t, const TrailSettings *s)
+{
+        TrailSettings *b = &t->memory.baseline;
+        TrailSettings first = {
+                .described = s->described && !b->described,
+                .selected = s->selected && !b->selected,
+                .description = s->description,
+                .selectors = s->selectors,
+        };
+        StrBuf weak = STRBUF_INIT(2000);
+
+        if (!first.described && !first.selected)
+                return;
+        trail_settings_update(b, &first);
+        t->memory.baseline_msec = c->now.wall_msec;
+        c->memory_dirty = true;
+        core_log_trail(c, LOG_EVENT_BASELINE, LOG_INFO, t, NULL,
+                       "%s: %s taken for the baseline: trailsentry baseline show", name(t),
+                       first.described && first.selected ? "its settings are"
+                       : first.selected                  ? "its event selectors are"
+                                                         : "its settings without event selectors are");
+        drift_add_weaknesses(&first, &weak);
+        char *rest = weak.data;
+        for (char *line; (line = strsep(&rest, "\n"));)
+                if (*line)
+                        core_log_trail(c, LOG_EVENT_BASELINE, LOG_WARNING, t, NULL,
+                                       "%s: weak from the first: %s", name(t), line);
+        strbuf_done(&weak);
+}
+
+/* What is better than before is what is to stay from now on. */
+static void improve(Core *c, Trail *t)
+{
+        TrailSettings better = {};
+        StrBuf words = STRBUF_INIT(1000);
+
+        trail_settings_update(&better, &t->memory.baseline);
+        bool any = drift_improve(&better, &t->config.expect, &t->found, &words);
+        t->better = any ? t->better + 1 : 0;
+        if (t->better >= AGREEING_READS) {
+                trail_settings_done(&t->memory.baseline);
+                t->memory.baseline = better;
+                better = (TrailSettings){};
+                t->better = 0;
+                c->memory_dirty = true;
+                core_log_trail(c, LOG_EVENT_BASELINE, LOG_NOTICE, t, NULL,
+                               "%s: %sand that is the baseline from here on", name(t),
+                               strbuf_str(&words));
+        }
+        trail_settings_done(&better);
+        strbuf_done(&words);
+}
+
+static void open_drift(Core *c, Trail *t, Changes *now)
+{
+        Severity severity = changes_severity(now);
+
+        t->drift = incident_open(
+                c, t,
+                &(IncidentFacts){.kind = INCIDENT_DRIFT,
+                                 .severity = severity,
+                                 .changes = now,
+                                 .good_msec = t->memory.inspected_msec,
+                                 .seen_msec = t->doubted_drift_msec,
+                                 .blind_from_msec = t->memory.inspected_msec
+                                                            ? t->memory.inspected_msec
+                                                            : t->doubted_drift_msec,
+                                 .id_time_msec = t->memory.start_msec,
+                                 .id_digest = t->doubted_drift});
+}
+
+static void change_drift(Core *c, Trail *t, Changes *now)
+{
+        Incident *i = t->drift;
+        bool more = changes_merge(i, now);
+
+        incident_touch(i);
+        if (!more)
+                return;
+        i->seen_msec = t->doubted_drift_msec;
+        incident_escalate(i, changes_severity(&i->changes));
+        search_again(c, i);
+        if (i->n_messages < UPDATES_MAX)
+                notify(c, i, PHASE_UPDATE);
+}
+
+/* What is believed from here on. */
+static void conclude(Core *c, Trail *t, Changes *now)
+{
+        bool gone = now->n == 0;
+
+        if (gone && t->drift)
+                incident_close(c, t->drift, c->now.wall_msec);
+        else if (!gone && t->drift)
+                change_drift(c, t, now);
+        else if (!gone)
+                open_drift(c, t, now);
+        memcpy(t->believed, t->doubted_drift, sizeof(t->believed));
+        t->agreeing_drift = 0;
+}
+
+/* "As it was" is what a replica that lags says, too: it has to hold for a while. */
+static bool is_agreed(const Core *c, const Trail *t)
+{
+        return t->agreeing_drift >= AGREEING_READS &&
+               (*t->doubted_drift ||
+                c->now.boot_usec >= t->doubted_drift_boot + c->policy.verify_within_usec);
+}
+
+static void judge(Core *c, Trail *t, int64_t asked_msec)
+{
+        _cleanup_(changes_done) Changes now = {};
+        char digest[DRIFT_DIGEST_SIZE];
+
+        drift_compare(&t->memory.baseline, &t->config.expect, &t->found, &now);
+        changes_digest(&now, digest);
+        if (streq(digest, t->believed)) {
+                t->agreeing_drift = 0;
+                if (now.n == 0) {
+                        t->memory.inspected_msec = asked_msec;
+                        improve(c, t);
+                }
+                return;
+        }
+        if (t->agreeing_drift == 0 || !streq(digest, t->doubted_drift)) {
+                memcpy(t->doubted_drift, digest, sizeof(digest));
+                t->doubted_drift_boot = c->now.boot_usec;
+                t->doubted_drift_msec = asked_msec;
+                t->agreeing_drift = 0;
+        }
+        t->agreeing_drift++;
+        if (is_agreed(c, t))
+                conclude(c, t, &now);
+        else
+                look_again_soon(c, t);
+}
+
+static void open_uninspected(Core *c, Trail *t, const Input *in)
+{
+        int64_t since = t->memory.inspected_msec ? t->memory.inspected_msec : c->begun_msec;
+        AwsError cause = in->error;
+
+        aws_error_set(&cause, in->error.class, in->error.code, "%s: %s", in->operation,
+                      in->error.message);
+        memcpy(cause.request_id, in->error.request_id, sizeof(cause.request_id));
+        t->uninspected = incident_open(c, t,
+                                       &(IncidentFacts){.kind = INCIDENT_UNINSPECTED,
+                                                        .severity = SEVERITY_WARNING,
+                                                        .cause = &cause,
+                                                        .blind_from_msec = since,
+                                                        .id_time_msec = t->memory.start_msec,
+                                                        .id_digest = in->operation});
+}
+
+/* A denial is told soon, since it stays; the rest when it lasts. A trail that is gone or not to be
+ * seen at all has an incident of its own. */
+static void on_failure(Core *c, Trail *t, const Input *in)
+{
+        AwsErrorClass class = in->error.class;
+        bool lasts = class == AWS_ERROR_DENIED || class == AWS_ERROR_INVALID;
+
+        if (class == AWS_ERROR_NOT_FOUND)
+                return;
+        t->inspect_failures++;
+        if (!lasts)
+                t->next_inspect_boot =
+                        c->now.boot_usec + backoff_usec(c->policy.inspect_usec,
+                                                        BACKOFF_MAX * c->policy.inspect_usec,
+                                                        t->inspect_failures);
+        else if (t->inspect_failures < FAILING_READS)
+                look_again_soon(c, t);
+        if (t->uninspected || t->blind)
+                return;
+        if ((lasts && t->inspect_failures >= FAILING_READS) ||
+            c->now.boot_usec >= t->inspected_boot + c->policy.inspect_patience_usec)
+                open_uninspected(c, t, in);
+}
+
+void drift_inspected(Core *c, Trail *t, const Input *in)
+{
+        t->inspecting = false;
+        schedule(c, t);
+        if (in->error.class == AWS_ERROR_NONE) {
+                t->inspect_failures = 0;
+                t->inspected_boot = c->now.boot_usec;
+                if (t->uninspected)
+                        incident_close(c, t->uninspected, c->now.wall_msec);
+        } else {
+                on_failure(c, t, in);
+        }
+        if (!in->settings->described && !in->settings->selected)
+                return;
+        trail_settings_update(&t->found, in->settings);
+        take_baseline(c, t, in->settings);
+        judge(c, t, in->asked_msec);
+}
+
+static void accept(Core *c, Trail *t, const Input *in)
+{
+        _cleanup_(changes_done) Changes left = {};
+        Incident *i = t->drift;
+
+        trail_settings_update(&t->memory.baseline, &t->found);
+        t->memory.baseline_msec = c->now.wall_msec;
+        mem_strset(&t->memory.baseline_by, in->by);
+        c->memory_dirty = true;
+        core_log(c, LOG_EVENT_BASELINE, LOG_NOTICE, i, NULL,
+                 "%s: its settings are accepted as the baseline, by %s", name(t), in->by);
+
+        /* What the configuration says holds all the same. */
+        drift_compare(&t->memory.baseline, &t->config.expect, &t->found, &left);
+        t->agreeing_drift = 0;
+        if (left.n > 0) {
+                core_log(c, LOG_EVENT_BASELINE, LOG_WARNING, i, NULL,
+                         "%s: what trailsentry.conf expects of it is not as expected still; change "
+                         "it there",
+                         name(t));
+                (void)changes_merge(i, &left); /* nothing comes by being accepted */
+                changes_digest(&i->changes, t->believed);
+                incident_touch(i);
+                return;
+        }
+        mem_strset(&i->accepted_by, in->by);
+        *t->believed = '\0';
+        t->memory.inspected_msec = c->now.wall_msec;
+        incident_close(c, i, c->now.wall_msec);
+}
+
+void drift_accept(Core *c, const Input *in)
+{
+        Trail *t = &c->trails[in->trail];
+        char digest[DRIFT_DIGEST_SIZE] = "";
+
+        if (t->drift)
+                changes_digest(&t->drift->changes, digest);
+        if (!t->drift)
+                core_log_trail(c, LOG_EVENT_BASELINE, LOG_NOTICE, t, NULL,
+                               "%s: no drift to accept (asked by %s)", name(t), in->by);
+        else if (!t->found.described && !t->found.selected)
+                core_log(c, LOG_EVENT_BASELINE, LOG_WARNING, t->drift, NULL,
+                         "%s: its drift is not accepted (asked by %s): its settings have not been "
+                         "read since the guard's start, ask again",
+                         name(t), in->by);
+        else if (in->digest && !streq(in->digest, digest))
+                core_log(c, LOG_EVENT_BASELINE, LOG_WARNING, t->drift, NULL,
+                         "%s: its drift is not accepted (asked by %s): it has changed since it was "
+                         "looked at",
+                         name(t), in->by);
+        else
+                accept(c, t, in);
+}
+
+void drift_tick(Core *c, Trail *t)
+{
+        if (drift_next_boot(c, t) > c->now.boot_usec)
+                return;
+        t->inspecting = true;
+        t->inspect_boot = c->now.boot_usec;
+        core_emit(c, ACTION_INSPECT)->trail = (size_t)(t - c->trails);
+}
+
+uint64_t drift_next_boot(const Core *c, const Trail *t)
+{
+        if (t->inspecting || !t->good_this_run || c->policy.inspect_usec == 0)
+                return USEC_INFINITY;
+        return t->next_inspect_boot;
+}
