@@ -70,6 +70,8 @@ static const char *state_now(const Incident *i)
                                                       : "logging again";
         if (!i->open)
                 return "overtaken by what happened next, an incident of its own";
+        if (i->in_maintenance)
+                return "NOT LOGGING (maintenance: not restarted)";
         switch (i->restart.state) {
         case RESTART_REQUESTED:
                 return "NOT LOGGING, restart requested";
@@ -280,8 +282,9 @@ static void add_restart(StrBuf *b, const Incident *i)
         }
         switch (r->state) {
         case RESTART_NOT_WANTED:
-                strbuf_add(b, i->blind_to_msec ? "not needed: it was logging again when seen\n"
-                                               : "not wanted (action = \"alert\")\n");
+                strbuf_add(b, i->blind_to_msec    ? "not needed: it was logging again when seen\n"
+                              : i->in_maintenance ? "not wanted (maintenance)\n"
+                                                  : "not wanted (action = \"alert\")\n");
                 return;
         case RESTART_REQUESTED:
                 strbuf_add(b, "StartLogging has been sent, no answer yet\n");

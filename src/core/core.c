@@ -368,6 +368,7 @@ void core_restore_incident(Core *c, Incident *incident)
         for (size_t m = 0; m < incident->n_messages; m++)
                 readdress(c, &incident->messages[m]);
         *mem_push0(c->incidents, c->n_incidents) = incident;
+        c->n_windows += incident->kind == INCIDENT_MAINTENANCE && incident->open;
         if (t)
                 resume(c, t, incident);
         else if (!incident_kind_is_notice(incident->kind))
@@ -449,6 +450,8 @@ static void follow_clock(Core *c, Now now)
         for (size_t i = 0; i < c->n_incidents; i++) {
                 c->incidents[i]->reminded_msec += by;
                 c->incidents[i]->attribution.begun_msec += by;
+                if (c->incidents[i]->until_msec)
+                        c->incidents[i]->until_msec += by;
         }
 }
 
@@ -474,7 +477,12 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
                 notify_sent(c, i, in);
         else if (in->kind == INPUT_IDENTITY)
                 identify(c, in);
+        else if (in->kind == INPUT_MAINTENANCE_START)
+                maintenance_start(c, in->maintenance);
+        else if (in->kind == INPUT_MAINTENANCE_STOP)
+                maintenance_stop(c, in->maintenance);
 
+        maintenance_tick(c);
         for (size_t k = 0; k < c->n_trails; k++)
                 trail_tick(c, &c->trails[k]);
         for (size_t k = 0; k < c->n_incidents; k++)
@@ -487,7 +495,8 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
 
 uint64_t core_next_boot(const Core *c)
 {
-        uint64_t next = MIN(c->next_heartbeat_boot, c->next_memory_boot);
+        uint64_t next =
+                MIN(MIN(c->next_heartbeat_boot, c->next_memory_boot), maintenance_next_boot(c));
 
         for (size_t i = 0; i < c->n_trails; i++)
                 next = MIN(next, trail_next_boot(c, &c->trails[i]));

@@ -131,6 +131,8 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
         }
 
         search_begin(c, i);
+        if (incident_is_outage(i->kind) || i->kind == INCIDENT_OTHER_CONTROLLER)
+                maintenance_record(c, t, i);
         incident_log_opened(c, i);
         notify(c, i, PHASE_OPEN);
         trail_hurry(c, t);

@@ -82,6 +82,7 @@ struct Core {
         size_t n_identities;
         Incident **incidents; /* not finished */
         size_t n_incidents;
+        size_t n_windows;     /* of maintenance, open */
         char (*finished)[33]; /* ring: ids of finished ones, so that none comes back */
         size_t n_finished;
         LedgerEntry *ledger; /* ring */
@@ -185,6 +186,16 @@ typedef struct NoticeFacts {
 Incident *notice_open(Core *c, const NoticeFacts *f);
 /* Title and text take the place of those before; NULL leaves them. */
 void notice_close(Core *c, Incident *i, Phase phase, const char *title, const char *text);
+
+/* maintenance.c: approved changes. */
+void maintenance_start(Core *c, const MaintenanceRequest *m);
+/* Ends the windows of that very trail, or all. */
+void maintenance_stop(Core *c, const MaintenanceRequest *m);
+bool maintenance_covers(const Core *c, const Trail *t);
+/* When a window covers the trail: the incident is recorded in it, and neither fought nor told. */
+void maintenance_record(Core *c, Trail *t, Incident *i);
+void maintenance_tick(Core *c);
+uint64_t maintenance_next_boot(const Core *c);
 
 /* notify.c: messages, their storing and sending. */
 void notify(Core *c, Incident *i, Phase phase);

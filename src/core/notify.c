@@ -12,6 +12,12 @@
 
 void notify(Core *c, Incident *i, Phase phase)
 {
+        if (i->in_maintenance && !i->attribution.misused) {
+                search_told(i);
+                incident_touch(i);
+                return;
+        }
+
         Message *m = mem_push0(i->messages, i->n_messages);
         AlertContext context = {
                 .hostname = c->hostname,
