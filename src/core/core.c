@@ -477,9 +477,9 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
                 notify_sent(c, i, in);
         else if (in->kind == INPUT_IDENTITY)
                 identify(c, in);
-        else if (in->kind == INPUT_MAINTENANCE_START)
+        else if (in->kind == INPUT_MAINTENANCE_START && in->maintenance)
                 maintenance_start(c, in->maintenance);
-        else if (in->kind == INPUT_MAINTENANCE_STOP)
+        else if (in->kind == INPUT_MAINTENANCE_STOP && in->maintenance)
                 maintenance_stop(c, in->maintenance);
 
         maintenance_tick(c);
