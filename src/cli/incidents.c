@@ -85,7 +85,8 @@ static char *blind_words(const Incident *i, int64_t now_msec)
 
 static void add_row(Table *t, const Cli *c, const Incident *i)
 {
-        _cleanup_free_ char *trail = trail_words(i->trail_arn), *actor = alert_actor(i);
+        _cleanup_free_ char *trail = trail_words(i->trail_arn ? i->trail_arn : "the guard itself"),
+                            *actor = alert_actor(i);
         _cleanup_free_ char *blind = blind_words(i, c->now_msec);
         size_t unsent = count_unsent(i);
         char when[TIMEFMT_MAX];

@@ -145,6 +145,8 @@ char *alert_summary(const Incident *i)
         Arn a;
         char *text;
 
+        if (incident_kind_is_notice(i->kind))
+                return escape_text(i->title, 1024);
         escape_add(&b, trail_name(i, &a), 128);
         strbuf_addf(&b, " %s; %s", what_happened(i), state_now(i));
         if (i->blind_to_msec && *duration(i, 0, d))
@@ -314,8 +316,45 @@ static void add_restart(StrBuf *b, const Incident *i)
                             "Delivery");
 }
 
+static void add_footer(StrBuf *b, const Incident *i, const AlertContext *c)
+{
+        strbuf_addf(b, "\nIncident %s, message %u (%s), severity %s, guard ", i->id, c->sequence,
+                    phase_to_string(c->phase), severity_to_string(i->severity));
+        escape_add(b, c->hostname, 64);
+        strbuf_add_char(b, '\n');
+}
+
+/* The text is the guard's own and has lines, so that foreign parts of it were escaped where it was
+ * made. */
+static void notice_text(const Incident *i, const AlertContext *c, char **ret_subject,
+                        char **ret_body)
+{
+        StrBuf b = STRBUF_INIT(BODY_MAX);
+        _cleanup_free_ char *line = mem_printf("%s: trailsentry on %s: %s",
+                                               phase_to_string(c->phase), c->hostname, i->title);
+
+        *ret_subject = escape_ascii(line, SUBJECT_MAX - 3);
+        strbuf_add(&b, "trailsentry on ");
+        escape_add(&b, c->hostname, 64);
+        strbuf_add(&b, ": ");
+        escape_add(&b, i->title, 1000);
+        strbuf_add(&b, ".\n\n");
+        if (i->text)
+                strbuf_addf(&b, "%s\n", i->text);
+        alert_time_row(&b, i->closed_msec == i->detected_msec ? "Time" : "Since", i->detected_msec);
+        alert_time_row(&b, "Until", i->closed_msec > i->detected_msec ? i->closed_msec : 0);
+        add_footer(&b, i, c);
+        *ret_body = mem_strdup(strbuf_str(&b));
+        strbuf_done(&b);
+}
+
 void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, char **ret_body)
 {
+        if (incident_kind_is_notice(i->kind)) {
+                notice_text(i, c, ret_subject, ret_body);
+                return;
+        }
+
         StrBuf b = STRBUF_INIT(BODY_MAX);
         Arn a = {};
         const char *name = trail_name(i, &a);
@@ -337,10 +376,7 @@ void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, ch
         add_restart(&b, i);
         alert_add_who(&b, i);
         advice_add(&b, i, c->now_msec);
-        strbuf_addf(&b, "\nIncident %s, message %u (%s), severity %s, guard ", i->id, c->sequence,
-                    phase_to_string(c->phase), severity_to_string(i->severity));
-        escape_add(&b, c->hostname, 64);
-        strbuf_add_char(&b, '\n');
+        add_footer(&b, i, c);
         *ret_body = mem_strdup(strbuf_str(&b)); /* cut at the cap, never lost */
         strbuf_done(&b);
 }

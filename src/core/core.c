@@ -349,7 +349,7 @@ static void resume(Core *c, Trail *t, Incident *i)
 
 void core_restore_incident(Core *c, Incident *incident)
 {
-        Trail *t = core_find_trail(c, incident->trail_arn);
+        Trail *t = incident->trail_arn ? core_find_trail(c, incident->trail_arn) : NULL;
 
         incident->trail = t ? (size_t)(t - c->trails) : SIZE_MAX;
         for (size_t i = 0; i < incident->restart.n_request_ids; i++)
@@ -370,7 +370,7 @@ void core_restore_incident(Core *c, Incident *incident)
         *mem_push0(c->incidents, c->n_incidents) = incident;
         if (t)
                 resume(c, t, incident);
-        else
+        else if (!incident_kind_is_notice(incident->kind))
                 retire(c, incident);
 }
 

@@ -49,7 +49,9 @@ ENUM_ACCESSORS(identity_type, IdentityType)
         }
 
 static const JsonField incident_fields[] = {
-        NEEDED(Incident, trail_arn, JSONMAP_STRING),
+        FIELD(Incident, trail_arn, JSONMAP_STRING),
+        FIELD(Incident, title, JSONMAP_STRING),
+        FIELD(Incident, text, JSONMAP_STRING),
         NEEDED(Incident, open, JSONMAP_BOOL),
         NEEDED(Incident, detected_msec, JSONMAP_INT),
         FIELD(Incident, closed_msec, JSONMAP_INT),
@@ -489,8 +491,8 @@ int incident_from_json(const json_t *object, Incident **ret, const char **reterr
                 r = messages_from_json(json_object_get(object, "messages"), i, field);
         if (r < 0)
                 return r;
-        *field = "trail_arn";
-        if (isempty(i->trail_arn))
+        *field = incident_kind_is_notice(i->kind) ? "title" : "trail_arn";
+        if (isempty(incident_kind_is_notice(i->kind) ? i->title : i->trail_arn))
                 return -ENODATA;
         error_from_json(json_object_get(object, "cause"), &i->cause);
         i->trail = SIZE_MAX;

@@ -149,6 +149,10 @@ typedef struct IncidentFacts {
         const char *id_digest; /* untimed kinds: the bad state; NULL for none */
 } IncidentFacts;
 
+/* The id of what has no time of its own, and may happen again: free to be used. False when such an
+ * incident is open. about: what it happens to, an ARN or the guard's name. */
+bool incident_make_untimed_id(Core *c, const char *about, const IncidentFacts *f,
+                              char ret[static 33]);
 /* NULL when an incident of that id has been had. */
 Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f);
 /* blind_to_msec of 0: the trail did not log again, another incident of it goes on from here. */
@@ -160,10 +164,27 @@ bool incident_is_over(const Incident *i);
 bool incident_is_outage(IncidentKind k); /* of the trail itself, not of the sight of it */
 void incident_touch(Incident *i);        /* changed: to be stored at the end of the step */
 void incident_escalate(Incident *i, Severity s);
+void incident_log_opened(Core *c, const Incident *i);
 /* Logs reach the bucket again, or fail to: what a restart is for in the end. */
 void incident_watch_delivery(Core *c, Incident *i, const TrailStatus *s);
 void incident_tick(Core *c, Incident *i);
 uint64_t incident_next_boot(const Core *c, const Incident *i);
+
+/* notice.c: incidents about the guard itself. */
+typedef struct NoticeFacts {
+        IncidentKind kind;
+        Severity severity;
+        Phase phase;       /* OPEN: goes on until notice_close(); NOTICE: nothing to wait for */
+        bool open;         /* goes on, whatever the phase says */
+        const char *title; /* as in Incident; copied, as is text */
+        const char *text;
+        const char *id_digest; /* what tells it from others of its kind; NULL for none */
+} NoticeFacts;
+
+/* NULL when the very same is open. */
+Incident *notice_open(Core *c, const NoticeFacts *f);
+/* Title and text take the place of those before; NULL leaves them. */
+void notice_close(Core *c, Incident *i, Phase phase, const char *title, const char *text);
 
 /* notify.c: messages, their storing and sending. */
 void notify(Core *c, Incident *i, Phase phase);

@@ -95,18 +95,24 @@ typedef enum IncidentKind {
         INCIDENT_NOT_FOUND,        /* TrailNotFound, never seen: configuration */
         INCIDENT_CANNOT_SEE,       /* no good poll for too long */
         INCIDENT_OTHER_CONTROLLER, /* somebody else keeps starting it */
+        /* Notices, about the guard itself: */
+        INCIDENT_MAINTENANCE,  /* approved changes are recorded, not fought */
+        INCIDENT_RECONFIGURED, /* guards other trails than before, or otherwise */
         _INCIDENT_KIND_MAX,
         _INCIDENT_KIND_INVALID = -EINVAL,
 } IncidentKind;
 
 const char *incident_kind_to_string(IncidentKind k); /* "stopped", "blink", "cannot-see" */
 IncidentKind incident_kind_from_string(const char *s);
+/* Whether it is about the guard itself, and so without a trail. */
+bool incident_kind_is_notice(IncidentKind k);
 
 typedef enum Phase {
         PHASE_OPEN,
         PHASE_FAILING,
         PHASE_CLOSED,
         PHASE_UPDATE,
+        PHASE_NOTICE, /* nothing to wait for */
         _PHASE_MAX,
         _PHASE_INVALID = -EINVAL,
 } Phase;
@@ -289,7 +295,9 @@ typedef struct Attribution {
 typedef struct Incident {
         char id[33]; /* hex */
         IncidentKind kind;
-        char *trail_arn;
+        char *trail_arn; /* NULL for a notice */
+        char *title;     /* of a notice: one line that reads on after "trailsentry: " */
+        char *text;      /* ... and what there is to say beyond it; may be NULL */
         bool open;
         Severity severity;
         int64_t detected_msec;

@@ -97,7 +97,7 @@ static Incident *full(void)
 
                 *x = (Message){.sequence = m,
                                .phase = (Phase)(m - 1),
-                               .severity = (Severity)(m - 1),
+                               .severity = (Severity)((m - 1) % _SEVERITY_MAX),
                                .created_msec = BASE + m,
                                .subject = mem_strdup("subject"),
                                .body = mem_strdup("body\nof two lines\n")};
