@@ -62,6 +62,7 @@ static const JsonField incident_fields[] = {
         FIELD(Incident, known_start_msec, JSONMAP_INT),
         FIELD(Incident, last_logging_msec, JSONMAP_INT),
         FIELD(Incident, redundant_starts, JSONMAP_UINT),
+        FIELD(Incident, delivering_msec, JSONMAP_INT),
         FIELD(Incident, delivery_error, JSONMAP_STRING),
         FIELD(Incident, reminded_msec, JSONMAP_INT),
         FIELD(Incident, reminders, JSONMAP_UINT),
@@ -73,9 +74,8 @@ static const EnumField incident_enums[] = {
 };
 
 static const JsonField restart_fields[] = {
-        FIELD(Restart, attempts, JSONMAP_UINT),
-        FIELD(Restart, unanswered, JSONMAP_UINT),
-        FIELD(Restart, accepted_msec, JSONMAP_INT),
+        FIELD(Restart, attempts, JSONMAP_UINT),      FIELD(Restart, unanswered, JSONMAP_UINT),
+        FIELD(Restart, requested_msec, JSONMAP_INT), FIELD(Restart, accepted_msec, JSONMAP_INT),
         FIELD(Restart, told, JSONMAP_UINT),
 };
 static const EnumField restart_enums[] = {ENUM(Restart, state, restart_state)};
@@ -164,6 +164,7 @@ static const JsonField deed_fields[] = {
 static const JsonField delivery_fields[] = {
         NEEDED(Delivery, topic_arn, JSONMAP_STRING),
         NEEDED(Delivery, sent, JSONMAP_BOOL),
+        FIELD(Delivery, sent_msec, JSONMAP_INT),
         FIELD(Delivery, message_id, JSONMAP_STRING),
 };
 
