@@ -351,6 +351,19 @@ static void notice_text(const Incident *i, const AlertContext *c, char **ret_sub
         strbuf_done(&b);
 }
 
+static void add_advice(StrBuf *b, const Incident *i, int64_t now_msec)
+{
+        _cleanup_(advice_done) Advice a = advice_make(i, now_msec);
+
+        if (a.n_steps > 0)
+                strbuf_add(b, "\nWhat to do\n");
+        for (size_t k = 0; k < a.n_steps; k++) {
+                strbuf_addf(b, "%zu. %s\n", k + 1, a.steps[k].text);
+                if (a.steps[k].command)
+                        strbuf_addf(b, "     %s\n", a.steps[k].command);
+        }
+}
+
 void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, char **ret_body)
 {
         if (incident_kind_is_notice(i->kind)) {
@@ -378,7 +391,7 @@ void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, ch
         }
         add_restart(&b, i);
         alert_add_who(&b, i);
-        advice_add(&b, i, c->now_msec);
+        add_advice(&b, i, c->now_msec);
         add_footer(&b, i, c);
         *ret_body = mem_strdup(strbuf_str(&b)); /* cut at the cap, never lost */
         strbuf_done(&b);

@@ -122,7 +122,8 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
                 t->stop = i;
                 if (t->config.action == TRAIL_ACTION_RESTART && t->down)
                         i->restart.state = RESTART_REQUESTED;
-                i->restart.attempts = t->starting;
+                if (t->starting)
+                        restart_note_attempt(c, t, i);
         } else if (f->started_by_us) {
                 i->restart.state = RESTART_VERIFIED;
                 i->restart.attempts = 1;
@@ -187,6 +188,7 @@ void incident_watch_delivery(Core *c, Incident *i, const TrailStatus *s)
         if (!failed && s->latest_delivery_msec <= i->blind_to_msec)
                 return;
         i->delivering = now;
+        i->delivering_msec = c->now.wall_msec;
         mem_strset(&i->delivery_error, s->latest_delivery_error);
         incident_touch(i);
         if (failed) {

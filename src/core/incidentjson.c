@@ -66,6 +66,7 @@ static const JsonField incident_fields[] = {
         FIELD(Incident, until_msec, JSONMAP_INT),
         FIELD(Incident, scope_arn, JSONMAP_STRING),
         FIELD(Incident, n_recorded, JSONMAP_UINT),
+        FIELD(Incident, delivering_msec, JSONMAP_INT),
         FIELD(Incident, delivery_error, JSONMAP_STRING),
         FIELD(Incident, reminded_msec, JSONMAP_INT),
         FIELD(Incident, reminders, JSONMAP_UINT),
@@ -77,9 +78,8 @@ static const EnumField incident_enums[] = {
 };
 
 static const JsonField restart_fields[] = {
-        FIELD(Restart, attempts, JSONMAP_UINT),
-        FIELD(Restart, unanswered, JSONMAP_UINT),
-        FIELD(Restart, accepted_msec, JSONMAP_INT),
+        FIELD(Restart, attempts, JSONMAP_UINT),      FIELD(Restart, unanswered, JSONMAP_UINT),
+        FIELD(Restart, requested_msec, JSONMAP_INT), FIELD(Restart, accepted_msec, JSONMAP_INT),
         FIELD(Restart, told, JSONMAP_UINT),
 };
 static const EnumField restart_enums[] = {ENUM(Restart, state, restart_state)};
@@ -168,6 +168,7 @@ static const JsonField deed_fields[] = {
 static const JsonField delivery_fields[] = {
         NEEDED(Delivery, topic_arn, JSONMAP_STRING),
         NEEDED(Delivery, sent, JSONMAP_BOOL),
+        FIELD(Delivery, sent_msec, JSONMAP_INT),
         FIELD(Delivery, message_id, JSONMAP_STRING),
 };
 

@@ -133,6 +133,8 @@ void reading_close_left_over(Core *c, Trail *t, const TrailStatus *s);
 void restart_consider(Core *c, Trail *t);
 void restart_answered(Core *c, Trail *t, const Input *in);
 void restart_tick(Core *c, Trail *t);
+/* A StartLogging is under way that is this incident's, perhaps from before it was opened. */
+void restart_note_attempt(const Core *c, const Trail *t, Incident *i);
 void restart_concluded(const Trail *t, Incident *i); /* logging again: by whom */
 
 /* incident.c: their lives. */

@@ -136,7 +136,8 @@ Severity severity_from_string(const char *s);
 typedef struct Delivery {
         char *topic_arn;
         bool sent;
-        char *message_id; /* SNS's, once sent */
+        int64_t sent_msec; /* wall clock of the acknowledgement */
+        char *message_id;  /* SNS's, once sent */
         /* Not stored: */
         bool in_flight;
         unsigned failures;
@@ -174,12 +175,13 @@ RestartState restart_state_from_string(const char *s);
 
 typedef struct Restart {
         RestartState state;
-        unsigned attempts;     /* StartLogging calls */
-        unsigned unanswered;   /* ... that ended without a request id */
-        int64_t accepted_msec; /* wall clock of the first success */
-        unsigned told;         /* bits of the error classes that FAILING has told */
-        AwsError error;        /* last failure, class NONE without one */
-        char **request_ids;    /* ledger: x-amzn-requestid of our StartLogging calls */
+        unsigned attempts;      /* StartLogging calls */
+        unsigned unanswered;    /* ... that ended without a request id */
+        int64_t requested_msec; /* wall clock of the first call */
+        int64_t accepted_msec;  /* ... and of the first success */
+        unsigned told;          /* bits of the error classes that FAILING has told */
+        AwsError error;         /* last failure, class NONE without one */
+        char **request_ids;     /* ledger: x-amzn-requestid of our StartLogging calls */
         size_t n_request_ids;
 } Restart;
 
@@ -315,6 +317,7 @@ typedef struct Incident {
         unsigned n_recorded;       /* ... incidents in it */
         Restart restart;
         Delivering delivering;
+        int64_t delivering_msec; /* wall clock, when that was seen */
         char *delivery_error;
         AwsError cause; /* CANNOT_SEE, NOT_FOUND, DELETED */
         Attribution attribution;

@@ -155,6 +155,7 @@ void notify_sent(Core *c, Incident *i, const Input *in)
                         return;
                 }
                 d->sent = true;
+                d->sent_msec = c->now.wall_msec;
                 d->error = (AwsError){};
                 mem_strset(&d->message_id, in->message_id);
                 incident_touch(i);
