@@ -52,8 +52,12 @@ static const JsonField record_fields[] = {
                       JSONMAP_BOOL_LOOSE),
 };
 
-static const JsonField name_fields[] = {RECORD_TEXT(trail, "name")};
-static const JsonField trail_name_fields[] = {RECORD_TEXT(trail, "trailName")};
+/* What it was called on: of CloudTrail, S3, KMS, SNS, CloudWatch Logs. */
+static const JsonField name_fields[] = {
+        RECORD_TEXT(trail, "name"),       RECORD_TEXT(trail, "trailName"),
+        RECORD_TEXT(trail, "bucketName"), RECORD_TEXT(trail, "keyId"),
+        RECORD_TEXT(trail, "topicArn"),   RECORD_TEXT(trail, "logGroupName"),
+};
 static const JsonField omitted_fields[] = {
         LENIENT_FIELD(CloudTrailRecord, parameters_omitted, "omitted", JSONMAP_BOOL_LOOSE),
 };
@@ -152,10 +156,9 @@ static int decode_parameters(const json_t *parameters, CloudTrailRecord *r)
                 r->parameters_omitted = json_is_string(parameters);
                 return 0;
         }
-        int q = jsonmap_decode(parameters, name_fields, ELEMENTSOF(name_fields), r, NULL);
-        if (q == 0 && !r->trail)
-                q = jsonmap_decode(parameters, trail_name_fields, ELEMENTSOF(trail_name_fields), r,
-                                   NULL);
+        int q = 0;
+        for (size_t i = 0; q == 0 && !r->trail && i < ELEMENTSOF(name_fields); i++)
+                q = jsonmap_decode(parameters, &name_fields[i], 1, r, NULL);
         if (q == 0 && !r->trail)
                 q = jsonmap_decode(parameters, omitted_fields, ELEMENTSOF(omitted_fields), r, NULL);
         return q;

@@ -71,7 +71,8 @@ typedef struct CloudTrailRecord {
         char *request_id;
         char *recipient_account_id;
         char *vpc_endpoint_id;
-        char *trail;             /* requestParameters.name or .trailName: name or ARN */
+        char *trail;             /* what it was called on, name or ARN: requestParameters.name,
+                                    .trailName, or of another service .bucketName and the like */
         int64_t time_msec;       /* whole seconds; completion of the request */
         bool parameters_omitted; /* "requestParameters too large": the trail cannot be read */
         bool session_from_console;

@@ -275,7 +275,7 @@ static CliExit show_one(const Cli *c, const Found *f)
                 return CLI_EXIT_USAGE;
         }
 
-        if (c->format == CLI_FORMAT_JSON) {
+        if (c->json) {
                 print_json(p, incident_to_json(i));
                 return judge_incident(i);
         }
@@ -317,7 +317,7 @@ CliExit cli_incidents(const Cli *c)
 
         if (c->argument)
                 return show_one(c, &f);
-        if (c->format == CLI_FORMAT_JSON)
+        if (c->json)
                 print_list_json(c, &f);
         else
                 print_list(c, &f);

@@ -48,11 +48,15 @@ static const char *what_happened(const Incident *i)
 {
         const char *was = kind_words[i->kind].was;
 
+        if (incident_kind_is_change(i->kind))
+                return alert_change_happened(i);
         return was && !i->open ? was : kind_words[i->kind].happened;
 }
 
 static const char *state_now(const Incident *i)
 {
+        if (incident_kind_is_change(i->kind))
+                return alert_change_state(i);
         switch (i->kind) {
         case INCIDENT_CANNOT_SEE:
                 return i->open ? "still not seen" : "seen again";
@@ -70,6 +74,8 @@ static const char *state_now(const Incident *i)
                                                       : "logging again";
         if (!i->open)
                 return "overtaken by what happened next, an incident of its own";
+        if (i->in_maintenance)
+                return "NOT LOGGING (maintenance: not restarted)";
         switch (i->restart.state) {
         case RESTART_REQUESTED:
                 return "NOT LOGGING, restart requested";
@@ -122,10 +128,11 @@ char *alert_error_words(const AwsError *e)
         return text;
 }
 
-/* Of the guard's sight of the trail, and not of the trail. */
+/* Of the guard's sight of the trail, or of its settings, and not of whether it logs. */
 static bool is_of_sight(const Incident *i)
 {
-        return i->kind == INCIDENT_CANNOT_SEE || i->kind == INCIDENT_NOT_FOUND;
+        return i->kind == INCIDENT_CANNOT_SEE || i->kind == INCIDENT_NOT_FOUND ||
+               incident_kind_is_change(i->kind);
 }
 
 /* How long it has been blind, or was; "" when that is not known. */
@@ -150,7 +157,7 @@ char *alert_summary(const Incident *i)
         escape_add(&b, trail_name(i, &a), 128);
         strbuf_addf(&b, " %s; %s", what_happened(i), state_now(i));
         if (i->blind_to_msec && *duration(i, 0, d))
-                strbuf_addf(&b, "%s%s", i->kind == INCIDENT_CANNOT_SEE ? " after " : ", blind for ",
+                strbuf_addf(&b, "%s%s", is_of_sight(i) ? " after " : ", blind for ",
                             duration(i, 0, d));
         if (strbuf_take(&b, &text) < 0)
                 text = mem_strdup(what_happened(i));
@@ -173,6 +180,8 @@ static void add_update(StrBuf *b, const Incident *i, int64_t now_msec)
                 strbuf_addf(b, "%s, %s so far", state_now(i), duration(i, now_msec, d));
         } else if (i->delivering == DELIVERING_NO) {
                 strbuf_add(b, state_now(i));
+        } else if (i->changes.n > 0 && i->attribution.rounds == 0) {
+                strbuf_addf(b, "%s, and more has changed", what_happened(i));
         } else if (f && i->attribution.confidence == CONFIDENCE_EXACT) {
                 _cleanup_free_ char *name = identity_display_name(&f->record.identity);
                 strbuf_add(b, "- who did it: ");
@@ -245,6 +254,10 @@ static void add_window(StrBuf *b, const Incident *i, int64_t now_msec)
 
         if (i->kind == INCIDENT_NOT_FOUND || i->kind == INCIDENT_OTHER_CONTROLLER)
                 return;
+        if (incident_kind_is_change(i->kind)) {
+                alert_add_change_window(b, i, duration(i, now_msec, t));
+                return;
+        }
         strbuf_addf(b, "%-16s", i->kind == INCIDENT_CANNOT_SEE ? "Unseen" : "Blind");
         if (i->blind_from_msec)
                 strbuf_addf(b, "from %s ", timefmt_iso8601(i->blind_from_msec, t));
@@ -270,8 +283,7 @@ static void add_restart(StrBuf *b, const Incident *i)
 {
         const Restart *r = &i->restart;
 
-        if (i->kind == INCIDENT_CANNOT_SEE || i->kind == INCIDENT_NOT_FOUND ||
-            i->kind == INCIDENT_DELETED || i->kind == INCIDENT_OTHER_CONTROLLER)
+        if (is_of_sight(i) || i->kind == INCIDENT_DELETED || i->kind == INCIDENT_OTHER_CONTROLLER)
                 return;
         strbuf_addf(b, "%-16s", "Restart");
         if (!i->open && !i->blind_to_msec) {
@@ -280,8 +292,9 @@ static void add_restart(StrBuf *b, const Incident *i)
         }
         switch (r->state) {
         case RESTART_NOT_WANTED:
-                strbuf_add(b, i->blind_to_msec ? "not needed: it was logging again when seen\n"
-                                               : "not wanted (action = \"alert\")\n");
+                strbuf_add(b, i->blind_to_msec    ? "not needed: it was logging again when seen\n"
+                              : i->in_maintenance ? "not wanted (maintenance)\n"
+                                                  : "not wanted (action = \"alert\")\n");
                 return;
         case RESTART_REQUESTED:
                 strbuf_add(b, "StartLogging has been sent, no answer yet\n");
@@ -348,6 +361,19 @@ static void notice_text(const Incident *i, const AlertContext *c, char **ret_sub
         strbuf_done(&b);
 }
 
+static void add_advice(StrBuf *b, const Incident *i, int64_t now_msec)
+{
+        _cleanup_(advice_done) Advice a = advice_make(i, now_msec);
+
+        if (a.n_steps > 0)
+                strbuf_add(b, "\nWhat to do\n");
+        for (size_t k = 0; k < a.n_steps; k++) {
+                strbuf_addf(b, "%zu. %s\n", k + 1, a.steps[k].text);
+                if (a.steps[k].command)
+                        strbuf_addf(b, "     %s\n", a.steps[k].command);
+        }
+}
+
 void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, char **ret_body)
 {
         if (incident_kind_is_notice(i->kind)) {
@@ -373,9 +399,11 @@ void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, ch
                 _cleanup_free_ char *words = alert_error_words(&i->cause);
                 alert_row(&b, "Cause", words);
         }
+        alert_row(&b, "ATT&CK", incident_kind_technique(i->kind));
         add_restart(&b, i);
+        alert_add_changes(&b, i);
         alert_add_who(&b, i);
-        advice_add(&b, i, c->now_msec);
+        add_advice(&b, i, c->now_msec);
         add_footer(&b, i, c);
         *ret_body = mem_strdup(strbuf_str(&b)); /* cut at the cap, never lost */
         strbuf_done(&b);

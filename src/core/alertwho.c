@@ -156,6 +156,8 @@ static const char *confidence_words(const Incident *i, const Finding *culprit)
                 return "ambiguous: other calls fit as well, see below";
         if (i->attribution.confidence == CONFIDENCE_EXACT && i->stop_msec && culprit)
                 return "exact: the first successful call after it was last known to log";
+        if (incident_kind_is_change(i->kind))
+                return "exact: nobody else called it successfully in that time";
         return "exact: the only successful call in the window";
 }
 
@@ -230,7 +232,9 @@ static void add_deeds(StrBuf *b, const Incident *i)
         for (size_t k = 0; k < a->n_deeds; k++) {
                 const Deed *d = &a->deeds[k];
                 if (k == 0)
-                        strbuf_add(b, "\nAll calls with its key, from an hour before the stop\n");
+                        strbuf_addf(b, "\nAll calls with its key, from an hour before%s\n",
+                                    incident_kind_is_change(i->kind) ? " this was seen"
+                                                                     : " the stop");
                 strbuf_addf(b, "  %4u  ", d->calls);
                 escape_add(b, strempty(d->event_name), 64);
                 strbuf_add(b, " (");
@@ -252,7 +256,10 @@ void alert_add_who(StrBuf *b, const Incident *i)
                 strbuf_add(b, "\nTHE GUARD'S OWN CREDENTIALS WERE USED BY SOMEBODY ELSE.\n");
         strbuf_add_char(b, '\n');
         if (f) {
-                add_record(b, &f->record);
+                /* Several settings may have been changed by several people. */
+                for (size_t k = 0; k < i->attribution.n_findings; k++)
+                        if (i->attribution.findings[k].role == ROLE_CULPRIT)
+                                add_record(b, &i->attribution.findings[k].record);
                 alert_row(b, "How sure", confidence_words(i, f));
         } else {
                 add_not_known(b, i);

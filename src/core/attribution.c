@@ -7,6 +7,7 @@
 #include "core/attribution.h"
 
 #include "base/mem.h"
+#include "core/drift.h"
 
 #define BEFORE_ANCHOR_MSEC (2 * MSEC_PER_SEC)
 #define AFTER_ANCHOR_MSEC (3 * MSEC_PER_SEC)
@@ -65,10 +66,21 @@ static Finding *make_room(Incident *i, const CloudTrailRecord *r)
         return least;
 }
 
+/* Of what arrives nowhere, the bucket, key, topic or log group may have been changed. */
+static TrailMatch match(const Incident *i, const CloudTrailRecord *r)
+{
+        if (i->n_resources == 0 || streq(strempty(r->event_source), "cloudtrail.amazonaws.com"))
+                return cloudtrail_record_match(r, i->trail_arn);
+        for (size_t k = 0; r->trail && k < i->n_resources; k++)
+                if (resource_is_same(r->trail, i->resources[k]))
+                        return TRAIL_MATCH_YES;
+        return r->trail ? TRAIL_MATCH_NO : TRAIL_MATCH_UNKNOWN;
+}
+
 void attribution_add(Incident *i, CloudTrailRecord *records, size_t n)
 {
         for (size_t k = 0; k < n; k++) {
-                if (cloudtrail_record_match(&records[k], i->trail_arn) == TRAIL_MATCH_NO ||
+                if (match(i, &records[k]) == TRAIL_MATCH_NO ||
                     has_event(&i->attribution, records[k].event_id))
                         continue;
                 Finding *f = make_room(i, &records[k]);
@@ -100,9 +112,11 @@ static bool is_own(const CloudTrailRecord *r, const AttributionFacts *facts)
         return facts->own_arn && streq_ptr(r->identity.arn, facts->own_arn);
 }
 
-/* What the culprit must have called, by kind. */
+/* What the culprit must have called, by kind; NULL: any of what was looked for. */
 static const char *culprit_event(const Incident *i)
 {
+        if (incident_kind_is_change(i->kind))
+                return NULL;
         if (i->kind == INCIDENT_DELETED)
                 return "DeleteTrail";
         if (i->kind == INCIDENT_OTHER_CONTROLLER)
@@ -138,7 +152,7 @@ static Role plain_role(const Finding *f, const AttributionFacts *facts, const ch
                 return ROLE_ATTEMPT;
         if (!r->trail)
                 return ROLE_UNREADABLE;
-        if (is_event(f, wanted))
+        if (!wanted || is_event(f, wanted))
                 return ROLE_CANDIDATE;
         return is_event(f, "StartLogging") ? ROLE_STARTER : ROLE_RELATED;
 }
@@ -307,6 +321,68 @@ static bool is_misused(const Incident *i, const AttributionFacts *facts)
         return false;
 }
 
+static bool may_have_changed(const Finding *f, ChangeKind kind)
+{
+        const ChangeInfo *info = change_info(kind);
+
+        for (size_t e = 0; e < ELEMENTSOF(info->events) && info->events[e]; e++)
+                if (is_event(f, info->events[e]))
+                        return true;
+        return false;
+}
+
+/* Who changed this: the one who called what changes it, when all of those calls are his. */
+static Confidence judge_change(Incident *i, ChangeKind kind)
+{
+        Attribution *a = &i->attribution;
+        Finding *first = NULL;
+        bool rivals = false, unreadable = a->incomplete;
+
+        for (size_t k = 0; k < a->n_findings; k++) {
+                Finding *f = &a->findings[k];
+
+                if (!may_have_changed(f, kind))
+                        continue;
+                unreadable = unreadable || f->role == ROLE_UNREADABLE;
+                if (f->role != ROLE_CANDIDATE && f->role != ROLE_CULPRIT)
+                        continue;
+                rivals = rivals ||
+                         (first && !same_actor(&f->record.identity, &first->record.identity));
+                first = first ? first : f;
+        }
+        if (!first || rivals)
+                return first || unreadable ? CONFIDENCE_AMBIGUOUS : CONFIDENCE_NONE;
+        first->role = ROLE_CULPRIT;
+        return unreadable ? CONFIDENCE_AMBIGUOUS : CONFIDENCE_EXACT;
+}
+
+/* A change without any call is one whose record is still to come; what fails to arrive has one
+ * cause, whichever way shows it. */
+static void evaluate_changes(Incident *i, bool last_chance)
+{
+        Attribution *a = &i->attribution;
+        Confidence worst = CONFIDENCE_EXACT, best = CONFIDENCE_NONE;
+
+        for (size_t k = 0; k < i->changes.n; k++) {
+                Confidence c = judge_change(i, i->changes.items[k].kind);
+
+                worst = MIN(worst, c);
+                best = MAX(best, c);
+        }
+        a->confidence = i->kind == INCIDENT_DELIVERY ? best : worst;
+        if (last_chance && a->confidence == CONFIDENCE_NONE && best > CONFIDENCE_NONE)
+                a->confidence = CONFIDENCE_AMBIGUOUS;
+        for (size_t k = 0; k < a->n_findings; k++) {
+                bool kept = a->confidence != CONFIDENCE_NONE || a->findings[k].role == ROLE_ATTEMPT;
+
+                if (!kept && a->findings[k].role == ROLE_CULPRIT)
+                        a->findings[k].role = ROLE_CANDIDATE; /* not before all is explained */
+                else if (kept && a->confidence == CONFIDENCE_EXACT &&
+                         a->findings[k].role == ROLE_CANDIDATE)
+                        a->findings[k].role = ROLE_RELATED;
+        }
+}
+
 void attribution_evaluate(Incident *i, const AttributionFacts *facts)
 {
         Attribution *a = &i->attribution;
@@ -317,6 +393,11 @@ void attribution_evaluate(Incident *i, const AttributionFacts *facts)
         for (size_t k = 0; k < a->n_findings; k++)
                 a->findings[k].role = plain_role(&a->findings[k], facts, wanted);
         a->misused = is_misused(i, facts);
+
+        if (incident_kind_is_change(i->kind)) {
+                evaluate_changes(i, facts->last_chance);
+                return;
+        }
 
         size_t first = first_candidate(i);
         a->confidence = CONFIDENCE_NONE;

@@ -167,7 +167,7 @@ static uint64_t phase_of(const char *arn, uint64_t interval_usec)
 
         digest_sha256(arn, strlen(arn), d);
         memcpy(&v, d, sizeof(v));
-        return v % interval_usec;
+        return v % interval_usec / USEC_PER_MSEC * USEC_PER_MSEC;
 }
 
 static void trail_init(Core *c, Trail *t, const TrailConfig *config)
@@ -184,6 +184,8 @@ static void trail_init(Core *c, Trail *t, const TrailConfig *config)
         t->phase_usec = phase_of(config->arn, config->poll_usec);
         t->next_poll_boot = c->now.boot_usec;
         t->last_good_boot = c->now.boot_usec;
+        trail_expect_copy(&t->config.expect, &config->expect);
+        drift_begin(c, t);
 }
 
 Core *core_new(const CoreConfig *config, Now now)
@@ -218,6 +220,8 @@ Core *core_free(Core *c)
         for (size_t i = 0; i < c->n_trails; i++) {
                 free((char *)c->trails[i].config.arn);
                 trail_memory_done(&c->trails[i].memory);
+                trail_settings_done(&c->trails[i].found);
+                trail_expect_done(&c->trails[i].config.expect);
         }
         for (size_t i = 0; i < c->n_regions; i++)
                 free(c->regions[i].name);
@@ -246,6 +250,9 @@ void core_restore_memory(Core *c, const TrailMemory *memory)
         TrailMemory known = t->memory;
         t->memory = *memory;
         t->memory.arn = known.arn;
+        t->memory.baseline = (TrailSettings){};
+        trail_settings_update(&t->memory.baseline, &memory->baseline);
+        t->memory.baseline_by = mem_strdup(memory->baseline_by);
         /* An incident may have told more of it already. */
         if (MAX(known.start_msec, known.stop_msec) <= MAX(memory->start_msec, memory->stop_msec))
                 return;
@@ -291,14 +298,12 @@ static void memory_follow_incident(TrailMemory *m, const Incident *i)
                 int64_t was = MAX(m->start_msec, m->stop_msec);
 
                 m->delivery_msec = 0;
-                if (i->blind_to_msec > was)
-                        *m = (TrailMemory){.arn = m->arn,
-                                           .seen = true,
-                                           .logging = true,
-                                           .start_msec = i->blind_to_msec,
-                                           .last_good_msec = m->last_good_msec,
-                                           .last_logging_msec = m->last_logging_msec,
-                                           .floor_msec = was};
+                if (i->blind_to_msec > was) {
+                        m->seen = m->logging = true;
+                        m->start_msec = i->blind_to_msec;
+                        m->stop_msec = 0;
+                        m->floor_msec = was;
+                }
         }
         if (i->kind == INCIDENT_DELETED && !m->seen) {
                 m->seen = true;
@@ -343,6 +348,8 @@ static void resume(Core *c, Trail *t, Incident *i)
                 return;
         if (i->kind == INCIDENT_CANNOT_SEE || i->kind == INCIDENT_NOT_FOUND)
                 t->blind = i;
+        else if (incident_kind_is_change(i->kind))
+                drift_resume(t, i);
         else if (!incident_is_over(i))
                 t->stop = i;
 }
@@ -368,6 +375,7 @@ void core_restore_incident(Core *c, Incident *incident)
         for (size_t m = 0; m < incident->n_messages; m++)
                 readdress(c, &incident->messages[m]);
         *mem_push0(c->incidents, c->n_incidents) = incident;
+        c->n_windows += incident->kind == INCIDENT_MAINTENANCE && incident->open;
         if (t)
                 resume(c, t, incident);
         else if (!incident_kind_is_notice(incident->kind))
@@ -449,6 +457,8 @@ static void follow_clock(Core *c, Now now)
         for (size_t i = 0; i < c->n_incidents; i++) {
                 c->incidents[i]->reminded_msec += by;
                 c->incidents[i]->attribution.begun_msec += by;
+                if (c->incidents[i]->until_msec)
+                        c->incidents[i]->until_msec += by;
         }
 }
 
@@ -472,9 +482,18 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
                 notify_stored(c, i, in);
         else if (in->kind == INPUT_SENT && i)
                 notify_sent(c, i, in);
+        else if (in->kind == INPUT_INSPECTED && t)
+                drift_inspected(c, t, in);
+        else if (in->kind == INPUT_ACCEPT && t)
+                drift_accept(c, in);
         else if (in->kind == INPUT_IDENTITY)
                 identify(c, in);
+        else if (in->kind == INPUT_MAINTENANCE_START && in->maintenance)
+                maintenance_start(c, in->maintenance);
+        else if (in->kind == INPUT_MAINTENANCE_STOP && in->maintenance)
+                maintenance_stop(c, in->maintenance);
 
+        maintenance_tick(c);
         for (size_t k = 0; k < c->n_trails; k++)
                 trail_tick(c, &c->trails[k]);
         for (size_t k = 0; k < c->n_incidents; k++)
@@ -487,7 +506,8 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
 
 uint64_t core_next_boot(const Core *c)
 {
-        uint64_t next = MIN(c->next_heartbeat_boot, c->next_memory_boot);
+        uint64_t next =
+                MIN(MIN(c->next_heartbeat_boot, c->next_memory_boot), maintenance_next_boot(c));
 
         for (size_t i = 0; i < c->n_trails; i++)
                 next = MIN(next, trail_next_boot(c, &c->trails[i]));
@@ -508,6 +528,8 @@ const char *core_overdue(const Core *c, Now now)
                         return "a poll has not ended by its deadline";
                 if (!t->polling && now.boot_usec > t->next_poll_boot + grace)
                         return "a trail is overdue to be polled";
+                if (t->inspecting && now.boot_usec > t->inspect_boot + grace)
+                        return "a look at a trail's settings has not ended by its deadline";
                 if (t->starting && now.boot_usec > t->start_boot + grace)
                         return "a StartLogging has not ended by its deadline";
         }
@@ -536,7 +558,9 @@ const AwsError *core_trail_error(const Core *c, size_t trail)
 
 const Incident *core_trail_incident(const Core *c, size_t trail)
 {
-        return c->trails[trail].stop ? c->trails[trail].stop : c->trails[trail].blind;
+        const Trail *t = &c->trails[trail];
+
+        return t->stop ? t->stop : t->blind ? t->blind : t->drift ? t->drift : t->delivery;
 }
 
 size_t core_n_incidents(const Core *c)

@@ -20,8 +20,18 @@ typedef enum InputKind {
         INPUT_IDENTITY,     /* GetCallerIdentity ended well */
         INPUT_INSPECTED,    /* GetTrail and GetEventSelectors ended */
         INPUT_ACCEPT,       /* somebody takes the drift of a trail for its baseline */
+        INPUT_MAINTENANCE_START,
+        INPUT_MAINTENANCE_STOP,
         _INPUT_KIND_MAX,
 } InputKind;
+
+/* What an operator asks for; who and why are said to everybody. */
+typedef struct MaintenanceRequest {
+        const char *trail_arn; /* NULL: every trail */
+        int64_t for_msec;      /* START */
+        const char *reason;    /* START */
+        const char *who;
+} MaintenanceRequest;
 
 /* Everything borrowed. error.class tells success (NONE) from failure where a call ended. */
 typedef struct Input {
@@ -30,19 +40,20 @@ typedef struct Input {
         const char *incident; /* id: FOUND, STORED, STORE_FAILED, SENT */
         AwsError error;
         const TrailStatus *status; /* POLLED, on success */
-        int64_t asked_msec; /* POLLED, INSPECTED: wall clock when the question was sent */
+        int64_t asked_msec;        /* POLLED, INSPECTED: wall clock when the question was sent */
         const TrailSettings *settings; /* INSPECTED: as much as was answered */
         const char *operation;         /* INSPECTED, on failure: of the call that failed */
         const char *by;                /* ACCEPT: who */
         const char *digest;            /* ACCEPT: of the changes that were looked at */
-        const LookupPage *page;    /* FOUND, on success */
-        uint64_t generation;       /* STORED, STORE_FAILED */
-        int store_error;           /* STORE_FAILED: -errno */
-        unsigned sequence;         /* SENT */
-        const char *topic_arn;     /* SENT */
-        const char *message_id;    /* SENT, on success */
-        unsigned account;          /* IDENTITY */
-        const char *identity_arn;  /* IDENTITY */
+        const LookupPage *page;        /* FOUND, on success */
+        uint64_t generation;           /* STORED, STORE_FAILED */
+        int store_error;               /* STORE_FAILED: -errno */
+        unsigned sequence;             /* SENT */
+        const char *topic_arn;         /* SENT */
+        const char *message_id;        /* SENT, on success */
+        unsigned account;              /* IDENTITY */
+        const char *identity_arn;      /* IDENTITY */
+        const MaintenanceRequest *maintenance;
 } Input;
 
 typedef enum ActionKind {
@@ -129,7 +140,8 @@ const TrailConfig *core_trail_config(const Core *c, size_t trail);
 const TrailMemory *core_trail_memory(const Core *c, size_t trail);
 /* Of the last poll, class NONE when it was good. */
 const AwsError *core_trail_error(const Core *c, size_t trail);
-/* Open incident of a trail (a stop before a cannot-see), NULL when all is well. */
+/* Open incident of a trail (a stop before a cannot-see before drift before a delivery), NULL when
+ * all is well. */
 const Incident *core_trail_incident(const Core *c, size_t trail);
 /* Incidents that are not finished. */
 size_t core_n_incidents(const Core *c);

@@ -56,8 +56,8 @@ static void follow_deliveries(Core *c, Trail *t, const TrailStatus *s)
         if (t->delivery_seen && m->delivery_msec) {
                 if (!m->habit_since_msec)
                         m->habit_since_msec = m->delivery_msec;
-                m->habit_msec -= (int64_t)((double)m->habit_msec *
-                                           (double)MIN(gap, FORGET_MSEC) / (double)FORGET_MSEC);
+                m->habit_msec -= (int64_t)((double)m->habit_msec * (double)MIN(gap, FORGET_MSEC) /
+                                           (double)FORGET_MSEC);
                 m->habit_msec = MAX(m->habit_msec, gap);
         }
         t->delivery_seen = true;
@@ -196,16 +196,16 @@ static void tell(Core *c, Trail *t, const TrailStatus *s)
         changes_digest(&now, digest);
         int64_t good = last_good_msec(t, s, &now);
         Severity severity = changes_severity(&now);
-        t->delivery = incident_open(c, t,
-                                    &(IncidentFacts){.kind = INCIDENT_DELIVERY,
-                                                     .severity = severity,
-                                                     .changes = &now,
-                                                     .good_msec = good,
-                                                     .seen_msec = c->now.wall_msec,
-                                                     .blind_from_msec = good ? good
-                                                                             : c->now.wall_msec,
-                                                     .id_time_msec = t->memory.start_msec,
-                                                     .id_digest = digest});
+        t->delivery =
+                incident_open(c, t,
+                              &(IncidentFacts){.kind = INCIDENT_DELIVERY,
+                                               .severity = severity,
+                                               .changes = &now,
+                                               .good_msec = good,
+                                               .seen_msec = c->now.wall_msec,
+                                               .blind_from_msec = good ? good : c->now.wall_msec,
+                                               .id_time_msec = t->memory.start_msec,
+                                               .id_digest = digest});
         if (t->delivery)
                 remember_resources(t, t->delivery);
 }

@@ -9,75 +9,90 @@
 
 static const ChangeInfo infos[_CHANGE_KIND_MAX] = {
         [CHANGE_S3_BUCKET] = {"S3 bucket",
+                              "delivers to another bucket",
                               "Log files go to another bucket. It may be the attacker's, and "
                               "nobody of yours may read it.",
                               "--s3-bucket-name",
                               {"UpdateTrail", "CreateTrail"}},
         [CHANGE_S3_KEY_PREFIX] = {"S3 key prefix",
+                                  "delivers under another prefix",
                                   "Log files get other names: what reads or watches them by prefix "
                                   "finds none.",
                                   "--s3-key-prefix",
                                   {"UpdateTrail", "CreateTrail"}},
         [CHANGE_KMS_KEY] = {"KMS key",
+                            "is encrypted otherwise",
                             "Log files are encrypted otherwise: with a foreign key you cannot read "
                             "them, without any everybody can who reads the bucket.",
                             "--kms-key-id",
                             {"UpdateTrail", "CreateTrail"}},
         [CHANGE_MULTI_REGION] = {"Multi-region",
+                                 "records one region only",
                                  "Only its home region is recorded: what is done in any other "
                                  "region goes unseen.",
                                  "--is-multi-region-trail",
                                  {"UpdateTrail", "CreateTrail"}},
         [CHANGE_ORGANIZATION] = {"Organization",
+                                 "does not record the organization",
                                  "Only its own account is recorded: the other accounts of the "
                                  "organization go unseen.",
                                  "--is-organization-trail",
                                  {"UpdateTrail", "CreateTrail"}},
         [CHANGE_GLOBAL_SERVICE_EVENTS] = {"Global events",
+                                          "does not record global services",
                                           "IAM, STS and other services without a region are not "
                                           "recorded.",
                                           "--include-global-service-events",
                                           {"UpdateTrail", "CreateTrail"}},
         [CHANGE_LOG_FILE_VALIDATION] = {"File validation",
+                                        "does not validate its log files",
                                         "No digest files are written: log files can be changed or "
                                         "deleted without a trace.",
                                         "--enable-log-file-validation",
                                         {"UpdateTrail", "CreateTrail"}},
         [CHANGE_SNS_TOPIC] = {"SNS topic",
+                              "notifies another topic, or none",
                               "Whoever waits for its notifications of new log files hears nothing, "
                               "or somebody else does.",
                               "--sns-topic-name",
                               {"UpdateTrail", "CreateTrail"}},
         [CHANGE_LOG_GROUP] = {"Log group",
+                              "writes to another log group, or none",
                               "Alarms and subscriptions on the log group in CloudWatch Logs see "
                               "nothing any more, or somebody else does.",
                               "--cloud-watch-logs-log-group-arn",
                               {"UpdateTrail", "CreateTrail"}},
         [CHANGE_LOG_ROLE] = {"Log role",
+                             "has another role for CloudWatch Logs",
                              "Another role writes to CloudWatch Logs; without its permissions "
                              "nothing arrives there.",
                              "--cloud-watch-logs-role-arn",
                              {"UpdateTrail", "CreateTrail"}},
         [CHANGE_INSIGHTS] = {"Insights",
+                             "does not point out unusual activity",
                              "Unusual activity is not pointed out any more.",
                              NULL,
                              {"PutInsightSelectors", "CreateTrail"}},
         [CHANGE_MANAGEMENT_EVENTS] = {"Management events",
+                                      "does not record all management events",
                                       "The trail logs, and yet does not record this: it is as "
                                       "blind to it as a stopped one.",
                                       NULL,
                                       {"PutEventSelectors", "CreateTrail"}},
         [CHANGE_DATA_EVENTS] = {"Other events",
+                                "records fewer data events",
                                 "These events are not recorded any more.",
                                 NULL,
                                 {"PutEventSelectors", "CreateTrail"}},
         [CHANGE_LOG_FILES] = {"Log files",
+                              "delivers no log files",
                               "No log file reaches the bucket: what is recorded cannot be read. "
                               "CloudTrail goes on trying for 30 days.",
                               NULL,
                               {"DeleteBucket", "PutBucketPolicy", "DeleteBucketPolicy",
                                "DisableKey", "ScheduleKeyDeletion", "PutKeyPolicy", "UpdateTrail"}},
         [CHANGE_DIGEST_FILES] = {"Digest files",
+                                 "delivers no digest files",
                                  "No digest file reaches the bucket: log files cannot be proven "
                                  "unchanged.",
                                  NULL,
@@ -85,21 +100,24 @@ static const ChangeInfo infos[_CHANGE_KIND_MAX] = {
                                   "DisableKey", "ScheduleKeyDeletion", "PutKeyPolicy",
                                   "UpdateTrail"}},
         [CHANGE_CLOUDWATCH_LOGS] = {"CloudWatch Logs",
+                                    "does not reach CloudWatch Logs",
                                     "Nothing reaches the log group: alarms and subscriptions on it "
                                     "are dead.",
                                     NULL,
                                     {"DeleteLogGroup", "UpdateTrail"}},
         [CHANGE_NOTIFICATIONS] = {"Notifications",
+                                  "does not notify of new log files",
                                   "Nobody is notified of new log files: what waits for that does "
                                   "not run.",
                                   NULL,
                                   {"DeleteTopic", "SetTopicAttributes", "UpdateTrail"}},
         [CHANGE_LATE] = {"Deliveries",
+                         "has delivered nothing for long",
                          "No log file has been delivered for far longer than is usual for this "
                          "trail, and no error says why. Its account may just be quiet.",
                          NULL,
-                         {"PutEventSelectors", "PutBucketPolicy", "DeleteBucketPolicy",
-                          "PutKeyPolicy", "UpdateTrail"}},
+                         {NULL}},
+
 };
 
 const ChangeInfo *change_info(ChangeKind k)
@@ -440,14 +458,25 @@ bool changes_merge(Incident *i, Changes *now)
         return more;
 }
 
+const Change *changes_worst(const Changes *c)
+{
+        const Change *worst = NULL;
+
+        for (size_t k = 0; k < c->n; k++) {
+                const Change *x = &c->items[k];
+
+                if (!worst || (worst->undone && !x->undone) ||
+                    (worst->undone == x->undone && x->severity > worst->severity))
+                        worst = x;
+        }
+        return worst;
+}
+
 Severity changes_severity(const Changes *c)
 {
-        Severity worst = SEVERITY_INFO;
+        const Change *worst = changes_worst(c);
 
-        for (size_t k = 0; k < c->n; k++)
-                if (!c->items[k].undone)
-                        worst = MAX(worst, c->items[k].severity);
-        return worst;
+        return worst ? worst->severity : SEVERITY_INFO;
 }
 
 bool changes_have(const Changes *c, ChangeKind k)

@@ -10,6 +10,7 @@
 /* Facts of each kind of change, by table. */
 typedef struct ChangeInfo {
         const char *label;     /* "S3 bucket" */
+        const char *happened;  /* after "CloudTrail trail NAME" */
         const char *meaning;   /* a sentence: what it is to the reader that it changed */
         const char *option;    /* of `aws cloudtrail update-trail`; NULL: not undone by that */
         const char *events[8]; /* calls that may have done it; NULL ends them */
@@ -41,7 +42,8 @@ void changes_digest(const Changes *c, char ret[static DRIFT_DIGEST_SIZE]);
  * `now` is taken. True when something is there that was not, or is otherwise than it was. */
 bool changes_merge(Incident *i, Changes *now);
 
-/* The worst of what is not undone. */
+/* The worst of what is not undone; of what was, when all is. NULL without any. */
+const Change *changes_worst(const Changes *c);
 Severity changes_severity(const Changes *c);
 bool changes_have(const Changes *c, ChangeKind k); /* and it is not undone */
 

@@ -82,7 +82,7 @@ static void take_baseline(Core *c, Trail *t, const TrailSettings *s)
                        "%s: %s taken for the baseline: trailsentry baseline show", name(t),
                        first.described && first.selected ? "its settings are"
                        : first.selected                  ? "its event selectors are"
-                                                         : "its settings without event selectors are");
+                                        : "its settings without event selectors are");
         drift_add_weaknesses(&first, &weak);
         char *rest = weak.data;
         for (char *line; (line = strsep(&rest, "\n"));)
@@ -119,18 +119,18 @@ static void open_drift(Core *c, Trail *t, Changes *now)
 {
         Severity severity = changes_severity(now);
 
-        t->drift = incident_open(
-                c, t,
-                &(IncidentFacts){.kind = INCIDENT_DRIFT,
-                                 .severity = severity,
-                                 .changes = now,
-                                 .good_msec = t->memory.inspected_msec,
-                                 .seen_msec = t->doubted_drift_msec,
-                                 .blind_from_msec = t->memory.inspected_msec
-                                                            ? t->memory.inspected_msec
-                                                            : t->doubted_drift_msec,
-                                 .id_time_msec = t->memory.start_msec,
-                                 .id_digest = t->doubted_drift});
+        t->drift =
+                incident_open(c, t,
+                              &(IncidentFacts){.kind = INCIDENT_DRIFT,
+                                               .severity = severity,
+                                               .changes = now,
+                                               .good_msec = t->memory.inspected_msec,
+                                               .seen_msec = t->doubted_drift_msec,
+                                               .blind_from_msec = t->memory.inspected_msec
+                                                                          ? t->memory.inspected_msec
+                                                                          : t->doubted_drift_msec,
+                                               .id_time_msec = t->memory.start_msec,
+                                               .id_digest = t->doubted_drift});
 }
 
 static void change_drift(Core *c, Trail *t, Changes *now)

@@ -77,7 +77,8 @@ void incident_escalate(Incident *i, Severity s)
 bool incident_is_outage(IncidentKind k)
 {
         return k != INCIDENT_CANNOT_SEE && k != INCIDENT_NOT_FOUND &&
-               k != INCIDENT_OTHER_CONTROLLER && !incident_kind_is_notice(k);
+               k != INCIDENT_OTHER_CONTROLLER && !incident_kind_is_change(k) &&
+               !incident_kind_is_notice(k);
 }
 
 void incident_log_opened(Core *c, const Incident *i)
@@ -116,13 +117,20 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
         i->known_start_msec = f->start_before_msec ? f->start_before_msec : t->memory.start_msec;
         i->last_logging_msec =
                 f->last_logging_msec ? f->last_logging_msec : t->memory.last_logging_msec;
+        i->good_msec = f->good_msec;
+        i->seen_msec = f->seen_msec;
+        if (f->changes) {
+                i->changes = *f->changes;
+                *f->changes = (Changes){};
+        }
         if (f->cause)
                 i->cause = *f->cause;
         if (incident_is_outage(i->kind) && !incident_is_over(i)) {
                 t->stop = i;
                 if (t->config.action == TRAIL_ACTION_RESTART && t->down)
                         i->restart.state = RESTART_REQUESTED;
-                i->restart.attempts = t->starting;
+                if (t->starting)
+                        restart_note_attempt(c, t, i);
         } else if (f->started_by_us) {
                 i->restart.state = RESTART_VERIFIED;
                 i->restart.attempts = 1;
@@ -131,9 +139,13 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
         }
 
         search_begin(c, i);
+        if (incident_is_outage(i->kind) || i->kind == INCIDENT_OTHER_CONTROLLER ||
+            i->kind == INCIDENT_DRIFT || i->kind == INCIDENT_DELIVERY)
+                maintenance_record(c, t, i);
         incident_log_opened(c, i);
         notify(c, i, PHASE_OPEN);
-        trail_hurry(c, t);
+        if (!incident_kind_is_change(i->kind))
+                trail_hurry(c, t);
         c->memory_dirty = true;
         return i;
 }
@@ -167,6 +179,12 @@ void incident_close(Core *c, Incident *i, int64_t blind_to_msec)
         }
         if (t->blind == i)
                 t->blind = NULL;
+        if (t->drift == i)
+                t->drift = NULL;
+        if (t->uninspected == i)
+                t->uninspected = NULL;
+        if (t->delivery == i)
+                t->delivery = NULL;
 
         _cleanup_free_ char *summary = alert_summary(i);
         core_log(c, LOG_EVENT_INCIDENT_CLOSED, LOG_NOTICE, i, NULL, "%s", summary);
@@ -185,6 +203,7 @@ void incident_watch_delivery(Core *c, Incident *i, const TrailStatus *s)
         if (!failed && s->latest_delivery_msec <= i->blind_to_msec)
                 return;
         i->delivering = now;
+        i->delivering_msec = c->now.wall_msec;
         mem_strset(&i->delivery_error, s->latest_delivery_error);
         incident_touch(i);
         if (failed) {
@@ -206,7 +225,8 @@ static int64_t remind_due_msec(const Core *c, const Incident *i)
 
 static bool is_reminded(const Incident *i)
 {
-        return i->open && !incident_is_over(i) && i->kind != INCIDENT_MAINTENANCE;
+        return i->open && !incident_is_over(i) && i->kind != INCIDENT_MAINTENANCE &&
+               (!incident_kind_is_change(i->kind) || i->severity >= SEVERITY_HIGH);
 }
 
 void incident_tick(Core *c, Incident *i)

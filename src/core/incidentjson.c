@@ -32,6 +32,7 @@ ENUM_ACCESSORS(delivering, Delivering)
 ENUM_ACCESSORS(confidence, Confidence)
 ENUM_ACCESSORS(search_state, SearchState)
 ENUM_ACCESSORS(identity_type, IdentityType)
+ENUM_ACCESSORS(change_kind, ChangeKind)
 
 /* What an incident is not one without; the rest is left at nothing, so that members can be added
  * without a new version. */
@@ -62,7 +63,15 @@ static const JsonField incident_fields[] = {
         FIELD(Incident, known_start_msec, JSONMAP_INT),
         FIELD(Incident, last_logging_msec, JSONMAP_INT),
         FIELD(Incident, redundant_starts, JSONMAP_UINT),
+        FIELD(Incident, in_maintenance, JSONMAP_BOOL),
+        FIELD(Incident, until_msec, JSONMAP_INT),
+        FIELD(Incident, scope_arn, JSONMAP_STRING),
+        FIELD(Incident, n_recorded, JSONMAP_UINT),
+        FIELD(Incident, delivering_msec, JSONMAP_INT),
         FIELD(Incident, delivery_error, JSONMAP_STRING),
+        FIELD(Incident, good_msec, JSONMAP_INT),
+        FIELD(Incident, seen_msec, JSONMAP_INT),
+        FIELD(Incident, accepted_by, JSONMAP_STRING),
         FIELD(Incident, reminded_msec, JSONMAP_INT),
         FIELD(Incident, reminders, JSONMAP_UINT),
 };
@@ -73,9 +82,8 @@ static const EnumField incident_enums[] = {
 };
 
 static const JsonField restart_fields[] = {
-        FIELD(Restart, attempts, JSONMAP_UINT),
-        FIELD(Restart, unanswered, JSONMAP_UINT),
-        FIELD(Restart, accepted_msec, JSONMAP_INT),
+        FIELD(Restart, attempts, JSONMAP_UINT),      FIELD(Restart, unanswered, JSONMAP_UINT),
+        FIELD(Restart, requested_msec, JSONMAP_INT), FIELD(Restart, accepted_msec, JSONMAP_INT),
         FIELD(Restart, told, JSONMAP_UINT),
 };
 static const EnumField restart_enums[] = {ENUM(Restart, state, restart_state)};
@@ -161,22 +169,22 @@ static const JsonField deed_fields[] = {
         FIELD(Deed, refused, JSONMAP_UINT),
 };
 
+static const JsonField change_fields[] = {
+        NEEDED(Change, before, JSONMAP_STRING),
+        NEEDED(Change, after, JSONMAP_STRING),
+        FIELD(Change, declared, JSONMAP_BOOL),
+        FIELD(Change, undone, JSONMAP_BOOL),
+};
+static const EnumField change_enums[] = {
+        ENUM(Change, kind, change_kind),
+        ENUM(Change, severity, severity),
+};
+
 static const JsonField delivery_fields[] = {
         NEEDED(Delivery, topic_arn, JSONMAP_STRING),
         NEEDED(Delivery, sent, JSONMAP_BOOL),
+        FIELD(Delivery, sent_msec, JSONMAP_INT),
         FIELD(Delivery, message_id, JSONMAP_STRING),
-};
-
-static const JsonField memory_fields[] = {
-        NEEDED(TrailMemory, arn, JSONMAP_STRING),
-        NEEDED(TrailMemory, seen, JSONMAP_BOOL),
-        NEEDED(TrailMemory, logging, JSONMAP_BOOL),
-        NEEDED(TrailMemory, start_msec, JSONMAP_INT),
-        NEEDED(TrailMemory, stop_msec, JSONMAP_INT),
-        FIELD(TrailMemory, delivery_msec, JSONMAP_INT),
-        FIELD(TrailMemory, last_good_msec, JSONMAP_INT),
-        FIELD(TrailMemory, last_logging_msec, JSONMAP_INT),
-        FIELD(TrailMemory, floor_msec, JSONMAP_INT),
 };
 
 static void set_new(json_t *object, const char *name, json_t *value)
@@ -310,6 +318,25 @@ static json_t *message_to_json(const Message *m)
         return o;
 }
 
+static void changes_to_json(const Incident *i, json_t *o)
+{
+        json_t *changes = json_array(), *resources = json_array();
+
+        for (size_t k = 0; k < i->changes.n; k++) {
+                json_t *c = json_object();
+
+                ENCODE(c, change, &i->changes.items[k]);
+                ENCODE_ENUMS(c, change, &i->changes.items[k]);
+                if (json_array_append_new(changes, c) < 0)
+                        abort();
+        }
+        for (size_t k = 0; k < i->n_resources; k++)
+                if (json_array_append_new(resources, json_string(i->resources[k])) < 0)
+                        abort();
+        set_new(o, "changes", changes);
+        set_new(o, "resources", resources);
+}
+
 json_t *incident_to_json(const Incident *i)
 {
         json_t *o = json_object(), *messages = json_array();
@@ -321,6 +348,8 @@ json_t *incident_to_json(const Incident *i)
         ENCODE(o, incident, i);
         ENCODE_ENUMS(o, incident, i);
         set_new(o, "cause", error_to_json(&i->cause));
+        if (incident_kind_is_change(i->kind))
+                changes_to_json(i, o);
         set_new(o, "restart", restart_to_json(&i->restart));
         set_new(o, "attribution", attribution_to_json(&i->attribution));
         for (size_t k = 0; k < i->n_messages; k++)
@@ -455,6 +484,29 @@ static int messages_from_json(const json_t *array, Incident *i, const char **ret
         return 0;
 }
 
+static int changes_from_json(const json_t *object, Incident *i, const char **reterr_field)
+{
+        size_t k;
+        json_t *o;
+        int r = 0;
+
+        json_array_foreach(json_object_get(object, "changes"), k, o)
+        {
+                Change *c = mem_push0(i->changes.items, i->changes.n);
+
+                if (r >= 0)
+                        r = DECODE(o, change, c, reterr_field);
+                if (r >= 0)
+                        r = DECODE_ENUMS(o, change, c, reterr_field);
+        }
+        json_array_foreach(json_object_get(object, "resources"), k, o)
+        {
+                if (json_is_string(o))
+                        *mem_push0(i->resources, i->n_resources) = mem_strdup(json_string_value(o));
+        }
+        return r;
+}
+
 int incident_from_json(const json_t *object, Incident **ret, const char **reterr_field)
 {
         _cleanup_(incident_freep) Incident *i = mem_new0(Incident);
@@ -486,6 +538,8 @@ int incident_from_json(const json_t *object, Incident **ret, const char **reterr
                 r = attribution_from_json(json_object_get(object, "attribution"), &i->attribution,
                                           field);
         if (r >= 0)
+                r = changes_from_json(object, i, field);
+        if (r >= 0)
                 r = need(object, "messages", JSON_ARRAY, field);
         if (r >= 0)
                 r = messages_from_json(json_object_get(object, "messages"), i, field);
@@ -497,30 +551,5 @@ int incident_from_json(const json_t *object, Incident **ret, const char **reterr
         error_from_json(json_object_get(object, "cause"), &i->cause);
         i->trail = SIZE_MAX;
         *ret = TAKE_PTR(i);
-        return 0;
-}
-
-json_t *trail_memory_to_json(const TrailMemory *m)
-{
-        json_t *o = json_object();
-
-        if (!o)
-                abort();
-        ENCODE(o, memory, m);
-        return o;
-}
-
-int trail_memory_from_json(const json_t *object, TrailMemory *ret)
-{
-        TrailMemory m = {};
-        int r = DECODE(object, memory, &m, NULL);
-
-        if (r >= 0 && isempty(m.arn))
-                r = -ENODATA;
-        if (r < 0) {
-                trail_memory_done(&m);
-                return r;
-        }
-        *ret = m;
         return 0;
 }

@@ -74,10 +74,10 @@ typedef struct Trail {
         uint64_t next_inspect_boot;
         uint64_t inspected_boot; /* last look that told all; start of the run at first */
         unsigned inspect_failures;
-        TrailSettings found;                    /* as last read */
-        char believed[DRIFT_DIGEST_SIZE];       /* of the changes that are told; "": none */
-        char doubted_drift[DRIFT_DIGEST_SIZE];  /* of others, until reads agree on them */
-        unsigned agreeing_drift;                /* reads in a row that do */
+        TrailSettings found;                   /* as last read */
+        char believed[DRIFT_DIGEST_SIZE];      /* of the changes that are told; "": none */
+        char doubted_drift[DRIFT_DIGEST_SIZE]; /* of others, until reads agree on them */
+        unsigned agreeing_drift;               /* reads in a row that do */
         uint64_t doubted_drift_boot;
         int64_t doubted_drift_msec; /* first of them */
         unsigned better;            /* reads in a row that show more than the baseline has */
@@ -108,6 +108,7 @@ struct Core {
         size_t n_identities;
         Incident **incidents; /* not finished */
         size_t n_incidents;
+        size_t n_windows;     /* of maintenance, open */
         char (*finished)[33]; /* ring: ids of finished ones, so that none comes back */
         size_t n_finished;
         LedgerEntry *ledger; /* ring */
@@ -169,6 +170,8 @@ void delivery_watch(Core *c, Trail *t, const TrailStatus *s);
 void restart_consider(Core *c, Trail *t);
 void restart_answered(Core *c, Trail *t, const Input *in);
 void restart_tick(Core *c, Trail *t);
+/* A StartLogging is under way that is this incident's, perhaps from before it was opened. */
+void restart_note_attempt(const Core *c, const Trail *t, Incident *i);
 void restart_concluded(const Trail *t, Incident *i); /* logging again: by whom */
 
 /* incident.c: their lives. */
@@ -182,7 +185,7 @@ typedef struct IncidentFacts {
         int64_t blind_to_msec;
         bool started_by_us; /* what blind_to_msec shows */
         const AwsError *cause;
-        Changes *changes;      /* taken */
+        Changes *changes; /* taken */
         int64_t good_msec;
         int64_t seen_msec;
         int64_t id_time_msec;  /* untimed kinds: what makes the id, beside the kind */
@@ -225,6 +228,16 @@ typedef struct NoticeFacts {
 Incident *notice_open(Core *c, const NoticeFacts *f);
 /* Title and text take the place of those before; NULL leaves them. */
 void notice_close(Core *c, Incident *i, Phase phase, const char *title, const char *text);
+
+/* maintenance.c: approved changes. */
+void maintenance_start(Core *c, const MaintenanceRequest *m);
+/* Ends the windows of that very trail, or all. */
+void maintenance_stop(Core *c, const MaintenanceRequest *m);
+bool maintenance_covers(const Core *c, const Trail *t);
+/* When a window covers the trail: the incident is recorded in it, and neither fought nor told. */
+void maintenance_record(Core *c, Trail *t, Incident *i);
+void maintenance_tick(Core *c);
+uint64_t maintenance_next_boot(const Core *c);
 
 /* notify.c: messages, their storing and sending. */
 void notify(Core *c, Incident *i, Phase phase);

@@ -247,6 +247,7 @@ Incident *incident_free(Incident *i)
         free(i->accepted_by);
         free(i->trail_arn);
         free(i->title);
+        free(i->scope_arn);
         free(i->text);
         free(i);
         return NULL;

@@ -175,7 +175,8 @@ Severity severity_from_string(const char *s);
 typedef struct Delivery {
         char *topic_arn;
         bool sent;
-        char *message_id; /* SNS's, once sent */
+        int64_t sent_msec; /* wall clock of the acknowledgement */
+        char *message_id;  /* SNS's, once sent */
         /* Not stored: */
         bool in_flight;
         unsigned failures;
@@ -213,12 +214,13 @@ RestartState restart_state_from_string(const char *s);
 
 typedef struct Restart {
         RestartState state;
-        unsigned attempts;     /* StartLogging calls */
-        unsigned unanswered;   /* ... that ended without a request id */
-        int64_t accepted_msec; /* wall clock of the first success */
-        unsigned told;         /* bits of the error classes that FAILING has told */
-        AwsError error;        /* last failure, class NONE without one */
-        char **request_ids;    /* ledger: x-amzn-requestid of our StartLogging calls */
+        unsigned attempts;      /* StartLogging calls */
+        unsigned unanswered;    /* ... that ended without a request id */
+        int64_t requested_msec; /* wall clock of the first call */
+        int64_t accepted_msec;  /* ... and of the first success */
+        unsigned told;          /* bits of the error classes that FAILING has told */
+        AwsError error;         /* last failure, class NONE without one */
+        char **request_ids;     /* ledger: x-amzn-requestid of our StartLogging calls */
         size_t n_request_ids;
 } Restart;
 
@@ -319,6 +321,7 @@ typedef struct Attribution {
         /* Not stored: where the round stands. */
         bool narrow;             /* there was more than could be read */
         unsigned step;           /* index into the kind's event names */
+        bool fresh;              /* the round is to begin anew */
         bool by_key;             /* the round goes on with the access key */
         int64_t deeds_from_msec; /* of the key's look-up */
         int64_t deeds_to_msec;
@@ -391,8 +394,13 @@ typedef struct Incident {
         int64_t known_start_msec;  /* StartLoggingTime before */
         int64_t last_logging_msec; /* last good poll that showed it logging */
         unsigned redundant_starts; /* OTHER_CONTROLLER */
+        bool in_maintenance;       /* recorded only: not fought, not told */
+        int64_t until_msec;        /* MAINTENANCE: its end */
+        char *scope_arn;           /* ... its trail; NULL: every one */
+        unsigned n_recorded;       /* ... incidents in it */
         Restart restart;
         Delivering delivering;
+        int64_t delivering_msec; /* wall clock, when that was seen */
         char *delivery_error;
         Changes changes;  /* DRIFT, DELIVERY */
         char **resources; /* ... what else than the trail may have been changed: ARNs, names */

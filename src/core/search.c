@@ -18,6 +18,7 @@
 #define WINDOW_SLACK_MSEC MSEC_PER_MINUTE
 #define NARROW_SLACK_MSEC (4 * MSEC_PER_SEC) /* of what was more than could be read */
 #define UNTIMED_SLACK_MSEC (5 * MSEC_PER_MINUTE)
+#define CHANGE_SLACK_MSEC (2 * MSEC_PER_MINUTE)
 #define EVENT_NAMES_MAX 4
 
 static const char *const event_names[_INCIDENT_KIND_MAX][EVENT_NAMES_MAX] = {
@@ -38,6 +39,8 @@ static const char *event_name(const Incident *i)
 {
         unsigned step = i->attribution.step;
 
+        if (incident_kind_is_change(i->kind))
+                return changes_event_name(&i->changes, step);
         if (step >= EVENT_NAMES_MAX)
                 return NULL;
         /* For a stop, who started it matters only when the stops alone do not tell. */
@@ -70,11 +73,25 @@ static void note_account(Core *c, Incident *i)
                 mem_strset(&i->attribution.searched_account, a.account);
 }
 
+/* Between the last look that showed it well and the first that did not; reads may lag. */
+static void set_change_window(Incident *i)
+{
+        Attribution *a = &i->attribution;
+
+        a->from_msec =
+                i->good_msec ? i->good_msec - CHANGE_SLACK_MSEC : i->detected_msec - MSEC_PER_DAY;
+        a->to_msec = i->seen_msec + CHANGE_SLACK_MSEC;
+}
+
 static void set_window(Core *c, Incident *i)
 {
         Attribution *a = &i->attribution;
         int64_t logged = MAX(i->known_start_msec, i->last_logging_msec);
 
+        if (incident_kind_is_change(i->kind)) {
+                set_change_window(i);
+                return;
+        }
         if (i->stop_msec)
                 a->from_msec = i->stop_msec - ATTEMPTS_BEFORE_MSEC;
         else
@@ -123,12 +140,38 @@ void search_begin(Core *c, Incident *i)
 
         a->begun_msec = c->now.wall_msec;
         a->next_boot = c->now.boot_usec;
-        if (!event_names[i->kind][0])
+        if (!event_name(i))
                 return;
         set_window(c, i);
         /* Older than Event history reaches: nobody can say any more. */
         a->state = a->to_msec < c->now.wall_msec - EVENT_HISTORY_MSEC ? SEARCH_GAVE_UP
                                                                       : SEARCH_RUNNING;
+}
+
+static void begin_round(Attribution *a)
+{
+        a->step = a->pages = 0;
+        a->by_key = false;
+        free(TAKE_PTR(a->next_token));
+}
+
+void search_again(Core *c, Incident *i)
+{
+        Attribution *a = &i->attribution;
+
+        if (a->state == SEARCH_NOT_NEEDED || i->trail == SIZE_MAX)
+                return;
+        a->state = SEARCH_RUNNING;
+        a->begun_msec = c->now.wall_msec;
+        a->throttled_msec = 0;
+        a->rounds = a->failures = 0;
+        a->said_not_yet = a->fresh = false;
+        if (a->in_flight) {
+                a->fresh = true; /* the answer that is to come is to the question of before */
+                return;
+        }
+        begin_round(a);
+        a->next_boot = c->now.boot_usec;
 }
 
 static OwnCall own_start(const void *userdata, const CloudTrailRecord *r)
@@ -256,13 +299,6 @@ static void unthrottled(Core *c, Attribution *a)
         a->throttles = 0;
 }
 
-static void begin_round(Attribution *a)
-{
-        a->step = a->pages = 0;
-        a->by_key = false;
-        free(TAKE_PTR(a->next_token));
-}
-
 /* A round that broke off begins anew, page tokens being what they are. */
 static void lookup_failed(Core *c, Incident *i, const AwsError *error)
 {
@@ -322,6 +358,12 @@ void search_found(Core *c, Incident *i, const Input *in)
         if (!a->in_flight || i->trail == SIZE_MAX)
                 return;
         a->in_flight = false;
+        if (a->fresh) {
+                a->fresh = false;
+                begin_round(a);
+                a->next_boot = c->now.boot_usec;
+                return;
+        }
         if (a->by_key) {
                 deeds_found(c, i, in);
                 return;

@@ -390,24 +390,35 @@ static Kept odd_kept(const EventSelector *s, const EventSelectors *after, StrBuf
         return KEPT_DOUBTFUL;
 }
 
+/* Selector by selector, and resource by resource where it names several. */
+static Kept selector_kept(const EventSelector *s, const EventSelectors *after, StrBuf *lost)
+{
+        const SelectorField *arn = event_selector_field(s, "resources.ARN");
+        Kept worst = KEPT_ALL;
+
+        if (s->odd || (!has_half(s, true) && !has_half(s, false)))
+                return odd_kept(s, after, lost);
+        if (!arn || arn->n_select == 0)
+                return resource_kept(s, NULL, after, lost);
+        for (size_t k = 0; k < arn->n_select; k++) {
+                Kept kept = resource_kept(s, &arn->select[k], after, lost);
+
+                worst = MAX(worst, kept);
+        }
+        return worst;
+}
+
 Kept selectors_kept(const EventSelectors *before, const EventSelectors *after, bool management,
                     StrBuf *lost)
 {
         Kept worst = KEPT_ALL;
 
         for (size_t i = 0; i < before->n; i++) {
-                const EventSelector *s = &before->items[i];
-                const SelectorField *arn = event_selector_field(s, "resources.ARN");
-
-                if (is_management(s) != management)
+                if (is_management(&before->items[i]) != management)
                         continue;
-                bool odd = s->odd || (!has_half(s, true) && !has_half(s, false));
-                if (odd)
-                        worst = MAX(worst, odd_kept(s, after, lost));
-                for (size_t k = 0; !odd && arn && k < arn->n_select; k++)
-                        worst = MAX(worst, resource_kept(s, &arn->select[k], after, lost));
-                if (!odd && (!arn || arn->n_select == 0))
-                        worst = MAX(worst, resource_kept(s, NULL, after, lost));
+                Kept kept = selector_kept(&before->items[i], after, lost);
+
+                worst = MAX(worst, kept);
         }
         return worst;
 }

@@ -42,6 +42,8 @@ void trail_follow_clock(Trail *t, int64_t by_msec)
         if (!t->good_this_run)
                 return;
         t->memory.last_good_msec += by_msec;
+        if (t->memory.inspected_msec)
+                t->memory.inspected_msec += by_msec;
         if (t->memory.last_logging_msec)
                 t->memory.last_logging_msec += by_msec;
 }
@@ -114,6 +116,7 @@ static void on_status(Core *c, Trail *t, const TrailStatus *s, int64_t asked_mse
                 remember_floor(&t->memory, s);
         reading_watch_behind(c, t, s);
         if (reading_is_news(r)) {
+                delivery_watch(c, t, s);
                 remember(c, t, s, r, asked_msec);
                 if (logging)
                         reading_close_left_over(c, t, s);
@@ -229,6 +232,7 @@ void trail_tick(Core *c, Trail *t)
         if (!t->blind && c->now.boot_usec >= t->last_good_boot + c->policy.cannot_see_after_usec)
                 on_too_long_blind(c, t);
         restart_tick(c, t);
+        drift_tick(c, t);
         if (t->polling || c->now.boot_usec < t->next_poll_boot)
                 return;
         t->polling = true;
@@ -238,10 +242,12 @@ void trail_tick(Core *c, Trail *t)
 
 uint64_t trail_next_boot(const Core *c, const Trail *t)
 {
-        uint64_t next = t->polling ? USEC_INFINITY : t->next_poll_boot;
+        uint64_t next = MIN(t->polling ? USEC_INFINITY : t->next_poll_boot, drift_next_boot(c, t));
 
         if (!t->blind)
                 next = MIN(next, t->last_good_boot + c->policy.cannot_see_after_usec);
+        if (maintenance_covers(c, t))
+                return next;
         if (t->stop && t->stop->restart.state == RESTART_ACCEPTED)
                 next = MIN(next, t->stop->verify_until_boot);
         if (t->down && !t->starting && t->config.action == TRAIL_ACTION_RESTART)

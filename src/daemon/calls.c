@@ -35,6 +35,13 @@ static const AwsCallOptions options[] = {
         [CALL_IDENTITY] = {.retry = RETRY_STANDARD,
                            .attempt_timeout_usec = 5 * USEC_PER_SEC,
                            .deadline_usec = 20 * USEC_PER_SEC},
+        /* The next look is the retry. */
+        [CALL_GET_TRAIL] = {.retry = RETRY_NONE,
+                            .attempt_timeout_usec = 5 * USEC_PER_SEC,
+                            .deadline_usec = 10 * USEC_PER_SEC},
+        [CALL_GET_EVENT_SELECTORS] = {.retry = RETRY_NONE,
+                                      .attempt_timeout_usec = 5 * USEC_PER_SEC,
+                                      .deadline_usec = 10 * USEC_PER_SEC},
         [CALL_HEARTBEAT] = {.retry = RETRY_STANDARD,
                             .attempt_timeout_usec = 5 * USEC_PER_SEC,
                             .deadline_usec = 30 * USEC_PER_SEC},
@@ -49,6 +56,7 @@ static Call *call_free(Call *c)
         if (c->next)
                 c->next->prev = c->prev;
         aws_call_cancel(c->aws);
+        trail_settings_done(&c->settings);
         free(c->topic_arn);
         free(c);
         return NULL;
@@ -94,6 +102,43 @@ static void on_polled(Call *c, const AwsResult *result, Input *in)
         }
         manager_step(c->manager, in);
         trail_status_done(&status);
+}
+
+static void get_event_selectors(Call *before);
+
+/* The answers of the two calls are one look. The second goes without the first when that was
+ * refused, so that one missing permission does not hide everything. */
+static void on_inspected(Call *c, const AwsResult *result, Input *in)
+{
+        bool first = c->kind == CALL_GET_TRAIL;
+        TrailSettings *s = &c->settings;
+
+        if (in->error.class == AWS_ERROR_NONE) {
+                int r = first ? cloudtrail_parse_trail(result->body, result->body_len,
+                                                       &s->description)
+                              : cloudtrail_parse_event_selectors(result->body, result->body_len,
+                                                                 &s->selectors);
+                if (r < 0)
+                        unreadable(in, first ? "GetTrail" : "GetEventSelectors", r);
+                else
+                        *(first ? &s->described : &s->selected) = true;
+        }
+        if (in->error.class != AWS_ERROR_NONE && !c->failed) {
+                c->failure = in->error;
+                c->failed = first ? "GetTrail" : "GetEventSelectors";
+        }
+        if (first && (!c->failed || c->failure.class == AWS_ERROR_DENIED ||
+                      c->failure.class == AWS_ERROR_PROTOCOL)) {
+                get_event_selectors(c);
+                return;
+        }
+        in->kind = INPUT_INSPECTED;
+        in->trail = c->trail;
+        in->asked_msec = c->asked_msec;
+        in->settings = s;
+        in->operation = c->failed;
+        in->error = c->failure;
+        manager_step(c->manager, in);
 }
 
 static void on_found(Call *c, const AwsResult *result, Input *in)
@@ -189,6 +234,10 @@ static void on_answer(void *userdata, const AwsResult *result)
         case CALL_HEARTBEAT:
                 on_heartbeat(c, result);
                 break;
+        case CALL_GET_TRAIL:
+        case CALL_GET_EVENT_SELECTORS:
+                on_inspected(c, result, &in);
+                break;
         }
         call_free(c);
 }
@@ -208,6 +257,8 @@ static void call_trail(Manager *m, CallKind kind, size_t trail)
         c->trail = trail;
         if (kind == CALL_START)
                 cloudtrail_request_start_logging(t->arn, &request);
+        else if (kind == CALL_GET_TRAIL)
+                cloudtrail_request_get_trail(t->arn, &request);
         else
                 cloudtrail_request_get_trail_status(t->arn, &request);
         call_start(c, t->account, &request);
@@ -221,6 +272,27 @@ void calls_poll(Manager *m, size_t trail)
 void calls_start_logging(Manager *m, size_t trail)
 {
         call_trail(m, CALL_START, trail);
+}
+
+void calls_inspect(Manager *m, size_t trail)
+{
+        call_trail(m, CALL_GET_TRAIL, trail);
+}
+
+static void get_event_selectors(Call *before)
+{
+        const TrailConfig *t = core_trail_config(before->manager->core, before->trail);
+        _cleanup_aws_request_ AwsRequest request = {};
+        Call *c = call_new(before->manager, CALL_GET_EVENT_SELECTORS);
+
+        c->trail = before->trail;
+        c->asked_msec = before->asked_msec;
+        c->failure = before->failure;
+        c->failed = before->failed;
+        c->settings = before->settings;
+        before->settings = (TrailSettings){};
+        cloudtrail_request_get_event_selectors(t->arn, &request);
+        call_start(c, t->account, &request);
 }
 
 void calls_lookup(Manager *m, const Action *a)

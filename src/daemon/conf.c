@@ -26,6 +26,7 @@ Conf *conf_free(Conf *c)
                 free(c->trails[i].arn);
                 free(c->trails[i].role_arn);
                 free(c->trails[i].external_id);
+                trail_expect_done(&c->trails[i].expect);
         }
         for (size_t i = 0; i < c->n_topics; i++)
                 free(c->topics[i].arn);
@@ -68,13 +69,16 @@ static const config_setting_t *option_of(const ConfParse *p, const char *list, s
 
 static void decode(ConfParse *p)
 {
-        const config_setting_t *e = member(p->root, "heartbeat");
+        const config_setting_t *e = member(p->root, "heartbeat"), *x;
         Conf *c = p->conf;
 
         conf_set_defaults(c);
         conf_decode_group(p->problems, p->root, CONF_TOP, c);
         if (e && config_setting_is_group(e))
                 conf_decode_group(p->problems, e, CONF_HEARTBEAT, c);
+        e = member(p->root, "drift");
+        if (e && config_setting_is_group(e))
+                conf_decode_group(p->problems, e, CONF_DRIFT, c);
 
         /* An element that is none is kept, empty, so that places in file and Conf agree. */
         for (size_t i = 0; (e = element(p, "trails", i)); i++) {
@@ -84,6 +88,9 @@ static void decode(ConfParse *p)
                                  .poll_usec = c->poll_usec,
                                  .line = config_setting_source_line(e)};
                 conf_decode_group(p->problems, e, CONF_TRAIL, t);
+                x = config_setting_is_group(e) ? member(e, "expect") : NULL;
+                if (x && config_setting_is_group(x))
+                        conf_decode_group(p->problems, x, CONF_EXPECT, &t->expect);
         }
         for (size_t i = 0; (e = element(p, "topics", i)); i++)
                 conf_decode_group(p->problems, e, CONF_TOPIC, mem_push0(c->topics, c->n_topics));

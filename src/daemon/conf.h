@@ -14,7 +14,8 @@ typedef struct ConfTrail {
         char *external_id; /* NULL without one */
         TrailAction action;
         uint64_t poll_usec;
-        unsigned account; /* index into accounts */
+        TrailExpect expect; /* owned */
+        unsigned account;   /* index into accounts */
         unsigned line;
 } ConfTrail;
 
@@ -40,6 +41,8 @@ typedef struct Conf {
         TrailAction action; /* of trails that do not say it, as is poll_usec */
         uint64_t poll_usec;
         uint64_t cannot_see_after_usec;
+        bool drift;
+        uint64_t drift_usec; /* between two looks at a trail's settings */
         bool heartbeat;
         char *heartbeat_namespace;
         char *heartbeat_region; /* of the first topic unless said */
@@ -80,8 +83,8 @@ char *conf_problem_line(const ConfProblem *p);
 
 /* The options as they are, so that a test can hold them against the manual and the shipped file. */
 typedef struct ConfOptionInfo {
-        const char *group;        /* "trails", "topics", "heartbeat"; NULL at the top level */
-        const char *name;         /* "poll_interval" */
+        const char *group; /* "trails", "expect", "topics", "drift", ...; NULL at the top level */
+        const char *name;  /* "poll_interval" */
         const char *default_text; /* as it is written in a file; NULL without one */
 } ConfOptionInfo;
 

@@ -30,7 +30,9 @@ void conf_report_setting(ConfProblems *p, const config_setting_t *at, const char
 typedef enum ConfGroup {
         CONF_TOP,       /* into Conf */
         CONF_HEARTBEAT, /* into Conf */
+        CONF_DRIFT,     /* into Conf */
         CONF_TRAIL,     /* into ConfTrail */
+        CONF_EXPECT,    /* into TrailExpect */
         CONF_TOPIC,     /* into ConfTopic */
         _CONF_GROUP_MAX,
 } ConfGroup;

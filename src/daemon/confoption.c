@@ -11,6 +11,7 @@
 #include "base/escape.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/strbuf.h"
 #include "base/timefmt.h"
 #include "base/uri.h"
@@ -24,6 +25,7 @@ typedef enum ConfKind {
         CONF_ARN,       /* char *, owned; held to parse_arn */
         CONF_DURATION,  /* uint64_t usec between min and max */
         CONF_BOOL,      /* bool */
+        CONF_DECLARED,  /* Declared, from true or false */
         CONF_ACTION,    /* TrailAction */
         CONF_LOG_LEVEL, /* int, syslog's */
         CONF_SUBGROUP,  /* { ... }, decoded by the caller */
@@ -107,6 +109,25 @@ static bool check_path(const char *value, const char **reterr)
         return *value == '/';
 }
 
+/* What AWS may show there, or "" for none: nothing that would need to be escaped. */
+static bool check_setting(const char *value, const char **reterr)
+{
+        for (const char *p = value; *p; p++)
+                if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f)
+                        return false;
+        return strlen(value) <= 2048;
+}
+
+static bool check_bucket(const char *value, const char **reterr)
+{
+        return is_of(value, LETTERS_AND_DIGITS "._-", 3, 255);
+}
+
+static bool check_management_events(const char *value, const char **reterr)
+{
+        return streq(value, "all");
+}
+
 /* Options */
 
 #define ACTION_FORM "\"restart\" or \"alert\""
@@ -127,6 +148,7 @@ static const ConfOption top_options[] = {
          .form = "a duration from \"10s\" to \"1h\"", .default_text = "\"60s\""},
         {"action", CONF_ACTION, .offset = offsetof(Conf, action), .form = ACTION_FORM,
          .default_text = "\"restart\""},
+        {"drift", CONF_SUBGROUP, .form = "a group { ... }"},
         {"heartbeat", CONF_SUBGROUP, .form = "a group { ... }"},
         {"endpoint", CONF_STRING, .offset = offsetof(Conf, endpoint), .check = check_endpoint,
          .form = "a URL https://HOST or https://HOST:PORT, in which {service} and {region} may "
@@ -154,6 +176,40 @@ static const ConfOption trail_options[] = {
          .form = "an ARN arn:aws:iam::ACCOUNT:role/NAME"},
         {"external_id", CONF_STRING, CONF_SECRET, .offset = offsetof(ConfTrail, external_id),
          .check = check_external_id, .form = "2 to 1224 letters, digits and _+=,.@:/-"},
+        {"expect", CONF_SUBGROUP, .form = "a group { ... }"},
+};
+
+#define EXPECT_TEXT(option, member, what)                                                          \
+        {                                                                                          \
+                option, CONF_STRING, .offset = offsetof(TrailExpect, member),                      \
+                                     .check = check_setting, .form = what ", or \"\" for none"     \
+        }
+#define EXPECT_FLAG(option, member)                                                                \
+        {                                                                                          \
+                option, CONF_DECLARED, .offset = offsetof(TrailExpect, member), .form = BOOL_FORM  \
+        }
+
+static const ConfOption expect_options[] = {
+        {"s3_bucket_name", CONF_STRING, .offset = offsetof(TrailExpect, s3_bucket_name),
+         .check = check_bucket, .form = "the name of a bucket"},
+        EXPECT_TEXT("s3_key_prefix", s3_key_prefix, "a prefix without spaces"),
+        EXPECT_TEXT("kms_key_id", kms_key_id, "the ARN or id of a KMS key"),
+        EXPECT_TEXT("sns_topic", sns_topic, "the ARN or name of a topic"),
+        EXPECT_TEXT("log_group", log_group, "the ARN or name of a log group"),
+        EXPECT_FLAG("multi_region", multi_region),
+        EXPECT_FLAG("organization", organization),
+        EXPECT_FLAG("global_service_events", global_service_events),
+        EXPECT_FLAG("log_file_validation", log_file_validation),
+        {"management_events", CONF_STRING, .offset = offsetof(TrailExpect, management_events),
+         .check = check_management_events, .form = "\"all\""},
+};
+
+static const ConfOption drift_options[] = {
+        {"enabled", CONF_BOOL, .offset = offsetof(Conf, drift), .form = BOOL_FORM,
+         .default_text = "true"},
+        {"interval", CONF_DURATION, .offset = offsetof(Conf, drift_usec),
+         .min_usec = 10 * USEC_PER_SEC, .max_usec = 1 * USEC_PER_HOUR,
+         .form = "a duration from \"10s\" to \"1h\"", .default_text = "\"1min\""},
 };
 
 static const ConfOption topic_options[] = {
@@ -179,6 +235,8 @@ static const struct {
 } groups[_CONF_GROUP_MAX] = {
         [CONF_TOP] = {NULL, top_options, ELEMENTSOF(top_options)},
         [CONF_HEARTBEAT] = {"heartbeat", heartbeat_options, ELEMENTSOF(heartbeat_options)},
+        [CONF_DRIFT] = {"drift", drift_options, ELEMENTSOF(drift_options)},
+        [CONF_EXPECT] = {"expect", expect_options, ELEMENTSOF(expect_options)},
         [CONF_TRAIL] = {"trails", trail_options, ELEMENTSOF(trail_options)},
         [CONF_TOPIC] = {"topics", topic_options, ELEMENTSOF(topic_options)},
 };
@@ -197,46 +255,20 @@ bool conf_option_info(size_t i, ConfOptionInfo *ret)
 
 /* Decoding */
 
-/* Levenshtein's distance. */
-static size_t name_distance(const char *a, const char *b)
-{
-        size_t row[32], n = strlen(b);
-
-        assert(n < ELEMENTSOF(row));
-        for (size_t j = 0; j <= n; j++)
-                row[j] = j;
-        for (size_t i = 1; a[i - 1]; i++) {
-                size_t diagonal = row[0];
-
-                row[0] = i;
-                for (size_t j = 1; j <= n; j++) {
-                        size_t replace = diagonal + (a[i - 1] != b[j - 1]);
-
-                        diagonal = row[j];
-                        row[j] = MIN(replace, MIN(row[j], row[j - 1]) + 1);
-                }
-        }
-        return row[n];
-}
-
 static void report_unknown(ConfProblems *p, const config_setting_t *s, ConfGroup group)
 {
         _cleanup_strbuf_ StrBuf known = STRBUF_INIT(512);
-        const char *nearest = NULL;
-        size_t best = strlen(config_setting_name(s)) / 3 + 2;
+        Nearest nearest = nearest_begin(config_setting_name(s));
 
         for (size_t i = 0; i < groups[group].n; i++) {
                 const char *name = groups[group].options[i].name;
-                size_t d = name_distance(config_setting_name(s), name);
 
                 strbuf_addf(&known, "%s%s", i > 0 ? ", " : "", name);
-                if (d < best) {
-                        best = d;
-                        nearest = name;
-                }
+                nearest_offer(&nearest, name);
         }
-        if (nearest)
-                conf_report_setting(p, s, NULL, "unknown option; did you mean \"%s\"?", nearest);
+        if (nearest.word)
+                conf_report_setting(p, s, NULL, "unknown option; did you mean \"%s\"?",
+                                    nearest.word);
         else
                 conf_report_setting(p, s, NULL, "unknown option; known here: %s",
                                     strbuf_str(&known));
@@ -327,10 +359,11 @@ static void decode_option(ConfProblems *p, const config_setting_t *s, const Conf
                           void *target)
 {
         static const int types[] = {
-                [CONF_STRING] = CONFIG_TYPE_STRING,   [CONF_ARN] = CONFIG_TYPE_STRING,
-                [CONF_DURATION] = CONFIG_TYPE_STRING, [CONF_BOOL] = CONFIG_TYPE_BOOL,
-                [CONF_ACTION] = CONFIG_TYPE_STRING,   [CONF_LOG_LEVEL] = CONFIG_TYPE_STRING,
-                [CONF_SUBGROUP] = CONFIG_TYPE_GROUP,  [CONF_LIST] = CONFIG_TYPE_LIST,
+                [CONF_STRING] = CONFIG_TYPE_STRING,    [CONF_ARN] = CONFIG_TYPE_STRING,
+                [CONF_DURATION] = CONFIG_TYPE_STRING,  [CONF_BOOL] = CONFIG_TYPE_BOOL,
+                [CONF_DECLARED] = CONFIG_TYPE_BOOL,    [CONF_ACTION] = CONFIG_TYPE_STRING,
+                [CONF_LOG_LEVEL] = CONFIG_TYPE_STRING, [CONF_SUBGROUP] = CONFIG_TYPE_GROUP,
+                [CONF_LIST] = CONFIG_TYPE_LIST,
         };
 
         if (config_setting_type(s) != types[o->kind])
@@ -339,6 +372,9 @@ static void decode_option(ConfProblems *p, const config_setting_t *s, const Conf
                 conf_report_setting(p, s, NULL, "is empty, and has to be %s", o->form);
         else if (o->kind == CONF_BOOL)
                 *(bool *)((uint8_t *)target + o->offset) = config_setting_get_bool(s);
+        else if (o->kind == CONF_DECLARED)
+                *(Declared *)((uint8_t *)target + o->offset) =
+                        config_setting_get_bool(s) ? DECLARED_YES : DECLARED_NO;
         else if (types[o->kind] == CONFIG_TYPE_STRING)
                 decode_text(p, s, o, target);
 }
@@ -392,7 +428,7 @@ static void set_default(const ConfOption *o, Conf *c)
 
 void conf_set_defaults(Conf *c)
 {
-        static const ConfGroup into_conf[] = {CONF_TOP, CONF_HEARTBEAT};
+        static const ConfGroup into_conf[] = {CONF_TOP, CONF_HEARTBEAT, CONF_DRIFT};
 
         for (size_t g = 0; g < ELEMENTSOF(into_conf); g++)
                 for (size_t i = 0; i < groups[into_conf[g]].n; i++)

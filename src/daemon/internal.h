@@ -17,6 +17,8 @@ typedef enum CallKind {
         CALL_SEND,
         CALL_IDENTITY,
         CALL_HEARTBEAT,
+        CALL_GET_TRAIL, /* and then ... */
+        CALL_GET_EVENT_SELECTORS,
 } CallKind;
 
 /* One call in flight and whom its answer is for. */
@@ -31,6 +33,9 @@ struct Call {
         char *topic_arn;
         size_t account;
         int64_t asked_msec;
+        TrailSettings settings; /* GET_TRAIL, GET_EVENT_SELECTORS: as far as they are known */
+        AwsError failure;       /* ... the first */
+        const char *failed;     /* ... of this operation; NULL without one */
         AwsCall *aws;
 };
 
@@ -67,6 +72,7 @@ void manager_step(Manager *m, const Input *in);
 /* calls.c */
 void calls_poll(Manager *m, size_t trail);
 void calls_start_logging(Manager *m, size_t trail);
+void calls_inspect(Manager *m, size_t trail);
 void calls_lookup(Manager *m, const Action *a);
 void calls_send(Manager *m, const Action *a);
 void calls_identity(Manager *m, size_t account);

@@ -56,6 +56,9 @@ static void carry_out(Manager *m, const Action *a)
         case ACTION_POLL:
                 calls_poll(m, a->trail);
                 break;
+        case ACTION_INSPECT:
+                calls_inspect(m, a->trail);
+                break;
         case ACTION_LOOKUP:
                 calls_lookup(m, a);
                 break;
@@ -187,20 +190,25 @@ static Policy scaled_policy(const Conf *conf, unsigned n)
         Policy p = policy_default;
 
         p.cannot_see_after_usec = conf->cannot_see_after_usec;
+        p.inspect_usec = conf->drift_usec;
         uint64_t *const usecs[] = {
-                &p.fast_poll_usec,      &p.fast_poll_for_usec, &p.cannot_see_after_usec,
-                &p.verify_within_usec,  &p.restart_retry_usec, &p.restart_retry_max_usec,
-                &p.store_retry_usec,    &p.lookup_first_usec,  &p.lookup_max_usec,
-                &p.lookup_spacing_usec, &p.send_retry_usec,    &p.send_retry_max_usec,
-                &p.heartbeat_usec,      &p.memory_store_usec,
+                &p.fast_poll_usec,      &p.fast_poll_for_usec,    &p.cannot_see_after_usec,
+                &p.verify_within_usec,  &p.restart_retry_usec,    &p.restart_retry_max_usec,
+                &p.store_retry_usec,    &p.lookup_first_usec,     &p.lookup_max_usec,
+                &p.lookup_spacing_usec, &p.send_retry_usec,       &p.send_retry_max_usec,
+                &p.heartbeat_usec,      &p.memory_store_usec,     &p.inspect_usec,
+                &p.inspect_again_usec,  &p.inspect_patience_usec,
         };
         int64_t *const msecs[] = {&p.lookup_not_yet_msec, &p.lookup_settle_msec,
-                                  &p.lookup_give_up_msec, &p.remind_msec};
+                                  &p.lookup_give_up_msec, &p.remind_msec,
+                                  &p.late_least_msec,     &p.habit_after_msec};
 
         for (size_t k = 0; k < ELEMENTSOF(usecs); k++)
                 *usecs[k] = scaled(*usecs[k], n);
         for (size_t k = 0; k < ELEMENTSOF(msecs); k++)
                 *msecs[k] = (int64_t)scaled((uint64_t)*msecs[k], n);
+        if (!conf->drift)
+                p.inspect_usec = 0;
         return p;
 }
 
@@ -215,7 +223,8 @@ static void core_from_conf(Manager *m, unsigned scale)
                 trails[k] = (TrailConfig){.arn = conf->trails[k].arn,
                                           .action = conf->trails[k].action,
                                           .poll_usec = scaled(conf->trails[k].poll_usec, scale),
-                                          .account = conf->trails[k].account};
+                                          .account = conf->trails[k].account,
+                                          .expect = conf->trails[k].expect};
         for (size_t k = 0; k < conf->n_topics; k++)
                 topics[k] = conf->topics[k].arn;
         CoreConfig c = {

@@ -60,8 +60,24 @@ static const Refusal refusals[] = {
         {"option of another group",
          GOOD "role_arn = \"" ROLE_ARN "\";\n",
          {"x.conf:3: role_arn: unknown option; known here: trails, topics, poll_interval, "
-          "cannot_see_after, action, heartbeat, endpoint, fips, dual_stack, ca_file, proxy, "
+          "cannot_see_after, action, drift, heartbeat, endpoint, fips, dual_stack, ca_file, proxy, "
           "log_level"}},
+        {"drift that is no group",
+         GOOD "drift = false;\n",
+         {"x.conf:3: drift: is true or false, and has to be a group { ... }"}},
+        {"drift too often",
+         GOOD "drift = { interval = \"1s\"; };\n",
+         {"x.conf:3: drift.interval: \"1s\": has to be a duration from \"10s\" to \"1h\""}},
+        {"expectations that cannot be",
+         "trails = ( { arn = \"" TRAIL_ARN "\"; expect = { s3_bucket_name = \"\"; multi_region = "
+         "\"yes\"; management_events = \"some\"; bucket = \"b\"; }; } );\n" TOPICS,
+         {"x.conf:1: trails[0].expect.s3_bucket_name: \"\": has to be the name of a bucket",
+          "x.conf:1: trails[0].expect.multi_region: is a text, and has to be true or false, "
+          "without quotes",
+          "x.conf:1: trails[0].expect.management_events: \"some\": has to be \"all\"",
+          "x.conf:1: trails[0].expect.bucket: unknown option; known here: s3_bucket_name, "
+          "s3_key_prefix, kms_key_id, sns_topic, log_group, multi_region, organization, "
+          "global_service_events, log_file_validation, management_events"}},
         {"option of the top level in a group",
          GOOD "heartbeat = { log_level = \"info\"; };\n",
          {"x.conf:3: heartbeat.log_level: unknown option; known here: enabled, namespace, region"}},

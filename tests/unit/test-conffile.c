@@ -259,7 +259,7 @@ static void test_shipped_file_is_refused(void **state)
                 "x.conf:15: trails[0].arn: \"arn:aws:cloudtrail:<REGION>:<ACCOUNT>:trail/<NAME>\": "
                 "it still has to be filled in; has to be an ARN "
                 "arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME",
-                "x.conf:33: topics[0].arn: \"arn:aws:sns:<REGION>:<ACCOUNT>:<NAME>\": it still has "
+                "x.conf:48: topics[0].arn: \"arn:aws:sns:<REGION>:<ACCOUNT>:<NAME>\": it still has "
                 "to be filled in; has to be an ARN arn:aws:sns:REGION:ACCOUNT:NAME",
                 NULL};
         _cleanup_free_ char *text = shipped_text();
@@ -297,6 +297,7 @@ static char *filled_in(char *text)
         text = replaced(text, "<REGION>", "eu-central-1");
         text = replaced(text, "<ACCOUNT>", "111122223333");
         text = replaced(text, "<EXTERNAL ID>", "abc");
+        text = replaced(text, "<BUCKET>", "amzn-s3-demo-bucket");
         return replaced(text, "<NAME>", "alerts");
 }
 
@@ -319,7 +320,7 @@ static char *uncommented(char *text)
 
                 if (mark && (strstr(mark, " = ") || strstr(mark, "};")) && strstr(mark, ";"))
                         memcpy(mark, " ", 1);
-                if (mark && strstr(mark, "heartbeat = {"))
+                if (mark && strstr(mark, " = {"))
                         memcpy(mark, " ", 1);
                 longer = mem_printf("%s%s\n", result, line);
                 free(result);
@@ -340,6 +341,11 @@ static void test_shipped_examples_are_right(void **state)
         assert_string_equal(c->proxy, "http://proxy.example.com:3128");
         assert_string_equal(c->endpoint, "https://{service}.{region}.vpce.example.com");
         assert_string_equal(c->heartbeat_region, "eu-central-1");
+        assert_string_equal(c->trails[0].expect.s3_key_prefix, "");
+        assert_string_equal(c->trails[0].expect.management_events, "all");
+        assert_int_equal(c->trails[0].expect.organization, DECLARED_NO);
+        assert_true(c->drift);
+        assert_int_equal(c->drift_usec, USEC_PER_MINUTE);
 }
 
 /* Every option is in the shipped file, with its default. */
@@ -356,7 +362,7 @@ static void test_shipped_file_is_complete(void **state)
                 if (!strstr(text, line))
                         fail_msg("not in the shipped file: %s", line);
         }
-        assert_int_equal(n, 21);
+        assert_int_equal(n, 35);
 }
 
 #define TEST_FILE(f) cmocka_unit_test_setup_teardown(f, setup_folder, teardown_folder)

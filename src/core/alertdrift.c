@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The part of a message that says what is otherwise than it was: each setting with its words,
+ * before and after, and what that is to the reader. */
+
+#include "base/escape.h"
+#include "base/mem.h"
+#include "base/timefmt.h"
+#include "core/alertpart.h"
+#include "core/drift.h"
+
+#define LINES_MAX 20
+
+const char *alert_change_happened(const Incident *i)
+{
+        const Change *c = changes_worst(&i->changes);
+
+        if (i->kind == INCIDENT_UNINSPECTED)
+                return "is not watched for changes of its settings";
+        if (!c)
+                return "has other settings than before";
+        if (c->declared && streq(c->after, "on"))
+                return "is not set as trailsentry.conf expects";
+        return change_info(c->kind)->happened;
+}
+
+const char *alert_change_state(const Incident *i)
+{
+        switch (i->kind) {
+        case INCIDENT_DELIVERY:
+                return i->open ? "recorded, but not all of it arrives" : "all arrives again";
+        case INCIDENT_UNINSPECTED:
+                return i->open ? "drift is NOT WATCHED" : "drift is watched again";
+        default:
+                break;
+        }
+        if (!i->open)
+                return i->accepted_by ? "accepted as it is" : "set as before again";
+        return changes_have(&i->changes, CHANGE_MANAGEMENT_EVENTS)
+                       ? "logging, but NOT ALL IS RECORDED"
+                       : "logging, with other settings";
+}
+
+void alert_add_change_window(StrBuf *b, const Incident *i, const char *duration)
+{
+        char good[TIMEFMT_MAX], seen[TIMEFMT_MAX], to[TIMEFMT_MAX];
+
+        timefmt_iso8601(i->good_msec, good);
+        timefmt_iso8601(i->seen_msec, seen);
+        if (i->kind == INCIDENT_UNINSPECTED)
+                strbuf_addf(b, "%-16sfrom %s %s%s", "Not watched",
+                            timefmt_iso8601(i->blind_from_msec, good),
+                            i->open ? "until now" : "to ",
+                            i->open ? "" : timefmt_iso8601(i->blind_to_msec, to));
+        else if (!i->good_msec)
+                strbuf_addf(b, "%-16sbefore %s, when it was first looked at",
+                            i->kind == INCIDENT_DRIFT ? "Changed" : "Failing since", seen);
+        else
+                strbuf_addf(
+                        b, "%-16sbetween %s (last seen well)\n%16sand %s (first seen otherwise)",
+                        i->kind == INCIDENT_DRIFT ? "Changed" : "Failing since", good, "", seen);
+        if (i->kind != INCIDENT_UNINSPECTED && !i->open)
+                strbuf_addf(b, "\n%-16s%s", i->accepted_by ? "Accepted" : "Well again",
+                            timefmt_iso8601(i->closed_msec, to));
+        strbuf_addf(b, "%s%s%s\n", *duration ? " (" : "", duration, *duration ? ")" : "");
+        if (i->accepted_by)
+                alert_row(b, "Accepted by", i->accepted_by);
+}
+
+/* Lines of a value one below the other. */
+static void add_value(StrBuf *b, const char *label, const char *value)
+{
+        _cleanup_free_ char *copy = mem_strdup(value);
+        char *rest = copy;
+        unsigned n = 0;
+
+        for (char *line; (line = strsep(&rest, "\n"));) {
+                if (++n > LINES_MAX) {
+                        strbuf_addf(b, "    %-10s  and more\n", "");
+                        break;
+                }
+                strbuf_addf(b, "    %-10s  ", n == 1 ? label : "");
+                escape_add(b, line, ALERT_VALUE_CHARS);
+                strbuf_add_char(b, '\n');
+        }
+}
+
+void alert_add_changes(StrBuf *b, const Incident *i)
+{
+        if (i->changes.n > 0)
+                strbuf_addf(b, "\nWhat %s\n", i->kind == INCIDENT_DRIFT ? "changed" : "fails");
+        for (size_t k = 0; k < i->changes.n; k++) {
+                const Change *c = &i->changes.items[k];
+                const ChangeInfo *info = change_info(c->kind);
+                bool failure = c->kind >= CHANGE_LOG_FILES;
+
+                strbuf_addf(b, "  %s (%s%s)\n", info->label, severity_to_string(c->severity),
+                            c->undone && i->open ? "; as it was, again" : "");
+                add_value(b, c->declared ? "expected" : failure ? "usual" : "was", c->before);
+                add_value(b, failure ? "now" : "is", c->after);
+                if (!(c->declared && streq(c->after, "on")))
+                        strbuf_addf(b, "    %s\n", info->meaning);
+        }
+}

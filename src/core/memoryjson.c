@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What is remembered of a trail, as JSON. */
+
+#include "base/jsonmap.h"
+#include "core/incidentjson.h"
+
+#define NEEDED(member, kind)                                                                       \
+        {                                                                                          \
+#member, kind, offsetof(TrailMemory, member), JSONMAP_REQUIRED                     \
+        }
+#define FIELD(member, kind)                                                                        \
+        {                                                                                          \
+#member, kind, offsetof(TrailMemory, member), JSONMAP_OPTIONAL                     \
+        }
+
+static const JsonField memory_fields[] = {
+        NEEDED(arn, JSONMAP_STRING),        NEEDED(seen, JSONMAP_BOOL),
+        NEEDED(logging, JSONMAP_BOOL),      NEEDED(start_msec, JSONMAP_INT),
+        NEEDED(stop_msec, JSONMAP_INT),     FIELD(delivery_msec, JSONMAP_INT),
+        FIELD(last_good_msec, JSONMAP_INT), FIELD(last_logging_msec, JSONMAP_INT),
+        FIELD(floor_msec, JSONMAP_INT),     FIELD(baseline_msec, JSONMAP_INT),
+        FIELD(baseline_by, JSONMAP_STRING), FIELD(inspected_msec, JSONMAP_INT),
+        FIELD(habit_msec, JSONMAP_INT),     FIELD(habit_since_msec, JSONMAP_INT),
+};
+
+json_t *trail_memory_to_json(const TrailMemory *m)
+{
+        json_t *o = json_object();
+
+        if (!o)
+                abort();
+        jsonmap_encode(o, memory_fields, ELEMENTSOF(memory_fields), m);
+        if ((m->baseline.described || m->baseline.selected) &&
+            json_object_set_new(o, "baseline", trail_settings_to_json(&m->baseline)) < 0)
+                abort();
+        return o;
+}
+
+int trail_memory_from_json(const json_t *object, TrailMemory *ret)
+{
+        TrailMemory m = {};
+        int r = jsonmap_decode(object, memory_fields, ELEMENTSOF(memory_fields), &m, NULL);
+
+        if (r >= 0 && isempty(m.arn))
+                r = -ENODATA;
+        /* A baseline that cannot be read is taken anew: what is known of the trail counts more. */
+        if (r >= 0 &&
+            trail_settings_from_json(json_object_get(object, "baseline"), &m.baseline) < 0)
+                m.baseline = (TrailSettings){};
+        if (r < 0) {
+                trail_memory_done(&m);
+                return r;
+        }
+        *ret = m;
+        return 0;
+}
