@@ -395,8 +395,9 @@ Advice advice_make(const Incident *i, int64_t now_msec)
                 step(&a, "Somebody uses the guard's own credentials: replace the guard's instance, "
                          "revoke its role's sessions, then look at all that role did.");
         advise_kind(&a, i);
-        if (f && !i->attribution.misused)
-                advise_actor(&a, &f->record.identity, now_msec);
+        for (size_t k = 0; f && !i->attribution.misused && k < i->attribution.n_findings; k++)
+                if (i->attribution.findings[k].role == ROLE_CULPRIT)
+                        advise_actor(&a, &i->attribution.findings[k].record.identity, now_msec);
         if (i->attribution.confidence == CONFIDENCE_AMBIGUOUS)
                 step(&a, "Several calls fit: treat every one listed as hostile until it is "
                          "explained.");

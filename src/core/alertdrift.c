@@ -28,7 +28,11 @@ const char *alert_change_state(const Incident *i)
 {
         switch (i->kind) {
         case INCIDENT_DELIVERY:
-                return i->open ? "recorded, but not all of it arrives" : "all arrives again";
+                if (!i->open)
+                        return "all arrives again";
+                return i->changes.n == 1 && i->changes.items[0].kind == CHANGE_LATE
+                               ? "logging, but nothing arrives"
+                               : "logging, but not all of it arrives";
         case INCIDENT_UNINSPECTED:
                 return i->open ? "drift is NOT WATCHED" : "drift is watched again";
         default:
@@ -44,25 +48,33 @@ const char *alert_change_state(const Incident *i)
 void alert_add_change_window(StrBuf *b, const Incident *i, const char *duration)
 {
         char good[TIMEFMT_MAX], seen[TIMEFMT_MAX], to[TIMEFMT_MAX];
+        const char *label = "Changed";
 
+        if (i->kind == INCIDENT_UNINSPECTED)
+                label = "Not watched";
+        else if (i->kind == INCIDENT_DELIVERY)
+                label = "Failing since";
+        else if (changes_have(&i->changes, CHANGE_MANAGEMENT_EVENTS))
+                label = "Blind since";
         timefmt_iso8601(i->good_msec, good);
         timefmt_iso8601(i->seen_msec, seen);
         if (i->kind == INCIDENT_UNINSPECTED)
-                strbuf_addf(b, "%-16sfrom %s %s%s", "Not watched",
+                strbuf_addf(b, "%-16sfrom %s %s%s", label,
                             timefmt_iso8601(i->blind_from_msec, good),
                             i->open ? "until now" : "to ",
                             i->open ? "" : timefmt_iso8601(i->blind_to_msec, to));
         else if (!i->good_msec)
-                strbuf_addf(b, "%-16sbefore %s, when it was first looked at",
-                            i->kind == INCIDENT_DRIFT ? "Changed" : "Failing since", seen);
+                strbuf_addf(b, "%-16sbefore %s, when it was first looked at", label, seen);
         else
-                strbuf_addf(
-                        b, "%-16sbetween %s (last seen well)\n%16sand %s (first seen otherwise)",
-                        i->kind == INCIDENT_DRIFT ? "Changed" : "Failing since", good, "", seen);
+                strbuf_addf(b,
+                            "%-16sbetween %s (last seen well)\n%16sand %s (first seen otherwise)",
+                            label, good, "", seen);
         if (i->kind != INCIDENT_UNINSPECTED && !i->open)
                 strbuf_addf(b, "\n%-16s%s", i->accepted_by ? "Accepted" : "Well again",
                             timefmt_iso8601(i->closed_msec, to));
-        strbuf_addf(b, "%s%s%s\n", *duration ? " (" : "", duration, *duration ? ")" : "");
+        if (*duration)
+                strbuf_addf(b, "\n%16sfor %s%s", "", duration, i->open ? " so far" : "");
+        strbuf_add_char(b, '\n');
         if (i->accepted_by)
                 alert_row(b, "Accepted by", i->accepted_by);
 }

@@ -389,7 +389,10 @@ void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, ch
 
         strbuf_add(&b, "CloudTrail trail ");
         escape_add(&b, name, 128);
-        strbuf_addf(&b, " %s.\nNow: %s.\n\n", what_happened(i), state_now(i));
+        strbuf_addf(&b, " %s", what_happened(i));
+        if (i->changes.n > 1)
+                strbuf_addf(&b, ", and %zu more (below)", i->changes.n - 1);
+        strbuf_addf(&b, ".\nNow: %s.\n\n", state_now(i));
         alert_row(&b, "Trail", i->trail_arn);
         alert_row(&b, "Account", a.account);
         alert_row(&b, "Region", a.region);

@@ -458,16 +458,20 @@ bool changes_merge(Incident *i, Changes *now)
         return more;
 }
 
+/* Of two equally bad ones, what blinds is worse. */
+static int badness(const Change *c)
+{
+        return (c->undone ? 0 : 1000) + 10 * (int)c->severity +
+               (c->kind == CHANGE_MANAGEMENT_EVENTS);
+}
+
 const Change *changes_worst(const Changes *c)
 {
         const Change *worst = NULL;
 
         for (size_t k = 0; k < c->n; k++) {
-                const Change *x = &c->items[k];
-
-                if (!worst || (worst->undone && !x->undone) ||
-                    (worst->undone == x->undone && x->severity > worst->severity))
-                        worst = x;
+                if (!worst || badness(&c->items[k]) > badness(worst))
+                        worst = &c->items[k];
         }
         return worst;
 }

@@ -155,25 +155,6 @@ static void begin_round(Attribution *a)
         free(TAKE_PTR(a->next_token));
 }
 
-void search_again(Core *c, Incident *i)
-{
-        Attribution *a = &i->attribution;
-
-        if (a->state == SEARCH_NOT_NEEDED || i->trail == SIZE_MAX)
-                return;
-        a->state = SEARCH_RUNNING;
-        a->begun_msec = c->now.wall_msec;
-        a->throttled_msec = 0;
-        a->rounds = a->failures = 0;
-        a->said_not_yet = a->fresh = false;
-        if (a->in_flight) {
-                a->fresh = true; /* the answer that is to come is to the question of before */
-                return;
-        }
-        begin_round(a);
-        a->next_boot = c->now.boot_usec;
-}
-
 static OwnCall own_start(const void *userdata, const CloudTrailRecord *r)
 {
         return core_own_start(userdata, r);
@@ -192,6 +173,26 @@ static void evaluate(Core *c, Incident *i, bool last_chance)
 
         attribution_evaluate(i, &f);
         incident_touch(i);
+}
+
+void search_again(Core *c, Incident *i)
+{
+        Attribution *a = &i->attribution;
+
+        if (a->state == SEARCH_NOT_NEEDED || i->trail == SIZE_MAX)
+                return;
+        evaluate(c, i, false); /* who did the one has not done the other by that */
+        a->state = SEARCH_RUNNING;
+        a->begun_msec = c->now.wall_msec;
+        a->throttled_msec = 0;
+        a->rounds = a->failures = 0;
+        a->said_not_yet = a->fresh = false;
+        if (a->in_flight) {
+                a->fresh = true; /* the answer that is to come is to the question of before */
+                return;
+        }
+        begin_round(a);
+        a->next_boot = c->now.boot_usec;
 }
 
 /* Says what is known of the actor: closes what waited for it, else updates. While a restart is
@@ -217,19 +218,31 @@ static void log_actor(Core *c, Incident *i)
                  "incident %s: the guard's own credentials were used by somebody else", i->id);
 }
 
-static const char *culprit_event_id(const Incident *i)
+/* Of all of them, for there may be one for each of several changes; NULL without any. Owned. */
+static char *culprit_event_ids(const Incident *i)
 {
-        const Finding *f = incident_find_role(i, ROLE_CULPRIT);
+        StrBuf b = STRBUF_INIT(4096);
+        char *ids = NULL;
 
-        return f ? f->record.event_id : NULL;
+        for (size_t k = 0; k < i->attribution.n_findings; k++) {
+                const Finding *f = &i->attribution.findings[k];
+
+                if (f->role == ROLE_CULPRIT && f->record.event_id)
+                        strbuf_addf(&b, "%s%s", b.len > 0 ? " " : "", f->record.event_id);
+        }
+        if (b.len > 0)
+                ids = mem_strdup(strbuf_str(&b));
+        strbuf_done(&b);
+        return ids;
 }
 
 static bool is_told(const Incident *i)
 {
         const Attribution *a = &i->attribution;
+        _cleanup_free_ char *ids = culprit_event_ids(i);
 
         return a->confidence == a->told_confidence && a->misused == a->told_misused &&
-               streq_ptr(culprit_event_id(i), a->told_culprit);
+               streq_ptr(ids, a->told_culprit);
 }
 
 void search_told(Incident *i)
@@ -238,7 +251,8 @@ void search_told(Incident *i)
 
         a->told_confidence = a->confidence;
         a->told_misused = a->misused;
-        mem_strset(&a->told_culprit, culprit_event_id(i));
+        free(a->told_culprit);
+        a->told_culprit = culprit_event_ids(i);
 }
 
 /* The next round, after a while that grows with their number. */

@@ -19,6 +19,8 @@ void script_end(World *w)
 
         for (size_t i = 0; i < w->n_trails; i++) {
                 world_act_at(w, end, &(Act){.kind = ACT_REPAIR, .trail = i, .actor = 5});
+                world_act_at(w, end + USEC_PER_SEC,
+                             &(Act){.kind = ACT_UNDO, .trail = i, .actor = 5});
                 for (uint64_t at = DELIVERY_EVERY_USEC; at < end + 5 * USEC_PER_MINUTE;
                      at += DELIVERY_EVERY_USEC)
                         world_schedule(w, w->now_usec + at, EVENT_ACT)->act =
@@ -118,6 +120,22 @@ static void attack_decoys(World *w, uint64_t at, size_t trail, unsigned actor)
                 act(w, at + moment(w, 1500), ACT_STOP, trail, actor);
 }
 
+/* Some settings, one by one or at once, perhaps put back, perhaps before anybody looks. */
+static void attack_settings(World *w, uint64_t at, size_t trail, unsigned actor)
+{
+        for (uint64_t n = rng_between(&w->rng, 1, 4); n > 0; n--) {
+                Act a = {.kind = rng_chance(&w->rng, 75) ? ACT_CHANGE : ACT_UNDO,
+                         .trail = trail,
+                         .actor = rng_chance(&w->rng, 80) ? actor : somebody(w),
+                         .omitted = rng_chance(&w->rng, 5),
+                         .hidden = rng_chance(&w->rng, 3),
+                         .amount = (int64_t)rng_between(&w->rng, 1, _DRIFT_ALL)};
+
+                world_act_at(w, at, &a);
+                at += moment(w, rng_chance(&w->rng, 50) ? 3000 : 150000);
+        }
+}
+
 static void attack_delete(World *w, uint64_t at, size_t trail, unsigned actor)
 {
         act(w, at, ACT_DELETE, trail, actor);
@@ -133,7 +151,7 @@ static void attack(World *w, uint64_t at)
 {
         size_t trail = rng_below(&w->rng, w->n_trails);
         unsigned actor = somebody(w);
-        uint64_t kind = rng_below(&w->rng, 100);
+        uint64_t kind = rng_below(&w->rng, 120);
 
         if (kind < 30) {
                 act(w, at, ACT_STOP, trail, actor);
@@ -154,6 +172,8 @@ static void attack(World *w, uint64_t at)
                         act(w, at + moment(w, 300000), ACT_START, trail, SIM_OWN);
         } else if (kind < 93) {
                 attack_delete(w, at, trail, actor);
+        } else if (kind >= 100) {
+                attack_settings(w, at, trail, actor);
         } else {
                 for (unsigned n = 0; n < 4; n++)
                         act(w, at + n * 20 * USEC_PER_SEC, ACT_START, trail, 7);

@@ -157,6 +157,25 @@ static void create(World *w, const Act *act)
                         w->gone[i].to_usec = w->now_usec;
 }
 
+static void change(World *w, const Act *act)
+{
+        const TrailVersion *was = aws_truth(w, act->trail);
+        bool undo = act->kind == ACT_UNDO;
+        unsigned bits = act->amount ? (unsigned)act->amount : was->drift;
+        unsigned now = undo ? was->drift & ~bits : was->drift | bits;
+        unsigned selectors = DRIFT_MANAGEMENT | DRIFT_DATA;
+
+        if (!was->exists || !(bits & _DRIFT_ALL))
+                return;
+        if (bits & ~selectors)
+                (void)record(w, "UpdateTrail", act);
+        if (bits & selectors)
+                (void)record(w, "PutEventSelectors", act);
+        world_trace(w, "aws: trail %zu: settings by actor %u: drift %#x", act->trail, act->actor,
+                    now);
+        new_version(w, act->trail)->drift = now;
+}
+
 static void deliver(World *w, size_t trail)
 {
         const TrailVersion *was = aws_truth(w, trail);
@@ -202,6 +221,10 @@ void aws_act(World *w, const Act *act)
                 if (!aws_truth(w, act->trail)->status.is_logging)
                         start(w, act);
                 break;
+        case ACT_CHANGE:
+        case ACT_UNDO:
+                change(w, act);
+                break;
         case ACT_DELIVER:
                 deliver(w, act->trail);
                 break;
@@ -240,6 +263,52 @@ bool aws_read(World *w, size_t trail, TrailStatus *ret)
                 if (truth->exists && rng_chance(&w->rng, 50))
                         ret->is_logging = truth->status.is_logging;
         }
+        return true;
+}
+
+static TrailSettings settings_of(const World *w, size_t trail, unsigned drift)
+{
+        static const char all[] = "{\"EventSelectors\":[{\"DataResources\":[{\"Type\":"
+                                  "\"AWS::S3::Object\",\"Values\":[\"arn:aws:s3\"]}]}]}";
+        static const char no_data[] = "{\"EventSelectors\":[{}]}";
+        static const char no_management[] =
+                "{\"AdvancedEventSelectors\":[{\"FieldSelectors\":[{\"Field\":\"eventCategory\","
+                "\"Equals\":[\"Data\"]},{\"Field\":\"resources.type\",\"Equals\":["
+                "\"AWS::S3::Object\"]}]}]}";
+        static const char nothing[] = "{\"EventSelectors\":[]}";
+        const char *selectors = (drift & DRIFT_MANAGEMENT) && (drift & DRIFT_DATA) ? nothing
+                                : drift & DRIFT_MANAGEMENT                         ? no_management
+                                : drift & DRIFT_DATA                               ? no_data
+                                                                                   : all;
+        TrailSettings s = {
+                .described = true,
+                .selected = true,
+                .description = {
+                        .name = mem_strdup("trail"),
+                        .arn = mem_strdup(w->trails[trail].arn),
+                        .home_region = mem_strdup("us-east-1"),
+                        .s3_bucket_name = mem_strdup(drift & DRIFT_BUCKET ? "theirs" : "ours"),
+                        .is_multi_region = !(drift & DRIFT_REGIONS),
+                        .global_service_events = true,
+                        .log_file_validation = !(drift & DRIFT_VALIDATION),
+                }};
+
+        if (cloudtrail_parse_event_selectors(selectors, strlen(selectors), &s.selectors) < 0)
+                abort();
+        return s;
+}
+
+bool aws_inspect(World *w, size_t trail, TrailSettings *ret, unsigned *ret_drift)
+{
+        uint64_t lag = rng_chance(&w->settings_rng, w->nature.stale_percent)
+                               ? rng_below(&w->settings_rng, w->nature.replica_lag_usec + 1)
+                               : 0;
+        const TrailVersion *v = version_at(&w->trails[trail], w->now_usec - MIN(lag, w->now_usec));
+
+        if (!v->exists)
+                return false;
+        *ret = settings_of(w, trail, v->drift);
+        *ret_drift = v->drift;
         return true;
 }
 

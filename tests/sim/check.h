@@ -13,6 +13,12 @@ void check_step(World *w, const Input *in, const Actions *a);
 void check_letters(World *w);
 void check_end(World *w);
 
+/* check_drift.c: what is told of settings is what was shown of them. */
+void check_inspected(World *w, const Event *e); /* before the step */
+void check_drift(World *w, size_t trail);       /* after it */
+bool check_drift_caused(const World *w, const Incident *i);
+void check_drift_culprit(World *w, const Case *c);
+
 /* check_cases.c: that incidents have their causes. */
 void check_case_opened(World *w, Case *c, const Incident *i);
 void check_cases_end(World *w);

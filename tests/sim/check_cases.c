@@ -84,6 +84,16 @@ static size_t count_gone(const World *w, size_t trail)
         return n;
 }
 
+static bool has_failed_to_deliver(const World *w, size_t trail)
+{
+        const SimTrail *t = &w->trails[trail];
+
+        for (size_t i = 0; i < t->n_versions; i++)
+                if (t->versions[i].status.latest_delivery_error)
+                        return true;
+        return false;
+}
+
 void check_case_opened(World *w, Case *c, const Incident *i)
 {
         const GuardTrail *t = &w->guard->trails[c->trail];
@@ -117,6 +127,16 @@ void check_case_opened(World *w, Case *c, const Incident *i)
         case INCIDENT_OTHER_CONTROLLER:
                 caused = w->other_starts[c->trail] + w->kills + count_gone(w, c->trail) >= 3 ||
                          w->nature.other_guard;
+                break;
+        case INCIDENT_DRIFT:
+                caused = check_drift_caused(w, i);
+                break;
+        case INCIDENT_UNINSPECTED:
+                caused = was_sick(w, FAULT_INSPECT_DENIED, c->trail) ||
+                         was_sick(w, FAULT_INSPECT_THROTTLED, c->trail);
+                break;
+        case INCIDENT_DELIVERY:
+                caused = has_failed_to_deliver(w, c->trail);
                 break;
         default:
                 break;
@@ -209,6 +229,8 @@ static void check_case_end(World *w, const Case *c)
                 world_violation(w, "%s: another guard would call it something else", c->id);
         if (c->stop_msec && c->search != SEARCH_NOT_NEEDED)
                 check_culprit(w, c);
+        if (c->kind == INCIDENT_DRIFT)
+                check_drift_culprit(w, c);
 }
 
 /* A stop of a stopped trail is part of the outage, under whichever time that became known. */

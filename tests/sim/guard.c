@@ -70,6 +70,25 @@ static void do_poll(World *w, const Action *a)
         }
 }
 
+static void do_inspect(World *w, const Action *a)
+{
+        uint64_t takes = USEC_PER_MSEC + rng_below(&w->settings_rng, w->nature.latency_usec);
+        Event *e = world_schedule(w, w->now_usec + takes, EVENT_INSPECTED);
+
+        e->trail = a->trail;
+        e->asked_msec = guard_now(w).wall_msec;
+        if (world_has_fault(w, FAULT_INSPECT_DENIED, a->trail)) {
+                e->class = AWS_ERROR_DENIED;
+                e->code = "AccessDeniedException";
+        } else if (world_has_fault(w, FAULT_INSPECT_THROTTLED, a->trail)) {
+                e->class = AWS_ERROR_THROTTLED;
+                e->code = "ThrottlingException";
+        } else if (!aws_inspect(w, a->trail, &e->settings, &e->drift)) {
+                e->class = AWS_ERROR_NOT_FOUND;
+                e->code = "TrailNotFoundException";
+        }
+}
+
 static void do_start(World *w, const Action *a)
 {
         uint64_t there = w->now_usec + latency(w) / 2;
@@ -213,6 +232,8 @@ static void carry_out(World *w, const Actions *actions)
                         do_poll(w, a);
                 else if (a->kind == ACTION_START_LOGGING)
                         do_start(w, a);
+                else if (a->kind == ACTION_INSPECT)
+                        do_inspect(w, a);
                 else if (a->kind == ACTION_LOOKUP)
                         do_lookup(w, a);
                 else if (a->kind == ACTION_STORE)
@@ -324,7 +345,11 @@ void guard_answer(World *w, Event *e)
                 return;
         aws_error_set(&in.error, e->class, strempty(e->code), "%s", strempty(e->code));
         (void)snprintf(in.error.request_id, sizeof(in.error.request_id), "%s", e->request_id);
-        in.trail = e->kind == EVENT_POLLED || e->kind == EVENT_STARTED ? e->trail : SIZE_MAX;
+        in.trail = e->kind == EVENT_POLLED || e->kind == EVENT_STARTED || e->kind == EVENT_INSPECTED
+                           ? e->trail
+                           : SIZE_MAX;
+        in.settings = &e->settings;
+        in.operation = "GetTrail";
         in.generation = e->generation;
         in.store_error = e->store_error;
         in.sequence = e->sequence;
@@ -343,6 +368,12 @@ void guard_answer(World *w, Event *e)
                             (double)(e->status.start_logging_msec - SIM_EPOCH_MSEC) / 1000,
                             (double)(e->status.stop_logging_msec - SIM_EPOCH_MSEC) / 1000,
                             (double)(e->status.latest_delivery_msec - SIM_EPOCH_MSEC) / 1000);
+                break;
+        case EVENT_INSPECTED:
+                in.kind = INPUT_INSPECTED;
+                world_trace(w, "aws: settings of trail %zu: %s, drift %#x", e->trail,
+                            e->class == AWS_ERROR_NONE ? "read" : e->code, e->drift);
+                check_inspected(w, e);
                 break;
         case EVENT_STARTED:
                 answer_started(w, e, &in);
@@ -363,7 +394,10 @@ void guard_answer(World *w, Event *e)
                 return;
         }
         step(w, &in);
-        if (g->twin && (in.kind == INPUT_POLLED || in.kind == INPUT_STARTED))
+        if (in.kind == INPUT_INSPECTED && !w->failed)
+                check_drift(w, e->trail);
+        if (g->twin &&
+            (in.kind == INPUT_POLLED || in.kind == INPUT_STARTED || in.kind == INPUT_INSPECTED))
                 twin_step(w, &in);
 }
 

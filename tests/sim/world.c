@@ -83,6 +83,7 @@ static Event *take_first(World *w)
 static void event_free(Event *e)
 {
         lookup_page_done(&e->page);
+        trail_settings_done(&e->settings);
         free(e->text);
         free(e);
 }
@@ -170,6 +171,7 @@ World *world_new(uint64_t seed, bool verbose)
 
         w->seed = seed;
         w->rng.state = seed;
+        w->settings_rng.state = ~seed;
         w->verbose = verbose;
         w->policy = policy_default;
         w->action = TRAIL_ACTION_RESTART;

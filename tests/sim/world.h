@@ -26,11 +26,23 @@ typedef enum ActKind {
         ACT_REPAIR, /* whatever it takes to have it log */
         ACT_DELIVER,
         ACT_DELIVERY_FAILS,
-        ACT_KILL,  /* SIGKILL of the guard */
-        ACT_BOOT,  /* ... and its start again */
-        ACT_CLOCK, /* the guard's wall clock is set: amount */
+        ACT_CHANGE, /* settings: amount, bits of Drift */
+        ACT_UNDO,   /* ... the same, back; 0: all of them */
+        ACT_KILL,   /* SIGKILL of the guard */
+        ACT_BOOT,   /* ... and its start again */
+        ACT_CLOCK,  /* the guard's wall clock is set: amount */
         ACT_IDENTITY,
 } ActKind;
+
+/* How a trail's settings may be otherwise than they should be, as bits. */
+typedef enum Drift {
+        DRIFT_BUCKET = 1 << 0,
+        DRIFT_VALIDATION = 1 << 1,
+        DRIFT_REGIONS = 1 << 2,
+        DRIFT_MANAGEMENT = 1 << 3, /* from here on by PutEventSelectors */
+        DRIFT_DATA = 1 << 4,
+        _DRIFT_ALL = (1 << 5) - 1,
+} Drift;
 
 typedef struct Act {
         ActKind kind;
@@ -60,6 +72,8 @@ typedef enum FaultKind {
         FAULT_DISK_FAILS,
         FAULT_DISK_STALLS,
         FAULT_SLOW, /* answers take seconds */
+        FAULT_INSPECT_DENIED,
+        FAULT_INSPECT_THROTTLED,
         _FAULT_KIND_MAX,
 } FaultKind;
 
@@ -74,6 +88,7 @@ typedef enum EventKind {
         EVENT_ACT,
         EVENT_SERVER_START, /* the guard's StartLogging reaches CloudTrail */
         EVENT_POLLED,
+        EVENT_INSPECTED,
         EVENT_STARTED,
         EVENT_FOUND,
         EVENT_SENT,
@@ -97,6 +112,8 @@ typedef struct Event {
         char request_id[40];
         int64_t asked_msec;
         TrailStatus status;
+        TrailSettings settings;
+        unsigned drift;
         LookupPage page;
         char *text;
         Act act;
@@ -107,6 +124,7 @@ typedef struct TrailVersion {
         uint64_t at_usec;
         bool exists;
         TrailStatus status;
+        unsigned drift;
 } TrailVersion;
 
 typedef struct SimTrail {
@@ -173,6 +191,7 @@ typedef struct Guard Guard;
 typedef struct World {
         uint64_t seed;
         Rng rng;
+        Rng settings_rng; /* of looks at settings, so that they change no other luck */
         bool verbose;
         bool failed;
         uint64_t now_usec;
@@ -232,6 +251,8 @@ void aws_act(World *w, const Act *act);
 void aws_start(World *w, size_t trail, unsigned actor, const char *request_id);
 /* What a replica shows; false: TrailNotFound. */
 bool aws_read(World *w, size_t trail, TrailStatus *ret);
+/* Its settings, and which of them are drift; false: TrailNotFound. */
+bool aws_inspect(World *w, size_t trail, TrailSettings *ret, unsigned *ret_drift);
 /* Whether the trail did not exist at some time since. */
 bool aws_was_gone_since(const World *w, size_t trail, uint64_t from_usec);
 const StopTime *aws_stop_time(const World *w, size_t trail, int64_t msec);

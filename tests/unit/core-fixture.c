@@ -67,7 +67,10 @@ Rig *rig_new(const RigOptions *o)
         const RigOptions *options = o ? o : &usual;
         Rig *r = mem_new0(Rig);
         TrailConfig trails[2] = {
-                {.arn = TRAIL, .action = options->action, .poll_usec = 10 * USEC_PER_SEC},
+                {.arn = TRAIL,
+                 .action = options->action,
+                 .poll_usec = 10 * USEC_PER_SEC,
+                 .expect = options->expect},
                 {.arn = TRAIL "-2", .action = options->action, .poll_usec = 10 * USEC_PER_SEC},
         };
         CoreConfig config = {
@@ -84,6 +87,18 @@ Rig *rig_new(const RigOptions *o)
         r->core = core_new(&config, r->now);
         r->starts_work = true;
         rig_truth(r, true, RIG_START, 0);
+        r->settings = (TrailSettings){.described = true,
+                                      .selected = true,
+                                      .description = {
+                                              .name = mem_strdup("management-events"),
+                                              .arn = mem_strdup(TRAIL),
+                                              .home_region = mem_strdup("us-east-1"),
+                                              .s3_bucket_name = mem_strdup("amzn-s3-demo-bucket"),
+                                              .is_multi_region = true,
+                                              .global_service_events = true,
+                                              .log_file_validation = true,
+                                      }};
+        rig_select(r, "{\"EventSelectors\":[{}]}");
         rig_step(r, &(Input){.kind = INPUT_IDENTITY, .trail = SIZE_MAX, .identity_arn = OWN});
         return r;
 }
@@ -110,6 +125,7 @@ Rig *rig_free(Rig *r)
                 return NULL;
         actions_done(&r->actions);
         core_free(r->core);
+        trail_settings_done(&r->settings);
         free(r);
         return NULL;
 }
@@ -181,8 +197,12 @@ static void fill_page(const Rig *r, const Owed *o, LookupPage *page)
         for (size_t i = 0; i < r->n_records && r->lookups == AWS_ERROR_NONE; i++) {
                 const char *event = r->records[i].event ? r->records[i].event : "StopLogging";
 
-                if (streq(event, o->event))
-                        *mem_push0(page->records, page->n_records) = fixture_record(&r->records[i]);
+                if (!streq(event, o->event))
+                        continue;
+                CloudTrailRecord *x = mem_push0(page->records, page->n_records);
+                *x = fixture_record(&r->records[i]);
+                if (r->source)
+                        mem_strset(&x->event_source, r->source);
         }
 }
 
@@ -194,6 +214,8 @@ static void answer(Rig *r, const Owed *o)
                 .incident = *o->incident ? o->incident : NULL,
                 .status = &r->truth,
                 .asked_msec = r->now.wall_msec,
+                .settings = &r->settings,
+                .operation = "GetTrail",
                 .page = &page,
                 .generation = o->generation,
                 .sequence = o->sequence,
@@ -203,14 +225,18 @@ static void answer(Rig *r, const Owed *o)
         static const InputKind kinds[_ACTION_KIND_MAX] = {
                 [ACTION_POLL] = INPUT_POLLED,  [ACTION_START_LOGGING] = INPUT_STARTED,
                 [ACTION_LOOKUP] = INPUT_FOUND, [ACTION_STORE] = INPUT_STORED,
-                [ACTION_SEND] = INPUT_SENT,
+                [ACTION_SEND] = INPUT_SENT,    [ACTION_INSPECT] = INPUT_INSPECTED,
         };
         AwsErrorClass class = o->kind == ACTION_POLL            ? r->polls
                               : o->kind == ACTION_START_LOGGING ? r->starts
                               : o->kind == ACTION_LOOKUP        ? r->lookups
                               : o->kind == ACTION_SEND          ? r->sends
+                              : o->kind == ACTION_INSPECT       ? r->looks
                                                                 : AWS_ERROR_NONE;
 
+        static const TrailSettings nothing = {};
+        if (o->kind == ACTION_INSPECT && class != AWS_ERROR_NONE)
+                in.settings = &nothing;
         in.kind = kinds[o->kind];
         set_error(&in.error, class, class == AWS_ERROR_NONE ? "" : "SomeException");
         if (o->kind == ACTION_START_LOGGING)
@@ -228,7 +254,7 @@ static void take_down(Rig *r, const Action *a, Owed **owed, size_t *n)
 {
         r->asked[a->kind]++;
         if (a->kind != ACTION_POLL && a->kind != ACTION_START_LOGGING && a->kind != ACTION_LOOKUP &&
-            a->kind != ACTION_STORE && a->kind != ACTION_SEND)
+            a->kind != ACTION_STORE && a->kind != ACTION_SEND && a->kind != ACTION_INSPECT)
                 return;
 
         Owed *o = mem_push0(*owed, *n);
@@ -293,6 +319,21 @@ void rig_poll_failed(Rig *r, AwsErrorClass class, const char *code)
 
         set_error(&in.error, class, code);
         rig_step(r, &in);
+}
+
+void rig_inspected(Rig *r)
+{
+        rig_step(r, &(Input){.kind = INPUT_INSPECTED,
+                             .settings = &r->settings,
+                             .asked_msec = r->now.wall_msec});
+}
+
+void rig_select(Rig *r, const char *selectors)
+{
+        event_selectors_done(&r->settings.selectors);
+        assert_int_equal(cloudtrail_parse_event_selectors(selectors, strlen(selectors),
+                                                          &r->settings.selectors),
+                         0);
 }
 
 void rig_started(Rig *r, AwsErrorClass class, const char *request_id)

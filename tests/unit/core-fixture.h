@@ -40,10 +40,12 @@ typedef struct Rig {
         Actions actions;
 
         TrailStatus truth;
-        AwsErrorClass polls, starts, lookups, sends; /* NONE: they succeed */
-        bool starts_work;                            /* a StartLogging changes the truth */
+        TrailSettings settings; /* owned; everything is recorded, nothing is optional */
+        AwsErrorClass polls, starts, lookups, sends, looks; /* NONE: they succeed */
+        bool starts_work;                                   /* a StartLogging changes the truth */
         const RecordFacts *records;
         size_t n_records;
+        const char *source; /* of records of other calls than CloudTrail's */
         unsigned asked[_ACTION_KIND_MAX];
         unsigned phases[_PHASE_MAX]; /* messages that were sent */
 } Rig;
@@ -53,6 +55,7 @@ typedef struct RigOptions {
         TrailAction action;
         size_t n_topics; /* 1 */
         size_t n_trails; /* 1 */
+        TrailExpect expect;
 } RigOptions;
 
 #define RIG_START (-INT64_C(3600000)) /* the trail's StartLoggingTime, an hour before BASE */
@@ -73,6 +76,9 @@ void rig_live(Rig *r, uint64_t usec);
 void rig_truth(Rig *r, bool logging, int64_t start, int64_t stop);  /* as rig_polled() */
 void rig_polled(Rig *r, bool logging, int64_t start, int64_t stop); /* ms after BASE, 0 absent */
 void rig_poll_failed(Rig *r, AwsErrorClass class, const char *code);
+void rig_inspected(Rig *r); /* of settings */
+/* The settings as the text of an answer of GetEventSelectors. */
+void rig_select(Rig *r, const char *selectors);
 void rig_started(Rig *r, AwsErrorClass class, const char *request_id);
 void rig_stored(Rig *r);                  /* whatever was asked last, of the only incident */
 void rig_store_failed(Rig *r, int error); /* negative */

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Drift: what has been shown twice in a row is told, with just those settings; what was not is
+ * not; what is as it was again is over. */
+
+#include "check.h"
+
+static const struct {
+        Drift bit;
+        ChangeKind kind;
+} kinds[] = {
+        {DRIFT_BUCKET, CHANGE_S3_BUCKET},     {DRIFT_VALIDATION, CHANGE_LOG_FILE_VALIDATION},
+        {DRIFT_REGIONS, CHANGE_MULTI_REGION}, {DRIFT_MANAGEMENT, CHANGE_MANAGEMENT_EVENTS},
+        {DRIFT_DATA, CHANGE_DATA_EVENTS},
+};
+
+/* The drift that the guard has in its baseline: none, unless its state was lost meanwhile. */
+static unsigned baseline_bits(const TrailSettings *s)
+{
+        unsigned bits = 0;
+        bool management = false, data = false;
+
+        if (strcmp(s->description.s3_bucket_name, "theirs") == 0)
+                bits |= DRIFT_BUCKET;
+        if (!s->description.log_file_validation)
+                bits |= DRIFT_VALIDATION;
+        if (!s->description.is_multi_region)
+                bits |= DRIFT_REGIONS;
+        for (size_t i = 0; i < s->selectors.n; i++) {
+                const SelectorField *f =
+                        event_selector_field(&s->selectors.items[i], "eventCategory");
+
+                management = management || strcmp(f->select[0].value, "Management") == 0;
+                data = data || strcmp(f->select[0].value, "Data") == 0;
+        }
+        return bits | (management ? 0 : DRIFT_MANAGEMENT) | (data ? 0 : DRIFT_DATA);
+}
+
+void check_inspected(World *w, const Event *e)
+{
+        GuardTrail *t = &w->guard->trails[e->trail];
+        const TrailSettings *b = &core_trail_memory(w->guard->core, e->trail)->baseline;
+
+        if (e->class != AWS_ERROR_NONE)
+                return;
+        if (t->drift_seen == 0 || t->drift != e->drift) {
+                t->drift = e->drift;
+                t->drift_seen = 0;
+                t->drift_usec = w->now_usec;
+        }
+        t->drift_seen++;
+        /* Another bucket is another one either way; of the rest, more is no drift. */
+        unsigned before = b->described ? baseline_bits(b) : e->drift;
+        t->expected = (e->drift & ~before) | ((e->drift ^ before) & DRIFT_BUCKET);
+}
+
+static unsigned told_bits(const Incident *i)
+{
+        unsigned bits = 0;
+
+        for (size_t c = 0; c < i->changes.n; c++)
+                for (size_t k = 0; k < ELEMENTSOF(kinds); k++)
+                        if (!i->changes.items[c].undone &&
+                            i->changes.items[c].kind == kinds[k].kind)
+                                bits |= kinds[k].bit;
+        return bits;
+}
+
+static const Incident *open_drift(const World *w, size_t trail)
+{
+        const Core *c = w->guard->core;
+
+        for (size_t i = 0; i < core_n_incidents(c); i++)
+                if (core_incident(c, i)->trail == trail && core_incident(c, i)->open &&
+                    core_incident(c, i)->kind == INCIDENT_DRIFT)
+                        return core_incident(c, i);
+        return NULL;
+}
+
+void check_drift(World *w, size_t trail)
+{
+        const GuardTrail *t = &w->guard->trails[trail];
+        const Incident *i = open_drift(w, trail);
+        bool lasts = w->now_usec >= t->drift_usec + w->policy.verify_within_usec;
+
+        if (t->drift_seen < 2)
+                return;
+        if (t->expected && !i)
+                world_violation(w, "trail %zu: drift %#x was shown and is not told", trail,
+                                t->expected);
+        if (t->expected && i && told_bits(i) != t->expected)
+                world_violation(w, "trail %zu: drift %#x was shown, %#x is told", trail,
+                                t->expected, told_bits(i));
+        if (!t->expected && i && lasts)
+                world_violation(w, "trail %zu: there is no drift any more, and that is not told",
+                                trail);
+}
+
+bool check_drift_caused(const World *w, const Incident *i)
+{
+        const GuardTrail *t = &w->guard->trails[i->trail];
+
+        return t->drift_seen >= 2 && t->expected && told_bits(i) == t->expected &&
+               i->severity >= SEVERITY_HIGH;
+}
+
+static bool is_change(const Record *r, size_t trail)
+{
+        return r->trail == trail && !r->refused &&
+               (strcmp(r->name, "UpdateTrail") == 0 || strcmp(r->name, "PutEventSelectors") == 0 ||
+                strcmp(r->name, "CreateTrail") == 0);
+}
+
+/* Nobody is accused who has not changed this trail, and whoever alone did is not overlooked. */
+void check_drift_culprit(World *w, const Case *c)
+{
+        size_t named = strncmp(c->culprit, "event-", 6) == 0 ? strtoul(c->culprit + 6, NULL, 10)
+                                                             : SIZE_MAX;
+        bool several = false;
+        const Record *first = NULL;
+
+        if (named != SIZE_MAX && !is_change(&w->records[named], c->trail))
+                world_violation(w,
+                                "%s: record %zu is called the culprit, and changed nothing of the "
+                                "trail",
+                                c->id, named);
+        for (size_t i = 0; i < w->n_records; i++) {
+                const Record *r = &w->records[i];
+
+                if (!is_change(r, c->trail))
+                        continue;
+                if (r->omitted || r->visible_usec > c->last_round_usec)
+                        return;
+                several = several || (first && first->actor != r->actor);
+                first = first ? first : r;
+        }
+        if (!several && first && c->confidence != CONFIDENCE_EXACT && w->kills == 0 &&
+            w->guard->clock_msec == 0)
+                world_violation(w,
+                                "%s: nobody else than actor %u has changed the trail, and the "
+                                "verdict is %s",
+                                c->id, first->actor, confidence_to_string(c->confidence));
+}
