@@ -201,39 +201,50 @@ static EventSelector *add_category(EventSelectors *to, const char *category, con
         return s;
 }
 
-/* "arn:aws:s3" means every object, and the ARN of a bucket with a prefix what begins with it; of
- * other types an ARN is one resource, unless it stops at the service. */
-static void add_data_value(SelectorField *f, const char *type, const char *value)
+/* "arn:aws:s3" and "arn:aws:s3:::" mean every object, as "arn:aws:lambda" means every function. */
+static bool is_everything(const char *value)
 {
-        size_t colons = 0;
+        size_t colons = 0, n = strlen(value);
 
         for (const char *p = value; *p; p++)
                 colons += *p == ':';
-        add_pattern(f, false,
-                    colons < 3 || streq(type, "AWS::S3::Object") ? PATTERN_PREFIX : PATTERN_EXACT,
-                    value);
+        return colons < 3 || (colons == 5 && n > 6 && streq(value + n - 6, ":s3:::"));
+}
+
+/* The ARN of a bucket with a prefix means what begins with it; of other types an ARN is one
+ * resource. */
+static void add_data_values(EventSelector *s, const char *type, const json_t *values)
+{
+        PatternKind kind = streq(type, "AWS::S3::Object") ? PATTERN_PREFIX : PATTERN_EXACT;
+        SelectorField *f = NULL;
+        size_t k;
+        json_t *v;
+
+        json_array_foreach(values, k, v)
+        {
+                s->odd = s->odd || !json_is_string(v);
+                if (json_is_string(v) && is_everything(json_string_value(v)))
+                        return;
+        }
+        f = add_field(s, "resources.ARN");
+        json_array_foreach(values, k, v)
+        {
+                if (json_is_string(v))
+                        add_pattern(f, false, kind, json_string_value(v));
+        }
 }
 
 static void add_data_resource(EventSelectors *to, const json_t *resource, const json_t *basic)
 {
         const char *type = json_string_value(json_object_get(resource, "Type"));
         const json_t *values = json_object_get(resource, "Values");
-        size_t k;
-        json_t *v;
 
         if (json_array_size(values) == 0)
                 return; /* records nothing */
         EventSelector *s = add_category(to, "Data", basic);
         s->odd = s->odd || !type;
         add_pattern(add_field(s, "resources.type"), false, PATTERN_EXACT, strempty(type));
-        SelectorField *f = add_field(s, "resources.ARN");
-        json_array_foreach(values, k, v)
-        {
-                if (json_is_string(v))
-                        add_data_value(f, strempty(type), json_string_value(v));
-                else
-                        s->odd = true;
-        }
+        add_data_values(s, strempty(type), values);
 }
 
 static void add_basic(EventSelectors *to, const json_t *from)

@@ -509,6 +509,15 @@ void guard_identify(World *w)
                                  .identity_arn = history_actor_arn(SIM_OWN)});
 }
 
+void guard_accept(World *w, size_t trail)
+{
+        if (!w->guard->core)
+                return;
+        step(w, &(Input){.kind = INPUT_ACCEPT, .trail = trail, .by = "an operator"});
+        /* Whatever was shown is how it should be. */
+        w->guard->trails[trail].drift_seen = 0;
+}
+
 bool guard_is_idle(const World *w)
 {
         const Guard *g = w->guard;

@@ -88,6 +88,7 @@ void guard_kill(World *w);
 void guard_boot(World *w);
 void guard_set_clock(World *w, int64_t offset_msec);
 void guard_identify(World *w);
+void guard_accept(World *w, size_t trail);
 void guard_answer(World *w, Event *e);
 void guard_tick(World *w);
 uint64_t guard_next_boot(const World *w);

@@ -42,6 +42,7 @@ static const struct {
 } sets[] = {
         {row_scenarios, &n_row_scenarios},
         {attack_scenarios, &n_attack_scenarios},
+        {drift_scenarios, &n_drift_scenarios},
         {fault_scenarios, &n_fault_scenarios},
 };
 

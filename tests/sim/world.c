@@ -122,6 +122,8 @@ static void handle_act(World *w, const Act *act)
                 guard_boot(w);
         else if (act->kind == ACT_CLOCK)
                 guard_set_clock(w, act->amount);
+        else if (act->kind == ACT_ACCEPT)
+                guard_accept(w, act->trail);
         else if (act->kind == ACT_IDENTITY)
                 guard_identify(w);
         else

@@ -28,6 +28,7 @@ typedef enum ActKind {
         ACT_DELIVERY_FAILS,
         ACT_CHANGE, /* settings: amount, bits of Drift */
         ACT_UNDO,   /* ... the same, back; 0: all of them */
+        ACT_ACCEPT, /* the drift is the baseline from here on */
         ACT_KILL,   /* SIGKILL of the guard */
         ACT_BOOT,   /* ... and its start again */
         ACT_CLOCK,  /* the guard's wall clock is set: amount */

@@ -59,13 +59,16 @@ static void test_basic(void **state)
                 parse("{\"TrailARN\":\"x\",\"EventSelectors\":[{\"ReadWriteType\":\"WriteOnly\","
                       "\"IncludeManagementEvents\":true,\"DataResources\":["
                       "{\"Type\":\"AWS::S3::Object\",\"Values\":[\"arn:aws:s3:::b/\"]},"
-                      "{\"Type\":\"AWS::Lambda::Function\",\"Values\":[\"arn:aws:lambda\","
+                      "{\"Type\":\"AWS::Lambda::Function\",\"Values\":["
                       "\"arn:aws:lambda:eu-west-1:1:function:f\"]},"
+                      "{\"Type\":\"AWS::Lambda::Function\",\"Values\":["
+                      "\"arn:aws:lambda:eu-west-1:1:function:f\",\"arn:aws:lambda\"]},"
+                      "{\"Type\":\"AWS::S3::Object\",\"Values\":[\"arn:aws-cn:s3:::\"]},"
                       "{\"Type\":\"AWS::S3::Object\",\"Values\":[]}],"
                       "\"ExcludeManagementEventSources\":[\"kms.amazonaws.com\"]}]}",
                       &s),
                 0);
-        assert_int_equal(s.n, 3); /* management, objects, functions */
+        assert_int_equal(s.n, 5); /* management, objects, a function, all functions, all objects */
         const SelectorField *f = event_selector_field(&s.items[0], "eventSource");
         assert_int_equal(f->n_deselect, 1);
         assert_string_equal(f->deselect[0].value, "kms.amazonaws.com");
@@ -74,8 +77,9 @@ static void test_basic(void **state)
         f = event_selector_field(&s.items[1], "resources.ARN");
         assert_int_equal(f->select[0].kind, PATTERN_PREFIX);
         f = event_selector_field(&s.items[2], "resources.ARN");
-        assert_int_equal(f->select[0].kind, PATTERN_PREFIX); /* all functions */
-        assert_int_equal(f->select[1].kind, PATTERN_EXACT);  /* one */
+        assert_int_equal(f->select[0].kind, PATTERN_EXACT);
+        assert_null(event_selector_field(&s.items[3], "resources.ARN"));
+        assert_null(event_selector_field(&s.items[4], "resources.ARN"));
         event_selectors_done(&s);
 
         /* What the answer leaves out is as AWS fills it in. */
