@@ -188,8 +188,8 @@ static void test_more_changes(void **state)
         rig_live(r, 3 * MINUTE);
         const Incident *i = only(r, INCIDENT_DRIFT);
         assert_int_equal(i->changes.n, 2);
-        assert_has(i->messages[2].subject, "UPDATE: trail management-events delivers to another "
-                                           "bucket, and more has changed");
+        assert_has(i->messages[2].subject, "UPDATE: trail management-events does not record all "
+                                           "management events, and more has changed");
         assert_int_equal(i->attribution.confidence, CONFIDENCE_EXACT);
         assert_has(last_body(i), MALLORY);
         assert_has(last_body(i), BOB);
