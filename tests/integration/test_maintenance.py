@@ -41,7 +41,7 @@ def test_recorded_meanwhile_and_restarted_after(aws, make_guard):
 
     done = maintenance(guard, "stop", "--trail", TRAIL)
     assert done.returncode == WELL and "1 window of maintenance ended" in done.stdout, done
-    aws.wait_trail(trail=TRAIL, until={"logging": True}, timeout=20)
+    aws.wait_trail(TRAIL, logging=True)
     ended = aws.message(phase="NOTICE", kind="maintenance", count=2)
     assert "has ended" in ended.subject and recorded.fields["INCIDENT_ID"] in ended.text
     opened = aws.message(phase="OPEN", kind="stopped")
