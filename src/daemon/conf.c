@@ -273,12 +273,12 @@ static void complete(Conf *c)
                 ConfTrail *t = &c->trails[i];
                 t->account = account_for(c, t->arn, t->role_arn, t->external_id);
         }
+        if (!c->accounts[0].region)
+                c->accounts[0].region = mem_strdup(c->accounts[1].region);
         for (size_t i = 0; i < c->n_topics; i++) {
                 ConfTopic *t = &c->topics[i];
                 t->account = account_for(c, t->arn, t->role_arn, t->external_id);
         }
-        if (!c->accounts[0].region)
-                c->accounts[0].region = mem_strdup(c->accounts[1].region);
         if (!c->heartbeat_region)
                 c->heartbeat_region = region_of(c->topics[0].arn);
 }
