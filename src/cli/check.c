@@ -213,7 +213,7 @@ CliExit cli_check(const Cli *c)
                 check_judge(&k);
         verdict = verdict_of(r, &k);
 
-        if (c->format == CLI_FORMAT_JSON) {
+        if (c->json) {
                 _cleanup_free_ char *path = escape_text(c->config_path, PATH_MAX);
                 _cleanup_json_ json_t *more = conf ? check_to_json(&k) : json_object();
                 json_t *o = json_pack("{s:i, s:s, s:o, s:i}", "version", 1, "configuration", path,

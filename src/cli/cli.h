@@ -14,18 +14,14 @@ typedef enum CliExit {
         CLI_EXIT_UNKNOWN = 3, /* could not look: cannot be told */
 } CliExit;
 
-typedef enum CliFormat {
-        CLI_FORMAT_TEXT,
-        CLI_FORMAT_JSON,
-} CliFormat;
-
+/* What was asked. Members that options fill are named in the table of options (verb.c). */
 typedef struct Cli {
         const char *config_path;
         const char *state_directory;
         const char *status_path;
-        CliFormat format;
+        bool json;
         bool offline;
-        const char *argument; /* after the verb; NULL for none */
+        const char *argument; /* first after the verb; NULL for none */
         Printer out;
         int64_t now_msec;
 } Cli;

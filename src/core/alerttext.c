@@ -70,6 +70,8 @@ static const char *state_now(const Incident *i)
                                                       : "logging again";
         if (!i->open)
                 return "overtaken by what happened next, an incident of its own";
+        if (i->in_maintenance)
+                return "NOT LOGGING (maintenance: not restarted)";
         switch (i->restart.state) {
         case RESTART_REQUESTED:
                 return "NOT LOGGING, restart requested";
@@ -145,6 +147,8 @@ char *alert_summary(const Incident *i)
         Arn a;
         char *text;
 
+        if (incident_kind_is_notice(i->kind))
+                return escape_text(i->title, 1024);
         escape_add(&b, trail_name(i, &a), 128);
         strbuf_addf(&b, " %s; %s", what_happened(i), state_now(i));
         if (i->blind_to_msec && *duration(i, 0, d))
@@ -239,7 +243,8 @@ static const char *window_source(const Incident *i)
 
 bool alert_has_window(const Incident *i)
 {
-        return i->kind != INCIDENT_NOT_FOUND && i->kind != INCIDENT_OTHER_CONTROLLER;
+        return i->kind != INCIDENT_NOT_FOUND && i->kind != INCIDENT_OTHER_CONTROLLER &&
+               !incident_kind_is_notice(i->kind);
 }
 
 static void add_window(StrBuf *b, const Incident *i, int64_t now_msec)
@@ -271,8 +276,7 @@ static void add_window(StrBuf *b, const Incident *i, int64_t now_msec)
 
 bool alert_has_restart(const Incident *i)
 {
-        return i->kind != INCIDENT_CANNOT_SEE && i->kind != INCIDENT_NOT_FOUND &&
-               i->kind != INCIDENT_DELETED && i->kind != INCIDENT_OTHER_CONTROLLER;
+        return alert_has_window(i) && i->kind != INCIDENT_CANNOT_SEE && i->kind != INCIDENT_DELETED;
 }
 
 static void add_restart(StrBuf *b, const Incident *i)
@@ -288,8 +292,9 @@ static void add_restart(StrBuf *b, const Incident *i)
         }
         switch (r->state) {
         case RESTART_NOT_WANTED:
-                strbuf_add(b, i->blind_to_msec ? "not needed: it was logging again when seen\n"
-                                               : "not wanted (action = \"alert\")\n");
+                strbuf_add(b, i->blind_to_msec    ? "not needed: it was logging again when seen\n"
+                              : i->in_maintenance ? "not wanted (maintenance)\n"
+                                                  : "not wanted (action = \"alert\")\n");
                 return;
         case RESTART_REQUESTED:
                 strbuf_add(b, "StartLogging has been sent, no answer yet\n");
@@ -324,6 +329,38 @@ static void add_restart(StrBuf *b, const Incident *i)
                             "Delivery");
 }
 
+static void add_footer(StrBuf *b, const Incident *i, const AlertContext *c)
+{
+        strbuf_addf(b, "\nIncident %s, message %u (%s), severity %s, guard ", i->id, c->sequence,
+                    phase_to_string(c->phase), severity_to_string(i->severity));
+        escape_add(b, c->hostname, 64);
+        strbuf_add_char(b, '\n');
+}
+
+/* The text is the guard's own and has lines, so that foreign parts of it were escaped where it was
+ * made. */
+static void notice_text(const Incident *i, const AlertContext *c, char **ret_subject,
+                        char **ret_body)
+{
+        StrBuf b = STRBUF_INIT(BODY_MAX);
+        _cleanup_free_ char *line = mem_printf("%s: trailsentry on %s: %s",
+                                               phase_to_string(c->phase), c->hostname, i->title);
+
+        *ret_subject = escape_ascii(line, SUBJECT_MAX - 3);
+        strbuf_add(&b, "trailsentry on ");
+        escape_add(&b, c->hostname, 64);
+        strbuf_add(&b, ": ");
+        escape_add(&b, i->title, 1000);
+        strbuf_add(&b, ".\n\n");
+        if (i->text)
+                strbuf_addf(&b, "%s\n", i->text);
+        alert_time_row(&b, i->closed_msec == i->detected_msec ? "Time" : "Since", i->detected_msec);
+        alert_time_row(&b, "Until", i->closed_msec > i->detected_msec ? i->closed_msec : 0);
+        add_footer(&b, i, c);
+        *ret_body = mem_strdup(strbuf_str(&b));
+        strbuf_done(&b);
+}
+
 static void add_advice(StrBuf *b, const Incident *i, int64_t now_msec)
 {
         _cleanup_(advice_done) Advice a = advice_make(i, now_msec);
@@ -339,6 +376,11 @@ static void add_advice(StrBuf *b, const Incident *i, int64_t now_msec)
 
 void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, char **ret_body)
 {
+        if (incident_kind_is_notice(i->kind)) {
+                notice_text(i, c, ret_subject, ret_body);
+                return;
+        }
+
         StrBuf b = STRBUF_INIT(BODY_MAX);
         Arn a = {};
         const char *name = trail_name(i, &a);
@@ -360,10 +402,7 @@ void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, ch
         add_restart(&b, i);
         alert_add_who(&b, i);
         add_advice(&b, i, c->now_msec);
-        strbuf_addf(&b, "\nIncident %s, message %u (%s), severity %s, guard ", i->id, c->sequence,
-                    phase_to_string(c->phase), severity_to_string(i->severity));
-        escape_add(&b, c->hostname, 64);
-        strbuf_add_char(&b, '\n');
+        add_footer(&b, i, c);
         *ret_body = mem_strdup(strbuf_str(&b)); /* cut at the cap, never lost */
         strbuf_done(&b);
 }

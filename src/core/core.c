@@ -347,7 +347,7 @@ static void resume(Core *c, Trail *t, Incident *i)
 
 void core_restore_incident(Core *c, Incident *incident)
 {
-        Trail *t = core_find_trail(c, incident->trail_arn);
+        Trail *t = incident->trail_arn ? core_find_trail(c, incident->trail_arn) : NULL;
 
         incident->trail = t ? (size_t)(t - c->trails) : SIZE_MAX;
         for (size_t i = 0; i < incident->restart.n_request_ids; i++)
@@ -366,9 +366,10 @@ void core_restore_incident(Core *c, Incident *incident)
         for (size_t m = 0; m < incident->n_messages; m++)
                 readdress(c, incident, &incident->messages[m]);
         *mem_push0(c->incidents, c->n_incidents) = incident;
+        c->n_windows += incident->kind == INCIDENT_MAINTENANCE && incident->open;
         if (t)
                 resume(c, t, incident);
-        else
+        else if (!incident_kind_is_notice(incident->kind))
                 retire(c, incident);
 }
 
@@ -447,6 +448,8 @@ static void follow_clock(Core *c, Now now)
         for (size_t i = 0; i < c->n_incidents; i++) {
                 c->incidents[i]->reminded_msec += by;
                 c->incidents[i]->attribution.begun_msec += by;
+                if (c->incidents[i]->until_msec)
+                        c->incidents[i]->until_msec += by;
         }
 }
 
@@ -472,7 +475,12 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
                 notify_sent(c, i, in);
         else if (in->kind == INPUT_IDENTITY)
                 identify(c, in);
+        else if (in->kind == INPUT_MAINTENANCE_START && in->maintenance)
+                maintenance_start(c, in->maintenance);
+        else if (in->kind == INPUT_MAINTENANCE_STOP && in->maintenance)
+                maintenance_stop(c, in->maintenance);
 
+        maintenance_tick(c);
         for (size_t k = 0; k < c->n_trails; k++)
                 trail_tick(c, &c->trails[k]);
         for (size_t k = 0; k < c->n_incidents; k++)
@@ -485,7 +493,8 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
 
 uint64_t core_next_boot(const Core *c)
 {
-        uint64_t next = MIN(c->next_heartbeat_boot, c->next_memory_boot);
+        uint64_t next =
+                MIN(MIN(c->next_heartbeat_boot, c->next_memory_boot), maintenance_next_boot(c));
 
         for (size_t i = 0; i < c->n_trails; i++)
                 next = MIN(next, trail_next_boot(c, &c->trails[i]));

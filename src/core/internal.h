@@ -82,6 +82,7 @@ struct Core {
         size_t n_identities;
         Incident **incidents; /* not finished */
         size_t n_incidents;
+        size_t n_windows;     /* of maintenance, open */
         char (*finished)[33]; /* ring: ids of finished ones, so that none comes back */
         size_t n_finished;
         LedgerEntry *ledger; /* ring */
@@ -132,6 +133,8 @@ void reading_close_left_over(Core *c, Trail *t, const TrailStatus *s);
 void restart_consider(Core *c, Trail *t);
 void restart_answered(Core *c, Trail *t, const Input *in);
 void restart_tick(Core *c, Trail *t);
+/* A StartLogging is under way that is this incident's, perhaps from before it was opened. */
+void restart_note_attempt(const Core *c, const Trail *t, Incident *i);
 void restart_concluded(const Trail *t, Incident *i); /* logging again: by whom */
 
 /* incident.c: their lives. */
@@ -149,6 +152,10 @@ typedef struct IncidentFacts {
         const char *id_digest; /* untimed kinds: the bad state; NULL for none */
 } IncidentFacts;
 
+/* The id of what has no time of its own, and may happen again: free to be used. False when such an
+ * incident is open. about: what it happens to, an ARN or the guard's name. */
+bool incident_make_untimed_id(Core *c, const char *about, const IncidentFacts *f,
+                              char ret[static 33]);
 /* NULL when an incident of that id has been had. */
 Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f);
 /* blind_to_msec of 0: the trail did not log again, another incident of it goes on from here. */
@@ -160,10 +167,37 @@ bool incident_is_over(const Incident *i);
 bool incident_is_outage(IncidentKind k); /* of the trail itself, not of the sight of it */
 void incident_touch(Incident *i);        /* changed: to be stored at the end of the step */
 void incident_escalate(Incident *i, Severity s);
+void incident_log_opened(Core *c, const Incident *i);
 /* Logs reach the bucket again, or fail to: what a restart is for in the end. */
 void incident_watch_delivery(Core *c, Incident *i, const TrailStatus *s);
 void incident_tick(Core *c, Incident *i);
 uint64_t incident_next_boot(const Core *c, const Incident *i);
+
+/* notice.c: incidents about the guard itself. */
+typedef struct NoticeFacts {
+        IncidentKind kind;
+        Severity severity;
+        Phase phase;       /* OPEN: goes on until notice_close(); NOTICE: nothing to wait for */
+        bool open;         /* goes on, whatever the phase says */
+        const char *title; /* as in Incident; copied, as is text */
+        const char *text;
+        const char *id_digest; /* what tells it from others of its kind; NULL for none */
+} NoticeFacts;
+
+/* NULL when the very same is open. */
+Incident *notice_open(Core *c, const NoticeFacts *f);
+/* Title and text take the place of those before; NULL leaves them. */
+void notice_close(Core *c, Incident *i, Phase phase, const char *title, const char *text);
+
+/* maintenance.c: approved changes. */
+void maintenance_start(Core *c, const MaintenanceRequest *m);
+/* Ends the windows of that very trail, or all. */
+void maintenance_stop(Core *c, const MaintenanceRequest *m);
+bool maintenance_covers(const Core *c, const Trail *t);
+/* When a window covers the trail: the incident is recorded in it, and neither fought nor told. */
+void maintenance_record(Core *c, Trail *t, Incident *i);
+void maintenance_tick(Core *c);
+uint64_t maintenance_next_boot(const Core *c);
 
 /* notify.c: messages, their storing and sending. */
 void notify(Core *c, Incident *i, Phase phase);

@@ -53,14 +53,19 @@ static const char *const incident_kind_table[_INCIDENT_KIND_MAX] = {
         [INCIDENT_NOT_FOUND] = "not-found",
         [INCIDENT_CANNOT_SEE] = "cannot-see",
         [INCIDENT_OTHER_CONTROLLER] = "other-controller",
+        [INCIDENT_MAINTENANCE] = "maintenance",
+        [INCIDENT_RECONFIGURED] = "reconfigured",
 };
 DEFINE_STRING_TABLE(incident_kind, IncidentKind)
 
+bool incident_kind_is_notice(IncidentKind k)
+{
+        return k == INCIDENT_MAINTENANCE || k == INCIDENT_RECONFIGURED;
+}
+
 static const char *const phase_table[_PHASE_MAX] = {
-        [PHASE_OPEN] = "OPEN",
-        [PHASE_FAILING] = "FAILING",
-        [PHASE_CLOSED] = "CLOSED",
-        [PHASE_UPDATE] = "UPDATE",
+        [PHASE_OPEN] = "OPEN",     [PHASE_FAILING] = "FAILING", [PHASE_CLOSED] = "CLOSED",
+        [PHASE_UPDATE] = "UPDATE", [PHASE_NOTICE] = "NOTICE",
 };
 DEFINE_STRING_TABLE(phase, Phase)
 
@@ -159,6 +164,9 @@ Incident *incident_free(Incident *i)
         free(i->attribution.next_token);
         free(i->delivery_error);
         free(i->trail_arn);
+        free(i->title);
+        free(i->scope_arn);
+        free(i->text);
         free(i);
         return NULL;
 }

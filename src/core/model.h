@@ -126,18 +126,24 @@ typedef enum IncidentKind {
         INCIDENT_NOT_FOUND,        /* TrailNotFound, never seen: configuration */
         INCIDENT_CANNOT_SEE,       /* no good poll for too long */
         INCIDENT_OTHER_CONTROLLER, /* somebody else keeps starting it */
+        /* Notices, about the guard itself: */
+        INCIDENT_MAINTENANCE,  /* approved changes are recorded, not fought */
+        INCIDENT_RECONFIGURED, /* guards other trails than before, or otherwise */
         _INCIDENT_KIND_MAX,
         _INCIDENT_KIND_INVALID = -EINVAL,
 } IncidentKind;
 
 const char *incident_kind_to_string(IncidentKind k); /* "stopped", "blink", "cannot-see" */
 IncidentKind incident_kind_from_string(const char *s);
+/* Whether it is about the guard itself, and so without a trail. */
+bool incident_kind_is_notice(IncidentKind k);
 
 typedef enum Phase {
         PHASE_OPEN,
         PHASE_FAILING,
         PHASE_CLOSED,
         PHASE_UPDATE,
+        PHASE_NOTICE, /* nothing to wait for */
         _PHASE_MAX,
         _PHASE_INVALID = -EINVAL,
 } Phase;
@@ -149,7 +155,8 @@ Phase phase_from_string(const char *s);
 typedef struct Delivery {
         char *topic_arn;
         bool sent;
-        char *message_id; /* SNS's, once sent */
+        int64_t sent_msec; /* wall clock of the acknowledgement */
+        char *message_id;  /* SNS's, once sent */
         /* Not stored: */
         bool in_flight;
         unsigned failures;
@@ -188,12 +195,13 @@ RestartState restart_state_from_string(const char *s);
 
 typedef struct Restart {
         RestartState state;
-        unsigned attempts;     /* StartLogging calls */
-        unsigned unanswered;   /* ... that ended without a request id */
-        int64_t accepted_msec; /* wall clock of the first success */
-        unsigned told;         /* bits of the error classes that FAILING has told */
-        AwsError error;        /* last failure, class NONE without one */
-        char **request_ids;    /* ledger: x-amzn-requestid of our StartLogging calls */
+        unsigned attempts;      /* StartLogging calls */
+        unsigned unanswered;    /* ... that ended without a request id */
+        int64_t requested_msec; /* wall clock of the first call */
+        int64_t accepted_msec;  /* ... and of the first success */
+        unsigned told;          /* bits of the error classes that FAILING has told */
+        AwsError error;         /* last failure, class NONE without one */
+        char **request_ids;     /* ledger: x-amzn-requestid of our StartLogging calls */
         size_t n_request_ids;
 } Restart;
 
@@ -309,7 +317,9 @@ typedef struct Attribution {
 typedef struct Incident {
         char id[33]; /* hex */
         IncidentKind kind;
-        char *trail_arn;
+        char *trail_arn; /* NULL for a notice */
+        char *title;     /* of a notice: one line that reads on after "trailsentry: " */
+        char *text;      /* ... and what there is to say beyond it; may be NULL */
         bool open;
         Severity severity;
         int64_t detected_msec;
@@ -321,8 +331,13 @@ typedef struct Incident {
         int64_t known_start_msec;  /* StartLoggingTime before */
         int64_t last_logging_msec; /* last good poll that showed it logging */
         unsigned redundant_starts; /* OTHER_CONTROLLER */
+        bool in_maintenance;       /* recorded only: not fought, not told */
+        int64_t until_msec;        /* MAINTENANCE: its end */
+        char *scope_arn;           /* ... its trail; NULL: every one */
+        unsigned n_recorded;       /* ... incidents in it */
         Restart restart;
         Delivering delivering;
+        int64_t delivering_msec; /* wall clock, when that was seen */
         char *delivery_error;
         AwsError cause; /* CANNOT_SEE, NOT_FOUND, DELETED */
         Attribution attribution;

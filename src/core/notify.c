@@ -60,6 +60,12 @@ static void write_message(Core *c, Incident *i, Message *m)
 
 void notify(Core *c, Incident *i, Phase phase)
 {
+        if (i->in_maintenance && !i->attribution.misused) {
+                search_told(i);
+                incident_touch(i);
+                return;
+        }
+
         Message *m = mem_push0(i->messages, i->n_messages);
 
         m->sequence = (unsigned)i->n_messages;
@@ -190,6 +196,7 @@ void notify_sent(Core *c, Incident *i, const Input *in)
                         return;
                 }
                 d->sent = true;
+                d->sent_msec = c->now.wall_msec;
                 d->error = (AwsError){};
                 mem_strset(&d->message_id, in->message_id);
                 incident_touch(i);

@@ -251,7 +251,7 @@ void calls_send(Manager *m, const Action *a)
         _cleanup_aws_request_ AwsRequest request = {};
 
         if (!i->trail_arn || arn_parse_trail(i->trail_arn, &arn, &why) < 0)
-                arn = (Arn){}; /* about the guard, or of an older configuration */
+                arn = (Arn){}; /* a notice, or a trail of an older configuration */
         (void)snprintf(sequence, sizeof(sequence), "%u", a->message->sequence);
         const SnsAttribute attributes[] = {
                 {"incident_id", i->id},

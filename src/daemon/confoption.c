@@ -11,6 +11,7 @@
 #include "base/escape.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/strbuf.h"
 #include "base/timefmt.h"
 #include "base/uri.h"
@@ -209,46 +210,20 @@ bool conf_option_info(size_t i, ConfOptionInfo *ret)
 
 /* Decoding */
 
-/* Levenshtein's distance. */
-static size_t name_distance(const char *a, const char *b)
-{
-        size_t row[32], n = strlen(b);
-
-        assert(n < ELEMENTSOF(row));
-        for (size_t j = 0; j <= n; j++)
-                row[j] = j;
-        for (size_t i = 1; a[i - 1]; i++) {
-                size_t diagonal = row[0];
-
-                row[0] = i;
-                for (size_t j = 1; j <= n; j++) {
-                        size_t replace = diagonal + (a[i - 1] != b[j - 1]);
-
-                        diagonal = row[j];
-                        row[j] = MIN(replace, MIN(row[j], row[j - 1]) + 1);
-                }
-        }
-        return row[n];
-}
-
 static void report_unknown(ConfProblems *p, const config_setting_t *s, ConfGroup group)
 {
         _cleanup_strbuf_ StrBuf known = STRBUF_INIT(512);
-        const char *nearest = NULL;
-        size_t best = strlen(config_setting_name(s)) / 3 + 2;
+        Nearest nearest = nearest_begin(config_setting_name(s));
 
         for (size_t i = 0; i < groups[group].n; i++) {
                 const char *name = groups[group].options[i].name;
-                size_t d = name_distance(config_setting_name(s), name);
 
                 strbuf_addf(&known, "%s%s", i > 0 ? ", " : "", name);
-                if (d < best) {
-                        best = d;
-                        nearest = name;
-                }
+                nearest_offer(&nearest, name);
         }
-        if (nearest)
-                conf_report_setting(p, s, NULL, "unknown option; did you mean \"%s\"?", nearest);
+        if (nearest.word)
+                conf_report_setting(p, s, NULL, "unknown option; did you mean \"%s\"?",
+                                    nearest.word);
         else
                 conf_report_setting(p, s, NULL, "unknown option; known here: %s",
                                     strbuf_str(&known));

@@ -265,13 +265,17 @@ static void test_command_line_options(void **state)
 {
         _cleanup_free_ char *daemon_page = read_source("man/trailsentryd.8");
         _cleanup_free_ char *daemon = read_source("src/daemon/trailsentryd.c");
-        _cleanup_free_ char *command_page = read_source("man/trailsentry.1");
-        _cleanup_free_ char *command = read_source("src/cli/trailsentry.c");
+        _cleanup_free_ char *page = read_source("man/trailsentry.1");
+        _cleanup_free_ char *source = read_source("src/cli/verb.c");
+        const char *verbs = strstr(source, "CliVerb cli_verbs[]");
+        _cleanup_free_ char *options = NULL;
 
         assert_names_are_in(strstr(daemon, "struct option options[]"), "                {\"", "--",
                             daemon_page);
-        assert_names_are_in(strstr(command, "struct option options[]"), "                {\"", "--",
-                            command_page);
+        assert_non_null(verbs);
+        options = mem_strndup(source, (size_t)(verbs - source));
+        assert_names_are_in(options, "\n        {\"", "--", page);
+        assert_names_are_in(verbs, "\n        {\"", "\n.B ", page);
 }
 
 UNIT_MAIN(T(test_every_option_has_an_entry), T(test_every_entry_is_an_option),

@@ -50,7 +50,11 @@ Incident *fixture_incident(IncidentKind kind, int64_t stop)
         i->stop_msec = i->blind_from_msec = stop ? BASE + stop : 0;
         i->known_start_msec = BASE + stop - MSEC_PER_HOUR;
         i->last_logging_msec = BASE + stop - 5000;
-        i->attribution.state = SEARCH_RUNNING;
+        if (incident_kind_is_notice(kind)) {
+                i->title = mem_strdup("something of the guard itself");
+                mem_strset(&i->trail_arn, NULL);
+        } else
+                i->attribution.state = SEARCH_RUNNING;
         i->attribution.begun_msec = i->detected_msec;
         i->trail = SIZE_MAX;
         return i;
