@@ -114,6 +114,15 @@ void core_compare_clock(Core *c, int64_t aws_msec, int64_t wall_msec);
 OwnCall core_own_start(const Core *c, const CloudTrailRecord *r);      /* by the ledger */
 uint64_t backoff_usec(uint64_t base, uint64_t max, unsigned failures); /* failures from 1 */
 
+/* configure.c */
+void configure(Core *c, const CoreConfig *config);   /* what stays keeps its state */
+void reconfigure(Core *c, const CoreConfig *config); /* the same, and tells what has changed */
+void configure_done(Core *c);
+/* Whoever is configured to hear now; a message of which no topic is left goes to all that are. */
+void configure_address(Core *c, const Incident *i, Message *m);
+/* Its trail is not guarded any more: what is unsent still goes out, and that is all. */
+void configure_retire(Core *c, Incident *i);
+
 /* trail.c: polls and what they say. */
 void trail_polled(Core *c, Trail *t, const Input *in);
 void trail_tick(Core *c, Trail *t);
