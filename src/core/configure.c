@@ -158,6 +158,7 @@ void configure_done(Core *c)
         topics_done(c->topics, c->n_topics);
         trails_done(c->trails, c->n_trails);
         mem_free_strv(c->identities, c->n_identities);
+        mem_free_strv(c->forgotten, c->n_forgotten);
 }
 
 static void take_topics(Core *c, const CoreConfig *config)
@@ -211,6 +212,20 @@ typedef struct Changes {
         bool weaker; /* less is guarded or told than before */
 } Changes;
 
+static void add_trail(Changes *x, const TrailConfig *t)
+{
+        x->trails_added++;
+        strbuf_addf(&x->lines, "  guarded from now on: %s (action %s)\n", t->arn,
+                    trail_action_to_string(t->action));
+}
+
+static void remove_trail(Changes *x, const char *arn)
+{
+        x->trails_removed++;
+        x->weaker = true;
+        strbuf_addf(&x->lines, "  NO LONGER GUARDED: %s\n", arn);
+}
+
 static void compare_trails(const Core *c, const CoreConfig *config, Changes *x)
 {
         for (size_t i = 0; i < config->n_trails; i++) {
@@ -218,9 +233,7 @@ static void compare_trails(const Core *c, const CoreConfig *config, Changes *x)
                 const Trail *was = find_trail(c->trails, c->n_trails, to->arn);
 
                 if (!was) {
-                        x->trails_added++;
-                        strbuf_addf(&x->lines, "  guarded from now on: %s (action %s)\n", to->arn,
-                                    trail_action_to_string(to->action));
+                        add_trail(x, to);
                 } else if (was->config.action != to->action) {
                         x->trails_changed++;
                         x->weaker = x->weaker || to->action == TRAIL_ACTION_ALERT;
@@ -236,9 +249,7 @@ static void compare_trails(const Core *c, const CoreConfig *config, Changes *x)
                         stays = stays || streq(config->trails[k].arn, c->trails[i].config.arn);
                 if (stays)
                         continue;
-                x->trails_removed++;
-                x->weaker = true;
-                strbuf_addf(&x->lines, "  NO LONGER GUARDED: %s\n", c->trails[i].config.arn);
+                remove_trail(x, c->trails[i].config.arn);
         }
 }
 
@@ -324,6 +335,22 @@ void reconfigure(Core *c, const CoreConfig *config)
                         configure_address(c, i, &i->messages[m]);
         }
         c->memory_dirty = true;
+        announce(c, &x);
+        strbuf_done(&x.lines);
+}
+
+void configure_compare_memory(Core *c)
+{
+        Changes x = {.lines = STRBUF_INIT(CHANGES_MAX)};
+
+        for (size_t k = 0; k < c->n_trails; k++)
+                if (!c->trails[k].remembered)
+                        add_trail(&x, &c->trails[k].config);
+        for (size_t k = 0; k < c->n_forgotten; k++)
+                remove_trail(&x, c->forgotten[k]);
+        mem_free_strv(c->forgotten, c->n_forgotten);
+        c->forgotten = NULL;
+        c->n_forgotten = c->n_remembered = 0;
         announce(c, &x);
         strbuf_done(&x.lines);
 }
