@@ -248,11 +248,17 @@ static const char *window_source(const Incident *i)
         return "since the guard last saw it logging, by the guard's clock";
 }
 
+bool alert_has_window(const Incident *i)
+{
+        return i->kind != INCIDENT_NOT_FOUND && i->kind != INCIDENT_OTHER_CONTROLLER &&
+               !incident_kind_is_notice(i->kind);
+}
+
 static void add_window(StrBuf *b, const Incident *i, int64_t now_msec)
 {
         char t[TIMEFMT_MAX];
 
-        if (i->kind == INCIDENT_NOT_FOUND || i->kind == INCIDENT_OTHER_CONTROLLER)
+        if (!alert_has_window(i))
                 return;
         if (incident_kind_is_change(i->kind)) {
                 alert_add_change_window(b, i, duration(i, now_msec, t));
@@ -279,11 +285,16 @@ static void add_window(StrBuf *b, const Incident *i, int64_t now_msec)
                 strbuf_addf(b, "%16sIt shows no StopLoggingTime: it may never have logged\n", "");
 }
 
+bool alert_has_restart(const Incident *i)
+{
+        return alert_has_window(i) && !is_of_sight(i) && i->kind != INCIDENT_DELETED;
+}
+
 static void add_restart(StrBuf *b, const Incident *i)
 {
         const Restart *r = &i->restart;
 
-        if (is_of_sight(i) || i->kind == INCIDENT_DELETED || i->kind == INCIDENT_OTHER_CONTROLLER)
+        if (!alert_has_restart(i))
                 return;
         strbuf_addf(b, "%-16s", "Restart");
         if (!i->open && !i->blind_to_msec) {

@@ -20,6 +20,7 @@ typedef enum InputKind {
         INPUT_IDENTITY,     /* GetCallerIdentity ended well */
         INPUT_INSPECTED,    /* GetTrail and GetEventSelectors ended */
         INPUT_ACCEPT,       /* somebody takes the drift of a trail for its baseline */
+        INPUT_RECONFIGURE,  /* INPUT_IDENTITY has to follow for each account */
         INPUT_MAINTENANCE_START,
         INPUT_MAINTENANCE_STOP,
         _INPUT_KIND_MAX,
@@ -54,6 +55,7 @@ typedef struct Input {
         unsigned account;              /* IDENTITY */
         const char *identity_arn;      /* IDENTITY */
         const MaintenanceRequest *maintenance;
+        const CoreConfig *config; /* RECONFIGURE */
 } Input;
 
 typedef enum ActionKind {
@@ -63,7 +65,7 @@ typedef enum ActionKind {
         ACTION_LOOKUP,        /* incident, trail, lookup */
         ACTION_STORE,         /* incident, generation */
         ACTION_STORE_MEMORY,  /* every trail's memory */
-        ACTION_SEND,          /* incident, message, topic_arn, durable */
+        ACTION_SEND,          /* incident, message, topic, topic_arn, durable */
         ACTION_HEARTBEAT,     /* trail */
         ACTION_LOG,           /* event, incident and trail where there is one, text, error */
         _ACTION_KIND_MAX,
@@ -88,6 +90,7 @@ typedef enum LogEvent {
         LOG_EVENT_ALERT_FAILED,
         LOG_EVENT_STORE_FAILED,
         LOG_EVENT_LOOKUP_FAILED,
+        LOG_EVENT_NOTICE, /* about the guard itself: begins, ends or just is */
         _LOG_EVENT_MAX,
 } LogEvent;
 
@@ -97,6 +100,7 @@ typedef struct Action {
         size_t trail; /* SIZE_MAX when there is none */
         const Incident *incident;
         const Message *message;
+        const TopicConfig *topic;
         const char *topic_arn;
         bool durable;        /* SEND: the incident is on disk */
         uint64_t generation; /* STORE */
@@ -143,6 +147,9 @@ const AwsError *core_trail_error(const Core *c, size_t trail);
 /* Open incident of a trail (a stop before a cannot-see before drift before a delivery), NULL when
  * all is well. */
 const Incident *core_trail_incident(const Core *c, size_t trail);
+/* Why INPUT_ACCEPT with this digest (NULL: whatever there is) would do nothing, in words (static
+ * storage); NULL when it would. */
+const char *core_refuses_accept(const Core *c, size_t trail, const char *digest);
 /* Incidents that are not finished. */
 size_t core_n_incidents(const Core *c);
 const Incident *core_incident(const Core *c, size_t i);

@@ -290,28 +290,26 @@ static void accept(Core *c, Trail *t, const Input *in)
         incident_close(c, i, c->now.wall_msec);
 }
 
+const char *core_refuses_accept(const Core *c, size_t trail, const char *digest)
+{
+        const Trail *t = &c->trails[trail];
+        char now[DRIFT_DIGEST_SIZE] = "";
+
+        if (!t->drift)
+                return "there is no drift to accept";
+        changes_digest(&t->drift->changes, now);
+        if (digest && !streq(digest, now))
+                return "it has changed since it was looked at: look again (baseline diff)";
+        if (!t->found.described && !t->found.selected)
+                return "its settings have not been read since the guard's start: ask again in a "
+                       "minute";
+        return NULL;
+}
+
 void drift_accept(Core *c, const Input *in)
 {
-        Trail *t = &c->trails[in->trail];
-        char digest[DRIFT_DIGEST_SIZE] = "";
-
-        if (t->drift)
-                changes_digest(&t->drift->changes, digest);
-        if (!t->drift)
-                core_log_trail(c, LOG_EVENT_BASELINE, LOG_NOTICE, t, NULL,
-                               "%s: no drift to accept (asked by %s)", name(t), in->by);
-        else if (!t->found.described && !t->found.selected)
-                core_log(c, LOG_EVENT_BASELINE, LOG_WARNING, t->drift, NULL,
-                         "%s: its drift is not accepted (asked by %s): its settings have not been "
-                         "read since the guard's start, ask again",
-                         name(t), in->by);
-        else if (in->digest && !streq(in->digest, digest))
-                core_log(c, LOG_EVENT_BASELINE, LOG_WARNING, t->drift, NULL,
-                         "%s: its drift is not accepted (asked by %s): it has changed since it was "
-                         "looked at",
-                         name(t), in->by);
-        else
-                accept(c, t, in);
+        if (!core_refuses_accept(c, in->trail, in->digest))
+                accept(c, &c->trails[in->trail], in);
 }
 
 void drift_tick(Core *c, Trail *t)

@@ -81,7 +81,7 @@ bool incident_is_outage(IncidentKind k)
                !incident_kind_is_notice(k);
 }
 
-void incident_log_opened(Core *c, const Incident *i)
+static void record_opened(Core *c, const Incident *i)
 {
         static const int priority[_SEVERITY_MAX] = {
                 [SEVERITY_INFO] = LOG_NOTICE,
@@ -142,7 +142,7 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
         if (incident_is_outage(i->kind) || i->kind == INCIDENT_OTHER_CONTROLLER ||
             i->kind == INCIDENT_DRIFT || i->kind == INCIDENT_DELIVERY)
                 maintenance_record(c, t, i);
-        incident_log_opened(c, i);
+        record_opened(c, i);
         notify(c, i, PHASE_OPEN);
         if (!incident_kind_is_change(i->kind))
                 trail_hurry(c, t);
