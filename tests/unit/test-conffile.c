@@ -259,7 +259,7 @@ static void test_shipped_file_is_refused(void **state)
                 "x.conf:15: trails[0].arn: \"arn:aws:cloudtrail:<REGION>:<ACCOUNT>:trail/<NAME>\": "
                 "it still has to be filled in; has to be an ARN "
                 "arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME",
-                "x.conf:48: topics[0].arn: \"arn:aws:sns:<REGION>:<ACCOUNT>:<NAME>\": it still has "
+                "x.conf:49: topics[0].arn: \"arn:aws:sns:<REGION>:<ACCOUNT>:<NAME>\": it still has "
                 "to be filled in; has to be an ARN arn:aws:sns:REGION:ACCOUNT:NAME",
                 NULL};
         _cleanup_free_ char *text = shipped_text();
