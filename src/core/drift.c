@@ -73,7 +73,7 @@ static const ChangeInfo infos[_CHANGE_KIND_MAX] = {
                              "Unusual activity is not pointed out any more.",
                              NULL,
                              {"PutInsightSelectors", "CreateTrail"}},
-        [CHANGE_MANAGEMENT_EVENTS] = {"Management events",
+        [CHANGE_MANAGEMENT_EVENTS] = {"Management",
                                       "does not record all management events",
                                       "The trail logs, and yet does not record this: it is as "
                                       "blind to it as a stopped one.",

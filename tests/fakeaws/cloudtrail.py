@@ -106,6 +106,7 @@ class CloudTrail:
         error = trail.delivery_error or self.settings.delivery_error
         if error:
             answer["LatestDeliveryError"] = error
+        answer.update({member: e for member, e in trail.errors.items() if e})
         if trail.delivery_time is not None:
             answer["LatestDeliveryTime"] = milliseconds(trail.delivery_time)
             answer["LatestDeliveryAttemptTime"] = iso(trail.delivery_time)

@@ -318,12 +318,13 @@ class Verbs:
     def do_set_trail(self, row):
         """Change a trail behind the API's back, without a record."""
         trail = self.world.trail(need(row, "trail")[0])
-        allow_only(row, TRAIL_FIELDS | {"trail", "delivery_time", "delivery_error", "stale"})
+        allow_only(row, TRAIL_FIELDS | {"trail", "delivery_time", "delivery_error", "errors", "stale"})
         trail.accrue(self.clock.now(), self.settings.delivery_interval)
         if "delivery_error" in row:
             trail.delivery_error = row["delivery_error"] or ""
         if "delivery_time" in row:
             trail.delivery_time = row["delivery_time"]
+        trail.errors.update(row.get("errors", {}))  # members of GetTrailStatus, "" for none
         changes = {k: v for k, v in row.items() if k in TRAIL_FIELDS}
         if changes:
             trail.write(changes, self.clock.elapsed() + float(row.get("stale", 0.0)))

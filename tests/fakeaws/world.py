@@ -75,6 +75,7 @@ class Trail:
         self.versions = deque(maxlen=64)
         self.reads = 0
         self.delivery_error = row.get("delivery_error", "")
+        self.errors = {}  # members of GetTrailStatus
         self.delivery_time = row.get("delivery_time")
         state = {
     "exists": True,
