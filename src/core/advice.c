@@ -397,16 +397,17 @@ Advice advice_make(const Incident *i, int64_t now_msec)
                 step(&a, "Somebody uses the guard's own credentials: replace the guard's instance, "
                          "revoke its role's sessions, then look at all that role did.");
         advise_kind(&a, i);
-        for (size_t k = 0; f && !i->attribution.misused && k < i->attribution.n_findings; k++)
-                if (i->attribution.findings[k].role == ROLE_CULPRIT)
-                        advise_actor(&a, &i->attribution.findings[k].record.identity, now_msec);
+        for (const Finding *last = NULL; f && !i->attribution.misused && !i->accepted_by;
+             last = f, f = incident_next_culprit(i, f))
+                if (!last || !identity_is_same(&f->record.identity, &last->record.identity))
+                        advise_actor(&a, &f->record.identity, now_msec);
         if (i->attribution.confidence == CONFIDENCE_AMBIGUOUS)
                 step(&a, "Several calls fit: treat every one listed as hostile until it is "
                          "explained.");
         if (i->kind != INCIDENT_CANNOT_SEE && i->kind != INCIDENT_NOT_FOUND &&
             i->kind != INCIDENT_OTHER_CONTROLLER &&
             (!incident_kind_is_change(i->kind) ||
-             changes_have(&i->changes, CHANGE_MANAGEMENT_EVENTS)))
+             (changes_have(&i->changes, CHANGE_MANAGEMENT_EVENTS) && !i->accepted_by)))
                 step(&a, "Look at what else happened while nothing was recorded: Event history "
                          "(management events only), VPC flow logs, S3 and CloudFront access logs, "
                          "the credential report.");

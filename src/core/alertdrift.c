@@ -16,7 +16,7 @@ const char *alert_change_happened(const Incident *i)
         const Change *c = changes_worst(&i->changes);
 
         if (i->kind == INCIDENT_UNINSPECTED)
-                return "is not watched for changes of its settings";
+                return "has settings that cannot be read";
         if (!c)
                 return "has other settings than before";
         if (c->declared && streq(c->after, "on"))
@@ -97,20 +97,26 @@ static void add_value(StrBuf *b, const char *label, const char *value)
         }
 }
 
+static void add_change(StrBuf *b, const Incident *i, const Change *c)
+{
+        const ChangeInfo *info = change_info(c->kind);
+        bool failure = c->kind >= CHANGE_LOG_FILES;
+
+        strbuf_addf(b, "  %s (%s%s)\n", info->label, severity_to_string(c->severity),
+                    c->undone && i->open ? "; as it was, again" : "");
+        add_value(b, c->declared ? "expected" : failure ? "usual" : "was", c->before);
+        add_value(b, failure ? "now" : "is", c->after);
+        if (!(c->declared && streq(c->after, "on")))
+                strbuf_addf(b, "    %s\n", info->meaning);
+}
+
+/* The worst first. */
 void alert_add_changes(StrBuf *b, const Incident *i)
 {
         if (i->changes.n > 0)
                 strbuf_addf(b, "\nWhat %s\n", i->kind == INCIDENT_DRIFT ? "changed" : "fails");
-        for (size_t k = 0; k < i->changes.n; k++) {
-                const Change *c = &i->changes.items[k];
-                const ChangeInfo *info = change_info(c->kind);
-                bool failure = c->kind >= CHANGE_LOG_FILES;
-
-                strbuf_addf(b, "  %s (%s%s)\n", info->label, severity_to_string(c->severity),
-                            c->undone && i->open ? "; as it was, again" : "");
-                add_value(b, c->declared ? "expected" : failure ? "usual" : "was", c->before);
-                add_value(b, failure ? "now" : "is", c->after);
-                if (!(c->declared && streq(c->after, "on")))
-                        strbuf_addf(b, "    %s\n", info->meaning);
-        }
+        for (int s = _SEVERITY_MAX - 1; s >= 0; s--)
+                for (size_t k = 0; k < i->changes.n; k++)
+                        if ((int)i->changes.items[k].severity == s)
+                                add_change(b, i, &i->changes.items[k]);
 }

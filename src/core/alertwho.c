@@ -74,6 +74,13 @@ static const char *key_words(const UserIdentity *u)
         }
 }
 
+static void add_event(StrBuf *b, const CloudTrailRecord *r)
+{
+        alert_row(b, "  Event", r->event_name);
+        alert_row(b, "  Event id", r->event_id);
+        alert_time_row(b, "  Event time", r->time_msec);
+}
+
 static void add_record(StrBuf *b, const CloudTrailRecord *r)
 {
         const UserIdentity *u = &r->identity;
@@ -104,9 +111,7 @@ static void add_record(StrBuf *b, const CloudTrailRecord *r)
         alert_row(b, "  Tool", r->user_agent);
         if (r->session_from_console)
                 alert_row(b, "  Console", "yes, a console session");
-        alert_row(b, "  Event", r->event_name);
-        alert_row(b, "  Event id", r->event_id);
-        alert_time_row(b, "  Event time", r->time_msec);
+        add_event(b, r);
 }
 
 /* Said when it matters: a delegated administrator's call may stand in another account. */
@@ -256,10 +261,13 @@ void alert_add_who(StrBuf *b, const Incident *i)
                 strbuf_add(b, "\nTHE GUARD'S OWN CREDENTIALS WERE USED BY SOMEBODY ELSE.\n");
         strbuf_add_char(b, '\n');
         if (f) {
-                /* Several settings may have been changed by several people. */
-                for (size_t k = 0; k < i->attribution.n_findings; k++)
-                        if (i->attribution.findings[k].role == ROLE_CULPRIT)
-                                add_record(b, &i->attribution.findings[k].record);
+                /* Several settings may have been changed by several people, or by one. */
+                add_record(b, &f->record);
+                for (const Finding *g = f; (g = incident_next_culprit(i, g)); f = g)
+                        if (identity_is_same(&g->record.identity, &f->record.identity))
+                                add_event(b, &g->record);
+                        else
+                                add_record(b, &g->record);
                 alert_row(b, "How sure", confidence_words(i, f));
         } else {
                 add_not_known(b, i);

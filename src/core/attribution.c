@@ -101,12 +101,6 @@ static int compare(const void *x, const void *y)
         return strcmp(strempty(a->event_id), strempty(b->event_id));
 }
 
-static bool same_actor(const UserIdentity *a, const UserIdentity *b)
-{
-        return streq_ptr(a->arn, b->arn) && streq_ptr(a->access_key_id, b->access_key_id) &&
-               streq_ptr(a->principal_id, b->principal_id);
-}
-
 static bool is_own(const CloudTrailRecord *r, const AttributionFacts *facts)
 {
         return facts->own_arn && streq_ptr(r->identity.arn, facts->own_arn);
@@ -259,7 +253,7 @@ static bool was_started_between(const Incident *i, const Finding *f, const Findi
 /* Whether g may have been the one as well as f, the first that succeeded. */
 static bool is_rival(const Incident *i, const Finding *f, const Finding *g)
 {
-        if (same_actor(&g->record.identity, &f->record.identity))
+        if (identity_is_same(&g->record.identity, &f->record.identity))
                 return false;
         if (g->record.time_msec == f->record.time_msec || was_started_between(i, f, g))
                 return true;
@@ -347,7 +341,7 @@ static Confidence judge_change(Incident *i, ChangeKind kind)
                 if (f->role != ROLE_CANDIDATE && f->role != ROLE_CULPRIT)
                         continue;
                 rivals = rivals ||
-                         (first && !same_actor(&f->record.identity, &first->record.identity));
+                         (first && !identity_is_same(&f->record.identity, &first->record.identity));
                 first = first ? first : f;
         }
         if (!first || rivals)

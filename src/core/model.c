@@ -282,3 +282,17 @@ const Finding *incident_find_role(const Incident *i, Role role)
                         return &i->attribution.findings[f];
         return NULL;
 }
+
+const Finding *incident_next_culprit(const Incident *i, const Finding *f)
+{
+        for (f++; f < i->attribution.findings + i->attribution.n_findings; f++)
+                if (f->role == ROLE_CULPRIT)
+                        return f;
+        return NULL;
+}
+
+bool identity_is_same(const UserIdentity *a, const UserIdentity *b)
+{
+        return streq_ptr(a->arn, b->arn) && streq_ptr(a->access_key_id, b->access_key_id) &&
+               streq_ptr(a->principal_id, b->principal_id);
+}

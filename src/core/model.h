@@ -460,3 +460,7 @@ const char *incident_kind_technique(IncidentKind k);
 
 /* The finding with a role, NULL when there is none. */
 const Finding *incident_find_role(const Incident *i, Role role);
+/* The next culprit: each of several changes may have one. */
+const Finding *incident_next_culprit(const Incident *i, const Finding *f);
+/* Whether the same principal acted with the same key. */
+bool identity_is_same(const UserIdentity *a, const UserIdentity *b);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/alerttext.h"
+#include "core/internal.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -121,6 +122,68 @@ static void test_every_state(void **state)
                                 i->attribution.misused = bits & 8;
                                 assert_readable(i);
                         }
+}
+
+static void add_change(Incident *i, ChangeKind kind, const char *before, const char *after)
+{
+        *mem_push0(i->changes.items, i->changes.n) = (Change){.kind = kind,
+                                                              .severity = SEVERITY_HIGH,
+                                                              .before = mem_strdup(before),
+                                                              .after = mem_strdup(after)};
+}
+
+/* Who writes a trail's settings writes into the message. */
+static void test_hostile_settings(void **state)
+{
+        for (int kind = 0; kind < _CHANGE_KIND_MAX; kind++)
+                for (unsigned bits = 0; bits < 16; bits++) {
+                        _cleanup_incident_ Incident *i = fixture_incident(
+                                kind < CHANGE_LOG_FILES ? INCIDENT_DRIFT : INCIDENT_DELIVERY, 0);
+
+                        add_change(i, (ChangeKind)kind, hostile, hostile);
+                        i->changes.items[0].declared = bits & 1;
+                        i->changes.items[0].undone = bits & 2;
+                        i->good_msec = bits & 4 ? BASE : 0;
+                        i->seen_msec = BASE + 1000;
+                        i->open = bits & 8;
+                        assert_readable(i);
+                        _cleanup_text_ Text t = text_of(i, PHASE_OPEN);
+                        assert_has_not(t.body, "     aws cloudtrail update-trail");
+                }
+}
+
+/* A command line holds what is plain, and nothing of the rest. */
+static void test_undoing(void **state)
+{
+        _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_DRIFT, 0);
+
+        add_change(i, CHANGE_S3_BUCKET, "ours", hostile);
+        add_change(i, CHANGE_S3_KEY_PREFIX, "-p", "q");
+        add_change(i, CHANGE_KMS_KEY, "none", "k");
+        add_change(i, CHANGE_MULTI_REGION, "on", "off");
+        add_change(i, CHANGE_INSIGHTS, "on", "off");
+        _cleanup_text_ Text t = text_of(i, PHASE_OPEN);
+        assert_has(t.body, " --s3-bucket-name ours --kms-key-id \"\" --is-multi-region-trail "
+                           "--include-global-service-events\n");
+        i->accepted_by = mem_strdup(hostile);
+        i->open = false;
+        assert_readable(i);
+}
+
+static void test_technique(void **state)
+{
+        static const char row[] =
+                "\nATT&CK          T1685.002 Disable or Modify Cloud Log (formerly T1562.008)\n";
+
+        for (int kind = 0; kind < _INCIDENT_KIND_MAX; kind++) {
+                _cleanup_incident_ Incident *i = fixture_incident((IncidentKind)kind, 0);
+                _cleanup_text_ Text t = text_of(i, PHASE_OPEN);
+
+                if (incident_is_outage(kind) || kind == INCIDENT_DRIFT || kind == INCIDENT_DELIVERY)
+                        assert_has(t.body, row);
+                else
+                        assert_has_not(t.body, "ATT&CK");
+        }
 }
 
 static void test_every_error(void **state)
@@ -503,7 +566,8 @@ static void test_error_words(void **state)
                                   "within 5 s");
 }
 
-UNIT_MAIN(T(test_every_state), T(test_every_error), T(test_hostile_text), T(test_hostile_trail),
+UNIT_MAIN(T(test_every_state), T(test_hostile_settings), T(test_undoing), T(test_technique),
+          T(test_every_error), T(test_hostile_text), T(test_hostile_trail),
           T(test_commands_only_for_plain_names), T(test_advice_fits_the_identity),
           T(test_every_identity_is_named), T(test_misuse_comes_first), T(test_not_known),
           T(test_restart_words), T(test_failing), T(test_reminder),

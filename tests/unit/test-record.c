@@ -351,6 +351,10 @@ static void test_match(void **state)
                 {"{\"name\":\"main\"}", TRAIL_MATCH_YES},
                 {"{\"name\":\"" TRAIL "\"}", TRAIL_MATCH_YES},
                 {"{\"trailName\":\"main\"}", TRAIL_MATCH_YES},
+                {"{\"bucketName\":\"main\"}", TRAIL_MATCH_YES}, /* by name alone */
+                {"{\"keyId\":\"1234\"}", TRAIL_MATCH_NO},
+                {"{\"topicArn\":\"arn:aws:sns:eu-west-1:111122223333:t\"}", TRAIL_MATCH_NO},
+                {"{\"logGroupName\":7,\"name\":\"main\"}", TRAIL_MATCH_YES},
                 {"{\"name\":\"arn:aws:cloudtrail:us-east-1:999999999999:trail/main\"}",
                  TRAIL_MATCH_YES},
                 {"{\"name\":\"Main\"}", TRAIL_MATCH_NO},
