@@ -189,6 +189,8 @@ static void trail_init(Core *c, Trail *t, const TrailConfig *config)
 Core *core_new(const CoreConfig *config, Now now)
 {
         Core *c = mem_new0(Core);
+        const char *why;
+        Arn arn;
 
         c->policy = *config->policy;
         c->hostname = mem_strdup(strempty(config->hostname));
@@ -207,6 +209,8 @@ Core *core_new(const CoreConfig *config, Now now)
                 Topic *t = mem_push0(c->topics, c->n_topics);
                 t->config = config->topics[i];
                 t->config.arn = mem_strdup(config->topics[i].arn);
+                t->fifo =
+                        arn_parse_topic(t->config.arn, &arn, &why) >= 0 && arn_topic_is_fifo(&arn);
         }
         return c;
 }
@@ -483,6 +487,7 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
         maintenance_tick(c);
         for (size_t k = 0; k < c->n_trails; k++)
                 trail_tick(c, &c->trails[k]);
+        topic_tick(c);
         for (size_t k = 0; k < c->n_incidents; k++)
                 incident_tick(c, c->incidents[k]);
         heartbeat(c);
@@ -498,6 +503,8 @@ uint64_t core_next_boot(const Core *c)
 
         for (size_t i = 0; i < c->n_trails; i++)
                 next = MIN(next, trail_next_boot(c, &c->trails[i]));
+        for (size_t i = 0; i < c->n_topics; i++)
+                next = MIN(next, topic_next_boot(c, &c->topics[i]));
         for (size_t i = 0; i < c->n_incidents; i++)
                 next = MIN(next, incident_next_boot(c, c->incidents[i]));
         return next;
