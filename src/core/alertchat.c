@@ -30,7 +30,7 @@ static void add_inert(StrBuf *b, const char *s, bool code, size_t max)
                 {"&", "&amp;", true}, {"<", "&lt;", true},  {">", "&gt;", true},
                 {"@", "(at)", true},  {"`", "'", true},     {"*", "'", false},
                 {"~", "'", false},    {"|", "/", false},    {"[", "(", false},
-                {"]", ")", false},    {"://", ": ", false},
+                {"]", ")", false},    {"://", ": ", true},
         };
         size_t end = b->len + max;
 
