@@ -7,6 +7,7 @@
 #include "daemon/accounts.h"
 #include "daemon/conf.h"
 #include "daemon/manager.h"
+#include "daemon/request.h"
 #include "daemon/spool.h"
 #include "net/httpcurl.h"
 
@@ -45,7 +46,8 @@ struct Manager {
         NetEnv *env;
         Accounts *accounts;
         Spool *spool;
-        int state_lock; /* the state directory, locked; -EBADF */
+        Requests *requests; /* NULL where the state directory cannot be used */
+        int state_lock;     /* the state directory, locked; -EBADF */
         Core *core;
         Call *calls;
         char **identities; /* own ARN of each account, NULL until known */
@@ -53,6 +55,7 @@ struct Manager {
         char *status_path;
         char *state_error; /* last failure of the spool; NULL while it works */
         int64_t started_msec;
+        unsigned time_scale;
         bool loaded; /* state has been read: what is written from here on is true */
         bool stopping;
         bool memory_failed;
@@ -73,6 +76,9 @@ void calls_identity(Manager *m, size_t account);
 void calls_heartbeat(Manager *m, const size_t *trails, size_t n);
 void calls_cancel_all(Manager *m);
 
+/* operator.c: a RequestHandler. */
+int operator_asks(void *userdata, const char *who, const json_t *request, char **ret_text);
+
 /* journal.c */
 void journal_action(Manager *m, const Action *a);
 void journal_daemon(const char *message_id, int priority, const char *fmt, ...) _printf_(3, 4);
@@ -80,6 +86,7 @@ extern const char *const journal_id_started;
 extern const char *const journal_id_stopped;
 extern const char *const journal_id_state_corrupt;
 extern const char *const journal_id_configuration;
+extern const char *const journal_id_asked;
 
 /* report.c: status file and STATUS=. */
 void report_changed(Manager *m); /* written within a second */

@@ -279,6 +279,20 @@ static int lock_state(Manager *m, const char *directory)
         return -EBUSY;
 }
 
+/* Without the folder the command cannot ask for anything; guarding goes on. */
+static void listen_to_operator(Manager *m, const char *directory)
+{
+        RequestsOptions o = {.event = m->event,
+                             .state_directory = directory,
+                             .handler = operator_asks,
+                             .userdata = m};
+        int r = requests_new(&o, &m->requests);
+
+        if (r < 0)
+                log_error("the command's requests cannot be taken in %s: %s", directory,
+                          strerror(-r));
+}
+
 /* A disk that fails costs no restart, not even at the start of the guard. */
 static int load_state(Manager *m, const char *directory)
 {
@@ -323,6 +337,7 @@ int manager_new(const ManagerOptions *o, Manager **ret)
         m->state_lock = -EBADF;
         m->hostname = own_hostname();
         m->status_path = mem_strdup(o->status_path);
+        m->time_scale = o->time_scale;
         r = load_configuration(m, o->config_path);
         if (r < 0)
                 return r;
@@ -337,6 +352,7 @@ int manager_new(const ManagerOptions *o, Manager **ret)
         r = load_state(m, o->state_directory);
         if (r < 0)
                 return r;
+        listen_to_operator(m, o->state_directory);
         m->loaded = true;
         *ret = TAKE_PTR(m);
         return 0;
@@ -351,6 +367,7 @@ Manager *manager_free(Manager *m)
                 store_memory(m);
         m->stopping = true;
         calls_cancel_all(m);
+        requests_free(m->requests);
         spool_free(m->spool, LAST_WRITES_USEC);
         if (m->state_lock >= 0)
                 (void)close(m->state_lock); /* nothing was written through it */
