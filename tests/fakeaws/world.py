@@ -179,6 +179,7 @@ class World:
         for row in rows.get("trails", []):
             self.add_trail(row)
         self.topics = {row["arn"]: Topic(row) for row in rows.get("topics", [])}
+        self.buckets = {}
         self.instance = rows.get("instance")
         self.metrics = deque(maxlen=100000)
         if "settings" in rows:
