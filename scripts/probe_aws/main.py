@@ -171,8 +171,6 @@ class Probe:
     def note(text):
         say("    " + text)
 
-    progress = note
-
 
 def say(text=""):
     """A terminal that is gone must not keep the cleaning from being done."""

@@ -16,13 +16,20 @@ KEPT_IDENTITY = {"type", "mfaAuthenticated", "creationDate", "assumedRoot", "ec2
                  "invokedBy"}
 KEPT_RECORD = {"eventVersion", "eventTime", "eventSource", "eventName", "awsRegion", "userAgent",
                "errorCode", "requestID", "eventID", "readOnly", "eventType", "managementEvent",
-               "eventCategory", "tlsDetails", "sessionCredentialFromConsole", "sharedEventID"}
+               "eventCategory", "sessionCredentialFromConsole", "sharedEventID"}
 WALKED_RECORD = {"errorMessage", "requestParameters", "responseElements", "additionalEventData",
-                 "resources", "recipientAccountId", "addendum"}
-IDENTITY_ARN = re.compile(r"arn:(aws[a-z-]*):(iam|sts)::(\d{12}):([^\s\"'<>\\,;]+)")
-UNIQUE_ID = re.compile(r"\b((?:A3T[A-Z0-9]|ABIA|ACCA|AGPA|AIDA|AIPA|AKIA|ANPA|ANVA|APKA|AROA|ASCA|"
-                       r"ASIA)[A-Z0-9]{12,17})\b(:[^\s\"'<>\\,;]+)?")
-ADDRESS = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
+                 "resources", "recipientAccountId", "addendum", "tlsDetails", "vpcEndpointId",
+                 "vpcEndpointAccountId"}
+# What is looked for in any text, in one pass, so that no placeholder is replaced again.
+PRIVATE = (
+    r"arn:(?P<partition>aws[a-z-]*):(?P<service>iam|sts)::(?P<account>\d{12}):"
+    r"(?P<rest>[^\s\"'<>\\,;]+)",
+    r"(?P<arn>arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:)(?P<owner>\d{12})(?=:)",
+    r"(?<![\d.])(?P<digits>\d{12})(?!\d)",
+    r"\b(?P<id>(?:A3T[A-Z0-9]|ABIA|ACCA|AGPA|AIDA|AIPA|AKIA|ANPA|ANVA|APKA|AROA|ASCA|ASIA)"
+    r"[A-Z0-9]{12,17})\b(?::(?P<session>[^\s\"'<>\\,;]+))?",
+    r"\b(?P<endpoint>vpce-[a-z0-9-]+)",
+    r"(?<![\d.])(?P<address>(?:\d{1,3}\.){3}\d{1,3})(?![\d.])")
 NUMBER = "\x00number:"
 WRITTEN = re.compile(r'"\\u0000number:([0-9.eE+-]+)"')
 
@@ -44,6 +51,8 @@ class Redactor:
         self.places = {}
         self.counts = {}
         self.given = dict(given or {})
+        names = [rf"(?<![A-Za-z0-9.-]){re.escape(name)}(?![A-Za-z0-9.-])" for name in self.given]
+        self.private = re.compile("|".join([*PRIVATE, *names]))
         self.place("account", account)
 
     def place(self, kind, value):
@@ -63,37 +72,37 @@ class Redactor:
                 self.secrets.add(value)
         return self.places[value]
 
-    def identity_arn(self, match):
-        partition, service, account, rest = match.groups()
+    def identity_arn(self, partition, service, account, rest):
         kind, *names = rest.split("/")
-        account = self.place("account", account)
         if kind == "assumed-role" and len(names) >= 2:
             names = [self.place("role", names[0]), self.place("session", "/".join(names[1:]))]
         elif names:
             kinds = {"role": "role", "user": "user", "federated-user": "user"}
             names = [self.place(kinds.get(kind, "name"), names[-1])]
+        account = self.place("account", account)
         return f"arn:{partition}:{service}::{account}:" + "/".join([kind, *names])
 
-    def unique_id(self, match):
-        name = match.group(2)
-        return self.place("id", match.group(1)) + (
-            ":" + self.place("session", name[1:]) if name else "")
+    def replace(self, match):
+        found = match.groupdict()
+        if found["partition"]:
+            return self.identity_arn(found["partition"], found["service"], found["account"],
+                                     found["rest"])
+        if found["arn"]:
+            return found["arn"] + self.place("account", found["owner"])
+        if found["digits"]:
+            return self.places.get(found["digits"], found["digits"])
+        if found["id"]:
+            session = found["session"]
+            return self.place("id", found["id"]) + (
+                ":" + self.place("session", session) if session else "")
+        for kind in ("address", "endpoint"):
+            if found[kind]:
+                return self.place(kind, found[kind])
+        return self.given[match.group(0)]
 
     def text(self, text):
-        """Any text: ARNs of identities, accounts, keys, addresses, the owner's bucket."""
-        if text.startswith(NUMBER):
-            return text
-        text = IDENTITY_ARN.sub(self.identity_arn, text)
-        text = re.sub(r"(arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:)(\d{12})(?=:)",
-                      lambda m: m.group(1) + self.place("account", m.group(2)), text)
-        for value, made in self.places.items():
-            if made != value and re.fullmatch(r"\d{12}", value):
-                text = re.sub(rf"(?<![\d.]){value}(?!\d)", made, text)
-        text = UNIQUE_ID.sub(self.unique_id, text)
-        text = ADDRESS.sub(lambda m: self.place("address", m.group(0)), text)
-        for name, made in self.given.items():
-            text = re.sub(rf"(?<![A-Za-z0-9.-]){re.escape(name)}(?![A-Za-z0-9.-])", made, text)
-        return text
+        """Any text: ARNs of identities, accounts, keys, addresses, names that the owner gave."""
+        return text if text.startswith(NUMBER) else self.private.sub(self.replace, text)
 
     def walk(self, value):
         if isinstance(value, dict):

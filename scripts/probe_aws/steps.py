@@ -14,7 +14,6 @@ ROUNDS = (15, 15, 20, 20, 30, 30, 40, 60, 60, 90, 90, 120)  # from one LookupEve
 LAST_ROUND = 180
 SETTLED = 6.0
 BURST = 5
-PATIENCE = 120.0
 
 
 def status(probe):
@@ -137,8 +136,8 @@ def history(probe):
     for row in probe.caller.exchanges:
         if row["status"] == 200 and row["operation"] in waiting:
             waiting[row["operation"]] += 1
-    began, delivered, number, last_news = clock.monotonic(), False, 0, clock.monotonic()
-    shown = dict.fromkeys(waiting, 0)
+    began, delivered, number = clock.monotonic(), False, 0
+    shown, total = dict.fromkeys(waiting, 0), sum(waiting.values())
     while waiting or not delivered:
         gap = ROUNDS[number] if number < len(ROUNDS) else LAST_ROUND
         if clock.monotonic() + gap > began + probe.options.wait * 60:
@@ -146,18 +145,13 @@ def history(probe):
         probe.sleep(gap)
         number += 1
         for operation in list(waiting):
-            count = lookup(probe, "EventName", operation)
-            if count > shown[operation]:
-                shown[operation], last_news = count, clock.monotonic()
-            if count >= waiting[operation]:
+            shown[operation] = max(shown[operation], lookup(probe, "EventName", operation))
+            if shown[operation] >= waiting[operation]:
                 del waiting[operation]
-        quiet = clock.monotonic() - last_news > max(PATIENCE, last_news - began)
-        if quiet and all(shown.values()):
-            waiting.clear()
         if not delivered:
             delivered = "LatestDeliveryTime" in status(probe).parsed
-        probe.progress(f"{sum(shown.values())} calls in Event history, "
-                       f"{'delivered' if delivered else 'nothing delivered yet'}")
+        probe.note(f"after {clock.monotonic() - began:.0f} s: {sum(shown.values())} of {total} "
+                   f"calls in Event history, {'' if delivered else 'not yet '}delivered")
     lookup(probe, "ResourceName", probe.own.name)
     lookup(probe, "ResourceName", probe.own.arn)
 
