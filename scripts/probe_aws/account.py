@@ -82,27 +82,37 @@ class Belongings:
 
     def clean(self, say):
         """Delete what was made; the commands that are left to type are returned."""
-        caller = self.caller
-        caller.step, caller.unlimited = "clean", True
-        if self.has_trail:
-            caller.insist("cloudtrail", "StopLogging", Name=self.arn)
-            gone = caller.insist("cloudtrail", "DeleteTrail", waits=(2, 4, 8, 16), Name=self.arn)
-            if gone.ok or gone.code == "TrailNotFoundException":
-                self.has_trail = False
-                say(f"deleted the trail {self.name}")
-                caller.call("cloudtrail", "GetTrailStatus", Name=self.arn)
-            else:
-                say(f"could not delete the trail {self.name}: {describe(gone)}")
-        if self.has_bucket:
-            gone = self.delete_bucket()
-            if gone.ok or gone.code == "NoSuchBucket":
-                self.has_bucket = False
-                say(f"deleted the bucket {self.bucket}")
-            else:
-                say(f"could not delete the bucket {self.bucket}: {describe(gone)}")
-        elif self.given:
-            say(f"left in {self.bucket}: what CloudTrail delivered under AWSLogs/{self.account}/")
+        self.caller.step, self.caller.unlimited = "clean", True
+        for clean_one in (self.clean_trail, self.clean_bucket):
+            try:
+                clean_one(say)
+            except Exception as error:
+                say(f"failed: {type(error).__name__}: {error}")
         return self.commands()
+
+    def clean_trail(self, say):
+        if not self.has_trail:
+            return
+        self.caller.insist("cloudtrail", "StopLogging", Name=self.arn)
+        gone = self.caller.insist("cloudtrail", "DeleteTrail", waits=(2, 4, 8, 16), Name=self.arn)
+        if not gone.ok and gone.code != "TrailNotFoundException":
+            say(f"could not delete the trail {self.name}: {describe(gone)}")
+            return
+        self.has_trail = False
+        say(f"deleted the trail {self.name}")
+        self.caller.call("cloudtrail", "GetTrailStatus", Name=self.arn)
+
+    def clean_bucket(self, say):
+        if self.given:
+            say(f"left in {self.bucket}: what CloudTrail delivered under AWSLogs/{self.account}/")
+        if not self.has_bucket:
+            return
+        gone = self.delete_bucket()
+        if not gone.ok and gone.code != "NoSuchBucket":
+            say(f"could not delete the bucket {self.bucket}: {describe(gone)}")
+            return
+        self.has_bucket = False
+        say(f"deleted the bucket {self.bucket}")
 
     def delete_bucket(self):
         mine = {"Bucket": self.bucket, "ExpectedBucketOwner": self.account}

@@ -119,7 +119,7 @@ class Caller:
 
     def call(self, service, operation, region=None, at_once=False, remember=True, **params):
         """One attempt. Errors of AWS and of the network are outcomes, not exceptions."""
-        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.exceptions import ClientError
         region = region or self.options.region
         self.check_own(service, operation, params)
         if len(self.exchanges) >= MAX_CALLS and not self.unlimited:
@@ -135,7 +135,7 @@ class Caller:
         except ClientError as problem:
             parsed = problem.response
             error = parsed["Error"].get("Code", "")
-        except BotoCoreError as problem:
+        except Exception as problem:    # botocore lets some through, as of bytes that are no UTF-8
             error, note = type(problem).__name__, str(problem)
         received = self.clock.monotonic()
         self.last[region, kind_of(operation)] = received

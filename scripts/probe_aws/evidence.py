@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 
 THROTTLED = ("Throttling", "ThrottlingException", "TooManyRequestsException",
              "RequestLimitExceeded")
+NEEDED = ("eventID", "eventName", "eventTime")
 
 
 def own_events(body, names, request_ids):
@@ -18,6 +19,8 @@ def own_events(body, names, request_ids):
         try:
             record = json.loads(event.get("CloudTrailEvent") or "")
         except ValueError:
+            continue
+        if not isinstance(record, dict) or not all(record.get(k) for k in NEEDED):
             continue
         params = record.get("requestParameters")
         params = params if isinstance(params, dict) else {}

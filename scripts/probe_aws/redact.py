@@ -185,7 +185,9 @@ def without_foreign(row, names, request_ids):
     try:
         body = load(row["body"])
     except ValueError:
-        return row, []
+        body = None
+    if not isinstance(body, dict):
+        return {**row, "body": "{}", "note": "a body that was no JSON is left out"}, []
     events = own_events(body, names, request_ids)[1]
     foreign = len(body.get("Events", [])) - len(events)
     body["Events"] = events

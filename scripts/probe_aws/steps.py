@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plan of a run: each step's calls, and the questions that they answer."""
 
-import json
 from collections import namedtuple
 from datetime import datetime, timezone
 
@@ -126,7 +125,7 @@ def lookup(probe, key, value):
     if not found.ok:
         return 0
     names = {probe.own.name, probe.own.arn}
-    records = own_events(json.loads(found.exchange["body"]), names, set())[0]
+    records = own_events(found.parsed, names, set())[0]
     return sum(1 for record in records if not record.get("errorCode"))
 
 
