@@ -28,6 +28,8 @@ def build(source=None, seed=None, facts=None, recording=None):
     parts.replay = Replay(recording)
     parts.notifier = Notifier()
     parts.world = World(source or WORLD, parts.settings, parts.clock, seed)
+    if recording is not None:
+        parts.world.add_regions(recording["meta"]["region"], recording["meta"]["other_region"])
     parts.limits = Limits(parts.settings, parts.clock)
     parts.faults = Faults()
     parts.calls = Journal(parts.notifier, 100000)

@@ -185,6 +185,11 @@ class World:
         if "settings" in rows:
             self.settings.change(rows["settings"])
 
+    def add_regions(self, *names):
+        """Regions that are there whatever the world file says, also after a reset."""
+        self.source = {**self.source, "regions": sorted({*self.source["regions"], *names})}
+        self.regions = list(self.source["regions"])
+
     def add_key(self, access_key, secret_key, user):
         self.credentials[access_key] = Credential(access_key, secret_key, user, user.arn,
                                                   user.unique_id)
