@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 
 THROTTLED = ("Throttling", "ThrottlingException", "TooManyRequestsException",
              "RequestLimitExceeded")
+NEAR = 4    # seconds between an answer's Date and the eventTime of its record
 NEEDED = ("eventID", "eventName", "eventTime")
 
 
@@ -86,14 +87,14 @@ class Evidence:
                     yield number, record
                     del rows[number], left[event_id]
                     break
-        for record in left.values():
-            near = [(abs(event_seconds(record) - answered(row)), number)
-                    for number, row in rows.items()
-                    if row["operation"] == record["eventName"] and "date" in row["headers"]
-                    and (row["status"] == 200) == (not record.get("errorCode"))]
-            if near and min(near)[0] <= 2:
-                yield min(near)[1], record
-                del rows[min(near)[1]]
+        pairs = sorted((abs(event_seconds(record) - answered(row)), number, event_id)
+                       for event_id, record in left.items() for number, row in rows.items()
+                       if row["operation"] == record["eventName"] and "date" in row["headers"]
+                       and (row["status"] == 200) == (not record.get("errorCode")))
+        for distance, number, event_id in pairs:
+            if distance <= NEAR and number in rows and event_id in left:
+                yield number, left.pop(event_id)
+                del rows[number]
 
     def brackets(self, number):
         """(not yet, seen): seconds after the call at which Event history was asked for it."""

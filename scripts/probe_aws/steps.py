@@ -9,9 +9,10 @@ from .evidence import own_events
 # calls: (service, operation, the usual number, the most); asks: ids of answers.QUESTIONS
 Step = namedtuple("Step", "name run does calls asks")
 SAMPLES = (0, 1, 2, 4, 7, 11, 16, 30)   # seconds after a change at which the status is read
-ROUNDS = (15, 15, 20, 20, 30, 30, 40, 60, 60, 90, 90, 120)  # from one LookupEvents to the next
+ROUNDS = (5, 10, 15, 20, 20, 30, 30, 40, 60, 60, 90, 90, 120)  # from one LookupEvents to the next
 LAST_ROUND = 180
 SETTLED = 6.0
+APART = 6.0      # so that a record can be told from the next by its whole seconds
 BURST = 5
 
 
@@ -68,25 +69,25 @@ def start(probe):
 
 
 def redundant_start(probe):
-    probe.sleep(2.5)
+    probe.sleep(APART)
     if switch(probe, "StartLogging", probe.own.arn):
         settle(probe)
 
 
 def stop(probe):
-    probe.sleep(2.5)
+    probe.sleep(APART)
     if switch(probe, "StopLogging", probe.own.name):
         watch(probe, False)
 
 
 def redundant_stop(probe):
-    probe.sleep(2.5)
+    probe.sleep(APART)
     if switch(probe, "StopLogging", probe.own.arn):
         settle(probe)
 
 
 def restart(probe):
-    probe.sleep(2.5)
+    probe.sleep(APART)
     if switch(probe, "StartLogging", probe.own.arn):
         watch(probe, True)
 
