@@ -4,6 +4,7 @@
 calls.py    makes the calls and remembers them, byte by byte; refuses to write to foreign trails
 account.py  the trail and the bucket of its own: made, and cleaned away whatever happens
 steps.py    the plan: which calls, in which order, to answer what
+evidence.py the recorded exchanges, each beside the record that it left in Event history
 answers.py  answers from the recorded exchanges alone, so that a saved file can be read again
 redact.py   placeholders for whatever belongs to the owner
 main.py     options, the question before anything is made, what is printed

@@ -20,6 +20,7 @@ QUESTIONS = {
     "malformed-arn": "What does a read with a malformed ARN answer?",
     "invalid-name": "What does a read with a malformed name answer?",
     "home-region": "What does a write from another region than the home region answer?",
+    "error-form": "How does an error's body write the code and the text?",
     "write-bucket": "Do StartLogging, StopLogging and UpdateTrail share one rate limit?",
     "throttling": "What does a throttled call answer, and does it say when to try again?",
     "history-lag": "How long after a call does Event history show it?",
@@ -150,7 +151,7 @@ def redundant(ev, step, member, before_steps, logging):
     if not (call and before and after) or after["n"] < call["n"]:
         return unanswered("The call or a status around it is missing.", call, before, after)
     was, now = parsed(before), parsed(after)
-    if was.get("IsLogging") is not logging or was.get(member) is None:
+    if was.get("IsLogging") is not logging or not isinstance(was.get(member), (int, Decimal)):
         return unanswered("The trail was not yet seen in the state that makes it redundant.",
                           before, call)
     moved = now.get(member) != was[member]
@@ -423,21 +424,55 @@ def org_member(ev):
     return answer(" ".join(parts), rows, value=value, settings=settings)
 
 
+def error_form(ev):
+    """How a code is written on the wire: alone or behind a namespace, and the text's member."""
+    found = {}
+    for row in ev.rows(step="errors"):
+        body, code = parsed(row), row["error"]
+        written = body.get("__type", "")
+        if code and written.endswith(code):
+            texts = tuple(sorted(k for k in body if k.lower() == "message"))
+            found.setdefault((written.removesuffix(code), texts), row)
+    if not found:
+        return unanswered("No refusal with a __type was seen.")
+    if len({prefix for prefix, _ in found}) > 1:
+        return unanswered("Now with one prefix, now with another.", *found.values())
+    prefix, texts = next(iter(found))
+    behind = f"behind {prefix!r}" if prefix else "alone"
+    return answer(f"__type holds the code {behind}; the text is in {' and '.join(texts)}.",
+                  found.values(), value={"prefix": prefix, "text": list(texts)},
+                  settings={"error_prefix": prefix})
+
+
+ONE_EACH = {"never-started": never_started, "never-stopped": never_stopped,
+            "stop-time-stays": stop_time_stays, "time-format": time_format,
+            "status-lag": status_lag, "event-selectors": event_selectors,
+            "error-form": error_form, "write-bucket": write_bucket, "throttling": throttling,
+            "history-lag": history_lag, "request-id": request_ids, "name-form": name_form,
+            "resource-name": resource_name, "redundant-recorded": redundant_recorded,
+            "throttled-recorded": throttled_recorded, "event-time": event_time,
+            "user-identity": user_identity, "delivery": delivery, "org-member": org_member}
+
+
+def tried(work, *given):
+    """What work answers. An account may say what nobody foresaw: that is told, and loses nothing."""
+    try:
+        return work(*given)
+    except Exception as error:
+        return unanswered(f"What AWS said was not understood ({type(error).__name__}: {error}).")
+
+
 def deduce(exchanges, meta):
     """All answers, in the order of QUESTIONS, from what a run has saved."""
     trail = meta.get("trail") or {"name": "", "arn": ""}
     ev = Evidence(exchanges, trail)
-    found = {"never-started": never_started(ev), "never-stopped": never_stopped(ev),
-             "stop-time-stays": stop_time_stays(ev), "time-format": time_format(ev),
-             "status-lag": status_lag(ev), "event-selectors": event_selectors(ev),
-             "write-bucket": write_bucket(ev), "throttling": throttling(ev),
-             "history-lag": history_lag(ev), "request-id": request_ids(ev),
-             "name-form": name_form(ev), "resource-name": resource_name(ev),
-             "redundant-recorded": redundant_recorded(ev),
-             "throttled-recorded": throttled_recorded(ev), "event-time": event_time(ev),
-             "user-identity": user_identity(ev), "delivery": delivery(ev),
-             "org-member": org_member(ev), **redundant_both(ev), **refusals(ev)}
-    for which, why in NOT_ASKED.items():
-        found.setdefault(which, answer(why, [], "not asked"))
+    found = {which: tried(work, ev) for which, work in ONE_EACH.items()}
+    for work in (redundant_both, refusals):
+        several = tried(work, ev)
+        found.update({} if "answer" in several else several)
+    for which in QUESTIONS:
+        if which in NOT_ASKED:
+            found.setdefault(which, answer(NOT_ASKED[which], [], "not asked"))
+        found.setdefault(which, unanswered("What AWS said was not understood."))
     return [{"id": which, "question": question, **found[which]}
             for which, question in QUESTIONS.items()]

@@ -3,6 +3,7 @@
 
 import calendar
 import json
+import re
 import time
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -10,26 +11,34 @@ from email.utils import parsedate_to_datetime
 THROTTLED = ("Throttling", "ThrottlingException", "TooManyRequestsException",
              "RequestLimitExceeded")
 NEAR = 4    # seconds between an answer's Date and the eventTime of its record
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 NEEDED = ("eventID", "eventName", "eventTime")
 
 
 def own_events(body, names, request_ids):
     """(records, events) of a LookupEvents answer that belong to the trail; others are not kept."""
     records, events = [], []
-    for event in body.get("Events", []):
+    listed = body.get("Events")
+    for event in listed if isinstance(listed, list) else []:
         try:
-            record = json.loads(event.get("CloudTrailEvent") or "")
-        except ValueError:
+            record = json.loads(event["CloudTrailEvent"])
+        except (KeyError, TypeError, ValueError):
             continue
-        if not isinstance(record, dict) or not all(record.get(k) for k in NEEDED):
+        if not isinstance(record, dict) or not sound(record):
             continue
         params = record.get("requestParameters")
         params = params if isinstance(params, dict) else {}
-        if record.get("requestID") in request_ids or \
-                names & {params.get("name"), params.get("trailName")}:
+        used = [v for v in (params.get("name"), params.get("trailName")) if isinstance(v, str)]
+        if record.get("requestID") in list(request_ids) or names & set(used):
             records.append(record)
             events.append(event)
     return records, events
+
+
+def sound(record):
+    """Whether a record has what all of them are said to have."""
+    return all(isinstance(record.get(k), str) for k in NEEDED) and \
+        TIME.fullmatch(record["eventTime"]) is not None
 
 
 def parsed(exchange):
@@ -42,7 +51,7 @@ def parsed(exchange):
 
 
 def event_seconds(record):
-    return calendar.timegm(time.strptime(record["eventTime"], "%Y-%m-%dT%H:%M:%SZ"))
+    return calendar.timegm(time.strptime(record["eventTime"][:19], "%Y-%m-%dT%H:%M:%S"))
 
 
 class Evidence:

@@ -28,7 +28,7 @@ you, fit to be attached to an issue; tests/fakeaws behaves by it (--facts) or re
     scripts/probe-aws --profile sandbox --region eu-west-1
 """
 EPILOG = """\
-A run makes about 50 calls and takes 8 to 15 minutes, most of them waiting for Event history. The
+A run makes about 60 calls and takes 8 to 15 minutes, most of them waiting for Event history. The
 calls are free; a second trail that logs management events costs $2 per 100,000 events, so this one
 costs less than a cent in a quiet account. For about ten seconds CloudTrail's write calls of this
 account and region are throttled (--no-throttling leaves that out).
@@ -92,8 +92,8 @@ def check(parser, options):
     for region in (options.region, options.other_region):
         if region and not REGION.fullmatch(region):
             parser.error(f"not a region: {region}")
-    if not 0 <= options.wait <= 120:
-        parser.error("--wait: between 0 and 120 minutes")
+    if not 0 <= options.wait <= 60:
+        parser.error("--wait: between 0 and 60 minutes")
     if options.output and os.path.exists(options.output):
         parser.error(f"{options.output} exists, and is not overwritten")
 
@@ -190,6 +190,7 @@ def sessions(options):
             made.append(None)
             continue
         session = botocore.session.Session(profile=profile)
+        session.set_config_variable("sts_regional_endpoints", "regional")
         try:
             session.get_scoped_config()
             credentials = session.get_credentials()
@@ -216,27 +217,35 @@ def identify(caller):
     who = caller.call("sts", "GetCallerIdentity")
     if who.ok:
         return who.parsed["Account"], who.parsed["Arn"]
-    region = caller.options.region
-    why = {
-        "InvalidClientTokenId": f"The key is unknown to AWS, or region {region} is not enabled for "
-        "this account (aws account list-regions).",
+    raise ProbeError(f"AWS does not say who you are: {who.code}: {who.message}"
+                     + advice(who.code, caller.options.region))
+
+
+def advice(code, region):
+    """What is usually wrong when a first call fails with this code."""
+    disabled = f"The key is unknown to AWS, or region {region} is not enabled for this account " \
+        "(aws account list-regions)."
+    said = {
+        "InvalidClientTokenId": disabled, "UnrecognizedClientException": disabled,
+        "InvalidSignatureException": "The secret key is wrong, or this machine's clock is.",
         "SignatureDoesNotMatch": "The secret key is wrong, or this machine's clock is.",
         "ExpiredToken": "The session is over; log in again (aws sso login).",
         "RegionDisabledException": f"Region {region} is not enabled for this account.",
         "EndpointConnectionError": f"Is {region} a region, and is there a way to the internet?",
         "ConnectTimeoutError": "Is there a way to the internet?",
         "SSLError": "The server's certificate is not believed; --ca-bundle names an authority."}
-    raise ProbeError(f"AWS does not say who you are: {who.code}: {who.message}\n"
-                     + why.get(who.code, "")) from None
+    if code.startswith("AccessDenied"):
+        return "\nscripts/probe-aws --print-policy prints what a run needs."
+    return "\n" + said[code] if code in said else ""
 
 
 def look_around(caller):
     """How many trails this region has; the answer names the owner's, and is not kept."""
     seen = caller.call("cloudtrail", "DescribeTrails", remember=False, includeShadowTrails=True)
     if not seen.ok:
-        hint = "\n--print-policy prints what a run needs." if "Denied" in seen.code else ""
-        raise ProbeError(f"cannot look at the trails in {caller.options.region}: {seen.code}: "
-                         f"{seen.message}{hint}")
+        region = caller.options.region
+        raise ProbeError(f"cannot look at the trails in {region}: {seen.code}: {seen.message}"
+                         + advice(seen.code, region))
     trails = seen.parsed["trailList"]
     left = [t["Name"] for t in trails if t["Name"].startswith(PREFIX)]
     return trails, left
@@ -251,7 +260,7 @@ you are        {arn}
 region         {options.region} (writes that must be refused: from {options.other_region})
 trails here    {len(trails)} seen from this region; none of them is touched
 makes          a multi-region trail {PREFIX}<random>, delivering into {where}
-calls          about 50 in 8 to 15 minutes, for less than a cent in a quiet account
+calls          about 60 in 8 to 15 minutes, for less than a cent in a quiet account
 {'keeps          trail and bucket (--keep)' if options.keep else
  'deletes        trail and bucket at the end, also after an error or Ctrl-C'}""")
     if options.member_profile:
@@ -280,35 +289,43 @@ def report(answers, path):
         f"{counts['not asked']} not asked. Saved in {path}")
 
 
+def write(path, meta, exchanges, answers):
+    """As text into the file that was opened before anything was made."""
+    saved = {"format": FORMAT, "meta": meta, "exchanges": exchanges, "answers": answers}
+    text = json.dumps(saved, indent=1, default=float) + "\n"
+    with open(path, "r+", encoding="utf-8") as out:
+        out.truncate()
+        out.write(text)
+    return text
+
+
 def save(path, meta, caller, own, options, secrets):
     """Answers come from the very exchanges that are saved, placeholders and all. True when the
     file is fit to be passed on."""
-    redactor = None
-    trail = {"name": own.name, "arn": own.arn}
+    redactor, trail = None, {"name": own.name, "arn": own.arn}
+    meta = {**meta, "trail": trail, "account": own.account, "bucket": own.bucket}
     if not options.no_redact:
         given = {options.bucket: "amzn-s3-demo-bucket"} if options.bucket else {}
         if options.organization_trail_arn:
             given[options.organization_trail_arn.split("/")[1]] = "organization-trail"
         redactor = Redactor(own.account, secrets, given)
-    exchanges = prepare(caller.exchanges, trail, redactor)
-    meta = {**meta, "trail": trail, "account": own.account, "bucket": own.bucket}
-    if redactor is not None:
-        meta = redactor.walk(meta)
-    answers = deduce(exchanges, meta)
-    saved = {"format": FORMAT, "meta": meta, "exchanges": exchanges, "answers": answers}
-    text = json.dumps(saved, indent=1, default=float) + "\n"
-    leaks = redactor is not None and redactor.leaks(text)
-    if leaks:
-        saved["meta"]["redacted"] = False
-        text = json.dumps(saved, indent=1, default=float) + "\n"
-    with open(path, "r+", encoding="utf-8") as out:
-        out.truncate()
-        out.write(text)
+    try:
+        exchanges = prepare(caller.exchanges, trail, redactor)
+        told = redactor.walk(meta) if redactor else meta
+        answers = deduce(exchanges, told)
+    except Exception:
+        say("\nprobe-aws: a bug of this program:\n" + traceback.format_exc())
+        write(path, {**meta, "redacted": False}, caller.exchanges, [])
+        say(f"{path} has what AWS answered as it came. Do NOT pass it on.")
+        return False
+    text = write(path, told, exchanges, answers)
     report(answers, path)
-    if leaks:
-        say("\nprobe-aws: the file still holds a key or an account id. Do NOT pass it on; please "
-            "report this.")
-    return not leaks
+    if redactor is None or not redactor.leaks(text):
+        return True
+    write(path, {**told, "redacted": False}, exchanges, answers)
+    say("\nprobe-aws: the file still holds a key or an account id. Do NOT pass it on; please report "
+        "this.")
+    return False
 
 
 def open_output(options, clock):

@@ -189,7 +189,8 @@ def without_foreign(row, names, request_ids):
     if not isinstance(body, dict):
         return {**row, "body": "{}", "note": "a body that was no JSON is left out"}, []
     events = own_events(body, names, request_ids)[1]
-    foreign = len(body.get("Events", [])) - len(events)
+    listed = body.get("Events")
+    foreign = len(listed) - len(events) if isinstance(listed, list) else 0
     body["Events"] = events
     if "NextToken" in body:
         body["NextToken"] = "REDACTED"

@@ -199,14 +199,14 @@ STEPS = (
     Step("errors", errors, "asks for what must be refused: an absent trail, a malformed ARN and "
          "name, a start from another region",
          (ct("GetTrailStatus", 3, 3), ct("StartLogging", 1, 1)),
-         ("unknown-trail", "malformed-arn", "invalid-name", "home-region")),
+         ("unknown-trail", "malformed-arn", "invalid-name", "home-region", "error-form")),
     Step("throttling", throttling, "twice: starts it until that is throttled (5 at most), then at "
          "once updates it, or stops it; leaves it started",
          (ct("StartLogging", 5, 14), ct("UpdateTrail", 1, 1), ct("StopLogging", 1, 1)),
          ("write-bucket", "throttling")),
     Step("history", history, "looks for these calls in Event history, more and more rarely, until "
          "--wait is over; reads the status for the first delivery",
-         (ct("LookupEvents", 12, 40), ct("GetTrailStatus", 8, 19)),
+         (ct("LookupEvents", 14, 62), ct("GetTrailStatus", 10, 30)),
          ("history-lag", "request-id", "name-form", "resource-name", "redundant-recorded",
           "throttled-recorded", "event-time", "user-identity", "delivery")),
     Step("member", member, "reads (and with --member-start starts) the organisation's trail as a "

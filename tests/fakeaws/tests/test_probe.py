@@ -12,6 +12,7 @@ from fakeaws.control import Referee
 from fakeaws.facts import settings_of
 from probe_aws.answers import QUESTIONS, deduce
 from probe_aws.calls import Caller
+from probe_aws.redact import Redactor, prepare
 
 NOT_ASKED = {"org-member", "delegated-admin", "fifo-repeat"}
 MEMBER = "arn:aws:cloudtrail:eu-west-1:777788889999:trail/organisation-secret-name"
@@ -80,7 +81,7 @@ OTHERWISE = {
     "all-at-once": (
         {"redundant_moves_times": True, "time_exponent": True, "request_id_break": True,
          "record_name": "arn", "resource_name": "both", "record_throttled": True, "event_delay": 2,
-         "throttle_status": 429, "throttle_headers": {"Retry-After": "1"},
+         "error_prefix": "com.amazon.coral.service#", "throttle_status": 429, "throttle_headers": {"Retry-After": "1"},
          "delivery_interval": 120.0,
          "errors": {"TrailNotFoundException": refusal("TrailNotFoundException", 404),
                     "CloudTrailARNInvalidException": refusal("Other"),
@@ -89,6 +90,7 @@ OTHERWISE = {
         {"redundant-start": True, "redundant-stop": True, "time-format.exponent": True,
          "request-id": False, "name-form": "arn", "resource-name": "both",
          "throttled-recorded": True, "event-time": {"start": 2, "stop": 2, "restart": 2},
+         "error-form.prefix": "com.amazon.coral.service#",
          "throttling.status": 429, "throttling.headers": {"retry-after": "1"},
          "delivery.after": 120.0, "unknown-trail.status": 404, "malformed-arn.code": "Other",
          "invalid-name.code": "ValidationException",
@@ -183,6 +185,30 @@ def test_answers_follow_from_the_saved_exchanges_alone(plain):
     assert again == plain[1]["answers"]
     numbers = {row["n"] for row in plain[1]["exchanges"]}
     assert all(set(row["evidence"]) <= numbers for row in plain[1]["answers"])
+
+
+@pytest.mark.parametrize("body", [
+    "", "null", "[]", "{}", "{\"Events\": 5}", "{\"Events\": [5, {}, null]}", "\ufffd{<",
+    '{"IsLogging": "x", "StartLoggingTime": "soon", "StopLoggingTime": null, "Trail": []}',
+    '{"IsLogging": true, "StartLoggingTime": [], "LatestDeliveryTime": "x"}',
+    '{"__type": 5, "message": {}}',
+    *(json.dumps({"Events": [{"CloudTrailEvent": json.dumps(record)}]}) for record in (
+        5, {}, {"eventID": "1", "eventName": "StopLogging", "eventTime": "soon",
+                "requestParameters": {"name": "NAME"}},
+        {"eventID": "1", "eventName": "StopLogging", "eventTime": "2026-11-23T15:00:00.5Z",
+         "requestParameters": {"name": "NAME"}, "userIdentity": [5]},
+        {"eventID": 1, "eventName": "StopLogging", "eventTime": "2026-99-23T15:00:00Z",
+         "requestParameters": {"name": "NAME"}},
+        {"eventID": "1", "eventName": "StopLogging", "eventTime": "2026-11-23T15:00:00Z",
+         "requestParameters": "NAME", "requestID": [], "userIdentity": "me"}))])
+def test_whatever_an_account_says_is_saved_and_told(plain, body):
+    meta = plain[1]["meta"]
+    body = body.replace("NAME", meta["trail"]["name"])
+    rows = [{**row, "body": body} for row in plain[1]["exchanges"]]
+    saved = prepare(rows, meta["trail"], Redactor("444455556666"))
+    found = json.loads(json.dumps(deduce(saved, meta), default=float))
+    assert [row["id"] for row in found] == list(QUESTIONS)
+    assert {row["confidence"] for row in found if row["id"] == "redundant-start"} == {"open"}
 
 
 SESSION = "nikki.wolf@example.com"

@@ -288,7 +288,7 @@ MISTAKES = [
     (["--member-start"], {}, "--member-start needs --member-profile"),
     (["--output", "/nonexistent/x.json", "--yes"], {}, "cannot write /nonexistent/x.json"),
     (["--output", "/dev/null"], {}, "exists, and is not overwritten"),
-    (["--wait", "1000"], {}, "between 0 and 120 minutes"),
+    (["--wait", "1000"], {}, "between 0 and 60 minutes"),
     (["--other-region", "eu-west-1"], {}, "another one than --region"),
 ]
 
@@ -305,6 +305,14 @@ def test_mistakes_are_explained_and_nothing_is_made(aws, tmp_path, options, more
 def test_no_region_anywhere(aws):
     done = script(aws)
     assert done.returncode == 1 and "--region eu-west-1" in done.stderr
+
+
+def test_a_region_that_is_not_enabled(aws, tmp_path):
+    settle(aws)
+    aws.fault(service="cloudtrail", code="UnrecognizedClientException", status=400,
+              message="The security token included in the request is invalid.")
+    done = script(aws, *arguments(aws, tmp_path / "a.json"))
+    assert done.returncode == 1 and "region eu-west-1 is not enabled" in done.stderr
 
 
 def test_missing_permissions_are_named(aws, mary, tmp_path, capsys):
