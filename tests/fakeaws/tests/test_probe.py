@@ -3,6 +3,7 @@
 
 import json
 import os
+from types import SimpleNamespace
 
 import pytest
 from probing import answers, left_over, run, settle
@@ -11,7 +12,7 @@ from raw import MARY, keys
 from fakeaws.control import Referee
 from fakeaws.facts import settings_of
 from probe_aws.answers import QUESTIONS, deduce
-from probe_aws.calls import Caller
+from probe_aws.calls import Caller, Clock
 from probe_aws.redact import Redactor, prepare
 
 NOT_ASKED = {"org-member", "delegated-admin", "fifo-repeat"}
@@ -294,12 +295,20 @@ def test_a_member_account_reads_and_when_told_starts(referee, tmp_path, credenti
 
 
 def test_writes_to_anything_else_are_refused_in_the_program():
-    caller = Caller.__new__(Caller)
+    class Network(Exception):
+        pass
+
+    def create_client(*_, **__):
+        raise Network
+    options = SimpleNamespace(region="eu-west-1", endpoint_url=None, ca_bundle=None)
+    caller = Caller(SimpleNamespace(create_client=create_client), options, Clock(), [])
     caller.own = {"trailsentry-probe-1"}
-    caller.check_own("cloudtrail", "StopLogging", {"Name": "trailsentry-probe-1"})
-    caller.check_own("cloudtrail", "GetTrailStatus", {"Name": "management-events"})
+    with pytest.raises(Network):
+        caller.call("cloudtrail", "StopLogging", Name="trailsentry-probe-1")
+    with pytest.raises(Network):
+        caller.call("cloudtrail", "GetTrailStatus", Name="management-events")
     for service, operation, params in (("cloudtrail", "StopLogging", {"Name": "management-events"}),
                                        ("cloudtrail", "DeleteTrail", {}),
                                        ("s3", "DeleteBucket", {"Bucket": "acme-audit-logs"})):
         with pytest.raises(AssertionError):
-            caller.check_own(service, operation, params)
+            caller.call(service, operation, **params)
