@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
+from typing import NamedTuple
 
 from endpoint import HERE, TOPIC, trail
 
@@ -15,12 +16,25 @@ PYTHON = "/usr/bin/python3"
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
 TOKEN = ("IQoJb3JpZ2luX2VjEXAMPLE" * 54)[:1200]
-# The daemon looks at a trail every second at best, a hundred times as often with --time-scale=100.
-PACE_SECONDS = 0.01
 # So many calls to one host the daemon has under way at most (src/net/httpcurl.c).
 DAEMON_CONNECTIONS = 8
 DAEMON, SAME, SIGV4, BOTO3, JAVASCRIPT = "trailsentryd", "same bytes", "libcurl SigV4", "boto3", "JS v3"
 libc = ctypes.CDLL(None)
+
+
+class Load(NamedTuple):
+    """How often a case polls: each trail every interval of the configuration / scale seconds. The
+    bare loop keeps the same pace, or none at all on as many connections as the daemon uses."""
+
+    trails: int = 1
+    interval: int = 1
+    scale: int = 100
+    unpaced: bool = False
+
+    @property
+    def pace(self):
+        """Seconds between two polls of whatever trail."""
+        return 0.0 if self.unpaced else self.interval / self.scale / self.trails
 
 
 class Unavailable(Exception):
@@ -68,7 +82,7 @@ class Running:
 
 
 class Contender:
-    """A way to poll; command() is told the port, the trails and the token of a case."""
+    """A way to poll; command() is told where, what and how often."""
 
     def __init__(self, bench, name):
         self.bench, self.name = bench, name
@@ -81,53 +95,55 @@ class Contender:
             found["AWS_SESSION_TOKEN"] = TOKEN
         return found
 
-    def start(self, port, *, trails=1, token=False, prefix=(), bundle=None, **options):
-        """Starts it; paced when there is one trail, else as fast as it can."""
+    def start(self, port, *, load=Load(), token=False, prefix=(), bundle=None, count=None):
+        """Starts it; count ends the bare loop, unpaced, after so many polls."""
         self.runs += 1
         self.folder = os.path.join(self.bench.folder,
                                    f"{self.name.split()[0]}-{id(self):x}-{self.runs}")
         os.mkdir(self.folder)
-        command = self.command(port, trails, token, bundle or self.bench.authority.bundle, options)
+        self.token, self.count = token, count
+        command = self.command(port, load, bundle or self.bench.authority.bundle)
         return Running([*prefix, *command], self.environment(token), self.folder,
                        os.path.join(self.folder, "stderr"))
 
 
 class Daemon(Contender):
-    """trailsentryd, every trail each 10 ms: with many trails that is more than it can do."""
+    """trailsentryd, made faster by --time-scale."""
 
-    def command(self, port, trails, token, bundle, options):
+    def command(self, port, load, bundle):
         configuration = os.path.join(self.folder, "trailsentry.conf")
         with open(configuration, "w", encoding="ascii") as out:
             out.write("trails = (%s);\n" % ", ".join(
-                f'{{ arn = "{trail(k)}"; }}' for k in range(trails)))
-            out.write(f'topics = ( {{ arn = "{TOPIC}"; }} );\npoll_interval = "1s";\n'
+                f'{{ arn = "{trail(k)}"; }}' for k in range(load.trails)))
+            out.write(f'topics = ( {{ arn = "{TOPIC}"; }} );\n'
+                      f'poll_interval = "{load.interval}s";\ncannot_see_after = "1h";\n'
                       f'endpoint = "https://{{service}}.{{region}}.localhost:{port}";\n'
                       f'ca_file = "{bundle}";\nheartbeat = {{ enabled = false; }};\n')
         os.chmod(configuration, 0o600)
         return [self.bench.daemon, "--config", configuration, "--state-directory",
                 os.path.join(self.folder, "state"), "--status-file",
-                os.path.join(self.folder, "status.json"), "--time-scale", "100"]
+                os.path.join(self.folder, "status.json"), "--time-scale", str(load.scale)]
 
 
 class SameBytes(Contender):
-    """The bare libcurl loop, on as many connections as the daemon uses."""
+    """The bare libcurl loop."""
 
     def __init__(self, bench, name, signing=False):
         super().__init__(bench, name)
         self.signing = signing
 
-    def command(self, port, trails, token, bundle, options):
-        request = self.bench.captured(token, port, self.folder)
+    def command(self, port, load, bundle):
+        request = self.bench.captured(self.token, port, self.folder)
         found = [self.bench.samebytes, "--url",
                  f"https://cloudtrail.eu-west-1.localhost:{port}/", "--ca", bundle, "--request",
                  request]
         if self.signing:
             found += ["--sigv4", "aws:amz:eu-west-1:cloudtrail"]
-        if options.get("count"):
-            return [*found, "--count", str(options["count"])]
-        if trails > 1:
+        if self.count:
+            return [*found, "--count", str(self.count)]
+        if load.unpaced:
             return [*found, "--connections", str(DAEMON_CONNECTIONS)]
-        return [*found, "--interval-usec", str(round(PACE_SECONDS * 1e6))]
+        return [*found, "--interval-usec", str(round(load.pace * 1e6))]
 
 
 class Boto3(Contender):
@@ -144,10 +160,11 @@ class Boto3(Contender):
     def environment(self, token):
         return {**super().environment(token), "AWS_CA_BUNDLE": self.bench.authority.bundle}
 
-    def command(self, port, trails, token, bundle, options):
-        pace = PACE_SECONDS if trails == 1 else 0
+    def command(self, port, load, bundle):
+        # More than some hundred a second they cannot do: then one after the other.
+        pace = load.pace if load.trails == 1 else 0
         return [PYTHON, "-B", os.path.join(HERE, "poller.py"), f"https://localhost:{port}",
-                str(pace), *(trail(k) for k in range(trails))]
+                str(pace), *(trail(k) for k in range(load.trails))]
 
 
 class JavaScript(Contender):
@@ -189,7 +206,8 @@ class JavaScript(Contender):
     def environment(self, token):
         return {**super().environment(token), "NODE_EXTRA_CA_CERTS": self.bench.authority.ca}
 
-    def command(self, port, trails, token, bundle, options):
-        pace = PACE_SECONDS if trails == 1 else 0
+    def command(self, port, load, bundle):
+        # More than some hundred a second they cannot do: then one after the other.
+        pace = load.pace if load.trails == 1 else 0
         return [self.node, os.path.join(self.home, "poller.mjs"), f"https://localhost:{port}",
-                str(pace), *(trail(k) for k in range(trails))]
+                str(pace), *(trail(k) for k in range(load.trails))]

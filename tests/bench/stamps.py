@@ -42,6 +42,7 @@ class Stamps:
                 socket.create_server(("::1", self.port), family=socket.AF_INET6))
         self.changed = threading.Condition()
         self.connections = set()
+        self.delay = 0  # seconds from a request's arrival to its answer
         self.reset()
 
     def reset(self):
@@ -119,6 +120,8 @@ class Stamps:
                     head, body, rest = request
                     event = Event(operation_of(head, body), number, head + b"\r\n\r\n" + body)
                     kind, text = self.answer(event)
+                    if self.delay:
+                        time.sleep(self.delay)
                     event.answering_wall = time.time_ns()
                     connection.sendall(
                         b"HTTP/1.1 200 OK\r\nx-amzn-RequestId: 00000000-0000-4000-8000-%012d\r\n"
