@@ -10,7 +10,7 @@ from contenders import Unavailable
 LOOK_SECONDS = 0.005
 
 
-def wait_polls(bench, run, port, count, seconds):
+def wait_polls(bench, run, port, count, seconds, look=LOOK_SECONDS):
     """Until the endpoint has so many of its polls or the time is over; how many, when."""
     deadline = time.monotonic() + seconds
     while True:
@@ -18,7 +18,26 @@ def wait_polls(bench, run, port, count, seconds):
         seen, now = bench.endpoint.polls(port), time.monotonic()
         if seen >= count or now >= deadline:
             return seen, now
-        time.sleep(LOOK_SECONDS)
+        time.sleep(look)
+
+
+def warm_up(bench, run, port, pace):
+    """Some polls; with a pace, until that is kept: at its start the daemon looks at all trails at
+    once, which is not what is to be measured."""
+    first = bench.endpoint.polls(port)
+    seen, before = wait_polls(bench, run, port, first + 50, 30)
+    if seen < first + 50:
+        raise RuntimeError(f"{seen - first} polls within 30 s")
+    deadline = time.monotonic() + 30
+    while pace and time.monotonic() < deadline:
+        time.sleep(0.2)
+        run.check()
+        last, seen = seen, bench.endpoint.polls(port)
+        before, now = time.monotonic(), before
+        if abs((seen - last) / (before - now) * pace - 1) < 0.3:
+            return
+    if pace:
+        raise RuntimeError("the pace is not kept")
 
 
 def cpu_slice(bench, contender, case, polls, seconds):
@@ -27,11 +46,7 @@ def cpu_slice(bench, contender, case, polls, seconds):
     first = bench.endpoint.polls(port)
     run = contender.start(port, load=case.load, token=case.token)
     try:
-        # At its start the daemon looks at all trails at once: not what is to be measured.
-        warm = 50 + (case.load.trails * 5 // 4 if contender.name == bench.first else 0)
-        seen, _ = wait_polls(bench, run, port, first + warm, 30)
-        if seen < first + warm:
-            raise RuntimeError(f"{contender.name}: {seen - first} polls within 30 s")
+        warm_up(bench, run, port, case.load.pace if contender.name == bench.first else 0)
         cpu, n, began = run.cpu_seconds(), bench.endpoint.polls(port), time.monotonic()
         _, ended = wait_polls(bench, run, port, n + polls, seconds)
         cpu, n = run.cpu_seconds() - cpu, bench.endpoint.polls(port) - n
@@ -61,11 +76,13 @@ def resident(bench, contenders, polls, seconds):
 
 
 def first_poll(bench, contender):
-    """Milliseconds from its start to the arrival of its first GetTrailStatus."""
-    bench.stamps.reset()
-    run = contender.start(bench.stamps.port)
+    """Milliseconds from its start to nginx's answer to its first GetTrailStatus."""
+    port = bench.endpoint.kept[0]
+    first = bench.endpoint.polls(port)
+    run = contender.start(port)
     try:
-        return (bench.stamps.wait("GetTrailStatus").arrived - run.spawned) / 1e6
+        _, ended = wait_polls(bench, run, port, first + 1, 30, look=0.0002)
+        return ended * 1e3 - run.spawned / 1e6
     finally:
         run.end()
 
