@@ -291,6 +291,7 @@ Manager *manager_free(Manager *m)
         sd_event_source_unref(m->identity_timer);
         sd_event_source_unref(m->reload_signal);
         core_free(m->core);
+        calls_forget_answers(m, 0);
         if (m->identities)
                 mem_free_strv(m->identities, m->conf->n_accounts);
         network_free(m->network);
