@@ -116,7 +116,10 @@ class Endpoint:
         self.configuration = os.path.join(self.folder, "nginx.conf")
         with open(self.configuration, "w", encoding="ascii") as out:
             out.write(CONFIGURATION.format(
-                folder=self.folder, status=STATUS, cert=authority.cert, key=authority.key,
+                # Like the times of deliveries, it changes once in so many polls.
+                folder=self.folder, status=STATUS.replace("2026-11-23T10:00:30Z",
+                                                          "$time_iso8601"),
+                cert=authority.cert, key=authority.key,
                 servers="".join(self.servers(p) for p in (*self.kept, self.closing))))
 
     def servers(self, port):
