@@ -217,11 +217,19 @@ static bool call_may_run(const HttpCall *call)
 static void run_queued(HttpCurl *t)
 {
         for (int urgent = 1; urgent >= 0; urgent--) {
+                const HttpCall *refused = NULL;
                 HttpCall *next;
                 for (HttpCall *call = TAILQ_FIRST(&t->queued); call; call = next) {
                         next = TAILQ_NEXT(call, entry);
-                        if (call->urgent == (bool)urgent && call_may_run(call))
+                        if (call->urgent != (bool)urgent)
+                                continue;
+                        /* Mostly all wait for one host: that it is full is found out once. */
+                        if (refused && streq(refused->transfer.host, call->transfer.host))
+                                continue;
+                        if (call_may_run(call))
                                 call_run(call);
+                        else
+                                refused = call;
                 }
         }
 }
