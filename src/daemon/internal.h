@@ -42,6 +42,8 @@ struct Manager {
         sd_event_source *report_timer;
         sd_event_source *identity_timer;
         sd_event_source *reload_signal;
+        sd_event_source *memory_timer;
+        uint64_t memory_next_usec; /* boottime: trails.json is not written before */
         Conf *conf;
         Network *network;
         Network *old_networks; /* of configurations before, with calls under way */
