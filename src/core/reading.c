@@ -294,7 +294,8 @@ Reading reading_settle(Core *c, Trail *t, const TrailStatus *s, Reading r)
         }
         if (!same) {
                 t->doubt = *s;
-                t->doubt.latest_delivery_error = NULL;
+                t->doubt.latest_delivery_error = t->doubt.latest_digest_delivery_error = NULL;
+                t->doubt.latest_logs_delivery_error = t->doubt.latest_notification_error = NULL;
                 t->doubted = r;
                 t->doubt_boot = c->now.boot_usec;
                 t->agreeing = 0;

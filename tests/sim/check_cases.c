@@ -96,7 +96,8 @@ static bool has_failed_to_deliver(const World *w, size_t trail)
 
 void check_case_opened(World *w, Case *c, const Incident *i)
 {
-        const GuardTrail *t = &w->guard->trails[c->trail];
+        const GuardTrail *t = c->trail < w->n_trails ? &w->guard->trails[c->trail] : NULL;
+        size_t topic = !streq(strempty(i->scope_arn), guard_topic(w, 0));
         bool caused = true;
 
         world_trace(w, "check: incident %s: %s", i->id, incident_kind_to_string(i->kind));
@@ -137,6 +138,10 @@ void check_case_opened(World *w, Case *c, const Incident *i)
                 break;
         case INCIDENT_DELIVERY:
                 caused = has_failed_to_deliver(w, c->trail);
+                break;
+        case INCIDENT_TOPIC_FAILING:
+                caused = was_sick(w, FAULT_TOPIC_FAILS, topic) ||
+                         was_sick(w, FAULT_TOPIC_ANSWER_LOST, topic);
                 break;
         default:
                 break;
