@@ -143,6 +143,25 @@ static json_t *trail(const Incident *i)
         return o;
 }
 
+static json_t *changes(const Incident *i)
+{
+        json_t *all = json_array();
+
+        for (size_t k = 0; k < i->changes.n; k++) {
+                const Change *c = &i->changes.items[k];
+                json_t *o = json_object();
+
+                set(o, "kind", json_string(change_kind_to_string(c->kind)));
+                set(o, "severity", json_string(severity_to_string(c->severity)));
+                set(o, "before", text(c->before));
+                set(o, "after", text(c->after));
+                set(o, "declared", json_boolean(c->declared));
+                set(o, "undone", json_boolean(c->undone));
+                append(all, o);
+        }
+        return all;
+}
+
 static json_t *incident(const Incident *i)
 {
         json_t *o = json_object();
@@ -152,6 +171,8 @@ static json_t *incident(const Incident *i)
         set(o, "open", json_boolean(i->open));
         set(o, "detected", moment(i->detected_msec));
         set(o, "closed", moment(i->closed_msec));
+        set(o, "technique", text(incident_kind_technique(i->kind)));
+        set(o, "changes", changes(i));
         return o;
 }
 

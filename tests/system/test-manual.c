@@ -326,6 +326,7 @@ static void assert_members_are_in(const char *page, const char *title, const jso
 static void test_members_of_the_document(void **state)
 {
         static const char *const titles[][2] = {{"call", "A call"},
+                                                {"change", "A change"},
                                                 {"deed", "Calls with its key"},
                                                 {"error", "An error"},
                                                 {"step", "A step"}};
@@ -373,6 +374,11 @@ static const char *class_word(int v)
         return aws_error_class_to_string((AwsErrorClass)v);
 }
 
+static const char *change_word(int v)
+{
+        return change_kind_to_string((ChangeKind)v);
+}
+
 static void test_words_of_the_schema(void **state)
 {
         _cleanup_free_ char *text = read_source("share/alert-1.schema.json");
@@ -387,6 +393,10 @@ static void test_words_of_the_schema(void **state)
                                      &class),
                          0);
         assert_enum(kind, kind_word, 0, _INCIDENT_KIND_MAX);
+        assert_int_equal(json_unpack(schema, "{s:{s:{s:{s:o}}}}", "$defs", "change", "properties",
+                                     "kind", &kind),
+                         0);
+        assert_enum(kind, change_word, 0, _CHANGE_KIND_MAX);
         assert_enum(json_object_get(top, "severity"), severity_word, 0, _SEVERITY_MAX);
         assert_enum(role, role_word, 0, _ROLE_MAX);
         assert_enum(class, class_word, AWS_ERROR_NONE + 1, _AWS_ERROR_CLASS_MAX - 1);
