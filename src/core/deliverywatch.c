@@ -44,8 +44,11 @@ static void follow_deliveries(Core *c, Trail *t, const TrailStatus *s)
         TrailMemory *m = &t->memory;
         int64_t gap = s->latest_delivery_msec - m->delivery_msec;
 
-        if (c->now.boot_usec > t->watched_boot + c->policy.cannot_see_after_usec ||
-            s->start_logging_msec != m->start_msec) {
+        /* What shows now may have come long ago. */
+        bool anew = c->now.boot_usec > t->watched_boot + c->policy.cannot_see_after_usec ||
+                    s->start_logging_msec != m->start_msec;
+
+        if (anew) {
                 t->quiet_since_boot = c->now.boot_usec;
                 t->delivery_seen = false;
         }
@@ -60,7 +63,7 @@ static void follow_deliveries(Core *c, Trail *t, const TrailStatus *s)
                                            (double)FORGET_MSEC);
                 m->habit_msec = MAX(m->habit_msec, gap);
         }
-        t->delivery_seen = true;
+        t->delivery_seen = !anew;
 }
 
 static bool is_late(const Core *c, const Trail *t, const TrailStatus *s)

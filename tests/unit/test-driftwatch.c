@@ -386,7 +386,7 @@ static Incident *through_json(const Incident *i)
 
 static void test_restart_of_the_guard(void **state)
 {
-        _cleanup_rig_ Rig *r = rig_watched(NULL), *next = rig_new(NULL);
+        _cleanup_rig_ Rig *r = rig_watched(NULL), *next = rig_new(NULL), *late = rig_new(NULL);
         TrailMemory m;
 
         rig_select(r, NO_MANAGEMENT);
@@ -395,9 +395,13 @@ static void test_restart_of_the_guard(void **state)
         _cleanup_json_ json_t *o = trail_memory_to_json(core_trail_memory(r->core, 0));
         assert_int_equal(trail_memory_from_json(o, &m), 0);
         core_restore_memory(next->core, &m);
+        core_restore_memory(late->core, &m);
         trail_memory_done(&m);
         core_restore_incident(next->core, through_json(i));
-        next->now = r->now;
+        core_restore_incident(late->core, through_json(i));
+        next->now = late->now = r->now;
+        rig_live(late, 5 * MINUTE); /* put back while nobody looked */
+        assert_int_equal(late->phases[PHASE_CLOSED], 1);
         rig_select(next, NO_MANAGEMENT);
         rig_live(next, 5 * MINUTE);
         assert_int_equal(core_n_incidents(next->core), 1);
@@ -513,6 +517,8 @@ static void test_not_late(void **state)
         young->polls = AWS_ERROR_NONE;
         rig_live(young, 30 * MINUTE);
         assert_null(only(young, INCIDENT_DELIVERY));
+        deliver(young, 2, 5 * MINUTE); /* nor is that time taken for usual */
+        assert_true(core_trail_memory(young->core, 0)->habit_msec < 25 * MSEC_PER_HOUR);
 }
 
 static void test_switched_off(void **state)
