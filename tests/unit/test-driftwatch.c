@@ -487,7 +487,7 @@ static void test_late(void **state)
         const Incident *i = only(r, INCIDENT_DELIVERY);
         assert_int_equal(i->severity, SEVERITY_WARNING);
         assert_int_equal(i->attribution.state, SEARCH_NOT_NEEDED);
-        assert_has(last_body(i), "usual       at least every 9 min");
+        assert_has(last_body(i), "usual       at least every 5 min");
         deliver(r, 2, 5 * MINUTE);
         rig_live(r, MINUTE);
         assert_int_equal(r->phases[PHASE_CLOSED], 1);
