@@ -18,6 +18,7 @@ typedef enum InputKind {
         INPUT_STORE_FAILED, /* ... is not, and why */
         INPUT_SENT,         /* Publish ended */
         INPUT_IDENTITY,     /* GetCallerIdentity ended well */
+        INPUT_RECONFIGURE,  /* INPUT_IDENTITY has to follow for each account */
         INPUT_MAINTENANCE_START,
         INPUT_MAINTENANCE_STOP,
         _INPUT_KIND_MAX,
@@ -48,6 +49,7 @@ typedef struct Input {
         unsigned account;          /* IDENTITY */
         const char *identity_arn;  /* IDENTITY */
         const MaintenanceRequest *maintenance;
+        const CoreConfig *config; /* RECONFIGURE */
 } Input;
 
 typedef enum ActionKind {

@@ -119,6 +119,15 @@ void core_compare_clock(Core *c, int64_t aws_msec, int64_t wall_msec);
 OwnCall core_own_start(const Core *c, const CloudTrailRecord *r);      /* by the ledger */
 uint64_t backoff_usec(uint64_t base, uint64_t max, unsigned failures); /* failures from 1 */
 
+/* configure.c */
+void configure(Core *c, const CoreConfig *config);   /* what stays keeps its state */
+void reconfigure(Core *c, const CoreConfig *config); /* the same, and tells what has changed */
+void configure_done(Core *c);
+/* Whoever is configured to hear now; a message of which no topic is left goes to all that are. */
+void configure_address(Core *c, const Incident *i, Message *m);
+/* Its trail is not guarded any more: what is unsent still goes out, and that is all. */
+void configure_retire(Core *c, Incident *i);
+
 /* trail.c: polls and what they say. */
 void trail_polled(Core *c, Trail *t, const Input *in);
 void trail_tick(Core *c, Trail *t);
@@ -185,7 +194,8 @@ typedef struct NoticeFacts {
         bool open;         /* goes on, whatever the phase says */
         const char *title; /* as in Incident; copied, as is text */
         const char *text;
-        const char *scope_arn; /* as in Incident; copied */
+        const char *scope_arn; /* as in Incident; copied, as is the cause */
+        const AwsError *cause; /* NULL for none */
         const char *id_digest; /* what tells it from others of its kind; NULL for none */
 } NoticeFacts;
 
@@ -205,6 +215,7 @@ void maintenance_tick(Core *c);
 uint64_t maintenance_next_boot(const Core *c);
 
 /* topic.c: whether they take what they are sent. */
+bool topic_is_told_of(const Incident *i, const char *arn); /* by a notice, which is not for it */
 Topic *topic_find(Core *c, const char *arn);
 void topic_failed(Core *c, Topic *t, const AwsError *error);
 void topic_took(Core *c, Topic *t);

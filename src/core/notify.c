@@ -17,8 +17,8 @@ void notify_address(Core *c, const Incident *i, Message *m)
                 const TopicConfig *topic = &c->topics[t].config;
                 bool wanted = m->severity >= topic->min_severity;
 
-                if (i->kind == INCIDENT_TOPIC_FAILING && streq_ptr(i->scope_arn, topic->arn))
-                        continue; /* it could not hear of itself */
+                if (topic_is_told_of(i, topic->arn))
+                        continue;
 
                 for (size_t k = 0; k < i->n_messages && !wanted; k++)
                         wanted = message_find_delivery(&i->messages[k], topic->arn) != NULL;

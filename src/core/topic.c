@@ -10,10 +10,7 @@
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "core/advice.h"
-#include "core/alertpart.h"
 #include "core/alerttext.h"
-
-#define TEXT_MAX 4096
 
 Topic *topic_find(Core *c, const char *arn)
 {
@@ -21,6 +18,11 @@ Topic *topic_find(Core *c, const char *arn)
                 if (streq(c->topics[t].config.arn, arn))
                         return &c->topics[t];
         return NULL;
+}
+
+bool topic_is_told_of(const Incident *i, const char *arn)
+{
+        return i->kind == INCIDENT_TOPIC_FAILING && streq_ptr(i->scope_arn, arn);
 }
 
 /* Trying the same again changes nothing: somebody has to. */
@@ -33,15 +35,13 @@ static bool is_permanent(const AwsError *e)
 static Incident *find_notice(const Core *c, const char *topic_arn)
 {
         for (size_t k = 0; k < c->n_incidents; k++)
-                if (c->incidents[k]->kind == INCIDENT_TOPIC_FAILING && c->incidents[k]->open &&
-                    streq_ptr(c->incidents[k]->scope_arn, topic_arn))
+                if (c->incidents[k]->open && topic_is_told_of(c->incidents[k], topic_arn))
                         return c->incidents[k];
         return NULL;
 }
 
 typedef struct Waiting {
         size_t n, n_refused;
-        int64_t since_msec; /* of the oldest one; 0 without any */
 } Waiting;
 
 /* What the topic has not taken yet; all of it is tried again at once on `wake`. */
@@ -58,22 +58,21 @@ static Waiting look_at_waiting(Core *c, const Topic *t, bool wake)
                                 continue;
                         w.n++;
                         w.n_refused += d->failures > 0;
-                        if (!w.since_msec || m->created_msec < w.since_msec)
-                                w.since_msec = m->created_msec;
                         if (wake)
                                 d->next_boot = 0;
                 }
         return w;
 }
 
-static char *topic_name(const char *arn)
+/* "topic NAME takes no alerts (ACCOUNT REGION)" */
+static char *title_of(const char *arn, const char *words)
 {
         const char *why;
         Arn a;
 
         return arn_parse_topic(arn, &a, &why) < 0
-                       ? mem_strdup(arn)
-                       : mem_printf("topic %s (%s %s)", a.resource, a.account, a.region);
+                       ? mem_printf("%s %s", arn, words)
+                       : mem_printf("topic %s %s (%s %s)", a.resource, words, a.account, a.region);
 }
 
 /* While no topic but this one hears of what is high, somebody is to hear that it does not. */
@@ -87,31 +86,27 @@ static Severity severity_of(const Core *c, const Topic *t)
 
 static void tell(Core *c, Topic *t)
 {
-        _cleanup_free_ char *name = topic_name(t->config.arn);
-        _cleanup_free_ char *title = mem_printf("%s takes no alerts", name);
-        _cleanup_free_ char *words = alert_error_words(&t->error);
-        const char *advice = advice_for_error(&t->error, "Publish");
+        _cleanup_free_ char *title = title_of(t->config.arn, "takes no alerts");
         Waiting w = look_at_waiting(c, t, false);
-        StrBuf b = STRBUF_INIT(TEXT_MAX);
+        _cleanup_free_ char *text =
+                mem_printf("%-16s%s\n%-16s%zu message%s, kept on disk and tried again for ever\n",
+                           "Topic", t->config.arn, "Waiting", w.n, w.n == 1 ? "" : "s");
 
-        alert_row(&b, "Topic", t->config.arn);
-        alert_row(&b, "Cause", words);
-        strbuf_addf(&b, "%-16s%zu message%s, kept on disk and tried again for ever\n", "Waiting",
-                    w.n, w.n == 1 ? "" : "s");
-        if (*advice)
-                strbuf_addf(&b, "\nWhat to do\n1. %s\n", advice);
         Incident *i = notice_open(c, &(NoticeFacts){.kind = INCIDENT_TOPIC_FAILING,
                                                     .severity = severity_of(c, t),
                                                     .phase = PHASE_OPEN,
                                                     .open = true,
                                                     .title = title,
-                                                    .text = strbuf_str(&b),
+                                                    .text = text,
                                                     .scope_arn = t->config.arn,
+                                                    .cause = &t->error,
                                                     .id_digest = t->config.arn});
-        if (i && i->messages[0].n_deliveries == 0)
-                core_log(c, LOG_EVENT_ALERT_FAILED, LOG_CRIT, i, &t->error,
-                         "nobody can be told that %s takes no alerts: %s. %s", name, words, advice);
-        strbuf_done(&b);
+        if (!i || i->messages[0].n_deliveries > 0)
+                return;
+        _cleanup_free_ char *words = alert_error_words(&t->error);
+        core_log(c, LOG_EVENT_ALERT_FAILED, LOG_CRIT, i, &t->error,
+                 "nobody can be told that %s: %s. %s", title, words,
+                 advice_for_error(&t->error, "Publish"));
 }
 
 void topic_failed(Core *c, Topic *t, const AwsError *error)
@@ -139,8 +134,7 @@ void topic_took(Core *c, Topic *t)
         if (!i)
                 return;
 
-        _cleanup_free_ char *name = topic_name(t->config.arn);
-        _cleanup_free_ char *title = mem_printf("%s takes alerts again", name);
+        _cleanup_free_ char *title = title_of(t->config.arn, "takes alerts again");
         char d[TIMEFMT_MAX];
         _cleanup_free_ char *text =
                 mem_printf("%-16s%s\n%-16s%zu message%s for up to %s; sent now\n", "Topic",
@@ -162,8 +156,7 @@ void topic_tick(Core *c)
 
                 if (i->kind != INCIDENT_TOPIC_FAILING || !i->open || topic_find(c, i->scope_arn))
                         continue;
-                _cleanup_free_ char *name = topic_name(i->scope_arn);
-                _cleanup_free_ char *title = mem_printf("%s is not configured any more", name);
+                _cleanup_free_ char *title = title_of(i->scope_arn, "is not configured any more");
                 notice_close(c, i, PHASE_CLOSED, title, "");
         }
 }

@@ -14,6 +14,8 @@ const char *const journal_id_started = "80a99b48dcbf44ae92c223321834851e";
 const char *const journal_id_stopped = "1778bec655474f119404d02720c5d436";
 const char *const journal_id_state_corrupt = "06c5cdc543134de191e818ff697572a1";
 const char *const journal_id_configuration = "0e776cdfaa794b249cfa1baaf21413d9";
+const char *const journal_id_reloaded = "b0c57a0ec1fd4d1e9345dc92b2beebe9";
+const char *const journal_id_reload_refused = "074b9d674a414217ae91b70ca975b538";
 const char *const journal_id_asked = "c8761ffd5a5a41b687880f62c2425866";
 
 static const char *const message_ids[_LOG_EVENT_MAX] = {

@@ -99,7 +99,7 @@ def test_fifo_topic_gets_each_message_once_and_in_order(aws, make_guard):
     assert [r["attributes"]["phase"]["StringValue"] for r in rows] == ["OPEN", "CLOSED", "UPDATE"]
     assert sorted(rows, key=lambda r: int(r["sequence"])) == rows
     assert len({r["group"] for r in rows}) == 1 and len({r["dedup"] for r in rows}) == 3
-    sent = aws.call("mailbox", topic=FIFO, duplicates=True)["messages"]
+    sent = aws.messages(topic=FIFO, duplicates=True)
     assert [r["duplicate"] for r in sent].count(True) == 1
     assert {json.loads(r["message"])["incident"]["id"] for r in rows} == {rows[0]["group"]}
 
@@ -123,7 +123,7 @@ def test_dead_topic_is_told_through_another(aws, make_guard):
     aws.attack(TRAIL)
     told = aws.message(topic=SECOND, kind="topic-failing", phase="OPEN")
     assert told.subject.startswith("OPEN: trailsentry on ")
-    assert "topic security-alerts (111122223333 eu-west-1) takes no alerts" in told.text
+    assert "topic security-alerts takes no alerts (111122223333 eu-west-1)" in told.text
     assert told.value("Topic") == TOPIC and "NotFound" in told.value("Cause")
     assert "Create the topic again" in told.text
     aws.message(topic=SECOND, kind="stopped", phase="CLOSED")
@@ -142,13 +142,13 @@ def test_only_topic_fails(aws, make_guard):
     aws.fault(service="sns", operation="Publish", kind="error", code="AuthorizationError",
               status=403)
     aws.attack(TRAIL)
-    record = guard.record("nobody can be told that topic security-alerts .* takes no alerts")
+    record = guard.record("nobody can be told that topic security-alerts takes no alerts")
     assert record.level == "crit" and "Allow sns:Publish" in record.text
     guard.wait_status(lambda s: s["topics"][0]["error"] and
                       s["topics"][0]["error"]["code"] == "AuthorizationError")
     aws.clear_faults()
     aws.message(phase="CLOSED", kind="stopped", timeout=40)
-    guard.record("topic security-alerts .* takes alerts again", timeout=40)
+    guard.record("topic security-alerts takes alerts again", timeout=40)
     guard.wait_silent(timeout=40)
     assert aws.all_messages(kind="topic-failing") == []
 
