@@ -308,7 +308,8 @@ static void test_unremembered_start_stays_so(void **state)
         _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_STOPPED, STOP);
 
         ADD(i, .at = SECOND(0), .id = "it");
-        ADD(i, .at = SECOND(2), .id = "start", .event = "StartLogging", .who = OWN);
+        ADD(i, .at = SECOND(2), .id = "start", .event = "StartLogging", .who = OWN,
+            .request_id = "ours");
         evaluate_with(i, OWN, OWN_CALL_MAYBE, true, false);
         evaluate_with(i, OWN, OWN_CALL_NO, true, false);
         assert_int_equal(role_of(i, "start"), ROLE_OWN_UNREMEMBERED);
