@@ -4,6 +4,7 @@
 /* What the verbs of the command `trailsentry` share. Results go to standard output; what keeps
  * the command from having any goes to standard error. */
 
+#include "cli/filter.h"
 #include "cli/print.h"
 
 /* Exit statuses, as trailsentry(1) has them. */
@@ -21,6 +22,7 @@ typedef struct Cli {
         const char *status_path;
         bool json;
         bool offline;
+        FilterWords filter;
         const char *argument; /* first after the verb; NULL for none */
         Printer out;
         int64_t now_msec;

@@ -16,6 +16,18 @@ const CliOption cli_options[] = {
         {"status-file", "FILE", offsetof(Cli, status_path), 0,
          "what the daemon writes about itself (" STATUS_PATH_DEFAULT ")"},
         {"offline", NULL, offsetof(Cli, offline), 0, "read the file, ask AWS nothing"},
+        {"trail", "NAME", offsetof(Cli, filter.trail), 0, "of this trail: its name or its ARN"},
+        {"kind", "KIND,...", offsetof(Cli, filter.kinds), 0, "of these kinds: stopped,blink"},
+        {"severity", "LEAST", offsetof(Cli, filter.severity), 0,
+         "at least info, warning, high or critical"},
+        {"open", NULL, offsetof(Cli, filter.open), 0, "that go on"},
+        {"since", "TIME", offsetof(Cli, filter.since), 0,
+         "detected then or later: 2026-11-23, \"2026-11-23 03:12\" (UTC), or 2h, 3d ago"},
+        {"until", "TIME", offsetof(Cli, filter.until), 0, "detected then or before"},
+        {"actor", "TEXT", offsetof(Cli, filter.actor), 0,
+         "in which somebody other than the guard had a part whose name, ARN, key, address or "
+         "tool has TEXT in it"},
+        {"limit", "N", offsetof(Cli, filter.limit), 0, "the newest N"},
         {"json", NULL, offsetof(Cli, json), 0, "one JSON value, for machines"},
 };
 const size_t cli_n_options = ELEMENTSOF(cli_options);
@@ -25,9 +37,14 @@ const CliVerb cli_verbs[] = {
          "Shows each trail with its state and when it was last seen, each topic with its\n"
          "unsent messages, each identity with its credentials, and last what is wrong.\n"},
         {"incidents", cli_incidents, "[ID]", "what has happened, newest first; or all about one",
-         "state-directory json",
-         "Without an ID: what has happened, newest first. With one: all about it. The\n"
-         "beginning of the id is enough.\n"},
+         "state-directory trail kind severity open since until actor limit json",
+         "Without an ID: what has happened, newest first, as far as the options ask for\n"
+         "it. With one: its course, step by step, who did it and what to do; --json has\n"
+         "all that is known, and the messages. The beginning of the id is enough.\n"
+         "\n"
+         "  trailsentry incidents --open\n"
+         "  trailsentry incidents --since=3d --severity=high --actor=alice\n"
+         "  trailsentry incidents 3f2a\n"},
         {"check", cli_check, NULL, "is the configuration right, may the guard do its work?",
          "config offline json",
          "Reads the configuration as the daemon does, fetches credentials, assumes the\n"

@@ -274,10 +274,9 @@ def test_incidents_from_first_to_last(aws, guard):
 
     shown = command("incidents", named.incident[:6], "--state-directory", guard.state)
     assert shown.returncode == WELL, shown
-    for text in (TRAIL, "Role            culprit", "arn:aws:iam::444455556666:user/Mary_Major",
-                 attack["event_id"], attack["request_id"], "exact", "Message 1: OPEN",
-                 "tool\\x1b[2J \\u{202e}gnp.exe", f"Sent            {TOPIC}",
-                 aws.restarts()[0]["request_id"], "What to do"):
+    for text in (TRAIL, "arn:aws:iam::444455556666:user/Mary_Major", attack["event_id"], "exact",
+                 "tool\\x1b[2J \\u{202e}gnp.exe", aws.restarts()[0]["request_id"], "What to do",
+                 *(m.row["message_id"] for m in aws.all_messages())):
         assert text in shown.stdout, text
     told = json.loads(command("incidents", named.incident, "--json", "--state-directory",
                               guard.state).stdout)
@@ -325,8 +324,11 @@ def test_incidents_of_every_kind_fit_the_terminal(aws, guard, tmp_path):
     assert [re.split("  +", r)[2] for r in rows] == [*reversed(kinds), "stopped", "stopped"]
     assert all(len(row) <= 80 for row in rows)
     assert "1 message not sent yet" in done.stdout
-    assert command("incidents", "ab", "--state-directory", folder).returncode == USAGE
-    assert command("incidents", "f0", "--state-directory", folder).returncode == USAGE
+    several = command("incidents", "ab", "--state-directory", folder)
+    assert several.returncode == USAGE and "9 incidents begin with" in several.stderr, several
+    assert "ab00000000000008, ab00000000000007, " in several.stderr, several
+    none = command("incidents", "f0", "--state-directory", folder)
+    assert none.returncode == USAGE and "no incident in" in none.stderr, none
     strange = command("incidents", "../x", "--state-directory", folder)
     assert strange.returncode == USAGE and "is not the beginning of" in strange.stderr, strange
     unsent = command("incidents", "0000000000000002", "--state-directory", folder)
@@ -335,6 +337,67 @@ def test_incidents_of_every_kind_fit_the_terminal(aws, guard, tmp_path):
         shown = command("incidents", name[:-5], "--state-directory", folder)
         assert shown.returncode in (WELL, WRONG) and not shown.stderr, shown
     assert sorted(os.listdir(folder)) == before
+
+
+def test_incidents_that_are_asked_for(aws, guard, tmp_path):
+    guard.run()
+    aws.attack(TRAIL)
+    aws.message(phase="UPDATE")
+    guard.wait_silent()
+    guard.stop()
+    folder = tmp_path / "state"
+    put = made_up(guard, folder)
+    hour = 3600000
+    now = int(time.time() * 1000)
+    put(1, kind="blink", detected_msec=now - 5 * hour, trail_arn=FAR_TRAIL)
+    put(2, kind="stopped", detected_msec=now - 3 * hour, severity="critical")
+    put(3, kind="cannot-see", detected_msec=now - hour, open=True, closed_msec=0)
+
+    def found(*arguments):
+        done = command("incidents", "--json", "--state-directory", folder, *arguments)
+        told = json.loads(done.stdout)
+        assert told["exit_status"] == done.returncode
+        return [int(i["id"], 16) for i in told["incidents"]], done.returncode
+
+    assert found() == ([3, 2, 1], WRONG)
+    assert found("--until=2h") == ([2, 1], WELL)  # of those that match nothing is wrong
+    assert found("--since=4h", "--until=2h") == ([2], WELL)
+    assert found("--open") == ([3], WRONG)
+    assert found("--trail=data-events") == ([1], WELL)
+    assert found("--kind=blink,stopped", "--limit=1") == ([2], WELL)
+    assert found("--severity=critical") == ([2], WELL)
+    assert found("--actor=mary_major", "--trail", TRAIL) == ([3, 2], WRONG)
+    assert found("--actor=nobody") == ([], WELL)
+
+    told = command("incidents", "--limit=2", "--state-directory", folder)
+    assert "1 older one not shown" in told.stdout, told
+    told = command("incidents", "--actor=nobody", "--state-directory", folder)
+    assert "None of 3 incidents matches." in told.stdout, told
+    for wrong in ("--kind=x", "--severity=bad", "--since=yesterday", "--limit=none"):
+        done = command("incidents", wrong, "--state-directory", folder)
+        assert done.returncode == USAGE and wrong.split("=")[0] in done.stderr, done
+    done = command("incidents", "1", "--open", "--state-directory", folder)
+    assert done.returncode == USAGE and "nothing to filter" in done.stderr, done
+
+
+def test_the_course_of_an_incident(aws, guard):
+    """Every step with its time, in their order, by whoever's clock."""
+    guard.run()
+    attack = aws.attack(TRAIL)
+    aws.actor(attack)
+    guard.wait_silent()
+    shown = command("incidents", guard.incident()["id"], "--state-directory", guard.state).stdout
+    rows = [re.split("  +", row, maxsplit=3) for row in shown.split("\n")
+            if re.match(r"\d\d:\d\d:\d\d", row)]
+    course = {what.split(" sent to ")[0]: (when, offset, clock)
+              for when, offset, clock, what in rows}
+    assert course["stopped (StopLoggingTime)"][1:] == ("+0.000 s", "AWS")
+    assert course["StopLogging by Mary_Major (culprit)"][1:] == ("+0 s", "history")
+    times = [course[step][0] for step in (
+        "detected: stopped", "StartLogging requested", "StartLogging accepted",
+        "closed: the restart is verified by GetTrailStatus", "alert 2 CLOSED",
+        "found in Event history: Mary_Major (exact)", "alert 3 UPDATE")]
+    assert times == sorted(times)
 
 
 def test_incidents_leave_broken_files_alone(tmp_path):
