@@ -205,7 +205,8 @@ Core *core_new(const CoreConfig *config, Now now)
                 trail_init(c, &c->trails[i], &config->trails[i]);
         for (size_t i = 0; i < config->n_topics; i++) {
                 Topic *t = mem_push0(c->topics, c->n_topics);
-                t->arn = mem_strdup(config->topics[i]);
+                t->config = config->topics[i];
+                t->config.arn = mem_strdup(config->topics[i].arn);
         }
         return c;
 }
@@ -222,7 +223,7 @@ Core *core_free(Core *c)
         for (size_t i = 0; i < c->n_regions; i++)
                 free(c->regions[i].name);
         for (size_t i = 0; i < c->n_topics; i++)
-                free(c->topics[i].arn);
+                free((char *)c->topics[i].config.arn);
         for (size_t i = 0; i < c->n_incidents; i++)
                 incident_free(c->incidents[i]);
         mem_free_strv(c->identities, c->n_identities);
@@ -256,7 +257,7 @@ void core_restore_memory(Core *c, const TrailMemory *memory)
 
 /* A message is for whoever is configured to hear now; one of which no topic is left goes to all
  * that are. */
-static void readdress(Core *c, Message *m)
+static void readdress(Core *c, const Incident *i, Message *m)
 {
         size_t kept = 0;
         bool unsent = false;
@@ -267,7 +268,7 @@ static void readdress(Core *c, Message *m)
 
                 unsent = unsent || !x->sent;
                 for (size_t t = 0; t < c->n_topics; t++)
-                        known = known || streq(c->topics[t].arn, x->topic_arn);
+                        known = known || streq(c->topics[t].config.arn, x->topic_arn);
                 if (known) {
                         m->deliveries[kept++] = *x;
                 } else {
@@ -278,10 +279,7 @@ static void readdress(Core *c, Message *m)
         m->n_deliveries = kept;
         if (kept > 0 || !unsent)
                 return;
-        for (size_t t = 0; t < c->n_topics; t++) {
-                Delivery *x = mem_push0(m->deliveries, m->n_deliveries);
-                x->topic_arn = mem_strdup(c->topics[t].arn);
-        }
+        notify_address(c, i, m);
 }
 
 /* The incident is newer than the memory when the daemon died between the two writes. */
@@ -366,7 +364,7 @@ void core_restore_incident(Core *c, Incident *incident)
                 return;
         }
         for (size_t m = 0; m < incident->n_messages; m++)
-                readdress(c, &incident->messages[m]);
+                readdress(c, incident, &incident->messages[m]);
         *mem_push0(c->incidents, c->n_incidents) = incident;
         if (t)
                 resume(c, t, incident);

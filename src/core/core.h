@@ -45,7 +45,7 @@ typedef enum ActionKind {
         ACTION_LOOKUP,        /* incident, trail, lookup */
         ACTION_STORE,         /* incident, generation */
         ACTION_STORE_MEMORY,  /* every trail's memory */
-        ACTION_SEND,          /* incident, message, topic_arn, durable */
+        ACTION_SEND,          /* incident, message, topic, topic_arn, durable */
         ACTION_HEARTBEAT,     /* trail */
         ACTION_LOG,           /* event, incident and trail where there is one, text, error */
         _ACTION_KIND_MAX,
@@ -78,6 +78,7 @@ typedef struct Action {
         size_t trail; /* SIZE_MAX when there is none */
         const Incident *incident;
         const Message *message;
+        const TopicConfig *topic;
         const char *topic_arn;
         bool durable;        /* SEND: the incident is on disk */
         uint64_t generation; /* STORE */

@@ -19,7 +19,7 @@ typedef struct Region {
 } Region;
 
 typedef struct Topic {
-        char *arn;
+        TopicConfig config; /* arn owned */
         unsigned in_flight;
 } Topic;
 
@@ -195,6 +195,8 @@ void notify_stored(Core *c, Incident *i, const Input *in);
 void notify_send(Core *c, Incident *i);
 void notify_sent(Core *c, Incident *i, const Input *in);
 uint64_t notify_next_boot(const Core *c, const Incident *i);
+/* To whom this message goes: whom it is grave enough for, or who was sent one before. */
+void notify_address(Core *c, const Incident *i, Message *m);
 
 /* search.c: LookupEvents for an incident. */
 void search_begin(Core *c, Incident *i);

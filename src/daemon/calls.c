@@ -11,7 +11,7 @@
 #include "aws/query.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "core/alerttext.h"
+#include "core/alertformat.h"
 
 #define HEARTBEATS_PER_CALL 150
 
@@ -233,24 +233,21 @@ void calls_lookup(Manager *m, const Action *a)
         call_start(c, core_trail_config(m->core, a->trail)->account, &request);
 }
 
-static char *body_of(const Action *a)
+static const char *why_not_durable(const Action *a)
 {
         if (a->durable)
-                return mem_strdup(a->message->body);
-        return mem_printf("%s\nNOT DURABLE: the guard could not store this incident on its disk "
-                          "(%s). Should it die now, this message will not be repeated.\n",
-                          a->message->body,
-                          a->incident->store_error ? strerror(-a->incident->store_error)
-                                                   : "no answer from the disk within a second");
+                return NULL;
+        return a->incident->store_error ? strerror(-a->incident->store_error)
+                                        : "no answer from the disk within a second";
 }
 
 void calls_send(Manager *m, const Action *a)
 {
         const Incident *i = a->incident;
-        char sequence[16];
-        Arn arn = {};
-        const char *why;
-        _cleanup_free_ char *body = body_of(a);
+        char sequence[16], deduplication_id[ALERT_DEDUPLICATION_SIZE];
+        Arn arn = {}, topic;
+        const char *why, *structure;
+        _cleanup_free_ char *body = NULL;
         _cleanup_aws_request_ AwsRequest request = {};
 
         if (!i->trail_arn || arn_parse_trail(i->trail_arn, &arn, &why) < 0)
@@ -266,22 +263,28 @@ void calls_send(Manager *m, const Action *a)
                 {"region", arn.region},
                 {"trail", i->trail_arn},
         };
+        alert_render(a->topic->format, a->message, why_not_durable(a), &body, &structure);
+        alert_deduplication_id(i->id, a->message, a->topic_arn, deduplication_id);
+        bool fifo = arn_parse_topic(a->topic_arn, &topic, &why) >= 0 && arn_topic_is_fifo(&topic);
         SnsMessage message = {
                 .topic_arn = a->topic_arn,
                 .subject = a->message->subject,
                 .message = body,
+                .structure = structure,
+                .group_id = fifo ? i->id : NULL,
+                .deduplication_id = fifo ? deduplication_id : NULL,
                 .attributes = attributes,
                 .n_attributes = ELEMENTSOF(attributes),
         };
         int r = sns_request_publish(&message, &request);
-        assert(r >= 0); /* the topic's ARN has been checked with the configuration */
+        assert(r >= 0); /* the topic's ARN has been checked, and the size is alert_render()'s */
         (void)r;
 
         Call *c = call_new(m, CALL_SEND);
         memcpy(c->incident, i->id, sizeof(c->incident));
         c->sequence = a->message->sequence;
         c->topic_arn = mem_strdup(a->topic_arn);
-        call_start(c, 0, &request);
+        call_start(c, a->topic->account, &request);
 }
 
 void calls_identity(Manager *m, size_t account)

@@ -209,7 +209,7 @@ static void core_from_conf(Manager *m, unsigned scale)
         const Conf *conf = m->conf;
         Policy policy = scaled_policy(conf, scale);
         _cleanup_free_ TrailConfig *trails = mem_alloc0(conf->n_trails * sizeof(TrailConfig));
-        _cleanup_free_ const char **topics = mem_alloc0(conf->n_topics * sizeof(char *));
+        _cleanup_free_ TopicConfig *topics = mem_alloc0(conf->n_topics * sizeof(TopicConfig));
 
         for (size_t k = 0; k < conf->n_trails; k++)
                 trails[k] = (TrailConfig){.arn = conf->trails[k].arn,
@@ -217,7 +217,10 @@ static void core_from_conf(Manager *m, unsigned scale)
                                           .poll_usec = scaled(conf->trails[k].poll_usec, scale),
                                           .account = conf->trails[k].account};
         for (size_t k = 0; k < conf->n_topics; k++)
-                topics[k] = conf->topics[k].arn;
+                topics[k] = (TopicConfig){.arn = conf->topics[k].arn,
+                                          .format = conf->topics[k].format,
+                                          .min_severity = conf->topics[k].min_severity,
+                                          .account = conf->topics[k].account};
         CoreConfig c = {
                 .policy = &policy,
                 .trails = trails,

@@ -68,13 +68,15 @@ static size_t pending(Manager *m, const char *arn, AwsError *ret_error)
         return n;
 }
 
-static json_t *topic_report(Manager *m, const char *arn)
+static json_t *topic_report(Manager *m, const ConfTopic *t)
 {
         AwsError e = {};
-        size_t n = pending(m, arn, &e);
+        size_t n = pending(m, t->arn, &e);
 
-        return json_pack("{s:s, s:I, s:o}", "arn", arn, "pending", (json_int_t)n, "error",
-                         status_error_to_json(&e));
+        return json_pack("{s:s, s:s, s:s, s:I, s:I, s:o}", "arn", t->arn, "format",
+                         topic_format_to_string(t->format), "min_severity",
+                         severity_to_string(t->min_severity), "account", (json_int_t)t->account,
+                         "pending", (json_int_t)n, "error", status_error_to_json(&e));
 }
 
 static json_t *account_report(Manager *m, size_t k)
@@ -106,7 +108,7 @@ static json_t *report(Manager *m)
         for (size_t k = 0; k < core_n_trails(m->core); k++)
                 append(trails, trail_report(m, k));
         for (size_t k = 0; k < m->conf->n_topics; k++)
-                append(topics, topic_report(m, m->conf->topics[k].arn));
+                append(topics, topic_report(m, &m->conf->topics[k]));
         for (size_t k = 0; k < m->conf->n_accounts; k++)
                 append(accounts, account_report(m, k));
 
