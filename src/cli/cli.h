@@ -22,6 +22,9 @@ typedef struct Cli {
         const char *status_path;
         bool json;
         bool offline;
+        bool exercise;
+        bool yes;
+        const char *topic;
         FilterWords filter;
         const char *argument; /* first after the verb; NULL for none */
         Printer out;
@@ -31,6 +34,7 @@ typedef struct Cli {
 CliExit cli_check(const Cli *c);
 CliExit cli_status(const Cli *c);
 CliExit cli_incidents(const Cli *c);
+CliExit cli_test_alert(const Cli *c);
 
 /* One line on standard error, "trailsentry: ...", escaped. */
 void cli_complain(const char *fmt, ...) _printf_(1, 2);

@@ -15,6 +15,11 @@ const CliOption cli_options[] = {
          "where the daemon keeps incidents (" LOCALSTATEDIR "/lib/trailsentry)"},
         {"status-file", "FILE", offsetof(Cli, status_path), 0,
          "what the daemon writes about itself (" STATUS_PATH_DEFAULT ")"},
+        {"exercise", NULL, offsetof(Cli, exercise), 0,
+         "also do what cannot be proved otherwise: a test message to each topic, one StartLogging "
+         "on each trail that logs"},
+        {"yes", NULL, offsetof(Cli, yes), 0, "do not ask whether to go on"},
+        {"topic", "NAME", offsetof(Cli, topic), 0, "only to this topic: its name or its ARN"},
         {"offline", NULL, offsetof(Cli, offline), 0, "read the file, ask AWS nothing"},
         {"trail", "NAME", offsetof(Cli, filter.trail), 0, "of this trail: its name or its ARN"},
         {"kind", "KIND,...", offsetof(Cli, filter.kinds), 0, "of these kinds: stopped,blink"},
@@ -46,11 +51,20 @@ const CliVerb cli_verbs[] = {
          "  trailsentry incidents --since=3d --severity=high --actor=alice\n"
          "  trailsentry incidents 3f2a\n"},
         {"check", cli_check, NULL, "is the configuration right, may the guard do its work?",
-         "config offline json",
+         "config offline exercise yes json",
          "Reads the configuration as the daemon does, fetches credentials, assumes the\n"
          "roles and asks AWS about every trail. Says what is wrong and what to do about\n"
-         "it. Changes nothing. To see what the daemon will see, run it on the daemon's\n"
-         "machine as the daemon's user.\n"},
+         "it. Changes nothing without --exercise. To see what the daemon will see, run it\n"
+         "on the daemon's machine as the daemon's user.\n"
+         "\n"
+         "  trailsentry check && systemctl restart trailsentryd\n"
+         "  trailsentry check --offline --config=new.conf\n"},
+        {"test-alert", cli_test_alert, NULL, "send a test message to the topics",
+         "config topic json",
+         "Publishes a message that says it is a test to each topic of the configuration,\n"
+         "in that topic's format, and tells what SNS said: the message id, or what is\n"
+         "wrong and what to do. That SNS accepts it does not prove that anybody reads it:\n"
+         "look whether it arrives.\n"},
 };
 const size_t cli_n_verbs = ELEMENTSOF(cli_verbs);
 

@@ -16,6 +16,8 @@ from guard import BUILD_DIR, FAR_TRAIL, ROLE, SLOW, TOPIC, TRAIL, WRAP, reached_
 COMMAND = os.path.join(BUILD_DIR, "trailsentry")
 RAW = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 WELL, WRONG, USAGE, UNKNOWN = range(4)
+FIFO_TOPIC = TOPIC + ".fifo"
+ALERT_TRAIL = TRAIL.replace("management-events", "told-only")
 
 
 def command(*arguments, environment=None, stdout=subprocess.PIPE):
@@ -71,6 +73,95 @@ def test_check_offline_asks_nothing(aws, guard):
     done = check(guard, "--offline")
     assert done.returncode == WELL and "not looked at (--offline)" in done.stdout, done
     assert aws.calls() == []
+
+
+def test_check_exercises_only_when_asked(aws, make_guard):
+    """What changes something comes after all reading, once, and not on what does not log."""
+    guard = make_guard(trails=[reached_by_role(TRAIL), reached_by_role(FAR_TRAIL),
+                               reached_by_role(ALERT_TRAIL, action="alert")])
+    aws.create_trail(ALERT_TRAIL, logging=True)
+    aws.attack(FAR_TRAIL)
+    done = check(guard, "--exercise")
+    assert done.returncode == WRONG, done  # one does not log
+    assert "sends a test message to 1 topic" in done.stderr and "Go on?" not in done.stderr, done
+    assert [c["trail"] for c in aws.restarts()] == [TRAIL]
+    assert re.search(r"^management-events \(.*\)  accepted   logging$", done.stdout, re.M), done
+    assert re.search(r"^data-events \(.*\) +not tried  -$", done.stdout, re.M), done
+    test = aws.message(phase="TEST")
+    assert test.subject.startswith("TEST: ") and "SNS message id " + test.row["message_id"] \
+        in done.stdout
+    unproved = done.stdout.split("Not proved")[1]
+    assert f"StartLogging on {FAR_TRAIL}" in unproved and "Publish" not in unproved
+    after = [c["operation"] for c in aws.calls() if c["seq"] > aws.restarts()[0]["seq"]
+             and c["service"] == "cloudtrail"]
+    assert after == ["GetTrailStatus"]
+    done = check(guard, "--exercise", "--offline")
+    assert done.returncode == USAGE and "say one of them" in done.stderr, done
+
+
+def test_check_exercise_that_fails(aws, guard):
+    aws.permissions("trailsentry-target", deny=["cloudtrail:StartLogging"])
+    aws.permissions("trailsentry-guard", deny=["sns:Publish"])
+    told = json.loads(check(guard, "--exercise", "--json").stdout)
+    assert told["exit_status"] == WRONG
+    assert told["trails"][0]["StartLogging"]["state"] == "failed"
+    assert told["trails"][0]["logging_after"] is None
+    assert told["topics"][0]["Publish"]["error"]["class"] == "denied"
+    advice = [f["advice"] for f in told["findings"]]
+    assert advice[0].startswith(f"Allow cloudtrail:StartLogging on {TRAIL} to {ROLE}")
+    assert advice[1].startswith(f"Allow sns:Publish on {TOPIC} to the role trailsentry-guard")
+
+
+@pytest.mark.parametrize("answer, goes_on", [("n\n", False), ("\n", False), ("y\n", True)])
+def test_check_asks_before_it_exercises(aws, guard, answer, goes_on):
+    main, terminal = pty.openpty()
+    os.write(main, answer.encode())
+    done = subprocess.run([COMMAND, "check", "--exercise", "--config", guard.config],
+                          env={"PATH": "/usr/bin:/bin",
+                               "AWS_EC2_METADATA_SERVICE_ENDPOINT": aws.imds_url},
+                          stdin=terminal, capture_output=True, text=True, timeout=60 * SLOW)
+    os.close(main)
+    os.close(terminal)
+    assert "Go on? [y/N] " in done.stderr, done
+    assert done.returncode == (WELL if goes_on else UNKNOWN), done
+    assert len(aws.restarts()) == (1 if goes_on else 0)
+    assert goes_on or aws.calls() == []
+
+
+# test-alert
+
+def test_test_alert(aws, make_guard):
+    guard = make_guard(topics=())
+    guard.configure(topics=[{"arn": TOPIC}, {"arn": FIFO_TOPIC, "format": "json"}])
+    variables = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": aws.imds_url}
+
+    def run(*arguments):
+        return command("test-alert", "--config", guard.config, *arguments, environment=variables)
+
+    done = run()
+    assert done.returncode == WELL and not done.stderr, done
+    plain, document = aws.message(phase="TEST"), aws.message(phase="TEST", topic=FIFO_TOPIC)
+    for message in (plain, document):
+        assert "SNS message id " + message.row["message_id"] in done.stdout
+        assert message.subject.startswith("TEST: ") and message.severity == "info"
+    assert "nothing has happened" in plain.text and json.loads(document.text)
+    assert {c["operation"] for c in aws.calls() if c["service"] not in ("imds", "sts")} \
+        == {"Publish"}
+
+    done = run("--topic=security-alerts")
+    assert done.returncode == WELL and FIFO_TOPIC not in done.stdout, done
+    assert len(aws.all_messages(topic=None, phase="TEST")) == 3
+    done = run("--topic=none")
+    assert done.returncode == USAGE and f"there are: {TOPIC}, {FIFO_TOPIC}" in done.stderr, done
+
+    aws.permissions("trailsentry-guard", deny=["sns:Publish"])
+    done = run()
+    refused = [c["request_id"] for c in aws.calls(operation="Publish")][-2:]
+    assert done.returncode == WRONG and "2 topics did not accept it." in done.stdout, done
+    assert all(i in done.stdout for i in refused)
+    assert f"=> Allow sns:Publish on {TOPIC} to the role trailsentry-guard" in done.stdout
+    told = json.loads(run("--json").stdout)
+    assert told["exit_status"] == WRONG and told["topics"][0]["Publish"]["state"] == "failed"
 
 
 def test_check_names_the_missing_permission(aws, guard):
