@@ -25,6 +25,10 @@ typedef struct Cli {
         bool exercise;
         bool yes;
         const char *topic;
+        const char *role;
+        const char *guard_role_arn;
+        const char *exempt;
+        const char *output;
         FilterWords filter;
         const char *argument; /* first after the verb; NULL for none */
         Printer out;
@@ -34,6 +38,7 @@ typedef struct Cli {
 CliExit cli_check(const Cli *c);
 CliExit cli_status(const Cli *c);
 CliExit cli_incidents(const Cli *c);
+CliExit cli_policy(const Cli *c);
 CliExit cli_test_alert(const Cli *c);
 
 /* One line on standard error, "trailsentry: ...", escaped. */

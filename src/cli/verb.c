@@ -20,6 +20,14 @@ const CliOption cli_options[] = {
          "on each trail that logs"},
         {"yes", NULL, offsetof(Cli, yes), 0, "do not ask whether to go on"},
         {"topic", "NAME", offsetof(Cli, topic), 0, "only to this topic: its name or its ARN"},
+        {"role", "WHAT", offsetof(Cli, role), 0,
+         "only of guard, target (roles that it takes), topic or scp"},
+        {"guard-role-arn", "ARN", offsetof(Cli, guard_role_arn), 0,
+         "the guard's own role, where the daemon has not told it in its status file, or the "
+         "role has a path"},
+        {"exempt", "ARN,...", offsetof(Cli, exempt), 0,
+         "whom the service control policy does not bind; * is allowed"},
+        {"output", "DIR", offsetof(Cli, output), 0, "write each policy to a file there"},
         {"offline", NULL, offsetof(Cli, offline), 0, "read the file, ask AWS nothing"},
         {"trail", "NAME", offsetof(Cli, filter.trail), 0, "of this trail: its name or its ARN"},
         {"kind", "KIND,...", offsetof(Cli, filter.kinds), 0, "of these kinds: stopped,blink"},
@@ -65,6 +73,17 @@ const CliVerb cli_verbs[] = {
          "in that topic's format, and tells what SNS said: the message id, or what is\n"
          "wrong and what to do. That SNS accepts it does not prove that anybody reads it:\n"
          "look whether it arrives.\n"},
+        {"policy", cli_policy, NULL, "the IAM policies for this configuration",
+         "config status-file role guard-role-arn exempt output json",
+         "Prints what has to be allowed for this configuration, and no more: the\n"
+         "permissions of the guard's own role, permissions and trust policy of each role\n"
+         "that it takes, what topics of other accounts have to allow; and a service\n"
+         "control policy that keeps everybody else from stopping the trails and from\n"
+         "changing these roles. AWS is not asked.\n"
+         "\n"
+         "  trailsentry policy --role=target\n"
+         "  trailsentry policy --output=policies \\\n"
+         "      --exempt=arn:aws:iam::*:role/break-glass\n"},
 };
 const size_t cli_n_verbs = ELEMENTSOF(cli_verbs);
 
