@@ -30,6 +30,9 @@ typedef struct Cli {
         const char *exempt;
         const char *output;
         FilterWords filter;
+        const char *trail;
+        const char *duration;
+        const char *reason;
         const char *argument; /* first after the verb; NULL for none */
         Printer out;
         int64_t now_msec;
@@ -40,6 +43,10 @@ CliExit cli_status(const Cli *c);
 CliExit cli_incidents(const Cli *c);
 CliExit cli_policy(const Cli *c);
 CliExit cli_test_alert(const Cli *c);
+CliExit cli_maintenance(const Cli *c);
+
+/* Asks the daemon, and says what came of it. request (taken) has its "verb". */
+CliExit cli_ask(const Cli *c, json_t *request);
 
 /* One line on standard error, "trailsentry: ...", escaped. */
 void cli_complain(const char *fmt, ...) _printf_(1, 2);

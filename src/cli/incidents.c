@@ -219,13 +219,15 @@ static bool is_filtered(const FilterWords *w)
 static bool is_asked_well(const Cli *c, Filter *ret)
 {
         _cleanup_free_ char *wrong = NULL;
+        FilterWords words = c->filter;
 
+        words.trail = c->trail;
         if (c->argument && !spool_id_is_valid(c->argument))
                 cli_complain("\"%s\" is not the beginning of an incident's id (0-9, a-f)",
                              c->argument);
-        else if (c->argument && is_filtered(&c->filter))
+        else if (c->argument && is_filtered(&words))
                 cli_complain("an id names one incident, there is nothing to filter");
-        else if (filter_parse(&c->filter, c->now_msec, ret, &wrong) < 0)
+        else if (filter_parse(&words, c->now_msec, ret, &wrong) < 0)
                 cli_complain("%s", wrong);
         else
                 return true;

@@ -29,7 +29,8 @@ const CliOption cli_options[] = {
          "whom the service control policy does not bind; * is allowed"},
         {"output", "DIR", offsetof(Cli, output), 0, "write each policy to a file there"},
         {"offline", NULL, offsetof(Cli, offline), 0, "read the file, ask AWS nothing"},
-        {"trail", "NAME", offsetof(Cli, filter.trail), 0, "of this trail: its name or its ARN"},
+        {"trail", "TRAIL", offsetof(Cli, trail), 0,
+         "of this trail: its ARN; among incidents also its name, for maintenance also all"},
         {"kind", "KIND,...", offsetof(Cli, filter.kinds), 0, "of these kinds: stopped,blink"},
         {"severity", "LEAST", offsetof(Cli, filter.severity), 0,
          "at least info, warning, high or critical"},
@@ -41,6 +42,8 @@ const CliOption cli_options[] = {
          "in which somebody other than the guard had a part whose name, ARN, key, address or "
          "tool has TEXT in it"},
         {"limit", "N", offsetof(Cli, filter.limit), 0, "the newest N"},
+        {"for", "DURATION", offsetof(Cli, duration), 0, "30min, 2h: it ends by itself then"},
+        {"reason", "TEXT", offsetof(Cli, reason), 0, "why; told to everybody who gets alerts"},
         {"json", NULL, offsetof(Cli, json), 0, "one JSON value, for machines"},
 };
 const size_t cli_n_options = ELEMENTSOF(cli_options);
@@ -84,6 +87,17 @@ const CliVerb cli_verbs[] = {
          "  trailsentry policy --role=target\n"
          "  trailsentry policy --output=policies \\\n"
          "      --exempt=arn:aws:iam::*:role/break-glass\n"},
+        {"maintenance", cli_maintenance, "[start|stop|list]",
+         "record approved changes for a while instead of fighting them",
+         "trail for reason state-directory status-file json",
+         "  trailsentry maintenance start --trail=ARN --for=30min --reason=\"bucket moves\"\n"
+         "  trailsentry maintenance stop --trail=ARN\n"
+         "  trailsentry maintenance list\n"
+         "\n"
+         "While it lasts, the trail is not restarted and its changes are not told one by\n"
+         "one; they are in the journal and among the incidents. Its beginning and its end\n"
+         "are told to every topic. When it ends, at the latest after a day, a trail that\n"
+         "is still stopped is restarted and told. Only root and the daemon's user may.\n"},
 };
 const size_t cli_n_verbs = ELEMENTSOF(cli_verbs);
 

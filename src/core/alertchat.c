@@ -175,6 +175,8 @@ static json_t *description(const json_t *o)
         add_inert(&line, at(o, NULL, "summary"), false, ALERT_VALUE_CHARS);
         strbuf_add(&line, "*");
         lines_take(&lines, &line);
+        add_inert(&line, at(o, NULL, "details"), false, DESCRIPTION_MAX / 2);
+        lines_take(&lines, &line);
         line_add(&line, "*Trail* ", at(o, "trail", "name"));
         line_add(&line, "account ", at(o, "trail", "account"));
         line_add(&line, "region ", at(o, "trail", "region"));

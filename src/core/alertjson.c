@@ -310,6 +310,7 @@ char *alert_document(const Incident *i, const AlertContext *c, const char *subje
         _cleanup_free_ char *summary = alert_summary(i);
 
         set(o, "summary", json_string(summary));
+        set(o, "details", i->text ? json_string(i->text) : json_null());
         set(o, "incident", incident(i));
         set(o, "trail", trail(i));
         set(o, "window", window(i, c->now_msec));
@@ -322,8 +323,8 @@ char *alert_document(const Incident *i, const AlertContext *c, const char *subje
 
 char *alert_test_document(const AlertContext *c, const char *subject, const char *summary)
 {
-        static const char *const none[] = {"incident", "trail", "window",
-                                           "restart",  "cause", "attribution"};
+        static const char *const none[] = {"details", "incident", "trail",      "window",
+                                           "restart", "cause",    "attribution"};
         json_t *o = begin(c, "TEST", SEVERITY_INFO, subject);
 
         set(o, "summary", json_string(summary));

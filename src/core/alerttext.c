@@ -70,6 +70,8 @@ static const char *state_now(const Incident *i)
                                                       : "logging again";
         if (!i->open)
                 return "overtaken by what happened next, an incident of its own";
+        if (i->in_maintenance)
+                return "NOT LOGGING (maintenance: not restarted)";
         switch (i->restart.state) {
         case RESTART_REQUESTED:
                 return "NOT LOGGING, restart requested";
@@ -241,7 +243,8 @@ static const char *window_source(const Incident *i)
 
 bool alert_has_window(const Incident *i)
 {
-        return i->kind != INCIDENT_NOT_FOUND && i->kind != INCIDENT_OTHER_CONTROLLER;
+        return i->kind != INCIDENT_NOT_FOUND && i->kind != INCIDENT_OTHER_CONTROLLER &&
+               !incident_kind_is_notice(i->kind);
 }
 
 static void add_window(StrBuf *b, const Incident *i, int64_t now_msec)
@@ -273,8 +276,7 @@ static void add_window(StrBuf *b, const Incident *i, int64_t now_msec)
 
 bool alert_has_restart(const Incident *i)
 {
-        return i->kind != INCIDENT_CANNOT_SEE && i->kind != INCIDENT_NOT_FOUND &&
-               i->kind != INCIDENT_DELETED && i->kind != INCIDENT_OTHER_CONTROLLER;
+        return alert_has_window(i) && i->kind != INCIDENT_CANNOT_SEE && i->kind != INCIDENT_DELETED;
 }
 
 static void add_restart(StrBuf *b, const Incident *i)
@@ -290,8 +292,9 @@ static void add_restart(StrBuf *b, const Incident *i)
         }
         switch (r->state) {
         case RESTART_NOT_WANTED:
-                strbuf_add(b, i->blind_to_msec ? "not needed: it was logging again when seen\n"
-                                               : "not wanted (action = \"alert\")\n");
+                strbuf_add(b, i->blind_to_msec    ? "not needed: it was logging again when seen\n"
+                              : i->in_maintenance ? "not wanted (maintenance)\n"
+                                                  : "not wanted (action = \"alert\")\n");
                 return;
         case RESTART_REQUESTED:
                 strbuf_add(b, "StartLogging has been sent, no answer yet\n");

@@ -82,6 +82,7 @@ struct Core {
         size_t n_identities;
         Incident **incidents; /* not finished */
         size_t n_incidents;
+        size_t n_windows;     /* of maintenance, open */
         char (*finished)[33]; /* ring: ids of finished ones, so that none comes back */
         size_t n_finished;
         LedgerEntry *ledger; /* ring */
@@ -112,6 +113,15 @@ void core_remember_request(Core *c, const char *request_id, int64_t msec);
 void core_compare_clock(Core *c, int64_t aws_msec, int64_t wall_msec);
 OwnCall core_own_start(const Core *c, const CloudTrailRecord *r);      /* by the ledger */
 uint64_t backoff_usec(uint64_t base, uint64_t max, unsigned failures); /* failures from 1 */
+
+/* configure.c */
+void configure(Core *c, const CoreConfig *config);   /* what stays keeps its state */
+void reconfigure(Core *c, const CoreConfig *config); /* the same, and tells what has changed */
+void configure_done(Core *c);
+/* Whoever is configured to hear now; a message of which no topic is left goes to all that are. */
+void configure_address(Core *c, const Incident *i, Message *m);
+/* Its trail is not guarded any more: what is unsent still goes out, and that is all. */
+void configure_retire(Core *c, Incident *i);
 
 /* trail.c: polls and what they say. */
 void trail_polled(Core *c, Trail *t, const Input *in);
@@ -166,7 +176,6 @@ bool incident_is_over(const Incident *i);
 bool incident_is_outage(IncidentKind k); /* of the trail itself, not of the sight of it */
 void incident_touch(Incident *i);        /* changed: to be stored at the end of the step */
 void incident_escalate(Incident *i, Severity s);
-void incident_log_opened(Core *c, const Incident *i);
 /* Logs reach the bucket again, or fail to: what a restart is for in the end. */
 void incident_watch_delivery(Core *c, Incident *i, const TrailStatus *s);
 void incident_tick(Core *c, Incident *i);
@@ -187,6 +196,16 @@ typedef struct NoticeFacts {
 Incident *notice_open(Core *c, const NoticeFacts *f);
 /* Title and text take the place of those before; NULL leaves them. */
 void notice_close(Core *c, Incident *i, Phase phase, const char *title, const char *text);
+
+/* maintenance.c: approved changes. */
+void maintenance_start(Core *c, const MaintenanceRequest *m);
+/* Ends the windows of that very trail, or all. */
+void maintenance_stop(Core *c, const MaintenanceRequest *m);
+bool maintenance_covers(const Core *c, const Trail *t);
+/* When a window covers the trail: the incident is recorded in it, and neither fought nor told. */
+void maintenance_record(Core *c, Trail *t, Incident *i);
+void maintenance_tick(Core *c);
+uint64_t maintenance_next_boot(const Core *c);
 
 /* notify.c: messages, their storing and sending. */
 void notify(Core *c, Incident *i, Phase phase);

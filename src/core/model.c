@@ -165,6 +165,7 @@ Incident *incident_free(Incident *i)
         free(i->delivery_error);
         free(i->trail_arn);
         free(i->title);
+        free(i->scope_arn);
         free(i->text);
         free(i);
         return NULL;

@@ -331,6 +331,10 @@ typedef struct Incident {
         int64_t known_start_msec;  /* StartLoggingTime before */
         int64_t last_logging_msec; /* last good poll that showed it logging */
         unsigned redundant_starts; /* OTHER_CONTROLLER */
+        bool in_maintenance;       /* recorded only: not fought, not told */
+        int64_t until_msec;        /* MAINTENANCE: its end */
+        char *scope_arn;           /* ... its trail; NULL: every one */
+        unsigned n_recorded;       /* ... incidents in it */
         Restart restart;
         Delivering delivering;
         int64_t delivering_msec; /* wall clock, when that was seen */

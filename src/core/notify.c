@@ -60,6 +60,12 @@ static void write_message(Core *c, Incident *i, Message *m)
 
 void notify(Core *c, Incident *i, Phase phase)
 {
+        if (i->in_maintenance && !i->attribution.misused) {
+                search_told(i);
+                incident_touch(i);
+                return;
+        }
+
         Message *m = mem_push0(i->messages, i->n_messages);
 
         m->sequence = (unsigned)i->n_messages;

@@ -22,7 +22,7 @@ void restart_note_attempt(const Core *c, const Trail *t, Incident *i)
 void restart_consider(Core *c, Trail *t)
 {
         if (t->config.action != TRAIL_ACTION_RESTART || !t->down || t->starting ||
-            c->now.boot_usec < t->next_start_boot)
+            c->now.boot_usec < t->next_start_boot || maintenance_covers(c, t))
                 return;
 
         t->starting = true;
@@ -136,6 +136,8 @@ void restart_tick(Core *c, Trail *t)
 {
         const Incident *i = t->stop;
 
+        if (maintenance_covers(c, t))
+                return;
         if (i && i->restart.state == RESTART_ACCEPTED && c->now.boot_usec >= i->verify_until_boot)
                 not_effective(c, t);
         restart_consider(c, t);

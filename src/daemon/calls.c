@@ -49,6 +49,7 @@ static Call *call_free(Call *c)
         if (c->next)
                 c->next->prev = c->prev;
         aws_call_cancel(c->aws);
+        c->network->n_calls--;
         free(c->topic_arn);
         free(c);
         return NULL;
@@ -59,8 +60,10 @@ static Call *call_new(Manager *m, CallKind kind)
         Call *c = mem_new0(Call);
 
         c->manager = m;
+        c->network = m->network;
+        c->network->n_calls++;
         c->kind = kind;
-        c->asked_msec = m->env->wall_msec(m->env);
+        c->asked_msec = m->network->env->wall_msec(m->network->env);
         c->next = m->calls;
         if (c->next)
                 c->next->prev = c;
@@ -133,6 +136,8 @@ static void on_identity(Call *c, const AwsResult *result, Input *in)
 {
         CallerIdentity identity = {};
 
+        if (c->network != c->manager->network)
+                return; /* asked before the configuration was read again: of other accounts */
         if (result->error.class != AWS_ERROR_NONE ||
             sts_parse_caller_identity(result->body, result->body_len, &identity) < 0) {
                 log_debug("GetCallerIdentity of account %zu failed: %s", c->account,
@@ -195,7 +200,7 @@ static void on_answer(void *userdata, const AwsResult *result)
 
 static void call_start(Call *c, size_t account, AwsRequest *request)
 {
-        c->aws = aws_call_start(accounts_client(c->manager->accounts, account), request,
+        c->aws = aws_call_start(accounts_client(c->network->accounts, account), request,
                                 &options[c->kind], on_answer, c);
 }
 
@@ -293,7 +298,7 @@ void calls_identity(Manager *m, size_t account)
         Call *c = call_new(m, CALL_IDENTITY);
 
         c->account = account;
-        sts_request_get_caller_identity(accounts_region(m->accounts, account), &request);
+        sts_request_get_caller_identity(accounts_region(m->network->accounts, account), &request);
         call_start(c, account, &request);
 }
 
@@ -310,13 +315,29 @@ void calls_heartbeat(Manager *m, const size_t *trails, size_t n)
                                 .dimension_name = "TrailArn",
                                 .dimension_value =
                                         core_trail_config(m->core, trails[done + k])->arn,
-                                .time_msec = m->env->wall_msec(m->env),
+                                .time_msec = m->network->env->wall_msec(m->network->env),
                                 .value = 1,
                         };
                 monitoring_request_put_metric_data(m->conf->heartbeat_region,
                                                    m->conf->heartbeat_namespace, metrics, k,
                                                    &request);
                 call_start(call_new(m, CALL_HEARTBEAT), 0, &request);
+        }
+}
+
+void calls_follow(Manager *m, const Conf *conf)
+{
+        for (Call *c = m->calls; c; c = c->next) {
+                const char *arn = NULL;
+
+                if (c->kind == CALL_POLL || c->kind == CALL_START)
+                        arn = c->trail < core_n_trails(m->core)
+                                      ? core_trail_config(m->core, c->trail)->arn
+                                      : NULL;
+                c->trail = SIZE_MAX;
+                for (size_t k = 0; arn && k < conf->n_trails; k++)
+                        if (streq(conf->trails[k].arn, arn))
+                                c->trail = k;
         }
 }
 

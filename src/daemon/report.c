@@ -83,7 +83,7 @@ static json_t *account_report(Manager *m, size_t k)
 {
         CredStatus s;
 
-        cred_cache_status(aws_client_credentials(accounts_client(m->accounts, k)), &s);
+        cred_cache_status(aws_client_credentials(accounts_client(m->network->accounts, k)), &s);
         return json_pack("{s:o, s:o, s:s, s:b, s:I, s:o}", "role_arn",
                          string_or_null(m->conf->accounts[k].role_arn), "identity_arn",
                          string_or_null(m->identities[k]), "credentials", s.source, "usable",
@@ -100,6 +100,23 @@ static size_t open_incidents(Manager *m)
         return n;
 }
 
+static json_t *maintenance_report(Manager *m)
+{
+        json_t *windows = json_array();
+
+        for (size_t k = 0; k < core_n_incidents(m->core); k++) {
+                const Incident *i = core_incident(m->core, k);
+
+                if (i->kind == INCIDENT_MAINTENANCE && i->open)
+                        append(windows, json_pack("{s:s, s:o, s:I, s:I, s:s, s:i}", "incident",
+                                                  i->id, "trail", string_or_null(i->scope_arn),
+                                                  "begun_msec", (json_int_t)i->detected_msec,
+                                                  "until_msec", (json_int_t)i->until_msec, "title",
+                                                  i->title, "recorded", (int)i->n_recorded));
+        }
+        return windows;
+}
+
 static json_t *report(Manager *m)
 {
         json_t *trails = json_array(), *topics = json_array(), *accounts = json_array();
@@ -113,13 +130,14 @@ static json_t *report(Manager *m)
                 append(accounts, account_report(m, k));
 
         json_t *o = json_pack(
-                "{s:i, s:i, s:s, s:s, s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:o}", "version",
-                1, "pid", (int)getpid(), "hostname", m->hostname, "program_version",
+                "{s:i, s:i, s:s, s:s, s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o}",
+                "version", 1, "pid", (int)getpid(), "hostname", m->hostname, "program_version",
                 PACKAGE_VERSION, "started_msec", (json_int_t)m->started_msec, "written_msec",
-                (json_int_t)m->env->wall_msec(m->env), "configuration", m->conf->path, "state",
-                m->stopping ? "stopping" : "running", "trails", trails, "topics", topics,
-                "accounts", accounts, "incidents_open", (json_int_t)open_incidents(m),
-                "messages_pending", (json_int_t)pending(m, NULL, &ignored), "state_error",
+                (json_int_t)m->network->env->wall_msec(m->network->env), "configuration",
+                m->conf->path, "state", m->stopping ? "stopping" : "running", "trails", trails,
+                "topics", topics, "accounts", accounts, "maintenance", maintenance_report(m),
+                "incidents_open", (json_int_t)open_incidents(m), "messages_pending",
+                (json_int_t)pending(m, NULL, &ignored), "state_error",
                 string_or_null(m->state_error));
         if (!o)
                 abort(); /* memory, or a bug of ours */
@@ -145,6 +163,7 @@ static void notify_service_manager(Manager *m)
 
 void report_write(Manager *m)
 {
+        setup_sweep(m);
         int r = status_write(m->status_path, report(m));
 
         if (r < 0)
