@@ -22,6 +22,8 @@ typedef struct Cli {
         const char *status_path;
         bool json;
         bool offline;
+        bool watch;
+        const char *interval;
         bool exercise;
         bool yes;
         const char *topic;
@@ -50,6 +52,8 @@ CliExit cli_ask(const Cli *c, json_t *request);
 
 /* One line on standard error, "trailsentry: ...", escaped. */
 void cli_complain(const char *fmt, ...) _printf_(1, 2);
+
+int64_t cli_wall_msec(void);
 
 /* Seen from now: "3 s ago", "never" for 0. */
 const char *cli_age(const Cli *c, int64_t msec, char buf[static 80]);

@@ -15,6 +15,10 @@ const CliOption cli_options[] = {
          "where the daemon keeps incidents (" LOCALSTATEDIR "/lib/trailsentry)"},
         {"status-file", "FILE", offsetof(Cli, status_path), 0,
          "what the daemon writes about itself (" STATUS_PATH_DEFAULT ")"},
+        {"watch", NULL, offsetof(Cli, watch), 'w',
+         "go on: on a terminal draw it again and again, into a pipe write when it changes"},
+        {"interval", "TIME", offsetof(Cli, interval), 0,
+         "with --watch, how often to look: 1s to 1h (2s)"},
         {"exercise", NULL, offsetof(Cli, exercise), 0,
          "also do what cannot be proved otherwise: a test message to each topic, one StartLogging "
          "on each trail that logs"},
@@ -49,9 +53,13 @@ const CliOption cli_options[] = {
 const size_t cli_n_options = ELEMENTSOF(cli_options);
 
 const CliVerb cli_verbs[] = {
-        {"status", cli_status, NULL, "what the daemon sees and does", "status-file json",
+        {"status", cli_status, NULL, "what the daemon sees and does",
+         "watch interval status-file json",
          "Shows each trail with its state and when it was last seen, each topic with its\n"
-         "unsent messages, each identity with its credentials, and last what is wrong.\n"},
+         "unsent messages, each identity with its credentials, and last what is wrong.\n"
+         "\n"
+         "  trailsentry status || systemctl status trailsentryd\n"
+         "  trailsentry status --watch --interval=5s\n"},
         {"incidents", cli_incidents, "[ID]", "what has happened, newest first; or all about one",
          "state-directory trail kind severity open since until actor limit json",
          "Without an ID: what has happened, newest first, as far as the options ask for\n"

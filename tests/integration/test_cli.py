@@ -2,11 +2,15 @@
 """The command beside the daemon: what it shows, what it calls wrong, what it leaves alone."""
 
 import copy
+import fcntl
 import json
 import os
 import pty
 import re
+import signal
+import struct
 import subprocess
+import termios
 import time
 
 import pytest
@@ -323,6 +327,95 @@ def test_status_of_a_trail_that_is_down(aws, guard):
     assert listed.returncode == WRONG and "open" in listed.stdout, listed
     shown = command("incidents", incident, "--state-directory", guard.state).stdout
     assert "failing" in shown and "access denied (AccessDeniedException" in shown
+
+
+def made_up_status(path, **changes):
+    """A status file as the daemon writes it, without a daemon."""
+    now = int(time.time() * 1000)
+    told = {"version": 1, "pid": 1, "hostname": "guard-1", "program_version": "0", "state": "running",
+            "started_msec": now, "written_msec": now, "configuration": "/etc/x",
+            "trails": [{"arn": TRAIL, "poll_interval_usec": 3600000000, "account": "444455556666",
+                        "region": "eu-west-1", "logging": True, "last_poll_msec": now,
+                        "incident": None, "error": None}],
+            "topics": [], "accounts": [], "incidents_open": 0, "state_error": None}
+    told["trails"][0].update(changes)
+    temporary = str(path) + ".new"
+    with open(temporary, "w", encoding="utf-8") as file:
+        json.dump(told, file)
+    os.rename(temporary, path)
+
+
+def read_until(stream, text):
+    """What comes up to a line that holds text."""
+    lines = []
+    while not lines or text not in lines[-1]:
+        lines.append(stream.readline())
+        assert lines[-1], lines
+    return "".join(lines)
+
+
+def test_watching_into_a_pipe_writes_what_changes(tmp_path):
+    path = tmp_path / "status.json"
+    made_up_status(path)
+    with subprocess.Popen([*WRAP, COMMAND, "status", "--watch", "--interval=1s", "--status-file",
+                           path], stdout=subprocess.PIPE, text=True,
+                          env={"PATH": "/usr/bin:/bin", "TERM": "xterm"}) as process:
+        first = read_until(process.stdout, "management-events")
+        made_up_status(path, last_poll_msec=1)  # a time that goes on is no change
+        made_up_status(path, logging=False, incident="ab12")
+        second = read_until(process.stdout, "NOT LOGGING  ")
+        os.unlink(path)
+        third = read_until(process.stdout, "is not there")
+        made_up_status(path)
+        fourth = read_until(process.stdout, "All is well.")
+        process.terminate()
+        rest = process.stdout.read()
+    blocks = first + second + third + fourth + rest
+    assert len(re.findall(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", blocks, re.M)) == 4, blocks
+    assert "incident ab12" in second + third and "\x1b" not in blocks
+    assert process.returncode == WELL  # as the last look
+
+
+def test_watching_on_a_terminal(tmp_path):
+    path = tmp_path / "status.json"
+    made_up_status(path, logging=False)
+    main, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 8, 40, 0, 0))
+    process = subprocess.Popen([COMMAND, "status", "--watch", "--interval=1h", "--status-file",
+                                path], stdout=terminal, stderr=terminal, stdin=subprocess.DEVNULL,
+                               env={"PATH": "/usr/bin:/bin", "TERM": "xterm"})
+    os.close(terminal)
+
+    def screen():
+        text = b""
+        while not text.endswith(b"\x1b[J"):
+            text += os.read(main, 65536)
+        return text.decode()
+
+    begun, drawn = screen().split("\x1b[H")
+    assert begun == "\x1b[?1049h\x1b[?25l"
+    rows = [re.sub(r"\x1b\[[0-9;]*[mKJ]", "", row) for row in drawn.split("\n")]
+    rows = [row.strip("\r") for row in rows]
+    assert len(rows) == 8 and all(len(row) <= 40 for row in rows), rows
+    assert any("is NOT LOGGING" in row for row in rows) and "more lines" in rows[-1]
+
+    fcntl.ioctl(main, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 120, 0, 0))
+    process.send_signal(signal.SIGWINCH)  # nobody's terminal: the kernel does not send it
+    assert "more lines" not in screen()
+    process.send_signal(signal.SIGINT)
+    end = b""
+    while not end.endswith(b"\x1b[?1049l"):
+        end += os.read(main, 65536)
+    os.close(main)
+    assert process.wait(20 * SLOW) == WRONG and end.endswith(b"\x1b[?25h\x1b[?1049l")
+
+
+@pytest.mark.parametrize("arguments, said", [(["--interval=2s"], "goes with --watch"),
+                                             (["--watch", "--interval=1ms"], "from 1s to 1h"),
+                                             (["--watch", "--json"], "does not go with --watch")])
+def test_watching_asked_wrongly(arguments, said):
+    done = command("status", *arguments)
+    assert done.returncode == USAGE and said in done.stderr, done
 
 
 @pytest.mark.parametrize("content", [None, "", "{", "[]", '{"version": 2}', "x" * 100])
