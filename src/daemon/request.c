@@ -61,7 +61,7 @@ static int put_file(int folder, const char *name, json_t *object)
         _cleanup_json_ json_t *owned = object;
         _cleanup_free_ char *temporary = mem_printf(".%s.tmp", name);
         _cleanup_free_ char *text = json_dumps(owned, JSON_COMPACT | JSON_ENSURE_ASCII);
-        struct stat st;
+        struct stat theirs, own;
         int fd, r = 0;
 
         if (!text)
@@ -69,8 +69,11 @@ static int put_file(int folder, const char *name, json_t *object)
         fd = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
         if (fd < 0)
                 return -errno;
-        /* The other side has another user and reads by the folder's group. */
-        if (fstat(folder, &st) < 0 || fchown(fd, (uid_t)-1, st.st_gid) < 0 || fchmod(fd, 0640) < 0)
+        /* The other side has another user and reads by the folder's group; the daemon has that
+         * one anyway, and is not allowed to change it. */
+        if (fstat(folder, &theirs) < 0 || fstat(fd, &own) < 0 ||
+            (own.st_gid != theirs.st_gid && fchown(fd, (uid_t)-1, theirs.st_gid) < 0) ||
+            fchmod(fd, 0640) < 0)
                 r = -errno;
         if (r >= 0)
                 r = write_all(fd, text, strlen(text));
