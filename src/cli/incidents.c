@@ -254,7 +254,7 @@ CliExit cli_incidents(const Cli *c)
                              r == -ENOENT   ? "; trailsentryd has never run, or keeps its state "
                                               "elsewhere (--state-directory)"
                              : r == -EACCES ? "; run as root, or as a member of the group "
-                                              "trailsentry"
+                                              "trailsentry (usermod -aG trailsentry USER)"
                                             : "");
                 return CLI_EXIT_UNKNOWN;
         }

@@ -287,12 +287,13 @@ static void print_status(const Status *s)
         const Printer *p = &s->cli->out;
         char started[80], written[80];
 
-        print_line(p, PRINT_PLAIN, "trailsentryd %s on %s, process %lld, started %s, written %s",
+        print_line(p, PRINT_PLAIN, "trailsentryd %s on %s, process %lld, started %s",
                    text_of(s->object, "program_version"), text_of(s->object, "hostname"),
                    (long long)number_of(s->object, "pid"),
-                   cli_age(s->cli, number_of(s->object, "started_msec"), started),
-                   cli_age(s->cli, number_of(s->object, "written_msec"), written));
-        print_line(p, PRINT_PLAIN, "configuration: %s", text_of(s->object, "configuration"));
+                   cli_age(s->cli, number_of(s->object, "started_msec"), started));
+        print_line(p, PRINT_PLAIN, "written %s, configuration: %s",
+                   cli_age(s->cli, number_of(s->object, "written_msec"), written),
+                   text_of(s->object, "configuration"));
         print_blank(p);
         if (s->wall) {
                 print_findings(s);
@@ -328,7 +329,7 @@ static char *unreadable_words(const char *path, int error)
                                   path);
         if (error == -EACCES)
                 return mem_printf("%s may not be read by this user: run as root, or as a member of "
-                                  "the group trailsentry",
+                                  "the group trailsentry (usermod -aG trailsentry USER)",
                                   path);
         if (error == -EBADMSG || error == -E2BIG)
                 return mem_printf("%s is not a status file of this version of trailsentryd", path);

@@ -98,10 +98,10 @@ static const char *closed_words(const Incident *i)
         if (incident_kind_is_notice(i->kind) || i->restart.state == RESTART_NOT_WANTED)
                 return "closed";
         if (i->restart.state == RESTART_VERIFIED)
-                return "closed: the restart is verified by GetTrailStatus";
+                return "closed: restart verified by GetTrailStatus";
         if (i->restart.state == RESTART_BY_OTHERS)
                 return "closed: started by somebody else";
-        return "closed: what happened next is an incident of its own";
+        return "closed: overtaken by another incident";
 }
 
 /* The guard */

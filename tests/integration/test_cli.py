@@ -581,7 +581,7 @@ def test_the_course_of_an_incident(aws, guard):
     assert course["StopLogging by Mary_Major (culprit)"][1:] == ("+0 s", "history")
     times = [course[step][0] for step in (
         "detected: stopped", "StartLogging requested", "StartLogging accepted",
-        "closed: the restart is verified by GetTrailStatus")]
+        "closed: restart verified by GetTrailStatus")]
     assert times == sorted(times)
     assert course["found in Event history: Mary_Major (exact)"][0] > times[0]
     sent = [(row[0], row[3]) for row in rows if " sent to security-alerts" in row[3]]

@@ -80,8 +80,7 @@ static void test_course_of_a_stop(void **state)
                                    "+2.100 s guard: StartLogging accepted\n"
                                    "+2.200 s guard: alert 1 OPEN sent to alerts\n"
                                    "+2 s history: StartLogging by this guard (own)\n"
-                                   "+3.000 s guard: closed: the restart is verified by "
-                                   "GetTrailStatus\n"
+                                   "+3.000 s guard: closed: restart verified by GetTrailStatus\n"
                                    "+4 min guard: found in Event history: mallory (exact)\n"
                                    "+5 min 5 s guard: log files are delivered again\n");
 }
