@@ -152,6 +152,21 @@ void check_print_findings(const Printer *p, const Check *k)
                 print_blank(p);
 }
 
+static void print_topics(const Printer *p, const Conf *conf)
+{
+        const char *warning = conf_warning(conf);
+
+        for (size_t i = 0; i < conf->n_topics; i++) {
+                const ConfTopic *t = &conf->topics[i];
+
+                print_line(p, PRINT_PLAIN, "  %s: %s, from severity %s on%s", t->arn,
+                           topic_format_to_string(t->format), severity_to_string(t->min_severity),
+                           conf_topic_is_fifo(t) ? ", FIFO" : "");
+        }
+        if (warning)
+                print_line(p, PRINT_WARNING, "  %s", warning);
+}
+
 static void print_check(const Printer *p, const Check *k)
 {
         const Conf *conf = k->conf;
@@ -160,6 +175,7 @@ static void print_check(const Printer *p, const Check *k)
         print_line(p, PRINT_GOOD, "%s has no mistakes: %zu trail%s, %zu topic%s.", conf->path,
                    conf->n_trails, conf->n_trails == 1 ? "" : "s", conf->n_topics,
                    conf->n_topics == 1 ? "" : "s");
+        print_topics(p, conf);
         print_blank(p);
         if (asked) {
                 print_accounts(p, k);

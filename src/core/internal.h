@@ -20,7 +20,12 @@ typedef struct Region {
 
 typedef struct Topic {
         TopicConfig config; /* arn owned */
+        bool fifo;
         unsigned in_flight;
+        uint64_t failing_boot; /* first failure since it took all that it was sent; 0: none */
+        bool took_one;         /* ... and it has taken a message since the last failure */
+        size_t n_waited;       /* ... when it took the first one */
+        AwsError error;        /* of the last failure */
 } Topic;
 
 /* A StartLogging of ours that has ended. */
@@ -189,6 +194,8 @@ typedef struct NoticeFacts {
         bool open;         /* goes on, whatever the phase says */
         const char *title; /* as in Incident; copied, as is text */
         const char *text;
+        const char *scope_arn; /* as in Incident; copied, as is the cause */
+        const AwsError *cause; /* NULL for none */
         const char *id_digest; /* what tells it from others of its kind; NULL for none */
 } NoticeFacts;
 
@@ -206,6 +213,14 @@ bool maintenance_covers(const Core *c, const Trail *t);
 void maintenance_record(Core *c, Trail *t, Incident *i);
 void maintenance_tick(Core *c);
 uint64_t maintenance_next_boot(const Core *c);
+
+/* topic.c: whether they take what they are sent. */
+bool topic_is_told_of(const Incident *i, const char *arn); /* by a notice, which is not for it */
+Topic *topic_find(Core *c, const char *arn);
+void topic_failed(Core *c, Topic *t, const AwsError *error);
+void topic_took(Core *c, Topic *t);
+void topic_tick(Core *c);
+uint64_t topic_next_boot(const Core *c, const Topic *t); /* when its failing is to be told */
 
 /* notify.c: messages, their storing and sending. */
 void notify(Core *c, Incident *i, Phase phase);

@@ -27,6 +27,9 @@ Incident *notice_open(Core *c, const NoticeFacts *f)
         i->trail = SIZE_MAX;
         i->title = mem_strdup(f->title);
         i->text = mem_strdup(f->text);
+        i->scope_arn = mem_strdup(f->scope_arn);
+        if (f->cause)
+                i->cause = *f->cause;
         i->open = f->open;
         i->detected_msec = i->reminded_msec = c->now.wall_msec;
         if (!i->open)

@@ -323,6 +323,8 @@ int manager_start(Manager *m)
                 log_error("no timers: %s", strerror(-r));
                 return r;
         }
+        if (conf_warning(m->conf))
+                log_warning("%s", conf_warning(m->conf));
         journal_daemon(journal_id_started, LOG_INFO,
                        "trailsentryd %s guards %zu trail%s, alerts go to %zu topic%s",
                        PACKAGE_VERSION, core_n_trails(m->core),

@@ -27,7 +27,7 @@ static Policy scaled_policy(const Conf *conf, unsigned n)
                 &p.verify_within_usec,  &p.restart_retry_usec, &p.restart_retry_max_usec,
                 &p.store_retry_usec,    &p.lookup_first_usec,  &p.lookup_max_usec,
                 &p.lookup_spacing_usec, &p.send_retry_usec,    &p.send_retry_max_usec,
-                &p.heartbeat_usec,      &p.memory_store_usec,
+                &p.heartbeat_usec,      &p.memory_store_usec,  &p.topic_failing_after_usec,
         };
         int64_t *const msecs[] = {&p.lookup_not_yet_msec, &p.lookup_settle_msec,
                                   &p.lookup_give_up_msec, &p.remind_msec};
