@@ -525,8 +525,8 @@ def test_incidents_of_every_kind_fit_the_terminal(aws, guard, tmp_path):
 
 def test_incidents_that_are_asked_for(aws, guard, tmp_path):
     guard.run()
-    aws.attack(TRAIL)
-    aws.message(phase="UPDATE")
+    aws.actor(aws.attack(TRAIL))
+    aws.message(phase="CLOSED")
     guard.wait_silent()
     guard.stop()
     folder = tmp_path / "state"
