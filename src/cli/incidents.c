@@ -103,7 +103,8 @@ static void apply(Found *f, const Filter *filter)
         for (size_t i = 0; i < surplus; i++)
                 incident_free(f->items[i]);
         f->n = kept - surplus;
-        memmove(f->items, f->items + surplus, f->n * sizeof(*f->items));
+        if (surplus > 0)
+                memmove(f->items, f->items + surplus, f->n * sizeof(*f->items));
 }
 
 /* The list */

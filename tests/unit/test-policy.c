@@ -82,99 +82,111 @@ static void test_exactly_what_is_called(void **state)
 
         assert_document(
                 &p, "guard-permissions",
-                READ_TRAILS
-                "['arn:aws:cloudtrail:us-east-1:111122223333:trail/ccc']}," ALLOW("FindActors", "cl"
-                                                                                                "ou"
-                                                                                                "dt"
-                                                                                                "ra"
-                                                                                                "il"
-                                                                                                ":L"
-                                                                                                "oo"
-                                                                                                "ku"
-                                                                                                "pE"
-                                                                                                "ve"
-                                                                                                "nt"
-                                                                                                "s") "['*']}," ALLOW(
-                        "SendAlerts", "sns:Publish") "['arn:aws:sns:eu-west-1:111122223333:alerts']"
-                                                     "}," ALLOW("TakeRoles",
-                                                                "sts:AssumeRole") "['arn:aws:iam::"
-                                                                                  "444455556666:"
-                                                                                  "role/ops/"
-                                                                                  "target']}"
-                                                                                  "," ALLOW("SendHe"
-                                                                                            "artbea"
-                                                                                            "t",
-                                                                                            "cloudw"
-                                                                                            "atch:"
-                                                                                            "PutMet"
-                                                                                            "ricDat"
-                                                                                            "a") "["
-                                                                                                 "'"
-                                                                                                 "*"
-                                                                                                 "'"
-                                                                                                 "]"
-                                                                                                 ","
-                                                                                                 "'"
-                                                                                                 "C"
-                                                                                                 "o"
-                                                                                                 "n"
-                                                                                                 "d"
-                                                                                                 "i"
-                                                                                                 "t"
-                                                                                                 "i"
-                                                                                                 "o"
-                                                                                                 "n"
-                                                                                                 "'"
-                                                                                                 ":"
-                                                                                                 "{"
-                                                                                                 "'"
-                                                                                                 "S"
-                                                                                                 "t"
-                                                                                                 "r"
-                                                                                                 "i"
-                                                                                                 "n"
-                                                                                                 "g"
-                                                                                                 "E"
-                                                                                                 "q"
-                                                                                                 "u"
-                                                                                                 "a"
-                                                                                                 "l"
-                                                                                                 "s"
-                                                                                                 "'"
-                                                                                                 ":"
-                                                                                                 "{"
-                                                                                                 "'"
-                                                                                                 "c"
-                                                                                                 "l"
-                                                                                                 "o"
-                                                                                                 "u"
-                                                                                                 "d"
-                                                                                                 "w"
-                                                                                                 "a"
-                                                                                                 "t"
-                                                                                                 "c"
-                                                                                                 "h"
-                                                                                                 ":"
-                                                                                                 "n"
-                                                                                                 "a"
-                                                                                                 "m"
-                                                                                                 "e"
-                                                                                                 "s"
-                                                                                                 "p"
-                                                                                                 "a"
-                                                                                                 "c"
-                                                                                                 "e"
-                                                                                                 "'"
-                                                                                                 ":"
-                                                                                                 "'"
-                                                                                                 "o"
-                                                                                                 "u"
-                                                                                                 "r"
-                                                                                                 "s"
-                                                                                                 "'"
-                                                                                                 "}"
-                                                                                                 "}"
-                                                                                                 "}");
+                READ_TRAILS "['arn:aws:cloudtrail:us-east-1:111122223333:trail/ccc']}," ALLOW(
+                        "FindActors",
+                        "cl"
+                        "ou"
+                        "dt"
+                        "ra"
+                        "il"
+                        ":L"
+                        "oo"
+                        "ku"
+                        "pE"
+                        "ve"
+                        "nt"
+                        "s") "['*']}," ALLOW("SendAlerts",
+                                             "sns:Publish") "['arn:aws:sns:eu-west-1:111122223333:"
+                                                            "alerts']"
+                                                            "}," ALLOW(
+                                                                    "TakeRoles",
+                                                                    "sts:AssumeRole") "['arn:aws:"
+                                                                                      "iam::"
+                                                                                      "444455556666"
+                                                                                      ":"
+                                                                                      "role/ops/"
+                                                                                      "target']}"
+                                                                                      "," ALLOW(
+                                                                                              "Send"
+                                                                                              "He"
+                                                                                              "artb"
+                                                                                              "ea"
+                                                                                              "t",
+                                                                                              "clou"
+                                                                                              "dw"
+                                                                                              "atch"
+                                                                                              ":"
+                                                                                              "PutM"
+                                                                                              "et"
+                                                                                              "ricD"
+                                                                                              "at"
+                                                                                              "a") "["
+                                                                                                   "'"
+                                                                                                   "*"
+                                                                                                   "'"
+                                                                                                   "]"
+                                                                                                   ","
+                                                                                                   "'"
+                                                                                                   "C"
+                                                                                                   "o"
+                                                                                                   "n"
+                                                                                                   "d"
+                                                                                                   "i"
+                                                                                                   "t"
+                                                                                                   "i"
+                                                                                                   "o"
+                                                                                                   "n"
+                                                                                                   "'"
+                                                                                                   ":"
+                                                                                                   "{"
+                                                                                                   "'"
+                                                                                                   "S"
+                                                                                                   "t"
+                                                                                                   "r"
+                                                                                                   "i"
+                                                                                                   "n"
+                                                                                                   "g"
+                                                                                                   "E"
+                                                                                                   "q"
+                                                                                                   "u"
+                                                                                                   "a"
+                                                                                                   "l"
+                                                                                                   "s"
+                                                                                                   "'"
+                                                                                                   ":"
+                                                                                                   "{"
+                                                                                                   "'"
+                                                                                                   "c"
+                                                                                                   "l"
+                                                                                                   "o"
+                                                                                                   "u"
+                                                                                                   "d"
+                                                                                                   "w"
+                                                                                                   "a"
+                                                                                                   "t"
+                                                                                                   "c"
+                                                                                                   "h"
+                                                                                                   ":"
+                                                                                                   "n"
+                                                                                                   "a"
+                                                                                                   "m"
+                                                                                                   "e"
+                                                                                                   "s"
+                                                                                                   "p"
+                                                                                                   "a"
+                                                                                                   "c"
+                                                                                                   "e"
+                                                                                                   "'"
+                                                                                                   ":"
+                                                                                                   "'"
+                                                                                                   "o"
+                                                                                                   "u"
+                                                                                                   "r"
+                                                                                                   "s"
+                                                                                                   "'"
+                                                                                                   "}"
+                                                                                                   "}"
+                                                                                                   "}");
         assert_document(&p, "target-444455556666-ops-target-permissions",
                         READ_TRAILS AAA_AND_BBB
                         "," ALLOW("RestartTrails", "cloudtrail:StartLogging") AAA_AND_BBB
@@ -212,6 +224,26 @@ static void test_topics_of_other_accounts(void **state)
                         "{'Sid':'AllowTrailsentry','Effect':'Allow','Action':'sns:Publish',"
                         "'Resource':'arn:aws:sns:eu-west-1:777788889999:alerts',"
                         "'Principal':{'AWS':'" GUARD "'}}");
+}
+
+static void test_a_topic_with_a_role_of_its_own(void **state)
+{
+        _cleanup_(conf_freep) Conf *conf =
+                conf_of(TRAIL("444455556666", "aaa"),
+                        "topics = ( { arn = \"arn:aws:sns:eu-west-1:777788889999:alerts\"; "
+                        "role_arn = \"arn:aws:iam::777788889999:role/sender\"; } );\n"
+                        "heartbeat = { enabled = false; };");
+        const PolicyOptions o = {.conf = conf, .guard_arn = GUARD};
+        _cleanup_(policies_done) Policies p = policies_make(&o);
+
+        assert_document(
+                &p, "guard-permissions",
+                ALLOW("TakeRoles", "sts:AssumeRole") "['arn:aws:iam::444455556666:role/ops/target',"
+                                                     "'arn:aws:iam::777788889999:role/sender']}");
+        assert_document(&p, "target-777788889999-sender-permissions",
+                        ALLOW("SendAlerts",
+                              "sns:Publish") "['arn:aws:sns:eu-west-1:777788889999:alerts']}");
+        assert_null(find(&p, "topic-777788889999-eu-west-1-alerts"));
 }
 
 static void test_an_unknown_guard_is_a_placeholder(void **state)
@@ -348,6 +380,7 @@ static void test_principals(void **state)
 }
 
 UNIT_MAIN(T(test_exactly_what_is_called), T(test_without_heartbeat_and_roles),
-          T(test_topics_of_other_accounts), T(test_an_unknown_guard_is_a_placeholder),
-          T(test_protection), T(test_a_fleet_is_grouped), T(test_roles_of_a_fleet_are_grouped),
-          T(test_what_does_not_fit_is_split), T(test_principals))
+          T(test_topics_of_other_accounts), T(test_a_topic_with_a_role_of_its_own),
+          T(test_an_unknown_guard_is_a_placeholder), T(test_protection), T(test_a_fleet_is_grouped),
+          T(test_roles_of_a_fleet_are_grouped), T(test_what_does_not_fit_is_split),
+          T(test_principals))
