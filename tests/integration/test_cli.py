@@ -2,6 +2,7 @@
 """The command beside the daemon: what it shows, what it calls wrong, what it leaves alone."""
 
 import copy
+import ctypes
 import fcntl
 import json
 import os
@@ -20,6 +21,7 @@ from guard import BUILD_DIR, FAR_TRAIL, ROLE, SLOW, TOPIC, TRAIL, WRAP, reached_
 COMMAND = os.path.join(BUILD_DIR, "trailsentry")
 RAW = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 WELL, WRONG, USAGE, UNKNOWN = range(4)
+libc = ctypes.CDLL(None, use_errno=True)
 FIFO_TOPIC = TOPIC + ".fifo"
 ALERT_TRAIL = TRAIL.replace("management-events", "told-only")
 
@@ -345,6 +347,24 @@ def made_up_status(path, **changes):
     os.rename(temporary, path)
 
 
+class Looks:
+    """Waits until somebody has read a file in a folder, by inotify(7)."""
+
+    def __init__(self, folder):
+        self.handle = libc.inotify_init()
+        assert libc.inotify_add_watch(self.handle, os.fsencode(folder), 0x10) > 0  # CLOSE_NOWRITE
+
+    def wait(self, count):
+        while count > 0:
+            events = os.read(self.handle, 65536)
+            while events:
+                events = events[16 + struct.unpack("iIII", events[:16])[3]:]
+                count -= 1
+
+    def close(self):
+        os.close(self.handle)
+
+
 def read_until(stream, text):
     """What comes up to a line that holds text."""
     lines = []
@@ -362,6 +382,9 @@ def test_watching_into_a_pipe_writes_what_changes(tmp_path):
                           env={"PATH": "/usr/bin:/bin", "TERM": "xterm"}) as process:
         first = read_until(process.stdout, "management-events")
         made_up_status(path, last_poll_msec=1)  # a time that goes on is no change
+        looks = Looks(tmp_path)
+        looks.wait(2)
+        looks.close()
         made_up_status(path, logging=False, incident="ab12")
         second = read_until(process.stdout, "NOT LOGGING  ")
         os.unlink(path)
