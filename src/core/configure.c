@@ -159,6 +159,7 @@ void configure_done(Core *c)
         topics_done(c->topics, c->n_topics);
         trails_done(c->trails, c->n_trails);
         mem_free_strv(c->identities, c->n_identities);
+        mem_free_strv(c->forgotten, c->n_forgotten);
 }
 
 static void take_topics(Core *c, const CoreConfig *config)
@@ -216,6 +217,20 @@ typedef struct Changes {
         bool weaker; /* less is guarded or told than before */
 } Changes;
 
+static void add_trail(Changes *x, const TrailConfig *t)
+{
+        x->trails_added++;
+        strbuf_addf(&x->lines, "  guarded from now on: %s (action %s)\n", t->arn,
+                    trail_action_to_string(t->action));
+}
+
+static void remove_trail(Changes *x, const char *arn)
+{
+        x->trails_removed++;
+        x->weaker = true;
+        strbuf_addf(&x->lines, "  NO LONGER GUARDED: %s\n", arn);
+}
+
 static void compare_trails(const Core *c, const CoreConfig *config, Changes *x)
 {
         for (size_t i = 0; i < config->n_trails; i++) {
@@ -223,9 +238,7 @@ static void compare_trails(const Core *c, const CoreConfig *config, Changes *x)
                 const Trail *was = find_trail(c->trails, c->n_trails, to->arn);
 
                 if (!was) {
-                        x->trails_added++;
-                        strbuf_addf(&x->lines, "  guarded from now on: %s (action %s)\n", to->arn,
-                                    trail_action_to_string(to->action));
+                        add_trail(x, to);
                 } else if (was->config.action != to->action) {
                         x->trails_changed++;
                         x->weaker = x->weaker || to->action == TRAIL_ACTION_ALERT;
@@ -241,9 +254,7 @@ static void compare_trails(const Core *c, const CoreConfig *config, Changes *x)
                         stays = stays || streq(config->trails[k].arn, c->trails[i].config.arn);
                 if (stays)
                         continue;
-                x->trails_removed++;
-                x->weaker = true;
-                strbuf_addf(&x->lines, "  NO LONGER GUARDED: %s\n", c->trails[i].config.arn);
+                remove_trail(x, c->trails[i].config.arn);
         }
 }
 
@@ -329,6 +340,22 @@ void reconfigure(Core *c, const CoreConfig *config)
                         configure_address(c, i, &i->messages[m]);
         }
         c->memory_dirty = true;
+        announce(c, &x);
+        strbuf_done(&x.lines);
+}
+
+void configure_compare_memory(Core *c)
+{
+        Changes x = {.lines = STRBUF_INIT(CHANGES_MAX)};
+
+        for (size_t k = 0; k < c->n_trails; k++)
+                if (!c->trails[k].remembered)
+                        add_trail(&x, &c->trails[k].config);
+        for (size_t k = 0; k < c->n_forgotten; k++)
+                remove_trail(&x, c->forgotten[k]);
+        mem_free_strv(c->forgotten, c->n_forgotten);
+        c->forgotten = NULL;
+        c->n_forgotten = c->n_remembered = 0;
         announce(c, &x);
         strbuf_done(&x.lines);
 }

@@ -181,8 +181,12 @@ void core_restore_memory(Core *c, const TrailMemory *memory)
 {
         Trail *t = core_find_trail(c, memory->arn);
 
-        if (!t)
+        c->n_remembered++;
+        if (!t) {
+                *mem_push0(c->forgotten, c->n_forgotten) = mem_strdup(memory->arn);
                 return;
+        }
+        t->remembered = true;
         TrailMemory known = t->memory;
         t->memory = *memory;
         t->memory.arn = known.arn;
@@ -365,6 +369,8 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
         c->now = now;
         c->out = ret;
 
+        if (c->n_remembered > 0)
+                configure_compare_memory(c);
         if (in->kind == INPUT_POLLED && t)
                 trail_polled(c, t, in);
         else if (in->kind == INPUT_STARTED && t)

@@ -41,6 +41,7 @@ typedef struct Trail {
         size_t region;
         uint64_t phase_usec; /* within the poll interval, from the ARN */
 
+        bool remembered; /* by an earlier run */
         bool polling;
         uint64_t poll_boot; /* when asked, while polling */
         uint64_t next_poll_boot;
@@ -97,6 +98,9 @@ struct Core {
         uint64_t next_heartbeat_boot;
         uint64_t next_memory_boot;
         bool memory_dirty;
+        size_t n_remembered; /* trails of the run before, until they have been compared */
+        char **forgotten;    /* ... that are not configured any more */
+        size_t n_forgotten;
 
         Now now;
         Actions *out;
@@ -123,6 +127,8 @@ uint64_t backoff_usec(uint64_t base, uint64_t max, unsigned failures); /* failur
 void configure(Core *c, const CoreConfig *config);   /* what stays keeps its state */
 void reconfigure(Core *c, const CoreConfig *config); /* the same, and tells what has changed */
 void configure_done(Core *c);
+/* Tells what is guarded otherwise than in the run before. */
+void configure_compare_memory(Core *c);
 /* Whoever is configured to hear now; a message of which no topic is left goes to all that are. */
 void configure_address(Core *c, const Incident *i, Message *m);
 /* Its trail is not guarded any more: what is unsent still goes out, and that is all. */

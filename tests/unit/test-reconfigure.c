@@ -181,6 +181,28 @@ static void test_topics_change(void **state)
         assert_string_equal(rig_message(r, 2).deliveries[0].topic_arn, TOPIC2);
 }
 
+/* Who restarts the daemon instead of reloading it is told the same. */
+static void test_compared_with_the_run_before(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new(NULL), *same = rig_new(NULL), *fresh = rig_new(NULL);
+        TrailMemory known = {.arn = (char *)TRAIL, .seen = true, .logging = true},
+                    gone = {.arn = (char *)OTHER, .seen = true};
+
+        core_restore_memory(same->core, &known);
+        rig_live(same, USEC_PER_MINUTE);
+        rig_live(fresh, USEC_PER_MINUTE);
+        assert_int_equal(same->phases[PHASE_NOTICE] + fresh->phases[PHASE_NOTICE], 0);
+
+        core_restore_memory(r->core, &gone);
+        rig_step(r, &(Input){.kind = INPUT_TICK, .trail = SIZE_MAX});
+        const Incident *told = of_kind(r, INCIDENT_RECONFIGURED);
+        assert_non_null(told);
+        assert_string_equal(told->title, "configuration changed: 1 trail added, 1 trail REMOVED");
+        assert_non_null(strstr(told->text, "NO LONGER GUARDED: " OTHER "\n"));
+        rig_live(r, USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_NOTICE], 1);
+}
+
 UNIT_MAIN(T(test_trails_come_and_go), T(test_nothing_has_changed),
           T(test_an_open_incident_lives_on), T(test_of_a_removed_trail), T(test_action_changes),
-          T(test_topics_change))
+          T(test_topics_change), T(test_compared_with_the_run_before))
