@@ -187,6 +187,7 @@ bool incident_is_over(const Incident *i);
 bool incident_is_outage(IncidentKind k); /* of the trail itself, not of the sight of it */
 void incident_touch(Incident *i);        /* changed: to be stored at the end of the step */
 void incident_escalate(Incident *i, Severity s);
+int incident_log_priority(const Incident *i); /* by its severity */
 /* Logs reach the bucket again, or fail to: what a restart is for in the end. */
 void incident_watch_delivery(Core *c, Incident *i, const TrailStatus *s);
 void incident_tick(Core *c, Incident *i);

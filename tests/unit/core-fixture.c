@@ -63,8 +63,8 @@ Incident *fixture_incident(IncidentKind kind, int64_t stop)
 Rig *rig_new(const RigOptions *o)
 {
         static const RigOptions usual = {};
-        static const TopicConfig topics[] = {{.arn = TOPIC}, {.arn = TOPIC2}};
         const RigOptions *options = o ? o : &usual;
+        TopicConfig topics[] = {{.arn = TOPIC}, options->second};
         Rig *r = mem_new0(Rig);
         TrailConfig trails[2] = {
                 {.arn = TRAIL, .action = options->action, .poll_usec = 10 * USEC_PER_SEC},
@@ -80,6 +80,7 @@ Rig *rig_new(const RigOptions *o)
                 .hostname = "guard-1",
         };
 
+        topics[1].arn = TOPIC2;
         r->now = (Now){.boot_usec = 1000 * USEC_PER_SEC, .wall_msec = BASE};
         r->core = core_new(&config, r->now);
         r->starts_work = true;
