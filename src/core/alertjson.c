@@ -325,6 +325,7 @@ char *alert_test_document(const AlertContext *c, const char *subject, const char
                                            "restart", "cause",    "attribution"};
         json_t *o = begin(c, "TEST", SEVERITY_INFO, subject);
 
+        set(o, "sequence", json_integer(0));
         set(o, "summary", json_string(summary));
         for (size_t k = 0; k < ELEMENTSOF(none); k++)
                 set(o, none[k], json_null());

@@ -424,6 +424,7 @@ static void test_test_message(void **state)
         alert_test_message(&context, &m);
         assert_string_equal(m.subject, "TEST: trailsentry on guard-1 reaches this topic");
         assert_has(m.body, "nothing has happened");
+        assert_has(m.document, "\"phase\":\"TEST\",\"sequence\":0,");
         keep(m.document);
         assert_chat(&m);
         for (int f = 0; f < _TOPIC_FORMAT_MAX; f++) {
