@@ -111,6 +111,7 @@ static void size_lists(Manager *m, char **identities)
 {
         m->identities = identities;
         m->heartbeat = mem_realloc_array(m->heartbeat, m->conf->n_trails, sizeof(size_t));
+        calls_forget_answers(m, m->conf->n_trails);
         log_set_max_level(m->conf->log_level);
 }
 
