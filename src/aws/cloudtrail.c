@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aws/cloudtrail.h"
 
+#include "aws/permission.h"
 #include "base/jsonmap.h"
 #include "base/mem.h"
 
@@ -29,6 +30,7 @@ static AwsRequest make_request(const char *operation, const char *region, json_t
                 .region = mem_strdup(region),
         };
 
+        assert(permission_find(r.service, operation));
         r.body = dump(root, &r.body_len);
         return r;
 }

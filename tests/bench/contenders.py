@@ -2,7 +2,6 @@
 """Who is measured and how each is started. Every one runs until it is ended, with an environment
 of its own making, on the same endpoint with the same trust."""
 
-import ctypes
 import os
 import shutil
 import signal
@@ -10,7 +9,7 @@ import subprocess
 import time
 from typing import NamedTuple
 
-from endpoint import HERE, TOPIC, trail
+from endpoint import HERE, TOPIC, die_with_parent, trail
 
 PYTHON = "/usr/bin/python3"
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
@@ -19,7 +18,6 @@ TOKEN = ("IQoJb3JpZ2luX2VjEXAMPLE" * 54)[:1200]
 # So many calls to one host the daemon has under way at most (src/net/httpcurl.c).
 DAEMON_CONNECTIONS = 8
 DAEMON, SAME, SIGV4, BOTO3, JAVASCRIPT = "trailsentryd", "same bytes", "libcurl SigV4", "boto3", "JS v3"
-libc = ctypes.CDLL(None)
 
 
 class Load(NamedTuple):
@@ -39,10 +37,6 @@ class Load(NamedTuple):
 
 class Unavailable(Exception):
     """A contender that cannot be measured here; its text says why."""
-
-
-def die_with_parent():
-    libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 class Running:

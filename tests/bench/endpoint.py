@@ -6,6 +6,7 @@ counts the polls without asking nginx anything. The certificates are made for th
 trust is the system's full bundle with the run's authority behind it.
 """
 
+import ctypes
 import os
 import signal
 import socket
@@ -68,6 +69,10 @@ SERVER = """    server {{
         location / {{ default_type {type}; return 200 {answer}; }}
     }}
 """
+
+
+def die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def trail(number):
@@ -144,7 +149,7 @@ class Endpoint:
     def __enter__(self):
         self.process = subprocess.Popen(
             [NGINX, "-p", self.folder, "-e", f"{self.folder}/error.log", "-c", self.configuration],
-            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=die_with_parent)
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline and self.process.poll() is None:
             try:

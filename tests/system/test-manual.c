@@ -231,6 +231,71 @@ static void test_message_ids(void **state)
         assert_ids_are_in(catalog, "the catalog", source, "journal.c");
 }
 
+/* The next line of an entry, moving *at past it; NULL at its end, which is the next entry's. */
+static char *next_line(const char **at)
+{
+        size_t n = strcspn(*at, "\n");
+        char *line;
+
+        if (!**at || strncmp(*at, "-- ", strlen("-- ")) == 0)
+                return NULL;
+        line = mem_strndup(*at, n);
+        *at += n + ((*at)[n] == '\n');
+        return line;
+}
+
+/* @FIELD@ for each that a record may carry. */
+static void assert_fields_are_known(const char *text, const char *journal)
+{
+        const char *at = text;
+
+        while ((at = strchr(at, '@'))) {
+                size_t n = strspn(++at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
+                _cleanup_free_ char *name = mem_strndup(at, n), *row = mem_printf("{\"%s\",", name);
+
+                if (n == 0 || at[n] != '@' || !strstr(journal, row))
+                        fail_msg("no field of the journal: %s", text);
+                at += n + 1;
+        }
+}
+
+/* https://systemd.io/CATALOG/ */
+static void test_catalog_says_what_it_means_and_what_to_do(void **state)
+{
+        _cleanup_free_ char *catalog = read_source("systemd/trailsentry.catalog");
+        _cleanup_free_ char *journal = read_source("src/daemon/journal.c");
+        const char *at = strstr(catalog, "\n-- ");
+        size_t entries = 0;
+
+        for (; at && *at; entries++) {
+                static const char *const heads[] = {"Subject: ", "Defined-By: trailsentry",
+                                                    "Documentation: man:trailsentry"};
+                size_t words = 0;
+                char *line;
+
+                at = strchr(at + 1, '\n') + 1; /* behind the id */
+                for (size_t i = 0; i < ELEMENTSOF(heads); i++) {
+                        line = next_line(&at);
+                        if (!line || strncmp(line, heads[i], strlen(heads[i])) != 0)
+                                fail_msg("entry %zu has no %s", entries + 1, heads[i]);
+                        assert_fields_are_known(line, journal);
+                        free(line);
+                }
+                while ((line = next_line(&at))) {
+                        assert_in_range(strlen(line), 0, 80);
+                        assert_fields_are_known(line, journal);
+                        for (const char *c = line; (c = strpbrk(c, " \t")); c++)
+                                words++;
+                        free(line);
+                }
+                if (words < 10)
+                        fail_msg("entry %zu explains nothing", entries + 1);
+                if (*at)
+                        at--; /* the line feed before the next id */
+        }
+        assert_in_range(entries, 20, 1000);
+}
+
 /* Names between prefix and the next quote in a source, each as text in the page. */
 static void assert_names_are_in(const char *source, const char *prefix, const char *text,
                                 const char *page)
@@ -405,4 +470,5 @@ static void test_words_of_the_schema(void **state)
 UNIT_MAIN(T(test_members_of_the_document), T(test_words_of_the_schema),
           T(test_every_option_has_an_entry), T(test_every_entry_is_an_option),
           T(test_every_option_is_in_the_shipped_file), T(test_words_of_incidents),
-          T(test_message_ids), T(test_journal_fields_and_attributes), T(test_command_line_options))
+          T(test_message_ids), T(test_catalog_says_what_it_means_and_what_to_do),
+          T(test_journal_fields_and_attributes), T(test_command_line_options))
