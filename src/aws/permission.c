@@ -7,6 +7,8 @@ const Permission permissions[] = {
         {AWS_SERVICE_CLOUDTRAIL, "StartLogging", "cloudtrail:StartLogging", PERMISSION_ON_TRAIL,
          .to_restart = true},
         {AWS_SERVICE_CLOUDTRAIL, "GetTrail", "cloudtrail:GetTrail", PERMISSION_ON_TRAIL},
+        {AWS_SERVICE_CLOUDTRAIL, "GetEventSelectors", "cloudtrail:GetEventSelectors",
+         PERMISSION_ON_TRAIL},
         {AWS_SERVICE_CLOUDTRAIL, "LookupEvents", "cloudtrail:LookupEvents", PERMISSION_ON_ALL},
         {AWS_SERVICE_SNS, "Publish", "sns:Publish", PERMISSION_ON_TOPIC},
         {AWS_SERVICE_STS, "AssumeRole", "sts:AssumeRole", PERMISSION_ON_ROLE},

@@ -63,7 +63,8 @@ static bool has_note(const PolicyDocument *d, const char *part)
 
 #define READ_TRAILS                                                                                \
         "{'Sid':'ReadTrails','Effect':'Allow',"                                                    \
-        "'Action':['cloudtrail:GetTrailStatus','cloudtrail:GetTrail'],'Resource':"
+        "'Action':['cloudtrail:GetTrailStatus','cloudtrail:GetTrail',"                             \
+        "'cloudtrail:GetEventSelectors'],'Resource':"
 #define ALLOW(sid, action) "{'Sid':'" sid "','Effect':'Allow','Action':['" action "'],'Resource':"
 #define AAA_AND_BBB                                                                                \
         "['arn:aws:cloudtrail:eu-west-1:444455556666:trail/aaa',"                                  \
