@@ -92,6 +92,21 @@ static void print_findings(const Printer *p, const Check *k)
                 print_blank(p);
 }
 
+static void print_topics(const Printer *p, const Conf *conf)
+{
+        const char *warning = conf_warning(conf);
+
+        for (size_t i = 0; i < conf->n_topics; i++) {
+                const ConfTopic *t = &conf->topics[i];
+
+                print_line(p, PRINT_PLAIN, "  %s: %s, from severity %s on%s", t->arn,
+                           topic_format_to_string(t->format), severity_to_string(t->min_severity),
+                           conf_topic_is_fifo(t) ? ", FIFO" : "");
+        }
+        if (warning)
+                print_line(p, PRINT_WARNING, "  %s", warning);
+}
+
 static void print_check(const Printer *p, const Check *k)
 {
         const Conf *conf = k->conf;
@@ -100,6 +115,7 @@ static void print_check(const Printer *p, const Check *k)
         print_line(p, PRINT_GOOD, "%s has no mistakes: %zu trail%s, %zu topic%s.", conf->path,
                    conf->n_trails, conf->n_trails == 1 ? "" : "s", conf->n_topics,
                    conf->n_topics == 1 ? "" : "s");
+        print_topics(p, conf);
         print_blank(p);
         if (asked) {
                 print_accounts(p, k);
@@ -213,7 +229,7 @@ CliExit cli_check(const Cli *c)
                 check_judge(&k);
         verdict = verdict_of(r, &k);
 
-        if (c->format == CLI_FORMAT_JSON) {
+        if (c->json) {
                 _cleanup_free_ char *path = escape_text(c->config_path, PATH_MAX);
                 _cleanup_json_ json_t *more = conf ? check_to_json(&k) : json_object();
                 json_t *o = json_pack("{s:i, s:s, s:o, s:i}", "version", 1, "configuration", path,

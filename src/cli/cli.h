@@ -14,18 +14,17 @@ typedef enum CliExit {
         CLI_EXIT_UNKNOWN = 3, /* could not look: cannot be told */
 } CliExit;
 
-typedef enum CliFormat {
-        CLI_FORMAT_TEXT,
-        CLI_FORMAT_JSON,
-} CliFormat;
-
+/* What was asked. Members that options fill are named in the table of options (verb.c). */
 typedef struct Cli {
         const char *config_path;
         const char *state_directory;
         const char *status_path;
-        CliFormat format;
+        bool json;
         bool offline;
-        const char *argument; /* after the verb; NULL for none */
+        const char *trail; /* ARN, or "all" */
+        const char *duration;
+        const char *reason;
+        const char *argument; /* first after the verb; NULL for none */
         Printer out;
         int64_t now_msec;
 } Cli;
@@ -33,6 +32,10 @@ typedef struct Cli {
 CliExit cli_check(const Cli *c);
 CliExit cli_status(const Cli *c);
 CliExit cli_incidents(const Cli *c);
+CliExit cli_maintenance(const Cli *c);
+
+/* Asks the daemon, and says what came of it. request (taken) has its "verb". */
+CliExit cli_ask(const Cli *c, json_t *request);
 
 /* One line on standard error, "trailsentry: ...", escaped. */
 void cli_complain(const char *fmt, ...) _printf_(1, 2);

@@ -85,7 +85,8 @@ static char *blind_words(const Incident *i, int64_t now_msec)
 
 static void add_row(Table *t, const Cli *c, const Incident *i)
 {
-        _cleanup_free_ char *trail = trail_words(i->trail_arn), *actor = alert_actor(i);
+        _cleanup_free_ char *trail = trail_words(i->trail_arn ? i->trail_arn : "the guard itself"),
+                            *actor = alert_actor(i);
         _cleanup_free_ char *blind = blind_words(i, c->now_msec);
         size_t unsent = count_unsent(i);
         char when[TIMEFMT_MAX];
@@ -274,7 +275,7 @@ static CliExit show_one(const Cli *c, const Found *f)
                 return CLI_EXIT_USAGE;
         }
 
-        if (c->format == CLI_FORMAT_JSON) {
+        if (c->json) {
                 print_json(p, incident_to_json(i));
                 return judge_incident(i);
         }
@@ -316,7 +317,7 @@ CliExit cli_incidents(const Cli *c)
 
         if (c->argument)
                 return show_one(c, &f);
-        if (c->format == CLI_FORMAT_JSON)
+        if (c->json)
                 print_list_json(c, &f);
         else
                 print_list(c, &f);

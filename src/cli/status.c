@@ -285,7 +285,7 @@ CliExit cli_status(const Cli *c)
                 return complain_unreadable(c->status_path, r);
 
         judge(&s);
-        if (c->format == CLI_FORMAT_JSON)
+        if (c->json)
                 print_status_json(&s);
         else
                 print_status(&s);

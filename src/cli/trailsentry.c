@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command beside the daemon: it looks and tells, and changes nothing. */
+/* The command beside the daemon: which verb is asked for, and with which options. */
 
 #include <errno.h>
 #include <getopt.h>
@@ -8,22 +8,17 @@
 
 #include "base/escape.h"
 #include "base/mem.h"
+#include "base/nearest.h"
+#include "base/strbuf.h"
 #include "base/timefmt.h"
-#include "cli/cli.h"
+#include "cli/verb.h"
 #include "daemon/conf.h"
 #include "daemon/status.h"
 
 #define COMPLAINT_CHARS 2000
-
-static const struct {
-        const char *name;
-        CliExit (*run)(const Cli *c);
-        int argc_max; /* itself and its argument */
-} verbs[] = {
-        {"check", cli_check, 1},
-        {"status", cli_status, 1},
-        {"incidents", cli_incidents, 2},
-};
+#define OPTION_BASE 256 /* of options without a letter */
+#define OPTION_HELP 'h'
+#define OPTION_VERSION 'V'
 
 void cli_complain(const char *fmt, ...)
 {
@@ -46,36 +41,6 @@ const char *cli_age(const Cli *c, int64_t msec, char buf[static 80])
         return buf;
 }
 
-static void help(void)
-{
-        (void)puts(
-                "trailsentry [OPTION...] check|status|incidents [ID]\n"
-                "Looks at trailsentryd, the guard of AWS CloudTrail trails. Changes nothing.\n"
-                "\n"
-                "Verbs:\n"
-                "  check            is the configuration right, may the guard do what it needs?\n"
-                "  status           what the daemon sees and does\n"
-                "  incidents        what has happened, newest first\n"
-                "  incidents ID     all about one incident; the beginning of its id is enough\n"
-                "\n"
-                "Options:\n"
-                "  -c, --config=FILE          configuration, for check\n"
-                "                             (" CONF_PATH_DEFAULT ")\n"
-                "      --offline              for check: read the file, ask AWS nothing\n"
-                "      --state-directory=DIR  for incidents\n"
-                "                             (" LOCALSTATEDIR "/lib/trailsentry)\n"
-                "      --status-file=FILE     for status (" STATUS_PATH_DEFAULT ")\n"
-                "      --json                 for machines\n"
-                "  -h, --help                 this text\n"
-                "      --version              the version\n"
-                "\n"
-                "Exit status: 0 all is well; 1 something is wrong (a trail is not logging, an\n"
-                "incident is open, a check failed); 2 usage; 3 it cannot be told (the daemon does\n"
-                "not run, a file cannot be read).\n"
-                "\n"
-                "See trailsentry(1), trailsentryd(8), trailsentry.conf(5).");
-}
-
 static int64_t wall_msec(void)
 {
         struct timespec t;
@@ -84,65 +49,170 @@ static int64_t wall_msec(void)
         return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* 0 to go on, -ECANCELED when all is done, -EINVAL when it was asked wrongly. */
-static int parse_options(int argc, char *argv[], Cli *c)
+typedef struct Asked {
+        const CliVerb *verb;
+        bool help;
+        bool version;
+        const CliOption **options;
+        size_t n_options;
+} Asked;
+
+static void asked_done(Asked *a)
 {
-        enum { OPTION_STATE = 256, OPTION_STATUS, OPTION_JSON, OPTION_OFFLINE, OPTION_VERSION };
-        static const struct option options[] = {
-                {"config", required_argument, NULL, 'c'},
-                {"state-directory", required_argument, NULL, OPTION_STATE},
-                {"status-file", required_argument, NULL, OPTION_STATUS},
-                {"json", no_argument, NULL, OPTION_JSON},
-                {"offline", no_argument, NULL, OPTION_OFFLINE},
-                {"help", no_argument, NULL, 'h'},
-                {"version", no_argument, NULL, OPTION_VERSION},
-                {},
-        };
+        free(a->options);
+}
+
+/* What getopt_long() has refused; it leaves optopt alone for a long option that there is not. */
+static void complain_option(const char *text)
+{
+        _cleanup_free_ char *name = mem_strndup(text, strcspn(text, "="));
+        _cleanup_strbuf_ StrBuf similar = STRBUF_INIT(1024);
+        Nearest nearest = nearest_begin(name + strspn(name, "-"));
+
+        if (strncmp(name, "--", 2) != 0 || optopt != 0) {
+                cli_complain(optopt < OPTION_BASE ? "there is no option \"%s\" (--help tells which "
+                                                    "there are)"
+                                                  : "%s takes no value",
+                             name);
+                return;
+        }
+        for (size_t i = 0; i < cli_n_options; i++) {
+                _cleanup_free_ char *option = mem_printf("--%s", cli_options[i].name);
+
+                nearest_offer(&nearest, cli_options[i].name);
+                if (strncmp(option, name, strlen(name)) == 0)
+                        strbuf_addf(&similar, "%s%s", similar.len > 0 ? " or " : "", option);
+        }
+        if (similar.len > 0)
+                cli_complain("\"%s\" may be %s", name, strbuf_str(&similar));
+        else if (nearest.word)
+                cli_complain("there is no option \"%s\"; did you mean --%s?", name, nearest.word);
+        else
+                cli_complain("there is no option \"%s\" (--help tells which there are)", name);
+}
+
+static void set_option(Cli *c, const CliOption *o, const char *value)
+{
+        char *member = (char *)c + o->offset;
+
+        if (o->value)
+                memcpy(member, &value, sizeof(value));
+        else
+                *(bool *)member = true;
+}
+
+/* Options may stand anywhere; which of them the verb takes is looked at when it is known. */
+static int parse_options(int argc, char *argv[], Cli *c, Asked *a)
+{
+        _cleanup_free_ struct option *longs = mem_alloc0((cli_n_options + 3) * sizeof(*longs));
+        char letters[64] = ":h";
         int o;
 
-        while ((o = getopt_long(argc, argv, "c:h", options, NULL)) >= 0)
-                switch (o) {
-                case 'c':
-                        c->config_path = optarg;
-                        break;
-                case OPTION_STATE:
-                        c->state_directory = optarg;
-                        break;
-                case OPTION_STATUS:
-                        c->status_path = optarg;
-                        break;
-                case OPTION_JSON:
-                        c->format = CLI_FORMAT_JSON;
-                        break;
-                case OPTION_OFFLINE:
-                        c->offline = true;
-                        break;
-                case 'h':
-                        help();
-                        return -ECANCELED;
-                case OPTION_VERSION:
-                        (void)puts("trailsentry " PACKAGE_VERSION);
-                        return -ECANCELED;
-                default:
+        for (size_t i = 0; i < cli_n_options; i++) {
+                const CliOption *t = &cli_options[i];
+
+                longs[i] = (struct option){t->name, t->value ? required_argument : no_argument,
+                                           NULL, OPTION_BASE + (int)i};
+                if (t->letter)
+                        (void)snprintf(letters + strlen(letters), sizeof(letters) - strlen(letters),
+                                       "%c%s", t->letter, t->value ? ":" : ""); /* fits */
+        }
+        longs[cli_n_options] = (struct option){"help", no_argument, NULL, OPTION_HELP};
+        longs[cli_n_options + 1] = (struct option){"version", no_argument, NULL, OPTION_VERSION};
+
+        opterr = 0; /* what is wrong is told here */
+        while ((o = getopt_long(argc, argv, letters, longs, NULL)) >= 0) {
+                const CliOption *option = NULL;
+
+                if (o == OPTION_HELP)
+                        a->help = true;
+                else if (o == OPTION_VERSION)
+                        a->version = true;
+                else if (o == ':') {
+                        cli_complain("%s needs a value behind it (--help tells which)",
+                                     argv[optind - 1]);
                         return -EINVAL;
+                } else if (o == '?') {
+                        complain_option(argv[optind - 1]);
+                        return -EINVAL;
+                } else if (o >= OPTION_BASE)
+                        option = &cli_options[o - OPTION_BASE];
+                else
+                        for (size_t i = 0; i < cli_n_options && !option; i++)
+                                if (cli_options[i].letter == o)
+                                        option = &cli_options[i];
+                if (option) {
+                        set_option(c, option, optarg);
+                        *mem_push0(a->options, a->n_options) = option;
                 }
+        }
         return 0;
 }
 
-static CliExit run_verb(int argc, char *argv[], Cli *c)
+static int find_verb(const char *name, Asked *a)
 {
-        for (size_t i = 0; argc > 0 && i < ELEMENTSOF(verbs); i++) {
-                if (!streq(argv[0], verbs[i].name))
-                        continue;
-                if (argc > verbs[i].argc_max) {
-                        cli_complain("too much after \"%s\": \"%s\"", argv[0], argv[argc - 1]);
-                        return CLI_EXIT_USAGE;
-                }
-                c->argument = argc > 1 ? argv[1] : NULL;
-                return verbs[i].run(c);
+        Nearest nearest = nearest_begin(strempty(name));
+        _cleanup_strbuf_ StrBuf known = STRBUF_INIT(512);
+
+        a->verb = name ? cli_find_verb(name) : NULL;
+        if (a->verb || (!name && (a->help || a->version)))
+                return 0;
+        for (size_t i = 0; i < cli_n_verbs; i++) {
+                nearest_offer(&nearest, cli_verbs[i].name);
+                strbuf_addf(&known, "%s%s", i > 0 ? ", " : "", cli_verbs[i].name);
         }
-        cli_complain("say what to look at: check, status or incidents (--help tells more)");
-        return CLI_EXIT_USAGE;
+        if (!name)
+                cli_complain("say what to do: %s (--help tells more)", strbuf_str(&known));
+        else if (nearest.word)
+                cli_complain("there is no verb \"%s\"; did you mean \"%s\"?", name, nearest.word);
+        else
+                cli_complain("there is no verb \"%s\"; there are: %s (--help tells more)", name,
+                             strbuf_str(&known));
+        return -EINVAL;
+}
+
+/* Whether the verb takes what stands with it. */
+static int check_fit(char **arguments, int n, const Asked *a)
+{
+        int max = a->verb->argument ? 1 : 0;
+
+        for (size_t i = 0; i < a->n_options; i++)
+                if (!cli_verb_takes(a->verb, a->options[i])) {
+                        cli_complain("%s does not take --%s (trailsentry %s --help tells what it "
+                                     "takes)",
+                                     a->verb->name, a->options[i]->name, a->verb->name);
+                        return -EINVAL;
+                }
+        if (n > max) {
+                cli_complain("too much after \"%s\": \"%s\"", a->verb->name, arguments[max]);
+                return -EINVAL;
+        }
+        return 0;
+}
+
+static CliExit run(int argc, char *argv[], Cli *c)
+{
+        _cleanup_(asked_done) Asked a = {};
+        int n;
+
+        if (parse_options(argc, argv, c, &a) < 0)
+                return CLI_EXIT_USAGE;
+        argv += optind; /* the verb and its arguments: getopt_long() has put them last */
+        n = argc - optind;
+        if (find_verb(argv[0], &a) < 0)
+                return CLI_EXIT_USAGE;
+        if (a.help && a.verb)
+                cli_help_verb(a.verb);
+        else if (a.help)
+                cli_help();
+        else if (a.version)
+                (void)puts("trailsentry " PACKAGE_VERSION);
+        if (a.help || a.version)
+                return CLI_EXIT_WELL;
+        if (check_fit(argv + 1, n - 1, &a) < 0)
+                return CLI_EXIT_USAGE;
+        c->argument = argv[1];
+        return a.verb->run(c);
 }
 
 int main(int argc, char *argv[])
@@ -154,14 +224,7 @@ int main(int argc, char *argv[])
                 .out = printer_for(stdout),
                 .now_msec = wall_msec(),
         };
-        CliExit status = CLI_EXIT_WELL;
-        int r;
-
-        r = parse_options(argc, argv, &c);
-        if (r == -EINVAL)
-                status = CLI_EXIT_USAGE;
-        else if (r >= 0)
-                status = run_verb(argc - optind, argv + optind, &c);
+        CliExit status = run(argc, argv, &c);
 
         /* A result that nobody could read is none. */
         if (ferror(stdout) || fflush(stdout) != 0) {

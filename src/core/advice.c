@@ -11,33 +11,36 @@
 
 #define NAME_CHARS 200
 
-typedef struct Steps {
-        StrBuf *b;
-        unsigned n;
-} Steps;
-
-static void step(Steps *s, const char *text)
+static void step(Advice *a, const char *text)
 {
         if (isempty(text))
                 return;
-        if (s->n == 0)
-                strbuf_add(s->b, "\nWhat to do\n");
-        strbuf_addf(s->b, "%u. %s\n", ++s->n, text);
+        AdviceStep *s = mem_push0(a->steps, a->n_steps);
+        s->text = mem_strdup(text);
 }
 
-static void stepf(Steps *s, const char *fmt, ...) _printf_(2, 3);
-static void stepf(Steps *s, const char *fmt, ...)
+static void stepf(Advice *a, const char *fmt, ...) _printf_(2, 3);
+static void stepf(Advice *a, const char *fmt, ...)
 {
-        StrBuf line = STRBUF_INIT(2048);
         char text[2048];
         va_list ap;
 
         va_start(ap, fmt);
         (void)vsnprintf(text, sizeof(text), fmt, ap); /* cut when longer */
         va_end(ap);
-        escape_add(&line, text, sizeof(text));
-        step(s, strbuf_str(&line));
-        strbuf_done(&line);
+        AdviceStep *s = mem_push0(a->steps, a->n_steps);
+        s->text = escape_text(text, sizeof(text));
+}
+
+/* For the last step. */
+static void commandf(Advice *a, const char *fmt, ...) _printf_(2, 3);
+static void commandf(Advice *a, const char *fmt, ...)
+{
+        va_list ap;
+
+        va_start(ap, fmt);
+        a->steps[a->n_steps - 1].command = mem_vprintf(fmt, ap);
+        va_end(ap);
 }
 
 static const char *named(const char *s)
@@ -53,140 +56,145 @@ static bool is_plain(const char *name)
 
 /* Sessions live on when a key or password is taken away: every token issued before now is denied.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html */
-static void revoke_command(StrBuf *b, const char *kind, const char *name, int64_t now_msec)
+static void revoke_command(Advice *a, const char *kind, const char *name, int64_t now_msec)
 {
         char now[TIMEFMT_MAX];
 
-        strbuf_addf(b,
-                    "     aws iam put-%s-policy --%s-name %s --policy-name AWSRevokeOlderSessions "
-                    "--policy-document '{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":"
-                    "\"Deny\",\"Action\":\"*\",\"Resource\":\"*\",\"Condition\":{\"DateLessThan\":"
-                    "{\"aws:TokenIssueTime\":\"%s\"}}}]}'\n",
-                    kind, kind, name, timefmt_iso8601(now_msec / 1000 * 1000, now));
+        commandf(a,
+                 "aws iam put-%s-policy --%s-name %s --policy-name AWSRevokeOlderSessions "
+                 "--policy-document '{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":"
+                 "\"Deny\",\"Action\":\"*\",\"Resource\":\"*\",\"Condition\":{\"DateLessThan\":"
+                 "{\"aws:TokenIssueTime\":\"%s\"}}}]}'",
+                 kind, kind, name, timefmt_iso8601(now_msec / 1000 * 1000, now));
 }
 
-static void advise_iam_user(Steps *s, const UserIdentity *u, int64_t now_msec)
+static void advise_iam_user(Advice *a, const UserIdentity *u, int64_t now_msec)
 {
         bool plain = is_plain(u->user_name);
 
         if (identity_access_key_kind(u) == ACCESS_KEY_LONG_LIVED) {
-                stepf(s, "Deactivate the long-lived access key of IAM user %s in account %s:",
+                stepf(a, "Deactivate the long-lived access key of IAM user %s in account %s:",
                       named(u->user_name), named(u->account_id));
                 if (plain && identity_access_key_is_valid(u->access_key_id))
-                        strbuf_addf(s->b,
-                                    "     aws iam update-access-key --user-name %s "
-                                    "--access-key-id %s --status Inactive\n",
-                                    u->user_name, u->access_key_id);
-                step(s, "Sessions made from that key outlive it; deny them, too:");
+                        commandf(a,
+                                 "aws iam update-access-key --user-name %s "
+                                 "--access-key-id %s --status Inactive",
+                                 u->user_name, u->access_key_id);
+                step(a, "Sessions made from that key outlive it; deny them, too:");
         } else {
-                stepf(s,
+                stepf(a,
                       "IAM user %s acted in a console or MFA session, not with a long-lived key: "
                       "remove the console password (aws iam delete-login-profile), list its keys, "
                       "and deny sessions issued until now:",
                       named(u->user_name));
         }
         if (plain)
-                revoke_command(s->b, "user", u->user_name, now_msec);
+                revoke_command(a, "user", u->user_name, now_msec);
 }
 
-static void advise_role(Steps *s, const UserIdentity *u, int64_t now_msec)
+static void advise_role(Advice *a, const UserIdentity *u, int64_t now_msec)
 {
         if (identity_is_identity_center_role(u)) {
-                step(s, "This is an IAM Identity Center session: disable the user in Identity "
+                step(a, "This is an IAM Identity Center session: disable the user in Identity "
                         "Center, remove the assignment of the permission set, and revoke the "
                         "active sessions there. The role itself cannot be edited.");
                 return;
         }
         if (identity_is_ec2_instance(u))
-                stepf(s,
+                stepf(a,
                       "The caller is EC2 instance %s: isolate it (security group without egress), "
                       "keep its disk, and look for who was on it. Its role's credentials may have "
                       "been carried away.",
                       named(identity_session_name(u)));
-        stepf(s,
+        stepf(a,
               "Revoke the sessions of role %s in account %s (deactivating the temporary key "
               "does nothing):",
               named(u->issuer_user_name), named(u->account_id));
         if (is_plain(u->issuer_user_name))
-                revoke_command(s->b, "role", u->issuer_user_name, now_msec);
-        step(s, "Find who assumed it: the AssumeRole event just before, and the role's trust "
+                revoke_command(a, "role", u->issuer_user_name, now_msec);
+        step(a, "Find who assumed it: the AssumeRole event just before, and the role's trust "
                 "policy.");
         if (u->source_identity)
-                step(s, "The source identity names who stood behind the session; it cannot be "
+                step(a, "The source identity names who stood behind the session; it cannot be "
                         "changed by role chaining.");
 }
 
-static void advise_root(Steps *s, const UserIdentity *u)
+static void advise_root(Advice *a, const UserIdentity *u)
 {
         if (u->assumed_root) {
-                step(s, "An AssumeRoot session of a central account: in the management account "
+                step(a, "An AssumeRoot session of a central account: in the management account "
                         "and its delegated administrators look up sts:AssumeRoot for who began "
                         "it, and cut that principal off.");
                 return;
         }
-        stepf(s,
+        stepf(a,
               "The root user of account %s: change its password, delete its access keys, check its "
               "MFA devices and e-mail address; sessions end with the password change. Tell AWS "
               "Support when you cannot sign in.",
               named(u->account_id));
 }
 
-static void advise_actor(Steps *s, const UserIdentity *u, int64_t now_msec)
+static void advise_actor(Advice *a, const UserIdentity *u, int64_t now_msec)
 {
         switch (u->type) {
         case IDENTITY_IAM_USER:
-                advise_iam_user(s, u, now_msec);
+                advise_iam_user(a, u, now_msec);
                 break;
         case IDENTITY_ASSUMED_ROLE:
         case IDENTITY_ROLE:
-                advise_role(s, u, now_msec);
+                advise_role(a, u, now_msec);
                 break;
         case IDENTITY_ROOT:
-                advise_root(s, u);
+                advise_root(a, u);
                 break;
         case IDENTITY_FEDERATED_USER:
-                stepf(s,
+                stepf(a,
                       "A federated session of %s: deny or deactivate that issuer; the session "
                       "keeps "
                       "what the issuer may do until it expires.",
                       named(u->issuer_arn));
                 break;
         case IDENTITY_AWS_SERVICE:
-                stepf(s, "An AWS service acted, %s: find what made it act (stack, rule, pipeline).",
+                stepf(a, "An AWS service acted, %s: find what made it act (stack, rule, pipeline).",
                       named(u->invoked_by));
                 break;
         case IDENTITY_AWS_ACCOUNT:
-                stepf(s,
+                stepf(a,
                       "A principal of another account, %s, acted: remove the trust that lets it in "
                       "(role trust policies, delegated administration) and ask that account's "
                       "owner.",
                       named(u->account_id));
                 break;
         case IDENTITY_IDENTITY_CENTER_USER:
-                stepf(s, "Disable Identity Center user %s and revoke its sessions there.",
+                stepf(a, "Disable Identity Center user %s and revoke its sessions there.",
                       named(u->on_behalf_of));
                 break;
         case IDENTITY_SAML_USER:
         case IDENTITY_WEB_IDENTITY_USER:
-                stepf(s,
+                stepf(a,
                       "Disable the user at the identity provider, %s, then revoke the sessions "
                       "of the role it assumed.",
                       named(u->identity_provider));
                 break;
         default:
-                step(s, "The type of identity is not known to this guard: start from its principal "
+                step(a, "The type of identity is not known to this guard: start from its principal "
                         "id and address above.");
                 break;
         }
         if (u->invoked_by && u->type != IDENTITY_AWS_SERVICE)
-                stepf(s, "The call came through %s: look for the stack or job that made it.",
+                stepf(a, "The call came through %s: look for the stack or job that made it.",
                       u->invoked_by);
 }
 
 const char *advice_for_error(const AwsError *e, const char *api)
 {
+        bool publish = streq(api, "Publish");
+
         switch (e->class) {
         case AWS_ERROR_DENIED:
+                if (publish)
+                        return "Allow sns:Publish on the topic to the guard's role, and in the "
+                               "topic's access policy when it is of another account.";
                 return streq(api, "StartLogging")
                                ? "Allow cloudtrail:StartLogging on this trail to the guard's role, "
                                  "and look for a deny (SCP, permissions boundary, session policy) "
@@ -207,8 +215,15 @@ const char *advice_for_error(const AwsError *e, const char *api)
                 return "Check the guard's clock (chronyc tracking), and that its secret key "
                        "belongs to its access key.";
         case AWS_ERROR_NOT_FOUND:
+                if (publish)
+                        return "Create the topic again with its subscriptions, or take it out of "
+                               "trailsentry.conf.";
                 return "Check the ARN; a trail that existed has been deleted.";
         case AWS_ERROR_INVALID:
+                if (publish)
+                        return "Look at what SNS objects to; a topic encrypted with a key of KMS "
+                               "needs kms:GenerateDataKey* and kms:Decrypt on it for the guard's "
+                               "role.";
                 return "The service will not do this as asked: an organization trail is started "
                        "from its management account, any trail from its home region.";
         default:
@@ -216,32 +231,33 @@ const char *advice_for_error(const AwsError *e, const char *api)
         }
 }
 
-static void advise_restart(Steps *s, const Incident *i)
+static void advise_restart(Advice *a, const Incident *i)
 {
-        Arn a;
+        Arn trail;
         const char *why;
 
         if (i->restart.state == RESTART_FAILING)
-                step(s, advice_for_error(&i->restart.error, "StartLogging"));
-        if (arn_parse_trail(i->trail_arn, &a, &why) < 0 || !arn_name_is_plain(arn_trail_name(&a)))
+                step(a, advice_for_error(&i->restart.error, "StartLogging"));
+        if (arn_parse_trail(i->trail_arn, &trail, &why) < 0 ||
+            !arn_name_is_plain(arn_trail_name(&trail)))
                 return;
-        step(s, "Start the trail by hand, from an administrator of its account:");
-        strbuf_addf(s->b, "     aws cloudtrail start-logging --region %s --name %s\n", a.region,
-                    i->trail_arn);
+        step(a, "Start the trail by hand, from an administrator of its account:");
+        commandf(a, "aws cloudtrail start-logging --region %s --name %s", trail.region,
+                 i->trail_arn);
 }
 
-static void advise_down(Steps *s, const Incident *i)
+static void advise_down(Advice *a, const Incident *i)
 {
         if (!i->open || i->blind_to_msec)
                 return;
         if (i->restart.state == RESTART_REQUESTED || i->restart.state == RESTART_ACCEPTED)
-                step(s, "Wait a minute: the restart is under way, and CLOSED or FAILING will say "
+                step(a, "Wait a minute: the restart is under way, and CLOSED or FAILING will say "
                         "how it ended.");
         else
-                advise_restart(s, i);
+                advise_restart(a, i);
 }
 
-static void advise_kind(Steps *s, const Incident *i)
+static void advise_kind(Advice *a, const Incident *i)
 {
         static const char compare[] =
                 "Compare the trail's settings with what they were: bucket, KMS key, regions, event "
@@ -249,59 +265,75 @@ static void advise_kind(Steps *s, const Incident *i)
 
         switch (i->kind) {
         case INCIDENT_DELETED:
-                step(s, i->open ? "Create the trail again with its former settings (CreateTrail, "
+                step(a, i->open ? "Create the trail again with its former settings (CreateTrail, "
                                   "PutEventSelectors, StartLogging); the guard will see it. If it "
                                   "is an organization trail, the account may have left the "
                                   "organization."
                                 : compare);
                 break;
         case INCIDENT_RECREATED:
-                advise_down(s, i);
-                step(s, compare);
+                advise_down(a, i);
+                step(a, compare);
                 break;
         case INCIDENT_NOT_FOUND:
                 if (i->open)
-                        step(s, "Correct the trail's ARN in trailsentry.conf, then restart "
+                        step(a, "Correct the trail's ARN in trailsentry.conf, then restart "
                                 "trailsentryd; `trailsentry check` proves it.");
                 break;
         case INCIDENT_CANNOT_SEE:
-                step(s, advice_for_error(&i->cause, "GetTrailStatus"));
-                step(s, i->open ? "Until it sees again, watch the trail another way: aws "
+                step(a, advice_for_error(&i->cause, "GetTrailStatus"));
+                step(a, i->open ? "Until it sees again, watch the trail another way: aws "
                                   "cloudtrail get-trail-status."
                                 : "It may have been done on purpose: look for what had changed. "
                                   "What happened to the trail meanwhile is told apart.");
                 break;
         case INCIDENT_OTHER_CONTROLLER:
-                step(s, "Something else starts this trail again and again (infrastructure code, "
+                step(a, "Something else starts this trail again and again (infrastructure code, "
                         "another guard): agree on one.");
                 break;
         default:
-                advise_down(s, i);
+                advise_down(a, i);
                 break;
         }
         if (i->delivering == DELIVERING_NO)
-                step(s, "Log files do not reach the bucket: check that it exists and is yours, "
+                step(a, "Log files do not reach the bucket: check that it exists and is yours, "
                         "its policy, and the KMS key. CloudTrail goes on trying to deliver for 30 "
                         "days.");
 }
 
-void advice_add(StrBuf *b, const Incident *i, int64_t now_msec)
+Advice advice_make(const Incident *i, int64_t now_msec)
 {
-        Steps s = {.b = b};
+        Advice a = {};
         const Finding *f = incident_find_role(i, ROLE_CULPRIT);
 
+        if (incident_kind_is_notice(i->kind)) {
+                if (i->kind == INCIDENT_TOPIC_FAILING && i->open)
+                        step(&a, advice_for_error(&i->cause, "Publish"));
+                return a; /* its text says the rest */
+        }
         if (i->attribution.misused)
-                step(&s, "Somebody uses the guard's own credentials: replace the guard's instance, "
+                step(&a, "Somebody uses the guard's own credentials: replace the guard's instance, "
                          "revoke its role's sessions, then look at all that role did.");
-        advise_kind(&s, i);
+        advise_kind(&a, i);
         if (f && !i->attribution.misused)
-                advise_actor(&s, &f->record.identity, now_msec);
+                advise_actor(&a, &f->record.identity, now_msec);
         if (i->attribution.confidence == CONFIDENCE_AMBIGUOUS)
-                step(&s, "Several calls fit: treat every one listed as hostile until it is "
+                step(&a, "Several calls fit: treat every one listed as hostile until it is "
                          "explained.");
         if (i->kind != INCIDENT_CANNOT_SEE && i->kind != INCIDENT_NOT_FOUND &&
             i->kind != INCIDENT_OTHER_CONTROLLER)
-                step(&s, "Look at what else happened while nothing was recorded: Event history "
+                step(&a, "Look at what else happened while nothing was recorded: Event history "
                          "(management events only), VPC flow logs, S3 and CloudFront access logs, "
                          "the credential report.");
+        return a;
+}
+
+void advice_done(Advice *a)
+{
+        for (size_t k = 0; k < a->n_steps; k++) {
+                free(a->steps[k].text);
+                free(a->steps[k].command);
+        }
+        free(a->steps);
+        *a = (Advice){};
 }

@@ -4,12 +4,21 @@
 /* What to do next, by what happened and by the type of identity that did it. A command line is
  * offered only when every value in it matched a strict pattern, since an attacker chooses names. */
 
-#include "base/strbuf.h"
 #include "core/model.h"
 
-/* Adds a heading and numbered steps, one a line, commands indented below theirs; nothing at all
- * when there is nothing to do. */
-void advice_add(StrBuf *b, const Incident *i, int64_t now_msec);
+typedef struct AdviceStep {
+        char *text;    /* one line, escaped */
+        char *command; /* a line for a shell; NULL without one */
+} AdviceStep;
+
+typedef struct Advice {
+        AdviceStep *steps;
+        size_t n_steps;
+} Advice;
+
+/* No steps at all when there is nothing to do. */
+Advice advice_make(const Incident *i, int64_t now_msec);
+void advice_done(Advice *a);
 
 /* What cures a class of error of this API, as one sentence; "" when nothing special does. */
 const char *advice_for_error(const AwsError *e, const char *api);

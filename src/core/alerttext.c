@@ -12,11 +12,10 @@
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "core/advice.h"
+#include "core/alertpart.h"
 
 #define SUBJECT_MAX 99
 #define BODY_MAX (32 * 1024)
-#define VALUE_CHARS 300
-#define LISTED_MAX 20
 
 static const char *trail_name(const Incident *i, Arn *a)
 {
@@ -71,6 +70,8 @@ static const char *state_now(const Incident *i)
                                                       : "logging again";
         if (!i->open)
                 return "overtaken by what happened next, an incident of its own";
+        if (i->in_maintenance)
+                return "NOT LOGGING (maintenance: not restarted)";
         switch (i->restart.state) {
         case RESTART_REQUESTED:
                 return "NOT LOGGING, restart requested";
@@ -146,6 +147,8 @@ char *alert_summary(const Incident *i)
         Arn a;
         char *text;
 
+        if (incident_kind_is_notice(i->kind))
+                return escape_text(i->title, 1024);
         escape_add(&b, trail_name(i, &a), 128);
         strbuf_addf(&b, " %s; %s", what_happened(i), state_now(i));
         if (i->blind_to_msec && *duration(i, 0, d))
@@ -153,55 +156,6 @@ char *alert_summary(const Incident *i)
                             duration(i, 0, d));
         if (strbuf_take(&b, &text) < 0)
                 text = mem_strdup(what_happened(i));
-        strbuf_done(&b);
-        return text;
-}
-
-static void add_identity(StrBuf *b, const UserIdentity *u)
-{
-        _cleanup_free_ char *name = identity_display_name(u);
-
-        escape_add(b, name, VALUE_CHARS);
-        strbuf_add(b, " (");
-        escape_add(b, isempty(u->type_text) ? "unknown type" : u->type_text, 40);
-        if (u->issuer_user_name && u->type == IDENTITY_ASSUMED_ROLE) {
-                strbuf_add(b, ", role ");
-                escape_add(b, u->issuer_user_name, 128);
-        }
-        strbuf_add(b, ")");
-}
-
-static void add_actor_line(StrBuf *b, const CloudTrailRecord *r)
-{
-        char t[TIMEFMT_MAX];
-
-        add_identity(b, &r->identity);
-        strbuf_add(b, " from ");
-        escape_add(b, r->source_ip ? r->source_ip : "an unknown address", 100);
-        strbuf_addf(b, " at %s", timefmt_iso8601(r->time_msec, t));
-}
-
-char *alert_actor(const Incident *i)
-{
-        const Attribution *a = &i->attribution;
-        const Finding *f = incident_find_role(i, ROLE_CULPRIT);
-        StrBuf b = STRBUF_INIT(4096);
-        char *text;
-
-        if (a->misused)
-                strbuf_add(&b, "SOMEBODY USING THE GUARD'S OWN CREDENTIALS: ");
-        if (f)
-                add_actor_line(&b, &f->record);
-        else if (a->confidence == CONFIDENCE_AMBIGUOUS)
-                strbuf_add(&b, "ambiguous: several calls fit");
-        else if (a->state == SEARCH_GAVE_UP)
-                strbuf_add(&b, "not found");
-        else if (a->state == SEARCH_NOT_NEEDED)
-                strbuf_add(&b, "not looked for");
-        else
-                strbuf_add(&b, "not known yet");
-        if (strbuf_take(&b, &text) < 0)
-                text = mem_strdup("not known");
         strbuf_done(&b);
         return text;
 }
@@ -261,21 +215,21 @@ static void subject(const Incident *i, const AlertContext *c, const Arn *a, char
         strbuf_done(&b);
 }
 
-static void row(StrBuf *b, const char *label, const char *value)
+void alert_row(StrBuf *b, const char *label, const char *value)
 {
         if (isempty(value))
                 return;
         strbuf_addf(b, "%-15s ", label); /* some labels are longer than their column */
-        escape_add(b, value, VALUE_CHARS);
+        escape_add(b, value, ALERT_VALUE_CHARS);
         strbuf_add_char(b, '\n');
 }
 
-static void time_row(StrBuf *b, const char *label, int64_t msec)
+void alert_time_row(StrBuf *b, const char *label, int64_t msec)
 {
         char t[TIMEFMT_MAX];
 
         if (msec)
-                row(b, label, timefmt_iso8601(msec, t));
+                alert_row(b, label, timefmt_iso8601(msec, t));
 }
 
 static const char *window_source(const Incident *i)
@@ -287,11 +241,17 @@ static const char *window_source(const Incident *i)
         return "since the guard last saw it logging, by the guard's clock";
 }
 
+bool alert_has_window(const Incident *i)
+{
+        return i->kind != INCIDENT_NOT_FOUND && i->kind != INCIDENT_OTHER_CONTROLLER &&
+               !incident_kind_is_notice(i->kind);
+}
+
 static void add_window(StrBuf *b, const Incident *i, int64_t now_msec)
 {
         char t[TIMEFMT_MAX];
 
-        if (i->kind == INCIDENT_NOT_FOUND || i->kind == INCIDENT_OTHER_CONTROLLER)
+        if (!alert_has_window(i))
                 return;
         strbuf_addf(b, "%-16s", i->kind == INCIDENT_CANNOT_SEE ? "Unseen" : "Blind");
         if (i->blind_from_msec)
@@ -314,12 +274,16 @@ static void add_window(StrBuf *b, const Incident *i, int64_t now_msec)
                 strbuf_addf(b, "%16sIt shows no StopLoggingTime: it may never have logged\n", "");
 }
 
+bool alert_has_restart(const Incident *i)
+{
+        return alert_has_window(i) && i->kind != INCIDENT_CANNOT_SEE && i->kind != INCIDENT_DELETED;
+}
+
 static void add_restart(StrBuf *b, const Incident *i)
 {
         const Restart *r = &i->restart;
 
-        if (i->kind == INCIDENT_CANNOT_SEE || i->kind == INCIDENT_NOT_FOUND ||
-            i->kind == INCIDENT_DELETED || i->kind == INCIDENT_OTHER_CONTROLLER)
+        if (!alert_has_restart(i))
                 return;
         strbuf_addf(b, "%-16s", "Restart");
         if (!i->open && !i->blind_to_msec) {
@@ -328,8 +292,9 @@ static void add_restart(StrBuf *b, const Incident *i)
         }
         switch (r->state) {
         case RESTART_NOT_WANTED:
-                strbuf_add(b, i->blind_to_msec ? "not needed: it was logging again when seen\n"
-                                               : "not wanted (action = \"alert\")\n");
+                strbuf_add(b, i->blind_to_msec    ? "not needed: it was logging again when seen\n"
+                              : i->in_maintenance ? "not wanted (maintenance)\n"
+                                                  : "not wanted (action = \"alert\")\n");
                 return;
         case RESTART_REQUESTED:
                 strbuf_add(b, "StartLogging has been sent, no answer yet\n");
@@ -358,213 +323,74 @@ static void add_restart(StrBuf *b, const Incident *i)
         if (i->delivering == DELIVERING_YES)
                 strbuf_addf(b, "%-16slog files are delivered again\n", "Delivery");
         else if (i->delivering == DELIVERING_NO)
-                row(b, "Delivery FAILS", strempty(i->delivery_error));
+                alert_row(b, "Delivery FAILS", strempty(i->delivery_error));
         else
                 strbuf_addf(b, "%-16snot seen yet since the restart (takes about 5 minutes)\n",
                             "Delivery");
 }
 
-static const char *key_words(const UserIdentity *u)
+static void add_footer(StrBuf *b, const Incident *i, const AlertContext *c)
 {
-        switch (identity_access_key_kind(u)) {
-        case ACCESS_KEY_LONG_LIVED:
-                return " (long-lived)";
-        case ACCESS_KEY_TEMPORARY:
-                return " (temporary)";
-        default:
-                return "";
-        }
-}
-
-static void add_record(StrBuf *b, const CloudTrailRecord *r)
-{
-        const UserIdentity *u = &r->identity;
-
-        strbuf_addf(b, "%-16s", "Who");
-        add_identity(b, u);
+        strbuf_addf(b, "\nIncident %s, message %u (%s), severity %s, guard ", i->id, c->sequence,
+                    phase_to_string(c->phase), severity_to_string(i->severity));
+        escape_add(b, c->hostname, 64);
         strbuf_add_char(b, '\n');
-        row(b, "  ARN", u->arn);
-        row(b, "  Account", u->account_id);
-        row(b, "  Principal", u->principal_id);
-        row(b, "  Issuer", u->issuer_arn);
-        row(b, "  Source identity", u->source_identity);
-        row(b, "  Provider", u->web_id_provider ? u->web_id_provider : u->identity_provider);
-        row(b, "  On behalf of", u->on_behalf_of);
-        row(b, "  Invoked by", u->invoked_by);
-        row(b, "  Vendor account", u->invoked_by_delegate);
-        if (u->access_key_id) {
-                _cleanup_free_ char *key = mem_printf("%s%s", u->access_key_id, key_words(u));
-                row(b, "  Access key", key);
-        }
-        row(b, "  MFA",
-            u->mfa == MFA_YES  ? "yes"
-            : u->mfa == MFA_NO ? "no"
-                               : "the record does not say");
-        time_row(b, "  Session since", u->session_created_msec);
-        row(b, "  From", r->source_ip);
-        row(b, "  VPC endpoint", r->vpc_endpoint_id);
-        row(b, "  Tool", r->user_agent);
-        if (r->session_from_console)
-                row(b, "  Console", "yes, a console session");
-        row(b, "  Event", r->event_name);
-        row(b, "  Event id", r->event_id);
-        time_row(b, "  Event time", r->time_msec);
 }
 
-/* Said when it matters: a delegated administrator's call may stand in another account. */
-static void add_searched(StrBuf *b, const Incident *i)
+static void add_cause(StrBuf *b, const Incident *i)
 {
-        const char *account = i->attribution.searched_account;
-        Arn a;
-        const char *why;
+        _cleanup_free_ char *words = alert_error_words(&i->cause);
 
-        if (!account || arn_parse_trail(i->trail_arn, &a, &why) < 0 || streq(a.account, account))
-                return;
-        strbuf_addf(b, "%-16sonly the Event history of account ", "  Searched");
-        escape_add(b, account, 12);
-        strbuf_addf(b, ", not that of the trail's account %s\n", a.account);
+        if (i->cause.class != AWS_ERROR_NONE)
+                alert_row(b, "Cause", words);
 }
 
-static void add_not_known(StrBuf *b, const Incident *i)
+static void add_advice(StrBuf *b, const Incident *i, int64_t now_msec)
 {
-        const Attribution *a = &i->attribution;
+        _cleanup_(advice_done) Advice a = advice_make(i, now_msec);
 
-        if (a->confidence == CONFIDENCE_AMBIGUOUS)
-                strbuf_addf(b, "%-16sambiguous: several calls fit, listed below\n", "Who");
-        else if (a->state == SEARCH_GAVE_UP && a->rounds == 0)
-                strbuf_addf(b, "%-16snot to be found: it is older than Event history (90 days)\n",
-                            "Who");
-        else if (a->state == SEARCH_GAVE_UP)
-                strbuf_addf(b, "%-16snot found in Event history within 24 hours\n", "Who");
-        else if (a->said_not_yet)
-                strbuf_addf(b, "%-16snot known yet; the search goes on for 24 hours\n", "Who");
-        else
-                strbuf_addf(b,
-                            "%-16snot known yet: Event history lags by minutes; an UPDATE will "
-                            "follow\n",
-                            "Who");
-        if (a->error.class != AWS_ERROR_NONE) {
-                _cleanup_free_ char *words = alert_error_words(&a->error);
-                row(b, "  because", words);
-        } else if (a->throttles > 0) {
-                row(b, "  because", "LookupEvents is throttled");
-        }
-        add_searched(b, i);
-}
-
-static const char *confidence_words(const Incident *i, const Finding *culprit)
-{
-        if (i->attribution.confidence == CONFIDENCE_AMBIGUOUS)
-                return "ambiguous: other calls fit as well, see below";
-        if (i->attribution.confidence == CONFIDENCE_EXACT && i->stop_msec && culprit)
-                return "exact: the first successful call after it was last known to log";
-        return "exact: the only successful call in the window";
-}
-
-static bool is_listed(Role r)
-{
-        return r != ROLE_CULPRIT && r != ROLE_OWN;
-}
-
-static const char *role_words(Role r)
-{
-        static const char *const words[_ROLE_MAX] = {
-                [ROLE_CULPRIT] = "did it",
-                [ROLE_CANDIDATE] = "may have done it",
-                [ROLE_ATTEMPT] = "tried and was refused",
-                [ROLE_LATER] = "called it when it was done already",
-                [ROLE_EARLIER] = "an earlier stop, not seen by polling",
-                [ROLE_STARTER] = "started it",
-                [ROLE_OWN] = "this guard",
-                [ROLE_OWN_UNREMEMBERED] = "this guard's identity, a call it does not remember",
-                [ROLE_OWN_MISUSED] = "THIS GUARD'S IDENTITY, NOT ITS CALL",
-                [ROLE_UNREADABLE] = "parameters left out (request too large): may be this trail",
-                [ROLE_RELATED] = "also in the window",
-        };
-        return words[r];
-}
-
-static void add_others(StrBuf *b, const Incident *i)
-{
-        const Attribution *a = &i->attribution;
-        size_t listed = 0, more = 0;
-
-        for (size_t k = 0; k < a->n_findings; k++) {
-                const Finding *f = &a->findings[k];
-
-                if (!is_listed(f->role))
-                        continue;
-                if (listed == LISTED_MAX) {
-                        more++;
-                        continue;
-                }
-                if (listed++ == 0)
-                        strbuf_add(b, "\nOther calls around it\n");
-                strbuf_add(b, "  ");
-                escape_add(b, f->record.event_name, 40);
-                strbuf_addf(b, ", %s", role_words(f->role));
-                if (f->record.error_code) {
-                        strbuf_add(b, " (");
-                        escape_add(b, f->record.error_code, 60);
-                        strbuf_add(b, ")");
-                }
-                strbuf_add(b, ": ");
-                add_actor_line(b, &f->record);
-                strbuf_add(b, ", event ");
-                escape_add(b, strempty(f->record.event_id), 64);
-                strbuf_add_char(b, '\n');
-        }
-        if (more > 0)
-                strbuf_addf(b, "  and %zu more: trailsentry incidents %s\n", more, i->id);
-        if (a->incomplete)
-                strbuf_add(b, "  The window holds more events than were read.\n");
-        if (a->n_unreadable > 0)
-                strbuf_addf(b, "  %u events could not be read.\n", a->n_unreadable);
-}
-
-/* What else to look into; nothing when the key did only what is told already. */
-static void add_deeds(StrBuf *b, const Incident *i)
-{
-        const Attribution *a = &i->attribution;
-
-        if (a->n_deeds == 1 && a->deeds[0].calls == 1)
-                return;
-        for (size_t k = 0; k < a->n_deeds; k++) {
-                const Deed *d = &a->deeds[k];
-                if (k == 0)
-                        strbuf_add(b, "\nAll calls with its key, from an hour before the stop\n");
-                strbuf_addf(b, "  %4u  ", d->calls);
-                escape_add(b, strempty(d->event_name), 64);
-                strbuf_add(b, " (");
-                escape_add(b, strempty(d->event_source), 64);
-                strbuf_add(b, ")");
-                if (d->refused > 0)
-                        strbuf_addf(b, ", %u refused", d->refused);
-                strbuf_add_char(b, '\n');
+        if (a.n_steps > 0)
+                strbuf_add(b, "\nWhat to do\n");
+        for (size_t k = 0; k < a.n_steps; k++) {
+                strbuf_addf(b, "%zu. %s\n", k + 1, a.steps[k].text);
+                if (a.steps[k].command)
+                        strbuf_addf(b, "     %s\n", a.steps[k].command);
         }
 }
 
-static void add_who(StrBuf *b, const Incident *i)
+/* The text is the guard's own and has lines, so that foreign parts of it were escaped where it was
+ * made. */
+static void notice_text(const Incident *i, const AlertContext *c, char **ret_subject,
+                        char **ret_body)
 {
-        const Finding *f = incident_find_role(i, ROLE_CULPRIT);
+        StrBuf b = STRBUF_INIT(BODY_MAX);
+        _cleanup_free_ char *line = mem_printf("%s: trailsentry on %s: %s",
+                                               phase_to_string(c->phase), c->hostname, i->title);
 
-        if (i->attribution.state == SEARCH_NOT_NEEDED)
-                return;
-        if (i->attribution.misused)
-                strbuf_add(b, "\nTHE GUARD'S OWN CREDENTIALS WERE USED BY SOMEBODY ELSE.\n");
-        strbuf_add_char(b, '\n');
-        if (f) {
-                add_record(b, &f->record);
-                row(b, "How sure", confidence_words(i, f));
-        } else {
-                add_not_known(b, i);
-        }
-        add_others(b, i);
-        add_deeds(b, i);
+        *ret_subject = escape_ascii(line, SUBJECT_MAX - 3);
+        strbuf_add(&b, "trailsentry on ");
+        escape_add(&b, c->hostname, 64);
+        strbuf_add(&b, ": ");
+        escape_add(&b, i->title, 1000);
+        strbuf_add(&b, ".\n\n");
+        if (i->text)
+                strbuf_addf(&b, "%s\n", i->text);
+        add_cause(&b, i);
+        alert_time_row(&b, i->closed_msec == i->detected_msec ? "Time" : "Since", i->detected_msec);
+        alert_time_row(&b, "Until", i->closed_msec > i->detected_msec ? i->closed_msec : 0);
+        add_advice(&b, i, c->now_msec);
+        add_footer(&b, i, c);
+        *ret_body = mem_strdup(strbuf_str(&b));
+        strbuf_done(&b);
 }
 
 void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, char **ret_body)
 {
+        if (incident_kind_is_notice(i->kind)) {
+                notice_text(i, c, ret_subject, ret_body);
+                return;
+        }
+
         StrBuf b = STRBUF_INIT(BODY_MAX);
         Arn a = {};
         const char *name = trail_name(i, &a);
@@ -574,22 +400,16 @@ void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, ch
         strbuf_add(&b, "CloudTrail trail ");
         escape_add(&b, name, 128);
         strbuf_addf(&b, " %s.\nNow: %s.\n\n", what_happened(i), state_now(i));
-        row(&b, "Trail", i->trail_arn);
-        row(&b, "Account", a.account);
-        row(&b, "Region", a.region);
+        alert_row(&b, "Trail", i->trail_arn);
+        alert_row(&b, "Account", a.account);
+        alert_row(&b, "Region", a.region);
         add_window(&b, i, c->now_msec);
-        time_row(&b, "Detected", i->detected_msec);
-        if (i->cause.class != AWS_ERROR_NONE) {
-                _cleanup_free_ char *words = alert_error_words(&i->cause);
-                row(&b, "Cause", words);
-        }
+        alert_time_row(&b, "Detected", i->detected_msec);
+        add_cause(&b, i);
         add_restart(&b, i);
-        add_who(&b, i);
-        advice_add(&b, i, c->now_msec);
-        strbuf_addf(&b, "\nIncident %s, message %u (%s), severity %s, guard ", i->id, c->sequence,
-                    phase_to_string(c->phase), severity_to_string(i->severity));
-        escape_add(&b, c->hostname, 64);
-        strbuf_add_char(&b, '\n');
+        alert_add_who(&b, i);
+        add_advice(&b, i, c->now_msec);
+        add_footer(&b, i, c);
         *ret_body = mem_strdup(strbuf_str(&b)); /* cut at the cap, never lost */
         strbuf_done(&b);
 }

@@ -33,22 +33,27 @@ static void untimed_id(const char *arn, const IncidentFacts *f, unsigned again, 
         (void)snprintf(ret, 33, "%.16s", hex);
 }
 
-/* Whether it is to be opened: no incident of that id has been had, or, without a time, that one
- * is closed. */
-static bool make_id(Core *c, const char *arn, const IncidentFacts *f, char ret[static 33])
+bool incident_make_untimed_id(Core *c, const char *about, const IncidentFacts *f,
+                              char ret[static 33])
 {
-        if (f->stop_msec) {
-                stop_id(arn, f->stop_msec, ret);
-                return !core_knows_finished(c, ret) && !core_find_incident(c, ret);
-        }
         for (unsigned again = 0;; again++) {
-                untimed_id(arn, f, again, ret);
+                untimed_id(about, f, again, ret);
                 const Incident *had = core_find_incident(c, ret);
                 if (had && had->open)
                         return false;
                 if (!had && !core_knows_finished(c, ret))
                         return true;
         }
+}
+
+/* Whether it is to be opened: no incident of that id has been had, or, without a time, that one
+ * is closed. */
+static bool make_id(Core *c, const char *arn, const IncidentFacts *f, char ret[static 33])
+{
+        if (!f->stop_msec)
+                return incident_make_untimed_id(c, arn, f, ret);
+        stop_id(arn, f->stop_msec, ret);
+        return !core_knows_finished(c, ret) && !core_find_incident(c, ret);
 }
 
 bool incident_is_over(const Incident *i)
@@ -72,7 +77,27 @@ void incident_escalate(Incident *i, Severity s)
 bool incident_is_outage(IncidentKind k)
 {
         return k != INCIDENT_CANNOT_SEE && k != INCIDENT_NOT_FOUND &&
-               k != INCIDENT_OTHER_CONTROLLER;
+               k != INCIDENT_OTHER_CONTROLLER && !incident_kind_is_notice(k);
+}
+
+int incident_log_priority(const Incident *i)
+{
+        static const int priority[_SEVERITY_MAX] = {
+                [SEVERITY_INFO] = LOG_NOTICE,
+                [SEVERITY_WARNING] = LOG_WARNING,
+                [SEVERITY_HIGH] = LOG_ERR,
+                [SEVERITY_CRITICAL] = LOG_CRIT,
+        };
+
+        return priority[i->severity];
+}
+
+static void record_opened(Core *c, const Incident *i)
+{
+        _cleanup_free_ char *summary = alert_summary(i);
+
+        core_log(c, LOG_EVENT_INCIDENT_OPENED, incident_log_priority(i), i, &i->cause, "%s",
+                 summary);
 }
 
 Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
@@ -104,7 +129,8 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
                 t->stop = i;
                 if (t->config.action == TRAIL_ACTION_RESTART && t->down)
                         i->restart.state = RESTART_REQUESTED;
-                i->restart.attempts = t->starting;
+                if (t->starting)
+                        restart_note_attempt(c, t, i);
         } else if (f->started_by_us) {
                 i->restart.state = RESTART_VERIFIED;
                 i->restart.attempts = 1;
@@ -113,12 +139,9 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
         }
 
         search_begin(c, i);
-        _cleanup_free_ char *summary = alert_summary(i);
-        core_log(c, LOG_EVENT_INCIDENT_OPENED,
-                 i->severity >= SEVERITY_CRITICAL ? LOG_CRIT
-                 : i->severity >= SEVERITY_HIGH   ? LOG_ERR
-                                                  : LOG_WARNING,
-                 i, f->cause, "%s", summary);
+        if (incident_is_outage(i->kind) || i->kind == INCIDENT_OTHER_CONTROLLER)
+                maintenance_record(c, t, i);
+        record_opened(c, i);
         notify(c, i, PHASE_OPEN);
         trail_hurry(c, t);
         c->memory_dirty = true;
@@ -172,6 +195,7 @@ void incident_watch_delivery(Core *c, Incident *i, const TrailStatus *s)
         if (!failed && s->latest_delivery_msec <= i->blind_to_msec)
                 return;
         i->delivering = now;
+        i->delivering_msec = c->now.wall_msec;
         mem_strset(&i->delivery_error, s->latest_delivery_error);
         incident_touch(i);
         if (failed) {
@@ -193,7 +217,7 @@ static int64_t remind_due_msec(const Core *c, const Incident *i)
 
 static bool is_reminded(const Incident *i)
 {
-        return i->open && !incident_is_over(i);
+        return i->open && !incident_is_over(i) && i->kind != INCIDENT_MAINTENANCE;
 }
 
 void incident_tick(Core *c, Incident *i)

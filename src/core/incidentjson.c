@@ -49,7 +49,9 @@ ENUM_ACCESSORS(identity_type, IdentityType)
         }
 
 static const JsonField incident_fields[] = {
-        NEEDED(Incident, trail_arn, JSONMAP_STRING),
+        FIELD(Incident, trail_arn, JSONMAP_STRING),
+        FIELD(Incident, title, JSONMAP_STRING),
+        FIELD(Incident, text, JSONMAP_STRING),
         NEEDED(Incident, open, JSONMAP_BOOL),
         NEEDED(Incident, detected_msec, JSONMAP_INT),
         FIELD(Incident, closed_msec, JSONMAP_INT),
@@ -60,6 +62,11 @@ static const JsonField incident_fields[] = {
         FIELD(Incident, known_start_msec, JSONMAP_INT),
         FIELD(Incident, last_logging_msec, JSONMAP_INT),
         FIELD(Incident, redundant_starts, JSONMAP_UINT),
+        FIELD(Incident, in_maintenance, JSONMAP_BOOL),
+        FIELD(Incident, until_msec, JSONMAP_INT),
+        FIELD(Incident, scope_arn, JSONMAP_STRING),
+        FIELD(Incident, n_recorded, JSONMAP_UINT),
+        FIELD(Incident, delivering_msec, JSONMAP_INT),
         FIELD(Incident, delivery_error, JSONMAP_STRING),
         FIELD(Incident, reminded_msec, JSONMAP_INT),
         FIELD(Incident, reminders, JSONMAP_UINT),
@@ -71,9 +78,8 @@ static const EnumField incident_enums[] = {
 };
 
 static const JsonField restart_fields[] = {
-        FIELD(Restart, attempts, JSONMAP_UINT),
-        FIELD(Restart, unanswered, JSONMAP_UINT),
-        FIELD(Restart, accepted_msec, JSONMAP_INT),
+        FIELD(Restart, attempts, JSONMAP_UINT),      FIELD(Restart, unanswered, JSONMAP_UINT),
+        FIELD(Restart, requested_msec, JSONMAP_INT), FIELD(Restart, accepted_msec, JSONMAP_INT),
         FIELD(Restart, told, JSONMAP_UINT),
 };
 static const EnumField restart_enums[] = {ENUM(Restart, state, restart_state)};
@@ -142,10 +148,9 @@ static const JsonField identity_fields[] = {
 static const EnumField identity_enums[] = {ENUM(UserIdentity, type, identity_type)};
 
 static const JsonField message_fields[] = {
-        NEEDED(Message, sequence, JSONMAP_UINT),
-        NEEDED(Message, created_msec, JSONMAP_INT),
-        NEEDED(Message, subject, JSONMAP_STRING),
-        NEEDED(Message, body, JSONMAP_STRING),
+        NEEDED(Message, sequence, JSONMAP_UINT),  NEEDED(Message, created_msec, JSONMAP_INT),
+        NEEDED(Message, subject, JSONMAP_STRING), NEEDED(Message, body, JSONMAP_STRING),
+        FIELD(Message, document, JSONMAP_STRING),
 };
 static const EnumField message_enums[] = {
         ENUM(Message, phase, phase),
@@ -162,6 +167,7 @@ static const JsonField deed_fields[] = {
 static const JsonField delivery_fields[] = {
         NEEDED(Delivery, topic_arn, JSONMAP_STRING),
         NEEDED(Delivery, sent, JSONMAP_BOOL),
+        FIELD(Delivery, sent_msec, JSONMAP_INT),
         FIELD(Delivery, message_id, JSONMAP_STRING),
 };
 
@@ -489,8 +495,8 @@ int incident_from_json(const json_t *object, Incident **ret, const char **reterr
                 r = messages_from_json(json_object_get(object, "messages"), i, field);
         if (r < 0)
                 return r;
-        *field = "trail_arn";
-        if (isempty(i->trail_arn))
+        *field = incident_kind_is_notice(i->kind) ? "title" : "trail_arn";
+        if (isempty(incident_kind_is_notice(i->kind) ? i->title : i->trail_arn))
                 return -ENODATA;
         error_from_json(json_object_get(object, "cause"), &i->cause);
         i->trail = SIZE_MAX;

@@ -19,8 +19,13 @@ typedef struct Region {
 } Region;
 
 typedef struct Topic {
-        char *arn;
+        TopicConfig config; /* arn owned */
+        bool fifo;
         unsigned in_flight;
+        uint64_t failing_boot; /* first failure since it took all that it was sent; 0: none */
+        bool took_one;         /* ... and it has taken a message since the last failure */
+        size_t n_waited;       /* ... when it took the first one */
+        AwsError error;        /* of the last failure */
 } Topic;
 
 /* A StartLogging of ours that has ended. */
@@ -36,6 +41,7 @@ typedef struct Trail {
         size_t region;
         uint64_t phase_usec; /* within the poll interval, from the ARN */
 
+        bool remembered; /* by an earlier run */
         bool polling;
         uint64_t poll_boot; /* when asked, while polling */
         uint64_t next_poll_boot;
@@ -82,6 +88,7 @@ struct Core {
         size_t n_identities;
         Incident **incidents; /* not finished */
         size_t n_incidents;
+        size_t n_windows;     /* of maintenance, open */
         char (*finished)[33]; /* ring: ids of finished ones, so that none comes back */
         size_t n_finished;
         LedgerEntry *ledger; /* ring */
@@ -91,6 +98,9 @@ struct Core {
         uint64_t next_heartbeat_boot;
         uint64_t next_memory_boot;
         bool memory_dirty;
+        size_t n_remembered; /* trails of the run before, until they have been compared */
+        char **forgotten;    /* ... that are not configured any more */
+        size_t n_forgotten;
 
         Now now;
         Actions *out;
@@ -113,17 +123,38 @@ void core_compare_clock(Core *c, int64_t aws_msec, int64_t wall_msec);
 OwnCall core_own_start(const Core *c, const CloudTrailRecord *r);      /* by the ledger */
 uint64_t backoff_usec(uint64_t base, uint64_t max, unsigned failures); /* failures from 1 */
 
+/* configure.c */
+void configure(Core *c, const CoreConfig *config);   /* what stays keeps its state */
+void reconfigure(Core *c, const CoreConfig *config); /* the same, and tells what has changed */
+void configure_done(Core *c);
+/* Tells what is guarded otherwise than in the run before. */
+void configure_compare_memory(Core *c);
+/* Whoever is configured to hear now; a message of which no topic is left goes to all that are. */
+void configure_address(Core *c, const Incident *i, Message *m);
+/* Its trail is not guarded any more: what is unsent still goes out, and that is all. */
+void configure_retire(Core *c, Incident *i);
+
 /* trail.c: polls and what they say. */
 void trail_polled(Core *c, Trail *t, const Input *in);
 void trail_tick(Core *c, Trail *t);
 uint64_t trail_next_boot(const Core *c, const Trail *t);
 void trail_follow_clock(Trail *t, int64_t by_msec); /* the wall clock was set */
 void trail_hurry(Core *c, Trail *t);                /* fast polls from here on, the first at once */
+void trail_read_again_soon(Core *c, Trail *t);
+
+/* reading.c: what a reading leads to. */
+/* The reading as it is to be believed after this one: doubtful ones count until they agree. */
+Reading reading_settle(Core *c, Trail *t, const TrailStatus *s, Reading r);
+void reading_apply(Core *c, Trail *t, const TrailStatus *s, Reading r);
+void reading_watch_behind(Core *c, Trail *t, const TrailStatus *s);
+void reading_close_left_over(Core *c, Trail *t, const TrailStatus *s);
 
 /* restart.c: StartLogging and its proof. */
 void restart_consider(Core *c, Trail *t);
 void restart_answered(Core *c, Trail *t, const Input *in);
 void restart_tick(Core *c, Trail *t);
+/* A StartLogging is under way that is this incident's, perhaps from before it was opened. */
+void restart_note_attempt(const Core *c, const Trail *t, Incident *i);
 void restart_concluded(const Trail *t, Incident *i); /* logging again: by whom */
 
 /* incident.c: their lives. */
@@ -141,6 +172,10 @@ typedef struct IncidentFacts {
         const char *id_digest; /* untimed kinds: the bad state; NULL for none */
 } IncidentFacts;
 
+/* The id of what has no time of its own, and may happen again: free to be used. False when such an
+ * incident is open. about: what it happens to, an ARN or the guard's name. */
+bool incident_make_untimed_id(Core *c, const char *about, const IncidentFacts *f,
+                              char ret[static 33]);
 /* NULL when an incident of that id has been had. */
 Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f);
 /* blind_to_msec of 0: the trail did not log again, another incident of it goes on from here. */
@@ -152,10 +187,47 @@ bool incident_is_over(const Incident *i);
 bool incident_is_outage(IncidentKind k); /* of the trail itself, not of the sight of it */
 void incident_touch(Incident *i);        /* changed: to be stored at the end of the step */
 void incident_escalate(Incident *i, Severity s);
+int incident_log_priority(const Incident *i); /* by its severity */
 /* Logs reach the bucket again, or fail to: what a restart is for in the end. */
 void incident_watch_delivery(Core *c, Incident *i, const TrailStatus *s);
 void incident_tick(Core *c, Incident *i);
 uint64_t incident_next_boot(const Core *c, const Incident *i);
+
+/* notice.c: incidents about the guard itself. */
+typedef struct NoticeFacts {
+        IncidentKind kind;
+        Severity severity;
+        Phase phase;       /* OPEN: goes on until notice_close(); NOTICE: nothing to wait for */
+        bool open;         /* goes on, whatever the phase says */
+        const char *title; /* as in Incident; copied, as is text */
+        const char *text;
+        const char *scope_arn; /* as in Incident; copied, as is the cause */
+        const AwsError *cause; /* NULL for none */
+        const char *id_digest; /* what tells it from others of its kind; NULL for none */
+} NoticeFacts;
+
+/* NULL when the very same is open. */
+Incident *notice_open(Core *c, const NoticeFacts *f);
+/* Title and text take the place of those before; NULL leaves them. */
+void notice_close(Core *c, Incident *i, Phase phase, const char *title, const char *text);
+
+/* maintenance.c: approved changes. */
+void maintenance_start(Core *c, const MaintenanceRequest *m);
+/* Ends the windows of that very trail, or all. */
+void maintenance_stop(Core *c, const MaintenanceRequest *m);
+bool maintenance_covers(const Core *c, const Trail *t);
+/* When a window covers the trail: the incident is recorded in it, and neither fought nor told. */
+void maintenance_record(Core *c, Trail *t, Incident *i);
+void maintenance_tick(Core *c);
+uint64_t maintenance_next_boot(const Core *c);
+
+/* topic.c: whether they take what they are sent. */
+bool topic_is_told_of(const Incident *i, const char *arn); /* by a notice, which is not for it */
+Topic *topic_find(Core *c, const char *arn);
+void topic_failed(Core *c, Topic *t, const AwsError *error);
+void topic_took(Core *c, Topic *t);
+void topic_tick(Core *c);
+uint64_t topic_next_boot(const Core *c, const Topic *t); /* when its failing is to be told */
 
 /* notify.c: messages, their storing and sending. */
 void notify(Core *c, Incident *i, Phase phase);
@@ -164,6 +236,8 @@ void notify_stored(Core *c, Incident *i, const Input *in);
 void notify_send(Core *c, Incident *i);
 void notify_sent(Core *c, Incident *i, const Input *in);
 uint64_t notify_next_boot(const Core *c, const Incident *i);
+/* To whom this message goes: whom it is grave enough for, or who was sent one before. */
+void notify_address(Core *c, const Incident *i, Message *m);
 
 /* search.c: LookupEvents for an incident. */
 void search_begin(Core *c, Incident *i);

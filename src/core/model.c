@@ -24,6 +24,7 @@ const Policy policy_default = {
         .lookup_give_up_msec = 24 * MSEC_PER_HOUR,
         .send_retry_usec = 5 * USEC_PER_SEC,
         .send_retry_max_usec = 5 * USEC_PER_MINUTE,
+        .topic_failing_after_usec = 90 * USEC_PER_SEC,
         .remind_msec = 1 * MSEC_PER_HOUR,
         .heartbeat_usec = 1 * USEC_PER_MINUTE,
         .memory_store_usec = 1 * USEC_PER_MINUTE,
@@ -35,6 +36,14 @@ static const char *const trail_action_table[_TRAIL_ACTION_MAX] = {
 };
 DEFINE_STRING_TABLE(trail_action, TrailAction)
 
+static const char *const topic_format_table[_TOPIC_FORMAT_MAX] = {
+        [TOPIC_FORMAT_TEXT] = "text",
+        [TOPIC_FORMAT_JSON] = "json",
+        [TOPIC_FORMAT_PER_PROTOCOL] = "per-protocol",
+        [TOPIC_FORMAT_CHAT] = "chat",
+};
+DEFINE_STRING_TABLE(topic_format, TopicFormat)
+
 static const char *const incident_kind_table[_INCIDENT_KIND_MAX] = {
         [INCIDENT_STOPPED] = "stopped",
         [INCIDENT_BLINK] = "blink",
@@ -45,14 +54,21 @@ static const char *const incident_kind_table[_INCIDENT_KIND_MAX] = {
         [INCIDENT_NOT_FOUND] = "not-found",
         [INCIDENT_CANNOT_SEE] = "cannot-see",
         [INCIDENT_OTHER_CONTROLLER] = "other-controller",
+        [INCIDENT_MAINTENANCE] = "maintenance",
+        [INCIDENT_TOPIC_FAILING] = "topic-failing",
+        [INCIDENT_RECONFIGURED] = "reconfigured",
 };
 DEFINE_STRING_TABLE(incident_kind, IncidentKind)
 
+bool incident_kind_is_notice(IncidentKind k)
+{
+        return k == INCIDENT_MAINTENANCE || k == INCIDENT_TOPIC_FAILING ||
+               k == INCIDENT_RECONFIGURED;
+}
+
 static const char *const phase_table[_PHASE_MAX] = {
-        [PHASE_OPEN] = "OPEN",
-        [PHASE_FAILING] = "FAILING",
-        [PHASE_CLOSED] = "CLOSED",
-        [PHASE_UPDATE] = "UPDATE",
+        [PHASE_OPEN] = "OPEN",     [PHASE_FAILING] = "FAILING", [PHASE_CLOSED] = "CLOSED",
+        [PHASE_UPDATE] = "UPDATE", [PHASE_NOTICE] = "NOTICE",
 };
 DEFINE_STRING_TABLE(phase, Phase)
 
@@ -112,7 +128,7 @@ void trail_memory_done(TrailMemory *m)
         free(TAKE_PTR(m->arn));
 }
 
-static void message_done(Message *m)
+void message_done(Message *m)
 {
         for (size_t i = 0; i < m->n_deliveries; i++) {
                 free(m->deliveries[i].topic_arn);
@@ -121,6 +137,15 @@ static void message_done(Message *m)
         free(m->deliveries);
         free(m->subject);
         free(m->body);
+        free(m->document);
+}
+
+Delivery *message_find_delivery(const Message *m, const char *topic_arn)
+{
+        for (size_t d = 0; d < m->n_deliveries; d++)
+                if (streq(m->deliveries[d].topic_arn, topic_arn))
+                        return &m->deliveries[d];
+        return NULL;
 }
 
 void deed_done(Deed *d)
@@ -150,6 +175,9 @@ Incident *incident_free(Incident *i)
         free(i->attribution.next_token);
         free(i->delivery_error);
         free(i->trail_arn);
+        free(i->title);
+        free(i->scope_arn);
+        free(i->text);
         free(i);
         return NULL;
 }

@@ -34,6 +34,7 @@ typedef struct Policy {
         int64_t lookup_give_up_msec;
         uint64_t send_retry_usec; /* between failed sends of a message, doubling up to ... */
         uint64_t send_retry_max_usec;
+        uint64_t topic_failing_after_usec; /* a topic that may recover is told then */
         int64_t remind_msec; /* a trail that stays down or unseen is told again, doubling */
         uint64_t heartbeat_usec;
         uint64_t memory_store_usec; /* last seen times reach the disk at least so often */
@@ -51,6 +52,30 @@ typedef enum TrailAction {
 const char *trail_action_to_string(TrailAction a);
 TrailAction trail_action_from_string(const char *s);
 
+typedef enum TopicFormat {
+        TOPIC_FORMAT_TEXT,         /* for people */
+        TOPIC_FORMAT_JSON,         /* the document of alertjson.h */
+        TOPIC_FORMAT_PER_PROTOCOL, /* text, short text and document, each where it fits */
+        TOPIC_FORMAT_CHAT,         /* Amazon Q Developer in chat applications' own */
+        _TOPIC_FORMAT_MAX,
+        _TOPIC_FORMAT_INVALID = -EINVAL,
+} TopicFormat;
+
+const char *topic_format_to_string(TopicFormat f);
+TopicFormat topic_format_from_string(const char *s);
+
+typedef enum Severity {
+        SEVERITY_INFO,
+        SEVERITY_WARNING,
+        SEVERITY_HIGH,
+        SEVERITY_CRITICAL,
+        _SEVERITY_MAX,
+        _SEVERITY_INVALID = -EINVAL,
+} Severity;
+
+const char *severity_to_string(Severity s); /* "critical" */
+Severity severity_from_string(const char *s);
+
 /* Configuration of the core: a tree Account (credentials) -> Region -> Trail, given flat. All
  * borrowed for the duration of core_new(). */
 typedef struct TrailConfig {
@@ -60,11 +85,18 @@ typedef struct TrailConfig {
         unsigned account; /* index of the credentials that reach this trail */
 } TrailConfig;
 
+typedef struct TopicConfig {
+        const char *arn;
+        TopicFormat format;
+        Severity min_severity; /* of an incident's messages, from the first that reaches it on */
+        unsigned account;      /* index of the credentials that publish */
+} TopicConfig;
+
 typedef struct CoreConfig {
         const Policy *policy;
         const TrailConfig *trails;
         size_t n_trails;
-        const char *const *topics; /* ARNs */
+        const TopicConfig *topics;
         size_t n_topics;
         size_t n_accounts;
         const char *hostname; /* said in alerts: which guard speaks */
@@ -95,18 +127,25 @@ typedef enum IncidentKind {
         INCIDENT_NOT_FOUND,        /* TrailNotFound, never seen: configuration */
         INCIDENT_CANNOT_SEE,       /* no good poll for too long */
         INCIDENT_OTHER_CONTROLLER, /* somebody else keeps starting it */
+        /* Notices, about the guard itself: */
+        INCIDENT_MAINTENANCE,   /* approved changes are recorded, not fought */
+        INCIDENT_TOPIC_FAILING, /* does not take what is sent to it */
+        INCIDENT_RECONFIGURED,  /* guards other trails than before, or otherwise */
         _INCIDENT_KIND_MAX,
         _INCIDENT_KIND_INVALID = -EINVAL,
 } IncidentKind;
 
 const char *incident_kind_to_string(IncidentKind k); /* "stopped", "blink", "cannot-see" */
 IncidentKind incident_kind_from_string(const char *s);
+/* Whether it is about the guard itself, and so without a trail. */
+bool incident_kind_is_notice(IncidentKind k);
 
 typedef enum Phase {
         PHASE_OPEN,
         PHASE_FAILING,
         PHASE_CLOSED,
         PHASE_UPDATE,
+        PHASE_NOTICE, /* nothing to wait for */
         _PHASE_MAX,
         _PHASE_INVALID = -EINVAL,
 } Phase;
@@ -114,23 +153,12 @@ typedef enum Phase {
 const char *phase_to_string(Phase p); /* "OPEN" */
 Phase phase_from_string(const char *s);
 
-typedef enum Severity {
-        SEVERITY_INFO,
-        SEVERITY_WARNING,
-        SEVERITY_HIGH,
-        SEVERITY_CRITICAL,
-        _SEVERITY_MAX,
-        _SEVERITY_INVALID = -EINVAL,
-} Severity;
-
-const char *severity_to_string(Severity s); /* "critical" */
-Severity severity_from_string(const char *s);
-
 /* One topic's share of a message. */
 typedef struct Delivery {
         char *topic_arn;
         bool sent;
-        char *message_id; /* SNS's, once sent */
+        int64_t sent_msec; /* wall clock of the acknowledgement */
+        char *message_id;  /* SNS's, once sent */
         /* Not stored: */
         bool in_flight;
         unsigned failures;
@@ -145,6 +173,7 @@ typedef struct Message {
         int64_t created_msec;
         char *subject;
         char *body;
+        char *document; /* for topics of the formats that need it; NULL without any */
         Delivery *deliveries;
         size_t n_deliveries;
         /* Not stored: */
@@ -168,12 +197,13 @@ RestartState restart_state_from_string(const char *s);
 
 typedef struct Restart {
         RestartState state;
-        unsigned attempts;     /* StartLogging calls */
-        unsigned unanswered;   /* ... that ended without a request id */
-        int64_t accepted_msec; /* wall clock of the first success */
-        unsigned told;         /* bits of the error classes that FAILING has told */
-        AwsError error;        /* last failure, class NONE without one */
-        char **request_ids;    /* ledger: x-amzn-requestid of our StartLogging calls */
+        unsigned attempts;      /* StartLogging calls */
+        unsigned unanswered;    /* ... that ended without a request id */
+        int64_t requested_msec; /* wall clock of the first call */
+        int64_t accepted_msec;  /* ... and of the first success */
+        unsigned told;          /* bits of the error classes that FAILING has told */
+        AwsError error;         /* last failure, class NONE without one */
+        char **request_ids;     /* ledger: x-amzn-requestid of our StartLogging calls */
         size_t n_request_ids;
 } Restart;
 
@@ -289,7 +319,9 @@ typedef struct Attribution {
 typedef struct Incident {
         char id[33]; /* hex */
         IncidentKind kind;
-        char *trail_arn;
+        char *trail_arn; /* NULL for a notice */
+        char *title;     /* of a notice: one line that reads on after "trailsentry: " */
+        char *text;      /* ... and what there is to say beyond it; may be NULL */
         bool open;
         Severity severity;
         int64_t detected_msec;
@@ -301,8 +333,13 @@ typedef struct Incident {
         int64_t known_start_msec;  /* StartLoggingTime before */
         int64_t last_logging_msec; /* last good poll that showed it logging */
         unsigned redundant_starts; /* OTHER_CONTROLLER */
+        bool in_maintenance;       /* recorded only: not fought, not told */
+        int64_t until_msec;        /* MAINTENANCE: its end */
+        char *scope_arn;           /* ... its trail; NULL: every one. TOPIC_FAILING: its topic */
+        unsigned n_recorded;       /* ... incidents in it */
         Restart restart;
         Delivering delivering;
+        int64_t delivering_msec; /* wall clock, when that was seen */
         char *delivery_error;
         AwsError cause; /* CANNOT_SEE, NOT_FOUND, DELETED */
         Attribution attribution;
@@ -320,6 +357,9 @@ typedef struct Incident {
         uint64_t verify_until_boot; /* an accepted restart has to show by then */
 } Incident;
 
+void message_done(Message *m);
+/* NULL when the message does not go to this topic. */
+Delivery *message_find_delivery(const Message *m, const char *topic_arn);
 void deed_done(Deed *d);
 Incident *incident_free(Incident *i);
 DEFINE_CLEANUP(Incident *, incident_free)

@@ -8,29 +8,68 @@
 #include <syslog.h>
 
 #include "base/mem.h"
-#include "core/alerttext.h"
+#include "core/alertformat.h"
+#include "core/alertjson.h"
+
+void notify_address(Core *c, const Incident *i, Message *m)
+{
+        for (size_t t = 0; t < c->n_topics; t++) {
+                const TopicConfig *topic = &c->topics[t].config;
+                bool wanted = m->severity >= topic->min_severity;
+
+                if (topic_is_told_of(i, topic->arn))
+                        continue;
+
+                for (size_t k = 0; k < i->n_messages && !wanted; k++)
+                        wanted = message_find_delivery(&i->messages[k], topic->arn) != NULL;
+                if (!wanted)
+                        continue;
+                Delivery *d = mem_push0(m->deliveries, m->n_deliveries);
+                d->topic_arn = mem_strdup(topic->arn);
+        }
+}
+
+static bool needs_document(const Core *c)
+{
+        for (size_t t = 0; t < c->n_topics; t++)
+                if (topic_format_needs_document(c->topics[t].config.format))
+                        return true;
+        return false;
+}
+
+static void write_message(Core *c, Incident *i, Message *m)
+{
+        AlertContext context = {
+                .hostname = c->hostname,
+                .phase = m->phase,
+                .sequence = m->sequence,
+                .now_msec = m->created_msec,
+        };
+
+        if (!m->subject)
+                alert_text(i, &context, &m->subject, &m->body);
+        if (!m->document && needs_document(c))
+                m->document = alert_document(i, &context, m->subject);
+}
 
 void notify(Core *c, Incident *i, Phase phase)
 {
+        if (i->in_maintenance && !i->attribution.misused) {
+                search_told(i);
+                incident_touch(i);
+                return;
+        }
+
         Message *m = mem_push0(i->messages, i->n_messages);
-        AlertContext context = {
-                .hostname = c->hostname,
-                .phase = phase,
-                .sequence = (unsigned)i->n_messages,
-                .now_msec = c->now.wall_msec,
-        };
 
         m->sequence = (unsigned)i->n_messages;
         m->phase = phase;
         m->severity = i->severity;
         m->created_msec = c->now.wall_msec;
         m->created_boot = c->now.boot_usec;
-        alert_text(i, &context, &m->subject, &m->body);
+        write_message(c, i, m);
         search_told(i);
-        for (size_t t = 0; t < c->n_topics; t++) {
-                Delivery *d = mem_push0(m->deliveries, m->n_deliveries);
-                d->topic_arn = mem_strdup(c->topics[t].arn);
-        }
+        notify_address(c, i, m);
         incident_touch(i);
         m->generation = i->generation;
 }
@@ -65,14 +104,6 @@ void notify_stored(Core *c, Incident *i, const Input *in)
         i->store_retry_boot = c->now.boot_usec + c->policy.store_retry_usec;
 }
 
-static Topic *find_topic(Core *c, const char *arn)
-{
-        for (size_t t = 0; t < c->n_topics; t++)
-                if (streq(c->topics[t].arn, arn))
-                        return &c->topics[t];
-        return NULL;
-}
-
 static bool is_durable(const Incident *i, const Message *m)
 {
         return m->generation <= i->stored_generation;
@@ -87,6 +118,18 @@ static uint64_t may_leave_boot(const Core *c, const Incident *i, const Message *
         return m->created_boot + c->policy.store_patience_usec;
 }
 
+/* A FIFO topic keeps the order in which it takes messages, so that it is the order of sending. */
+static bool has_to_wait(const Topic *t, const Incident *i, size_t k)
+{
+        while (t->fifo && k-- > 0) {
+                const Delivery *d = message_find_delivery(&i->messages[k], t->config.arn);
+
+                if (d && !d->sent)
+                        return true;
+        }
+        return false;
+}
+
 void notify_send(Core *c, Incident *i)
 {
         for (size_t k = 0; k < i->n_messages; k++) {
@@ -96,17 +139,19 @@ void notify_send(Core *c, Incident *i)
                         continue;
                 for (size_t n = 0; n < m->n_deliveries; n++) {
                         Delivery *d = &m->deliveries[n];
-                        Topic *t = find_topic(c, d->topic_arn);
+                        Topic *t = topic_find(c, d->topic_arn);
 
                         if (!t || d->sent || d->in_flight || c->now.boot_usec < d->next_boot ||
-                            t->in_flight >= CORE_SENDS_PER_TOPIC)
+                            t->in_flight >= CORE_SENDS_PER_TOPIC || has_to_wait(t, i, k))
                                 continue;
                         d->in_flight = true;
                         t->in_flight++;
+                        write_message(c, i, m); /* formats may have changed since it was made */
 
                         Action *a = core_emit(c, ACTION_SEND);
                         a->incident = i;
                         a->message = m;
+                        a->topic = &t->config;
                         a->topic_arn = d->topic_arn;
                         a->durable = is_durable(i, m);
                 }
@@ -137,7 +182,7 @@ void notify_sent(Core *c, Incident *i, const Input *in)
         Message *m = &i->messages[in->sequence - 1];
         for (size_t n = 0; n < m->n_deliveries; n++) {
                 Delivery *d = &m->deliveries[n];
-                Topic *t = find_topic(c, d->topic_arn);
+                Topic *t = topic_find(c, d->topic_arn);
 
                 if (!streq(d->topic_arn, in->topic_arn) || !d->in_flight)
                         continue;
@@ -146,15 +191,20 @@ void notify_sent(Core *c, Incident *i, const Input *in)
                         t->in_flight--;
                 if (in->error.class != AWS_ERROR_NONE) {
                         failed(c, i, m, d, &in->error);
+                        if (t)
+                                topic_failed(c, t, &in->error);
                         return;
                 }
                 d->sent = true;
+                d->sent_msec = c->now.wall_msec;
                 d->error = (AwsError){};
                 mem_strset(&d->message_id, in->message_id);
                 incident_touch(i);
                 core_log(c, LOG_EVENT_ALERT_SENT, LOG_INFO, i, &in->error,
                          "alert %s/%u (%s) sent to %s", i->id, m->sequence,
                          phase_to_string(m->phase), d->topic_arn);
+                if (t)
+                        topic_took(c, t);
                 return;
         }
 }
@@ -168,9 +218,10 @@ uint64_t notify_next_boot(const Core *c, const Incident *i)
 
                 for (size_t n = 0; n < m->n_deliveries; n++) {
                         const Delivery *d = &m->deliveries[n];
-                        const Topic *t = find_topic((Core *)c, d->topic_arn);
+                        const Topic *t = topic_find((Core *)c, d->topic_arn);
 
-                        if (!t || d->sent || d->in_flight || t->in_flight >= CORE_SENDS_PER_TOPIC)
+                        if (!t || d->sent || d->in_flight || t->in_flight >= CORE_SENDS_PER_TOPIC ||
+                            has_to_wait(t, i, k))
                                 continue;
                         next = MIN(next, MAX(d->next_boot, may_leave_boot(c, i, m)));
                 }

@@ -9,20 +9,28 @@
 
 #define REQUEST_IDS_MAX 64
 
+void restart_note_attempt(const Core *c, const Trail *t, Incident *i)
+{
+        i->restart.attempts++;
+        if (!i->restart.requested_msec)
+                i->restart.requested_msec =
+                        c->now.wall_msec -
+                        (int64_t)((c->now.boot_usec - t->start_boot) / USEC_PER_MSEC);
+        incident_touch(i);
+}
+
 void restart_consider(Core *c, Trail *t)
 {
         if (t->config.action != TRAIL_ACTION_RESTART || !t->down || t->starting ||
-            c->now.boot_usec < t->next_start_boot)
+            c->now.boot_usec < t->next_start_boot || maintenance_covers(c, t))
                 return;
 
         t->starting = true;
         t->start_again = false;
         t->start_boot = c->now.boot_usec;
         core_emit(c, ACTION_START_LOGGING)->trail = (size_t)(t - c->trails);
-        if (t->stop) {
-                t->stop->restart.attempts++;
-                incident_touch(t->stop);
-        }
+        if (t->stop)
+                restart_note_attempt(c, t, t->stop);
         core_log_trail(c, LOG_EVENT_RESTART_REQUESTED, LOG_NOTICE, t, NULL,
                        "%s: not logging, StartLogging requested", arn_trail_name(&t->arn));
 }
@@ -128,6 +136,8 @@ void restart_tick(Core *c, Trail *t)
 {
         const Incident *i = t->stop;
 
+        if (maintenance_covers(c, t))
+                return;
         if (i && i->restart.state == RESTART_ACCEPTED && c->now.boot_usec >= i->verify_until_boot)
                 not_effective(c, t);
         restart_consider(c, t);

@@ -214,21 +214,20 @@ static void round_complete(Core *c, Incident *i)
         a->step = 0;
         a->failures = 0;
         a->rounds++;
-        /* What waited for its actor closes, even if a message for another reason has told. */
-        if (!is_told(i) || (a->confidence != CONFIDENCE_NONE && i->open && incident_is_over(i)))
-                tell(c, i);
         if (a->confidence == CONFIDENCE_NONE) {
                 a->state = SEARCH_RUNNING;
                 look_again(c, a);
-                return;
-        }
-        if (settling) {
+        } else if (settling) {
                 a->state = SEARCH_DONE;
-                return;
+        } else {
+                a->found_msec = c->now.wall_msec;
+                a->state = SEARCH_SETTLING;
+                a->next_boot =
+                        c->now.boot_usec + (uint64_t)c->policy.lookup_settle_msec * USEC_PER_MSEC;
         }
-        a->found_msec = c->now.wall_msec;
-        a->state = SEARCH_SETTLING;
-        a->next_boot = c->now.boot_usec + (uint64_t)c->policy.lookup_settle_msec * USEC_PER_MSEC;
+        /* What waited for its actor closes, even if a message for another reason has told. */
+        if (!is_told(i) || (a->confidence != CONFIDENCE_NONE && i->open && incident_is_over(i)))
+                tell(c, i);
 }
 
 static void throttled(Core *c, Incident *i, const AwsError *error)

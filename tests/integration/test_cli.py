@@ -355,17 +355,34 @@ def test_incidents_without_a_folder(tmp_path):
 
 # The command itself
 
-@pytest.mark.parametrize("arguments", [[], ["look"], ["check", "x"], ["status", "x"],
-                                       ["incidents", "aa", "bb"], ["--colour", "status"],
-                                       ["incidents", "--state-directory"]])
-def test_usage(arguments):
+@pytest.mark.parametrize("arguments, said", [
+    ([], "say what to do: status, incidents, check"),
+    (["look"], 'there is no verb "look"; there are: status'),
+    (["chek"], 'there is no verb "chek"; did you mean "check"?'),
+    (["status", "x"], 'too much after "status": "x"'),
+    (["incidents", "aa", "bb"], 'too much after "incidents": "bb"'),
+    (["--colour", "status"], 'there is no option "--colour" (--help'),
+    (["--jsn", "status"], "did you mean --json?"),
+    (["-z", "status"], 'there is no option "-z"'),
+    (["--sta=x", "status"], '"--sta" may be --state-directory or --status-file'),
+    (["--json=x", "status"], "--json takes no value"),
+    (["status", "--offline"], "status does not take --offline (trailsentry status --help"),
+    (["incidents", "--state-directory"], "--state-directory needs a value")])
+def test_asked_wrongly(arguments, said):
     done = command(*arguments)
-    assert done.returncode == USAGE and not done.stdout and done.stderr, done
+    assert done.returncode == USAGE and not done.stdout and said in done.stderr, done
+    assert done.stderr.count("\n") == 1, done
 
 
 def test_help_and_version():
     done = command("--help")
-    assert done.returncode == WELL and all(len(line) <= 80 for line in done.stdout.split("\n"))
+    verbs = re.findall(r"^  ([a-z][a-z-]*) ", done.stdout, re.M)
+    assert done.returncode == WELL and {"status", "incidents", "check"} <= set(verbs)
+    for verb in verbs:
+        more = command(verb, "--help")
+        assert more.returncode == WELL and f"trailsentry {verb} [OPTION...]" in more.stdout, more
+        for line in (done.stdout + more.stdout).split("\n"):
+            assert len(line) < 80, line
     assert re.fullmatch(r"trailsentry \d+\.\d+\.\d+\n", command("--version").stdout)
 
 

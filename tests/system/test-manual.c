@@ -8,6 +8,8 @@
 
 #include "../unit/unit.h"
 
+#include <jansson.h>
+
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "core/model.h"
@@ -265,15 +267,130 @@ static void test_command_line_options(void **state)
 {
         _cleanup_free_ char *daemon_page = read_source("man/trailsentryd.8");
         _cleanup_free_ char *daemon = read_source("src/daemon/trailsentryd.c");
-        _cleanup_free_ char *command_page = read_source("man/trailsentry.1");
-        _cleanup_free_ char *command = read_source("src/cli/trailsentry.c");
+        _cleanup_free_ char *page = read_source("man/trailsentry.1");
+        _cleanup_free_ char *source = read_source("src/cli/verb.c");
+        const char *verbs = strstr(source, "CliVerb cli_verbs[]");
+        _cleanup_free_ char *options = NULL;
 
         assert_names_are_in(strstr(daemon, "struct option options[]"), "                {\"", "--",
                             daemon_page);
-        assert_names_are_in(strstr(command, "struct option options[]"), "                {\"", "--",
-                            command_page);
+        assert_non_null(verbs);
+        options = mem_strndup(source, (size_t)(verbs - source));
+        assert_names_are_in(options, "\n        {\"", "--", page);
+        assert_names_are_in(verbs, "\n        {\"", "\n.B ", page);
 }
 
-UNIT_MAIN(T(test_every_option_has_an_entry), T(test_every_entry_is_an_option),
+/* Members of the document */
+
+/* Each member of an object of the schema has an entry in the subsection about the object; objects
+ * without a definition of their own have one about the member. */
+static void assert_members_are_in(const char *page, const char *title, const json_t *schema)
+{
+        _cleanup_free_ char *head = mem_printf(".SS %s\n", title);
+        const char *begin = strstr(page, head), *name;
+        json_t *properties = json_object_get(schema, "properties"), *member;
+
+        if (!begin)
+                fail_msg("trailsentry-alert(5) has no subsection %s", title);
+        const char *end = strstr(begin + 1, "\n.S");
+        _cleanup_free_ char *section =
+                mem_strndup(begin, end ? (size_t)(end - begin) : strlen(begin));
+        size_t entries = 0;
+        for (const char *at = section; (at = strstr(at, ".TP\n")); at++)
+                entries++;
+        assert_int_equal(entries, json_object_size(properties));
+        json_object_foreach(properties, name, member)
+        {
+                _cleanup_free_ char *said = entry(section, name);
+                const char *text = json_string_value(json_object_get(member, "description"));
+                json_t *word;
+                size_t k;
+
+                if (!said || !text)
+                        fail_msg("%s of \"%s\" is not in trailsentry-alert(5)", name, title);
+                json_array_foreach(json_object_get(member, "enum"), k, word)
+                {
+                        if (json_is_string(word) && !has_in_roff(section, json_string_value(word)))
+                                fail_msg("%s.%s: %s is not in trailsentry-alert(5)", title, name,
+                                         json_string_value(word));
+                }
+                if (json_object_get(member, "properties")) {
+                        _cleanup_free_ char *inner = mem_printf("Member %s", name);
+                        assert_members_are_in(page, inner, member);
+                }
+        }
+}
+
+static void test_members_of_the_document(void **state)
+{
+        static const char *const titles[][2] = {{"call", "A call"},
+                                                {"deed", "Calls with its key"},
+                                                {"error", "An error"},
+                                                {"step", "A step"}};
+        _cleanup_free_ char *page = read_source("man/trailsentry-alert.5");
+        _cleanup_free_ char *text = read_source("share/alert-1.schema.json");
+        _cleanup_(json_decrefp) json_t *schema = json_loads(text, 0, NULL);
+        const json_t *definitions = json_object_get(schema, "$defs");
+
+        assert_members_are_in(page, "The document", schema);
+        assert_int_equal(json_object_size(definitions), ELEMENTSOF(titles));
+        for (size_t k = 0; k < ELEMENTSOF(titles); k++)
+                assert_members_are_in(page, titles[k][1],
+                                      json_object_get(definitions, titles[k][0]));
+}
+
+/* The words of the schema are those of the program, no more and no less. */
+static void assert_enum(const json_t *member, const char *(*word)(int v), int from, size_t n)
+{
+        const json_t *words = json_object_get(member, "enum");
+
+        assert_non_null(words);
+        for (size_t k = 0; k < n; k++)
+                assert_string_equal(strempty(json_string_value(json_array_get(words, k))),
+                                    word(from + (int)k));
+        assert_true(!json_is_string(json_array_get(words, n)));
+}
+
+static const char *kind_word(int v)
+{
+        return incident_kind_to_string((IncidentKind)v);
+}
+
+static const char *severity_word(int v)
+{
+        return severity_to_string((Severity)v);
+}
+
+static const char *role_word(int v)
+{
+        return role_to_string((Role)v);
+}
+
+static const char *class_word(int v)
+{
+        return aws_error_class_to_string((AwsErrorClass)v);
+}
+
+static void test_words_of_the_schema(void **state)
+{
+        _cleanup_free_ char *text = read_source("share/alert-1.schema.json");
+        _cleanup_(json_decrefp) json_t *schema = json_loads(text, 0, NULL);
+        json_t *top = json_object_get(schema, "properties"), *kind, *role, *class;
+
+        assert_int_equal(json_unpack(schema, "{s:{s:{s:{s:o}}}}", "properties", "incident",
+                                     "properties", "kind", &kind),
+                         0);
+        assert_int_equal(json_unpack(schema, "{s:{s:{s:{s:o}}, s:{s:{s:o}}}}", "$defs", "call",
+                                     "properties", "role", &role, "error", "properties", "class",
+                                     &class),
+                         0);
+        assert_enum(kind, kind_word, 0, _INCIDENT_KIND_MAX);
+        assert_enum(json_object_get(top, "severity"), severity_word, 0, _SEVERITY_MAX);
+        assert_enum(role, role_word, 0, _ROLE_MAX);
+        assert_enum(class, class_word, AWS_ERROR_NONE + 1, _AWS_ERROR_CLASS_MAX - 1);
+}
+
+UNIT_MAIN(T(test_members_of_the_document), T(test_words_of_the_schema),
+          T(test_every_option_has_an_entry), T(test_every_entry_is_an_option),
           T(test_every_option_is_in_the_shipped_file), T(test_words_of_incidents),
           T(test_message_ids), T(test_journal_fields_and_attributes), T(test_command_line_options))

@@ -50,7 +50,11 @@ Incident *fixture_incident(IncidentKind kind, int64_t stop)
         i->stop_msec = i->blind_from_msec = stop ? BASE + stop : 0;
         i->known_start_msec = BASE + stop - MSEC_PER_HOUR;
         i->last_logging_msec = BASE + stop - 5000;
-        i->attribution.state = SEARCH_RUNNING;
+        if (incident_kind_is_notice(kind)) {
+                i->title = mem_strdup("something of the guard itself");
+                mem_strset(&i->trail_arn, NULL);
+        } else
+                i->attribution.state = SEARCH_RUNNING;
         i->attribution.begun_msec = i->detected_msec;
         i->trail = SIZE_MAX;
         return i;
@@ -59,8 +63,8 @@ Incident *fixture_incident(IncidentKind kind, int64_t stop)
 Rig *rig_new(const RigOptions *o)
 {
         static const RigOptions usual = {};
-        static const char *const topics[] = {TOPIC, TOPIC2};
         const RigOptions *options = o ? o : &usual;
+        TopicConfig topics[] = {{.arn = TOPIC}, options->second};
         Rig *r = mem_new0(Rig);
         TrailConfig trails[2] = {
                 {.arn = TRAIL, .action = options->action, .poll_usec = 10 * USEC_PER_SEC},
@@ -76,6 +80,7 @@ Rig *rig_new(const RigOptions *o)
                 .hostname = "guard-1",
         };
 
+        topics[1].arn = TOPIC2;
         r->now = (Now){.boot_usec = 1000 * USEC_PER_SEC, .wall_msec = BASE};
         r->core = core_new(&config, r->now);
         r->starts_work = true;

@@ -26,6 +26,22 @@ static void test_act_store_send(void **state)
         assert_int_equal(rig_action(r, ACTION_SEND)->message->phase, PHASE_OPEN);
 }
 
+static void test_steps_have_times(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_stopped(NULL);
+        int64_t asked = r->now.wall_msec;
+
+        rig_stored(r);
+        rig_pass(r, 300 * USEC_PER_MSEC);
+        rig_sent(r, 1, TOPIC, AWS_ERROR_NONE);
+        rig_pass(r, 100 * USEC_PER_MSEC);
+        rig_started(r, AWS_ERROR_NONE, "r-1");
+        rig_pass(r, 100 * USEC_PER_MSEC);
+        assert_int_equal(rig_incident(r)->restart.requested_msec, asked);
+        assert_int_equal(rig_message(r, 1).deliveries[0].sent_msec, asked + 300);
+        assert_int_equal(rig_incident(r)->restart.accepted_msec, asked + 400);
+}
+
 static void test_disk_fails(void **state)
 {
         _cleanup_rig_ Rig *r = rig_new_stopped(NULL);
@@ -254,11 +270,14 @@ static void test_doubtful_stop(void **state)
 
         rig_polled(r, true, START, 0);
         rig_polled(r, false, START, 0);
+        int64_t asked = r->now.wall_msec;
         assert_int_equal(r->actions.items[0].kind, ACTION_START_LOGGING); /* acted on at once */
+        rig_pass(r, USEC_PER_SEC);
         rig_polled(r, false, START, 0);
         assert_int_equal(core_n_incidents(r->core), 0);
         rig_polled(r, false, START, 0);
         assert_int_equal(rig_incident(r)->stop_msec, 0);
+        assert_int_equal(rig_incident(r)->restart.requested_msec, asked);
         /* Its time shows: that is the same outage. */
         rig_polled(r, false, START, STOP);
         assert_int_equal(rig_incident(r)->stop_msec, BASE + STOP);
@@ -413,6 +432,7 @@ static void test_delivery(void **state)
         rig_started(r, AWS_ERROR_NONE, "r-1");
         rig_step(r, &in);
         assert_int_equal(rig_incident(r)->delivering, DELIVERING_UNKNOWN);
+        assert_int_equal(rig_incident(r)->delivering_msec, 0);
         s.latest_delivery_error = (char *)"NoSuchBucket";
         rig_step(r, &in);
         rig_step(r, &in);
@@ -426,6 +446,7 @@ static void test_delivery(void **state)
         s.latest_delivery_msec = BASE + 7101;
         rig_step(r, &in);
         assert_int_equal(rig_incident(r)->delivering, DELIVERING_YES);
+        assert_int_equal(rig_incident(r)->delivering_msec, r->now.wall_msec);
         assert_non_null(rig_log(r, LOG_EVENT_DELIVERING));
 }
 
@@ -486,7 +507,7 @@ static void test_late_answers(void **state)
         assert_int_equal(core_n_incidents(r->core), 0);
 }
 
-UNIT_MAIN(T(test_act_store_send), T(test_disk_fails), T(test_disk_stalls),
+UNIT_MAIN(T(test_act_store_send), T(test_steps_have_times), T(test_disk_fails), T(test_disk_stalls),
           T(test_message_waits_for_its_own_generation), T(test_restart_is_verified),
           T(test_restart_by_others), T(test_unanswered_restart_is_ours), T(test_alert_only),
           T(test_failing), T(test_stopped_again), T(test_stopped_again_while_starting),
@@ -494,5 +515,6 @@ UNIT_MAIN(T(test_act_store_send), T(test_disk_fails), T(test_disk_stalls),
           T(test_reminders), T(test_stale_answers), T(test_stale_logging), T(test_doubtful_stop),
           T(test_doubt_that_passes), T(test_deleted_and_back), T(test_one_not_found_is_none),
           T(test_never_found), T(test_cannot_see), T(test_cannot_see_without_any_answer),
+
           T(test_dead_topic), T(test_sends_in_flight), T(test_delivery), T(test_heartbeat),
           T(test_trails_do_not_wait_for_each_other), T(test_overdue), T(test_late_answers))

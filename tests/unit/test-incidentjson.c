@@ -63,6 +63,7 @@ static Incident *full(void)
         i->redundant_starts = 3;
         i->severity = SEVERITY_CRITICAL;
         i->delivering = DELIVERING_NO;
+        i->delivering_msec = BASE + 36010000;
         i->delivery_error = mem_strdup("NoSuchBucket");
         i->reminded_msec = BASE + 2;
         i->reminders = 4;
@@ -70,6 +71,7 @@ static Incident *full(void)
         i->restart = (Restart){.state = RESTART_FAILING,
                                .attempts = 7,
                                .unanswered = 2,
+                               .requested_msec = BASE + 2,
                                .accepted_msec = BASE + 3,
                                .told = 0x81};
         set_error(&i->restart.error);
@@ -97,7 +99,7 @@ static Incident *full(void)
 
                 *x = (Message){.sequence = m,
                                .phase = (Phase)(m - 1),
-                               .severity = (Severity)(m - 1),
+                               .severity = (Severity)((m - 1) % _SEVERITY_MAX),
                                .created_msec = BASE + m,
                                .subject = mem_strdup("subject"),
                                .body = mem_strdup("body\nof two lines\n")};
@@ -106,6 +108,7 @@ static Incident *full(void)
 
                         y->topic_arn = mem_strdup(d ? TOPIC2 : TOPIC);
                         y->sent = d == 0;
+                        y->sent_msec = d ? 0 : BASE + 9;
                         y->message_id = d ? NULL : mem_strdup("m-1");
                 }
         }
@@ -133,7 +136,10 @@ static void test_round_trip(void **state)
         assert_int_equal(back->attribution.findings[0].record.identity.mfa, MFA_YES);
         assert_int_equal(back->attribution.findings[1].record.identity.mfa, MFA_NO);
         assert_int_equal(back->attribution.findings[2].record.identity.mfa, MFA_UNKNOWN);
+        assert_int_equal(back->restart.requested_msec, BASE + 2);
+        assert_int_equal(back->delivering_msec, BASE + 36010000);
         assert_true(back->messages[0].deliveries[0].sent);
+        assert_int_equal(back->messages[0].deliveries[0].sent_msec, BASE + 9);
         assert_false(back->messages[0].deliveries[1].sent);
         assert_null(back->messages[0].deliveries[1].message_id);
 }

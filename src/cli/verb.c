@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/verb.h"
+
+#include "base/mem.h"
+#include "daemon/conf.h"
+#include "daemon/status.h"
+
+#define WIDTH 79
+#define INDENT 29
+
+const CliOption cli_options[] = {
+        {"config", "FILE", offsetof(Cli, config_path), 'c',
+         "the daemon's configuration (" CONF_PATH_DEFAULT ")"},
+        {"state-directory", "DIR", offsetof(Cli, state_directory), 0,
+         "where the daemon keeps incidents (" LOCALSTATEDIR "/lib/trailsentry)"},
+        {"status-file", "FILE", offsetof(Cli, status_path), 0,
+         "what the daemon writes about itself (" STATUS_PATH_DEFAULT ")"},
+        {"offline", NULL, offsetof(Cli, offline), 0, "read the file, ask AWS nothing"},
+        {"trail", "ARN", offsetof(Cli, trail), 0, "of that trail only, or \"all\""},
+        {"for", "DURATION", offsetof(Cli, duration), 0, "30min, 2h: it ends by itself then"},
+        {"reason", "TEXT", offsetof(Cli, reason), 0, "why; told to everybody who gets alerts"},
+        {"json", NULL, offsetof(Cli, json), 0, "one JSON value, for machines"},
+};
+const size_t cli_n_options = ELEMENTSOF(cli_options);
+
+const CliVerb cli_verbs[] = {
+        {"status", cli_status, NULL, "what the daemon sees and does", "status-file json",
+         "Shows each trail with its state and when it was last seen, each topic with its\n"
+         "unsent messages, each identity with its credentials, and last what is wrong.\n"},
+        {"incidents", cli_incidents, "[ID]", "what has happened, newest first; or all about one",
+         "state-directory json",
+         "Without an ID: what has happened, newest first. With one: all about it. The\n"
+         "beginning of the id is enough.\n"},
+        {"check", cli_check, NULL, "is the configuration right, may the guard do its work?",
+         "config offline json",
+         "Reads the configuration as the daemon does, fetches credentials, assumes the\n"
+         "roles and asks AWS about every trail. Says what is wrong and what to do about\n"
+         "it. Changes nothing. To see what the daemon will see, run it on the daemon's\n"
+         "machine as the daemon's user.\n"},
+        {"maintenance", cli_maintenance, "[start|stop|list]",
+         "record approved changes for a while instead of fighting them",
+         "trail for reason state-directory status-file json",
+         "  trailsentry maintenance start --trail=ARN --for=30min --reason=\"bucket moves\"\n"
+         "  trailsentry maintenance stop --trail=ARN\n"
+         "  trailsentry maintenance list\n"
+         "\n"
+         "While it lasts, the trail is not restarted and its changes are not told one by\n"
+         "one; they are in the journal and among the incidents. Its beginning and its end\n"
+         "are told to every topic. When it ends, at the latest after a day, a trail that\n"
+         "is still stopped is restarted and told. Only root and the daemon's user may.\n"},
+};
+const size_t cli_n_verbs = ELEMENTSOF(cli_verbs);
+
+const CliOption *cli_find_option(const char *name)
+{
+        for (size_t i = 0; i < cli_n_options; i++)
+                if (streq(cli_options[i].name, name))
+                        return &cli_options[i];
+        return NULL;
+}
+
+const CliVerb *cli_find_verb(const char *name)
+{
+        for (size_t i = 0; i < cli_n_verbs; i++)
+                if (streq(cli_verbs[i].name, name))
+                        return &cli_verbs[i];
+        return NULL;
+}
+
+bool cli_verb_takes(const CliVerb *v, const CliOption *o)
+{
+        size_t n;
+
+        for (const char *at = v->options; *at; at += n + strspn(at + n, " ")) {
+                n = strcspn(at, " ");
+                if (n == strlen(o->name) && strncmp(at, o->name, n) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* Words from column `column` on, wrapped to `indent`. */
+static void put_words(const char *text, size_t column, size_t indent)
+{
+        size_t n;
+
+        for (const char *at = text; *at; at += n + strspn(at + n, " \n")) {
+                n = strcspn(at, " \n");
+                if (at > text && column + 1 + n > WIDTH) {
+                        (void)printf("\n%*s", (int)indent, "");
+                        column = indent;
+                } else if (at > text) {
+                        (void)putchar(' ');
+                        column++;
+                }
+                (void)printf("%.*s", (int)n, at);
+                column += n;
+        }
+        (void)putchar('\n');
+}
+
+static void put_entry(const char *head, const char *text)
+{
+        (void)printf("  %-*s", INDENT - 2, head);
+        if (strlen(head) > INDENT - 4)
+                (void)printf("\n%*s", INDENT, "");
+        put_words(text, INDENT, INDENT);
+}
+
+static void put_option(const CliOption *o)
+{
+        char letter[] = {'-', o->letter, ',', '\0'};
+        _cleanup_free_ char *head = mem_printf("%-4s--%s%s%s", o->letter ? letter : "", o->name,
+                                               o->value ? "=" : "", strempty(o->value));
+
+        put_entry(head, o->help);
+}
+
+static void put_common(void)
+{
+        put_entry("-h, --help", "this text");
+        put_entry("    --version", "the version");
+        (void)puts("\n"
+                   "Exit status: 0 all is well; 1 something is wrong (a trail is not logging, an\n"
+                   "incident is open, a check failed); 2 asked wrongly; 3 it cannot be told (the\n"
+                   "daemon does not run, a file cannot be read).\n"
+                   "\n"
+                   "See trailsentry(1), trailsentryd(8), trailsentry.conf(5).");
+}
+
+void cli_help(void)
+{
+        (void)puts("trailsentry VERB [OPTION...]\n"
+                   "\n"
+                   "Looks at trailsentryd, the guard of AWS CloudTrail trails.\n"
+                   "\n"
+                   "Verbs; \"trailsentry VERB --help\" tells more about one:");
+        for (size_t i = 0; i < cli_n_verbs; i++) {
+                const CliVerb *v = &cli_verbs[i];
+                _cleanup_free_ char *head = mem_printf("%s %s", v->name, strempty(v->argument));
+
+                put_entry(head, v->summary);
+        }
+        (void)puts("\nOptions:");
+        put_common();
+}
+
+void cli_help_verb(const CliVerb *v)
+{
+        (void)printf("trailsentry %s [OPTION...]%s%s\n\n", v->name, v->argument ? " " : "",
+                     strempty(v->argument));
+        (void)fputs(v->details, stdout);
+        (void)puts("\nOptions:");
+        for (size_t i = 0; i < cli_n_options; i++)
+                if (cli_verb_takes(v, &cli_options[i]))
+                        put_option(&cli_options[i]);
+        put_common();
+}

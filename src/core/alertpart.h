@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the files that make a message's body share: rows of label and value, foreign text escaped
+ * and capped, and the sections that have a file of their own. */
+
+#include <jansson.h>
+
+#include "base/strbuf.h"
+#include "core/model.h"
+
+#define ALERT_VALUE_CHARS 300
+
+/* One line, nothing for an empty value. */
+void alert_row(StrBuf *b, const char *label, const char *value);
+void alert_time_row(StrBuf *b, const char *label, int64_t msec); /* nothing for 0 */
+
+/* alertwho.c: nothing when nobody was looked for. */
+void alert_add_who(StrBuf *b, const Incident *i);
+bool alert_role_is_listed(Role r); /* among the other calls */
+
+/* alerttext.c: whether there is anything to say of them. */
+bool alert_has_window(const Incident *i);
+bool alert_has_restart(const Incident *i);
+
+/* alertchat.c: the document of a message as a notification in a chat channel; owned JSON. */
+char *alert_chat(const json_t *document);

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The part of a message that says who: the culprit with all that the record tells, how sure that
+ * is, and what else was called around it. */
+
+#include "core/alertpart.h"
+
+#include "aws/arn.h"
+#include "base/escape.h"
+#include "base/mem.h"
+#include "base/timefmt.h"
+#include "core/alerttext.h"
+
+#define LISTED_MAX 20
+
+static void add_identity(StrBuf *b, const UserIdentity *u)
+{
+        _cleanup_free_ char *name = identity_display_name(u);
+
+        escape_add(b, name, ALERT_VALUE_CHARS);
+        strbuf_add(b, " (");
+        escape_add(b, isempty(u->type_text) ? "unknown type" : u->type_text, 40);
+        if (u->issuer_user_name && u->type == IDENTITY_ASSUMED_ROLE) {
+                strbuf_add(b, ", role ");
+                escape_add(b, u->issuer_user_name, 128);
+        }
+        strbuf_add(b, ")");
+}
+
+static void add_actor_line(StrBuf *b, const CloudTrailRecord *r)
+{
+        char t[TIMEFMT_MAX];
+
+        add_identity(b, &r->identity);
+        strbuf_add(b, " from ");
+        escape_add(b, r->source_ip ? r->source_ip : "an unknown address", 100);
+        strbuf_addf(b, " at %s", timefmt_iso8601(r->time_msec, t));
+}
+
+char *alert_actor(const Incident *i)
+{
+        const Attribution *a = &i->attribution;
+        const Finding *f = incident_find_role(i, ROLE_CULPRIT);
+        StrBuf b = STRBUF_INIT(4096);
+        char *text;
+
+        if (a->misused)
+                strbuf_add(&b, "SOMEBODY USING THE GUARD'S OWN CREDENTIALS: ");
+        if (f)
+                add_actor_line(&b, &f->record);
+        else if (a->confidence == CONFIDENCE_AMBIGUOUS)
+                strbuf_add(&b, "ambiguous: several calls fit");
+        else if (a->state == SEARCH_GAVE_UP)
+                strbuf_add(&b, "not found");
+        else if (a->state == SEARCH_NOT_NEEDED)
+                strbuf_add(&b, "not looked for");
+        else
+                strbuf_add(&b, "not known yet");
+        if (strbuf_take(&b, &text) < 0)
+                text = mem_strdup("not known");
+        strbuf_done(&b);
+        return text;
+}
+
+static const char *key_words(const UserIdentity *u)
+{
+        switch (identity_access_key_kind(u)) {
+        case ACCESS_KEY_LONG_LIVED:
+                return " (long-lived)";
+        case ACCESS_KEY_TEMPORARY:
+                return " (temporary)";
+        default:
+                return "";
+        }
+}
+
+static void add_record(StrBuf *b, const CloudTrailRecord *r)
+{
+        const UserIdentity *u = &r->identity;
+
+        strbuf_addf(b, "%-16s", "Who");
+        add_identity(b, u);
+        strbuf_add_char(b, '\n');
+        alert_row(b, "  ARN", u->arn);
+        alert_row(b, "  Account", u->account_id);
+        alert_row(b, "  Principal", u->principal_id);
+        alert_row(b, "  Issuer", u->issuer_arn);
+        alert_row(b, "  Source identity", u->source_identity);
+        alert_row(b, "  Provider", u->web_id_provider ? u->web_id_provider : u->identity_provider);
+        alert_row(b, "  On behalf of", u->on_behalf_of);
+        alert_row(b, "  Invoked by", u->invoked_by);
+        alert_row(b, "  Vendor account", u->invoked_by_delegate);
+        if (u->access_key_id) {
+                _cleanup_free_ char *key = mem_printf("%s%s", u->access_key_id, key_words(u));
+                alert_row(b, "  Access key", key);
+        }
+        alert_row(b, "  MFA",
+                  u->mfa == MFA_YES  ? "yes"
+                  : u->mfa == MFA_NO ? "no"
+                                     : "the record does not say");
+        alert_time_row(b, "  Session since", u->session_created_msec);
+        alert_row(b, "  From", r->source_ip);
+        alert_row(b, "  VPC endpoint", r->vpc_endpoint_id);
+        alert_row(b, "  Tool", r->user_agent);
+        if (r->session_from_console)
+                alert_row(b, "  Console", "yes, a console session");
+        alert_row(b, "  Event", r->event_name);
+        alert_row(b, "  Event id", r->event_id);
+        alert_time_row(b, "  Event time", r->time_msec);
+}
+
+/* Said when it matters: a delegated administrator's call may stand in another account. */
+static void add_searched(StrBuf *b, const Incident *i)
+{
+        const char *account = i->attribution.searched_account;
+        Arn a;
+        const char *why;
+
+        if (!account || arn_parse_trail(i->trail_arn, &a, &why) < 0 || streq(a.account, account))
+                return;
+        strbuf_addf(b, "%-16sonly the Event history of account ", "  Searched");
+        escape_add(b, account, 12);
+        strbuf_addf(b, ", not that of the trail's account %s\n", a.account);
+}
+
+static void add_not_known(StrBuf *b, const Incident *i)
+{
+        const Attribution *a = &i->attribution;
+
+        if (a->confidence == CONFIDENCE_AMBIGUOUS)
+                strbuf_addf(b, "%-16sambiguous: several calls fit, listed below\n", "Who");
+        else if (a->state == SEARCH_GAVE_UP && a->rounds == 0)
+                strbuf_addf(b, "%-16snot to be found: it is older than Event history (90 days)\n",
+                            "Who");
+        else if (a->state == SEARCH_GAVE_UP)
+                strbuf_addf(b, "%-16snot found in Event history within 24 hours\n", "Who");
+        else if (a->said_not_yet)
+                strbuf_addf(b, "%-16snot known yet; the search goes on for 24 hours\n", "Who");
+        else
+                strbuf_addf(b,
+                            "%-16snot known yet: Event history lags by minutes; an UPDATE will "
+                            "follow\n",
+                            "Who");
+        if (a->error.class != AWS_ERROR_NONE) {
+                _cleanup_free_ char *words = alert_error_words(&a->error);
+                alert_row(b, "  because", words);
+        } else if (a->throttles > 0) {
+                alert_row(b, "  because", "LookupEvents is throttled");
+        }
+        add_searched(b, i);
+}
+
+static const char *confidence_words(const Incident *i, const Finding *culprit)
+{
+        if (i->attribution.confidence == CONFIDENCE_AMBIGUOUS)
+                return "ambiguous: other calls fit as well, see below";
+        if (i->attribution.confidence == CONFIDENCE_EXACT && i->stop_msec && culprit)
+                return "exact: the first successful call after it was last known to log";
+        return "exact: the only successful call in the window";
+}
+
+bool alert_role_is_listed(Role r)
+{
+        return r != ROLE_CULPRIT && r != ROLE_OWN;
+}
+
+static const char *role_words(Role r)
+{
+        static const char *const words[_ROLE_MAX] = {
+                [ROLE_CULPRIT] = "did it",
+                [ROLE_CANDIDATE] = "may have done it",
+                [ROLE_ATTEMPT] = "tried and was refused",
+                [ROLE_LATER] = "called it when it was done already",
+                [ROLE_EARLIER] = "an earlier stop, not seen by polling",
+                [ROLE_STARTER] = "started it",
+                [ROLE_OWN] = "this guard",
+                [ROLE_OWN_UNREMEMBERED] = "this guard's identity, a call it does not remember",
+                [ROLE_OWN_MISUSED] = "THIS GUARD'S IDENTITY, NOT ITS CALL",
+                [ROLE_UNREADABLE] = "parameters left out (request too large): may be this trail",
+                [ROLE_RELATED] = "also in the window",
+        };
+        return words[r];
+}
+
+static void add_others(StrBuf *b, const Incident *i)
+{
+        const Attribution *a = &i->attribution;
+        size_t listed = 0, more = 0;
+
+        for (size_t k = 0; k < a->n_findings; k++) {
+                const Finding *f = &a->findings[k];
+
+                if (!alert_role_is_listed(f->role))
+                        continue;
+                if (listed == LISTED_MAX) {
+                        more++;
+                        continue;
+                }
+                if (listed++ == 0)
+                        strbuf_add(b, "\nOther calls around it\n");
+                strbuf_add(b, "  ");
+                escape_add(b, f->record.event_name, 40);
+                strbuf_addf(b, ", %s", role_words(f->role));
+                if (f->record.error_code) {
+                        strbuf_add(b, " (");
+                        escape_add(b, f->record.error_code, 60);
+                        strbuf_add(b, ")");
+                }
+                strbuf_add(b, ": ");
+                add_actor_line(b, &f->record);
+                strbuf_add(b, ", event ");
+                escape_add(b, strempty(f->record.event_id), 64);
+                strbuf_add_char(b, '\n');
+        }
+        if (more > 0)
+                strbuf_addf(b, "  and %zu more: trailsentry incidents %s\n", more, i->id);
+        if (a->incomplete)
+                strbuf_add(b, "  The window holds more events than were read.\n");
+        if (a->n_unreadable > 0)
+                strbuf_addf(b, "  %u events could not be read.\n", a->n_unreadable);
+}
+
+/* What else to look into; nothing when the key did only what is told already. */
+static void add_deeds(StrBuf *b, const Incident *i)
+{
+        const Attribution *a = &i->attribution;
+
+        if (a->n_deeds == 1 && a->deeds[0].calls == 1)
+                return;
+        for (size_t k = 0; k < a->n_deeds; k++) {
+                const Deed *d = &a->deeds[k];
+                if (k == 0)
+                        strbuf_add(b, "\nAll calls with its key, from an hour before the stop\n");
+                strbuf_addf(b, "  %4u  ", d->calls);
+                escape_add(b, strempty(d->event_name), 64);
+                strbuf_add(b, " (");
+                escape_add(b, strempty(d->event_source), 64);
+                strbuf_add(b, ")");
+                if (d->refused > 0)
+                        strbuf_addf(b, ", %u refused", d->refused);
+                strbuf_add_char(b, '\n');
+        }
+}
+
+void alert_add_who(StrBuf *b, const Incident *i)
+{
+        const Finding *f = incident_find_role(i, ROLE_CULPRIT);
+
+        if (i->attribution.state == SEARCH_NOT_NEEDED)
+                return;
+        if (i->attribution.misused)
+                strbuf_add(b, "\nTHE GUARD'S OWN CREDENTIALS WERE USED BY SOMEBODY ELSE.\n");
+        strbuf_add_char(b, '\n');
+        if (f) {
+                add_record(b, &f->record);
+                alert_row(b, "How sure", confidence_words(i, f));
+        } else {
+                add_not_known(b, i);
+        }
+        add_others(b, i);
+        add_deeds(b, i);
+}
