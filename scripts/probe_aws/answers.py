@@ -455,7 +455,7 @@ ONE_EACH = {"never-started": never_started, "never-stopped": never_stopped,
 
 
 def tried(work, *given):
-    """What work answers. An account may say what nobody foresaw: that is told, and loses nothing."""
+    """What work answers. What nobody foresaw an account to say is told, and loses nothing."""
     try:
         return work(*given)
     except Exception as error:
