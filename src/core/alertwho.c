@@ -37,6 +37,21 @@ static void add_actor_line(StrBuf *b, const CloudTrailRecord *r)
         strbuf_addf(b, " at %s", timefmt_iso8601(r->time_msec, t));
 }
 
+void alert_add_caller(StrBuf *b, const CloudTrailRecord *r)
+{
+        add_identity(b, &r->identity);
+        strbuf_add(b, " from ");
+        escape_add(b, r->source_ip ? r->source_ip : "an unknown address", 100);
+        if (r->identity.access_key_id) {
+                strbuf_add(b, ", key ");
+                escape_add(b, r->identity.access_key_id, 128);
+        }
+        if (r->user_agent) {
+                strbuf_add(b, ", ");
+                escape_add(b, r->user_agent, 60);
+        }
+}
+
 char *alert_actor(const Incident *i)
 {
         const Attribution *a = &i->attribution;

@@ -95,6 +95,11 @@ static bool same_actor(const UserIdentity *a, const UserIdentity *b)
                streq_ptr(a->principal_id, b->principal_id);
 }
 
+bool attribution_is_same_caller(const CloudTrailRecord *a, const CloudTrailRecord *b)
+{
+        return same_actor(&a->identity, &b->identity) && streq_ptr(a->source_ip, b->source_ip);
+}
+
 static bool is_own(const CloudTrailRecord *r, const AttributionFacts *facts)
 {
         return facts->own_arn && streq_ptr(r->identity.arn, facts->own_arn);

@@ -36,3 +36,6 @@ void attribution_evaluate(Incident *i, const AttributionFacts *f);
 
 /* Whether StartLogging events are needed to tell culprit from noise. */
 bool attribution_needs_starts(const Incident *i);
+
+/* The same identity with the same key from the same address. */
+bool attribution_is_same_caller(const CloudTrailRecord *a, const CloudTrailRecord *b);

@@ -65,8 +65,9 @@ typedef struct Trail {
         unsigned redundant; /* starts that were not ours, within a day */
         int64_t redundant_since_msec;
 
-        Incident *stop;  /* open outage of the trail itself: borrowed */
-        Incident *blind; /* open cannot-see or not-found: borrowed */
+        Incident *groups[_FAMILY_MAX]; /* who tells of its latest incident: borrowed */
+        Incident *stop;                /* open outage of the trail itself: borrowed */
+        Incident *blind;               /* open cannot-see or not-found: borrowed */
 } Trail;
 
 struct Core {
@@ -92,6 +93,7 @@ struct Core {
         uint64_t next_heartbeat_boot;
         uint64_t next_memory_boot;
         bool memory_dirty;
+        bool groups_settled; /* what was restored has found each other */
 
         Now now;
         Actions *out;
@@ -172,6 +174,7 @@ void incident_log_opened(Core *c, const Incident *i);
 void incident_watch_delivery(Core *c, Incident *i, const TrailStatus *s);
 void incident_tick(Core *c, Incident *i);
 uint64_t incident_next_boot(const Core *c, const Incident *i);
+int64_t incident_remind_due_msec(const Core *c, const Incident *i);
 
 /* notice.c: incidents about the guard itself. */
 typedef struct NoticeFacts {
@@ -199,8 +202,23 @@ void maintenance_record(Core *c, Trail *t, Incident *i);
 void maintenance_tick(Core *c);
 uint64_t maintenance_next_boot(const Core *c);
 
+/* group.c: who tells of an incident, and when of several at once. */
+/* Whether it speaks for itself alone; on the first call it finds its group. */
+bool group_lets_speak(Core *c, Incident *i);
+/* What an earlier run left; the pointers are made by group_tick(). */
+void group_restore(Core *c, Incident *i);
+void group_tick(Core *c);
+uint64_t group_next_boot(const Core *c);
+/* A finished incident may still be needed by others, or be joined. */
+bool group_keeps(const Core *c, const Incident *i);
+void group_forget(Core *c, Incident *i); /* it leaves memory */
+/* The reminder of what goes on is the group's. */
+bool group_is_alone(const Incident *i);
+
 /* notify.c: messages, their storing and sending. */
 void notify(Core *c, Incident *i, Phase phase);
+/* One message of lead about its whole group. */
+void notify_summary(Core *c, Incident *lead, Phase phase);
 void notify_store(Core *c, Incident *i);
 void notify_stored(Core *c, Incident *i, const Input *in);
 void notify_send(Core *c, Incident *i);
@@ -212,4 +230,5 @@ void search_begin(Core *c, Incident *i);
 void search_tick(Core *c, Incident *i);
 void search_found(Core *c, Incident *i, const Input *in);
 void search_told(Incident *i); /* a message carries the verdict */
+bool search_is_told(const Incident *i);
 uint64_t search_next_boot(const Core *c, const Incident *i);

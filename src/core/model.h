@@ -37,6 +37,14 @@ typedef struct Policy {
         int64_t remind_msec; /* a trail that stays down or unseen is told again, doubling */
         uint64_t heartbeat_usec;
         uint64_t memory_store_usec; /* last seen times reach the disk at least so often */
+        /* Notifications of incidents that belong together: */
+        uint64_t group_quiet_usec;   /* a group ends when nothing has joined it for so long */
+        uint64_t group_storm_usec;   /* so many groups begun within this are one */
+        uint64_t group_first_usec;   /* news is gathered for so long ... */
+        uint64_t group_loud_usec;    /* ... and louder news only for so long */
+        uint64_t group_spacing_usec; /* between summaries, doubling up to ... */
+        uint64_t group_spacing_max_usec;
+        uint64_t group_loud_spacing_usec; /* at most so long for what is louder than was told */
 } Policy;
 
 extern const Policy policy_default;
@@ -101,6 +109,18 @@ typedef enum IncidentKind {
         _INCIDENT_KIND_MAX,
         _INCIDENT_KIND_INVALID = -EINVAL,
 } IncidentKind;
+
+/* What can be told in one message: incidents of a family are grouped with each other only. */
+typedef enum Family {
+        FAMILY_NONE, /* each told by itself */
+        FAMILY_STOP,
+        FAMILY_CHANGE, /* of the trail itself: deleted, re-created */
+        FAMILY_SIGHT,
+        FAMILY_CONTROLLER,
+        _FAMILY_MAX,
+} Family;
+
+Family incident_kind_family(IncidentKind k);
 
 const char *incident_kind_to_string(IncidentKind k); /* "stopped", "blink", "cannot-see" */
 IncidentKind incident_kind_from_string(const char *s);
@@ -294,6 +314,69 @@ typedef struct Attribution {
         uint64_t throttled_since_boot;
 } Attribution;
 
+/* What there is to tell of several incidents at once. */
+typedef struct SeriesSum {
+        unsigned incidents;
+        unsigned down;        /* outages that go on */
+        unsigned lasting;     /* ... longer than a restart takes */
+        unsigned failing;     /* ... because their restart fails */
+        unsigned unseen;      /* trails out of sight */
+        unsigned undelivered; /* logging again, and no log files arrive */
+        unsigned confirmed;   /* actor exact */
+        unsigned ambiguous;
+        unsigned nobody;    /* searched for in vain */
+        unsigned searching; /* verdict or second look to come */
+        unsigned pending;   /* ... no verdict yet */
+        unsigned misused;
+        unsigned reasons; /* bits of the error classes of failing restarts */
+        unsigned severity;
+        int64_t blind_msec; /* of what is over: a lower bound */
+        int64_t first_msec;
+        int64_t last_msec;
+} SeriesSum;
+
+typedef struct SeriesTrail {
+        char *arn;
+        unsigned incidents; /* of those that have left memory */
+} SeriesTrail;
+
+typedef struct SeriesActor {
+        Finding culprit;
+        unsigned incidents;
+} SeriesActor;
+
+typedef struct SeriesRange {
+        unsigned from, to; /* both included */
+} SeriesRange;
+
+/* What the first incident of a group remembers of all of them: finished ones leave memory. */
+typedef struct Series {
+        bool storm; /* of several trails */
+        bool done;  /* all is told */
+        bool ended; /* ... and that it is over, too */
+        unsigned numbers;
+        int64_t joined_msec; /* wall clock, when the last one joined */
+        unsigned summaries;
+        unsigned failing_peak; /* most that has been told at once */
+        SeriesSum told;
+        SeriesSum gone;            /* sum of those that have left memory ... */
+        SeriesRange *gone_numbers; /* ... which are these, in order */
+        size_t n_gone_numbers;
+        SeriesTrail *trails;
+        size_t n_trails;
+        unsigned more_trails; /* beyond those listed; at least */
+        SeriesActor *actors;  /* of those that have left memory */
+        size_t n_actors;
+        unsigned more_actors; /* incidents by others than those listed */
+        char *last_id;
+        /* Not stored: */
+        SeriesSum now;
+        size_t in_memory;
+        uint64_t told_boot;
+        uint64_t news_boot; /* 0: there is none */
+        uint64_t loud_boot;
+} Series;
+
 typedef struct Incident {
         char id[33]; /* hex */
         IncidentKind kind;
@@ -325,7 +408,13 @@ typedef struct Incident {
         size_t n_messages;
         int64_t reminded_msec;
         unsigned reminders;
+        char *group;     /* id of the incident that tells of this one; NULL when it does itself */
+        unsigned number; /* within the group, from 1 */
+        Series *series;  /* of the one that tells, once it is not alone */
         /* Not stored: */
+        struct Incident *lead;      /* itself when it tells; NULL before it has anything to tell */
+        uint64_t quiet_boot;        /* at the lead: when none will be joined any more */
+        uint64_t storm_boot;        /* ... until when it counts as just begun */
         size_t trail;               /* index, SIZE_MAX when no longer configured */
         uint64_t generation;        /* counts changes */
         uint64_t stored_generation; /* on disk */
@@ -336,6 +425,8 @@ typedef struct Incident {
 } Incident;
 
 void deed_done(Deed *d);
+Series *series_free(Series *s);
+DEFINE_CLEANUP(Series *, series_free)
 Incident *incident_free(Incident *i);
 DEFINE_CLEANUP(Incident *, incident_free)
 

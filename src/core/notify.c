@@ -8,37 +8,58 @@
 #include <syslog.h>
 
 #include "base/mem.h"
+#include "core/alertgroup.h"
 #include "core/alerttext.h"
 
-void notify(Core *c, Incident *i, Phase phase)
+/* The message still without its text. */
+static Message *message_new(Core *c, Incident *i, Phase phase)
 {
-        if (i->in_maintenance && !i->attribution.misused) {
-                search_told(i);
-                incident_touch(i);
-                return;
-        }
-
         Message *m = mem_push0(i->messages, i->n_messages);
-        AlertContext context = {
-                .hostname = c->hostname,
-                .phase = phase,
-                .sequence = (unsigned)i->n_messages,
-                .now_msec = c->now.wall_msec,
-        };
 
         m->sequence = (unsigned)i->n_messages;
         m->phase = phase;
         m->severity = i->severity;
         m->created_msec = c->now.wall_msec;
         m->created_boot = c->now.boot_usec;
-        alert_text(i, &context, &m->subject, &m->body);
-        search_told(i);
         for (size_t t = 0; t < c->n_topics; t++) {
                 Delivery *d = mem_push0(m->deliveries, m->n_deliveries);
                 d->topic_arn = mem_strdup(c->topics[t].arn);
         }
         incident_touch(i);
         m->generation = i->generation;
+        return m;
+}
+
+static AlertContext message_context(const Core *c, const Message *m)
+{
+        return (AlertContext){
+                .hostname = c->hostname,
+                .phase = m->phase,
+                .sequence = m->sequence,
+                .now_msec = c->now.wall_msec,
+        };
+}
+
+void notify(Core *c, Incident *i, Phase phase)
+{
+        if ((i->in_maintenance && !i->attribution.misused) || !group_lets_speak(c, i)) {
+                search_told(i);
+                incident_touch(i);
+                return;
+        }
+        Message *m = message_new(c, i, phase);
+        AlertContext context = message_context(c, m);
+        alert_text(i, &context, &m->subject, &m->body);
+        search_told(i);
+}
+
+void notify_summary(Core *c, Incident *lead, Phase phase)
+{
+        Message *m = message_new(c, lead, phase);
+        AlertContext context = message_context(c, m);
+        _cleanup_(group_view_done) GroupView v = group_view(c->incidents, c->n_incidents, lead);
+
+        alert_group_text(&v, &context, &m->subject, &m->body);
 }
 
 void notify_store(Core *c, Incident *i)

@@ -181,7 +181,7 @@ static const char *culprit_event_id(const Incident *i)
         return f ? f->record.event_id : NULL;
 }
 
-static bool is_told(const Incident *i)
+bool search_is_told(const Incident *i)
 {
         const Attribution *a = &i->attribution;
 
@@ -215,7 +215,8 @@ static void round_complete(Core *c, Incident *i)
         a->failures = 0;
         a->rounds++;
         /* What waited for its actor closes, even if a message for another reason has told. */
-        if (!is_told(i) || (a->confidence != CONFIDENCE_NONE && i->open && incident_is_over(i)))
+        if (!search_is_told(i) ||
+            (a->confidence != CONFIDENCE_NONE && i->open && incident_is_over(i)))
                 tell(c, i);
         if (a->confidence == CONFIDENCE_NONE) {
                 a->state = SEARCH_RUNNING;
@@ -305,7 +306,7 @@ static bool turn_to_key(Core *c, Incident *i)
 
         evaluate(c, i, false);
         /* Now: a message for another reason may carry it before the round is complete. */
-        if (!is_told(i))
+        if (!search_is_told(i))
                 log_actor(c, i);
         const char *key = attribution_key(i);
         if (!key)
