@@ -214,6 +214,7 @@ static void round_complete(Core *c, Incident *i)
         a->step = 0;
         a->failures = 0;
         a->rounds++;
+        incident_touch(i);
         /* What waited for its actor closes, even if a message for another reason has told. */
         if (!search_is_told(i) ||
             (a->confidence != CONFIDENCE_NONE && i->open && incident_is_over(i)))

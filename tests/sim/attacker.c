@@ -66,7 +66,7 @@ static void draw_nature(World *w)
         if (rng_chance(r, 80))
                 w->n_trails = 1;
         else
-                w->n_trails = rng_between(r, 2, SIM_TRAILS_MAX);
+                w->n_trails = rng_between(r, 2, SIM_RANDOM_TRAILS_MAX);
         w->n_topics = rng_between(r, 1, SIM_TOPICS_MAX);
         w->action = rng_chance(r, 90) ? TRAIL_ACTION_RESTART : TRAIL_ACTION_ALERT;
         w->may_kill = rng_chance(r, 35);

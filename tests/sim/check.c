@@ -201,6 +201,8 @@ static void note_letter(World *w, const Incident *i, const Message *m)
         l->sequence = m->sequence;
         l->phase = m->phase;
         l->text = text;
+        (void)snprintf(l->subject, sizeof(l->subject), "%s", m->subject);
+        check_told(w, i, m);
 }
 
 static void trace_findings(World *w, const Incident *i)
@@ -225,8 +227,7 @@ static void note_case(World *w, const Incident *i)
         const Finding *culprit = incident_find_role(i, ROLE_CULPRIT);
 
         if (!c) {
-                c = mem_push0(g->cases, g->n_cases);
-                memcpy(c->id, i->id, sizeof(c->id));
+                c = guard_new_case(g, i->id);
                 c->opened_usec = w->now_usec;
                 c->kind = i->kind;
                 c->trail = i->trail;
@@ -248,6 +249,7 @@ static void note_case(World *w, const Incident *i)
         }
         (void)snprintf(c->culprit, sizeof(c->culprit), "%s",
                        culprit ? culprit->record.event_id : "");
+        check_note_group(c, i);
         for (size_t m = c->n_messages; m < i->n_messages; m++)
                 note_letter(w, i, &i->messages[m]);
         c->n_messages = i->n_messages;
@@ -324,7 +326,7 @@ static void check_time(World *w, const Input *in)
         if (g->ticks_at_once > 3)
                 world_violation(w, "a busy loop: the next tick is due at %.3f s",
                                 (double)next / (double)USEC_PER_SEC);
-        if (w->steps > 200000)
+        if (w->steps > 200000 + 10000 * w->n_trails)
                 world_violation(w, "there is no end to it");
 }
 
@@ -343,6 +345,7 @@ void check_step(World *w, const Input *in, const Actions *a)
         check_sends(w, a);
         check_sight(w, in);
         check_time(w, in);
+        check_groups(w);
 }
 
 static void check_letters_end(World *w)
@@ -369,4 +372,5 @@ void check_end(World *w)
 {
         check_letters_end(w);
         check_cases_end(w);
+        check_groups_end(w);
 }

@@ -27,12 +27,32 @@ Now guard_now(const World *w)
         };
 }
 
+/* The place where an id is or would be: the table is never full. */
+static size_t *place_of(Guard *g, const char *id)
+{
+        size_t at = strtoull(id, NULL, 16) % GUARD_PLACES;
+
+        while (g->places[at] && !streq(g->cases[g->places[at] - 1].id, id))
+                at = (at + 1) % GUARD_PLACES;
+        return &g->places[at];
+}
+
 Case *guard_case(Guard *g, const char *id)
 {
-        for (size_t i = 0; i < g->n_cases; i++)
-                if (streq(g->cases[i].id, id))
-                        return &g->cases[i];
-        return NULL;
+        size_t *place = place_of(g, id);
+
+        return *place ? &g->cases[*place - 1] : NULL;
+}
+
+Case *guard_new_case(Guard *g, const char *id)
+{
+        size_t *place = place_of(g, id);
+        Case *c = mem_push0(g->cases, g->n_cases);
+
+        assert(g->n_cases < GUARD_PLACES / 2);
+        (void)snprintf(c->id, sizeof(c->id), "%s", id);
+        *place = g->n_cases;
+        return c;
 }
 
 static uint64_t latency(World *w)
@@ -398,6 +418,7 @@ static Core *new_core(World *w)
 void guard_begin(World *w)
 {
         w->guard = mem_new0(Guard);
+        w->guard->places = mem_alloc0(GUARD_PLACES * sizeof(w->guard->places[0]));
         w->guard->run = 1;
         w->guard->run_usec = w->now_usec;
         w->guard->core = new_core(w);
@@ -417,6 +438,7 @@ void guard_free(World *w)
         core_free(g->twin);
         free(g->letters);
         free(g->cases);
+        free(g->places);
         free(g);
 }
 

@@ -29,6 +29,7 @@ typedef struct Letter {
         unsigned sequence;
         Phase phase;
         uint64_t text; /* hash of subject and body */
+        char subject[100];
         bool on_disk;
         uint64_t created_usec; /* of this run: when first seen */
         bool tried[SIM_TOPICS_MAX];
@@ -59,7 +60,19 @@ typedef struct Case {
         char culprit[40]; /* event id */
         Confidence confidence;
         SearchState search;
+        char lead[33]; /* who tells of it */
+        bool failing;  /* its restart does, as last seen */
+        bool goes_on;
+        bool told;         /* some message has been made since it was opened */
+        SeriesSum summary; /* of a lead: what its last summary said */
+        unsigned summaries;
+        uint64_t failing_usec;      /* since when some of its group fail, 0: none */
+        uint64_t seen_failing_usec; /* ... when that was last seen */
+        bool told_failing;          /* its last message said so */
+        bool ever_failing;          /* ... any has */
 } Case;
+
+#define GUARD_PLACES 8192
 
 struct Guard {
         Core *core; /* NULL while dead */
@@ -73,6 +86,7 @@ struct Guard {
         size_t n_letters;
         Case *cases;
         size_t n_cases;
+        size_t *places; /* of cases by id: index + 1 */
         unsigned sends_in_flight[SIM_TOPICS_MAX];
         unsigned ticks_at_once;
         uint64_t last_tick_usec;
@@ -91,6 +105,7 @@ bool guard_is_idle(const World *w);
 Now guard_now(const World *w);
 const char *guard_topic(size_t i);
 Case *guard_case(Guard *g, const char *id);
+Case *guard_new_case(Guard *g, const char *id);
 Letter *guard_letter(Guard *g, const char *id, unsigned sequence);
 
 /* disk.c */

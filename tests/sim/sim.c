@@ -43,6 +43,7 @@ static const struct {
         {row_scenarios, &n_row_scenarios},
         {attack_scenarios, &n_attack_scenarios},
         {fault_scenarios, &n_fault_scenarios},
+        {flood_scenarios, &n_flood_scenarios},
 };
 
 static void list_scenarios(void)
