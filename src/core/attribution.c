@@ -65,17 +65,25 @@ static Finding *make_room(Incident *i, const CloudTrailRecord *r)
         return least;
 }
 
-void attribution_add(Incident *i, CloudTrailRecord *records, size_t n)
+/* Records carry whole seconds. */
+static bool is_in_window(const Attribution *a, const CloudTrailRecord *r)
+{
+        return r->time_msec >= a->from_msec / MSEC_PER_SEC * MSEC_PER_SEC &&
+               r->time_msec <= a->to_msec;
+}
+
+void attribution_add(Incident *i, const CloudTrailRecord *records, size_t n)
 {
         for (size_t k = 0; k < n; k++) {
-                if (cloudtrail_record_match(&records[k], i->trail_arn) == TRAIL_MATCH_NO ||
+                if (!is_in_window(&i->attribution, &records[k]) ||
+                    cloudtrail_record_match(&records[k], i->trail_arn) == TRAIL_MATCH_NO ||
                     has_event(&i->attribution, records[k].event_id))
                         continue;
                 Finding *f = make_room(i, &records[k]);
                 if (!f)
                         continue;
-                *f = (Finding){.role = ROLE_RELATED, .record = records[k]}; /* until it is judged */
-                records[k] = (CloudTrailRecord){};
+                f->role = ROLE_RELATED; /* until it is judged */
+                cloudtrail_record_copy(&records[k], &f->record);
         }
 }
 
@@ -383,9 +391,12 @@ static Deed *find_deed(Attribution *a, const CloudTrailRecord *r)
         return d;
 }
 
-void attribution_count_deeds(Incident *i, const CloudTrailRecord *records, size_t n)
+void attribution_count_deeds(Incident *i, const CloudTrailRecord *records, size_t n,
+                             int64_t from_msec)
 {
         for (size_t k = 0; k < n; k++) {
+                if (records[k].time_msec < from_msec)
+                        continue;
                 Deed *d = find_deed(&i->attribution, &records[k]);
 
                 if (!d)

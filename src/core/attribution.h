@@ -21,15 +21,16 @@ typedef struct AttributionFacts {
         bool last_chance;  /* settle for less than a record at the anchor */
 } AttributionFacts;
 
-/* Adds what is about this trail, once; takes the content of what it keeps. */
-void attribution_add(Incident *i, CloudTrailRecord *records, size_t n);
+/* Adds what is about this trail and in its window (from_msec to to_msec), once; copies. */
+void attribution_add(Incident *i, const CloudTrailRecord *records, size_t n);
 
 /* The culprit's access key, when one is known and is fit to be looked up; borrowed, else NULL. */
 const char *attribution_key(const Incident *i);
 
-/* Begins to count what `key` was used for, and counts. */
+/* Begins to count what `key` was used for, and counts what is not older than from_msec. */
 void attribution_begin_deeds(Incident *i, const char *key);
-void attribution_count_deeds(Incident *i, const CloudTrailRecord *records, size_t n);
+void attribution_count_deeds(Incident *i, const CloudTrailRecord *records, size_t n,
+                             int64_t from_msec);
 
 /* Gives each finding its role and the whole its confidence. */
 void attribution_evaluate(Incident *i, const AttributionFacts *f);

@@ -219,8 +219,10 @@ Core *core_free(Core *c)
                 free((char *)c->trails[i].config.arn);
                 trail_memory_done(&c->trails[i].memory);
         }
-        for (size_t i = 0; i < c->n_regions; i++)
+        for (size_t i = 0; i < c->n_regions; i++) {
+                search_region_done(&c->regions[i]);
                 free(c->regions[i].name);
+        }
         for (size_t i = 0; i < c->n_topics; i++)
                 free(c->topics[i].arn);
         for (size_t i = 0; i < c->n_incidents; i++)
@@ -493,6 +495,7 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
                 trail_tick(c, &c->trails[k]);
         for (size_t k = 0; k < c->n_incidents; k++)
                 incident_tick(c, c->incidents[k]);
+        search_tick(c);
         group_tick(c);
         for (size_t k = 0; k < c->n_incidents; k++) {
                 notify_store(c, c->incidents[k]);
@@ -509,7 +512,7 @@ uint64_t core_next_boot(const Core *c)
         uint64_t next =
                 MIN(MIN(c->next_heartbeat_boot, c->next_memory_boot), maintenance_next_boot(c));
 
-        next = MIN(next, group_next_boot(c));
+        next = MIN(next, MIN(search_next_boot(c), group_next_boot(c)));
         for (size_t i = 0; i < c->n_trails; i++)
                 next = MIN(next, trail_next_boot(c, &c->trails[i]));
         for (size_t i = 0; i < c->n_incidents; i++)

@@ -216,8 +216,7 @@ static bool is_reminded(const Incident *i)
 
 void incident_tick(Core *c, Incident *i)
 {
-        if (i->trail != SIZE_MAX)
-                search_tick(c, i);
+        search_keep_time(c, i);
         if (is_reminded(i) && c->now.wall_msec >= incident_remind_due_msec(c, i)) {
                 i->reminded_msec = c->now.wall_msec;
                 i->reminders++;
@@ -227,7 +226,7 @@ void incident_tick(Core *c, Incident *i)
 
 uint64_t incident_next_boot(const Core *c, const Incident *i)
 {
-        uint64_t next = MIN(search_next_boot(c, i), notify_next_boot(c, i));
+        uint64_t next = notify_next_boot(c, i);
 
         if (is_reminded(i)) {
                 int64_t left = incident_remind_due_msec(c, i) - c->now.wall_msec;

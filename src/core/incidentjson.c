@@ -90,6 +90,7 @@ static const EnumField restart_enums[] = {ENUM(Restart, state, restart_state)};
 static const JsonField attribution_fields[] = {
         FIELD(Attribution, misused, JSONMAP_BOOL),
         FIELD(Attribution, incomplete, JSONMAP_BOOL),
+        FIELD(Attribution, crowded_out, JSONMAP_BOOL),
         FIELD(Attribution, said_not_yet, JSONMAP_BOOL),
         FIELD(Attribution, rounds, JSONMAP_UINT),
         FIELD(Attribution, from_msec, JSONMAP_INT),

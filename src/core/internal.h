@@ -12,10 +12,33 @@
 #define CORE_FINISHED_MAX 4096
 #define CORE_SENDS_PER_TOPIC 8
 
+/* LookupEvents for all incidents of a region that it can serve at once; none while n_riders is 0.
+ */
+typedef struct Round {
+        Incident **riders; /* borrowed */
+        size_t n_riders;
+        IncidentKind kind; /* of the first of them: what is asked for */
+        unsigned step;     /* index into its event names, or the keys */
+        bool by_key;
+        char **keys; /* access keys of those who were found */
+        size_t n_keys;
+        int64_t from_msec; /* of the question */
+        int64_t to_msec;
+        unsigned pages;
+        char *next_token;
+        bool in_flight;
+        bool more; /* there are others, who could not be served */
+} Round;
+
 typedef struct Region {
         char *name;
         unsigned account;
         uint64_t next_lookup_boot; /* budget: spacing of LookupEvents */
+        uint64_t paced_boot;       /* no round begins before */
+        unsigned rounds;           /* ... further and further apart */
+        unsigned throttles;        /* in a row */
+        uint64_t throttled_since_boot;
+        Round round;
 } Region;
 
 typedef struct Topic {
@@ -62,6 +85,7 @@ typedef struct Trail {
         unsigned start_failures;
         uint64_t own_start_boot; /* our last StartLogging that may have had an effect, 0: none */
 
+        size_t searches;    /* of the incidents in memory, as last counted */
         unsigned redundant; /* starts that were not ours, within a day */
         int64_t redundant_since_msec;
 
@@ -225,10 +249,12 @@ void notify_send(Core *c, Incident *i);
 void notify_sent(Core *c, Incident *i, const Input *in);
 uint64_t notify_next_boot(const Core *c, const Incident *i);
 
-/* search.c: LookupEvents for an incident. */
+/* search.c: LookupEvents for incidents. */
 void search_begin(Core *c, Incident *i);
-void search_tick(Core *c, Incident *i);
+void search_keep_time(Core *c, Incident *i);
+void search_tick(Core *c);
 void search_found(Core *c, Incident *i, const Input *in);
+void search_region_done(Region *r);
 void search_told(Incident *i); /* a message carries the verdict */
 bool search_is_told(const Incident *i);
-uint64_t search_next_boot(const Core *c, const Incident *i);
+uint64_t search_next_boot(const Core *c);

@@ -193,7 +193,6 @@ Incident *incident_free(Incident *i)
         free(i->attribution.searched_account);
         free(i->attribution.told_culprit);
         free(i->attribution.findings);
-        free(i->attribution.next_token);
         free(i->delivery_error);
         free(i->trail_arn);
         free(i->group);

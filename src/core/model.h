@@ -280,6 +280,7 @@ typedef struct Attribution {
         SearchState state;
         Confidence confidence;
         bool misused;               /* somebody uses our credentials */
+        bool crowded_out;           /* given up for others: there were too many */
         bool incomplete;            /* more events in the window than were read */
         Confidence told_confidence; /* verdict of the last message */
         bool told_misused;
@@ -300,18 +301,14 @@ typedef struct Attribution {
         Deed *deeds;
         size_t n_deeds;
         /* Not stored: where the round stands. */
-        bool narrow;             /* there was more than could be read */
-        unsigned step;           /* index into the kind's event names */
-        bool by_key;             /* the round goes on with the access key */
-        int64_t deeds_from_msec; /* of the key's look-up */
-        int64_t deeds_to_msec;
-        unsigned pages;
-        char *next_token;
-        bool in_flight;
+        bool narrow;         /* there was more than could be read */
+        bool riding;         /* a round is under way that serves it */
+        bool asked;          /* ... by the question in flight */
+        bool starts_asked;   /* StartLogging, too, has been looked up */
+        uint64_t round_boot; /* when its last round began */
         uint64_t next_boot;
         unsigned failures;  /* in a row */
-        unsigned throttles; /* in a row */
-        uint64_t throttled_since_boot;
+        unsigned throttles; /* in a row, while that keeps it waiting */
 } Attribution;
 
 /* What there is to tell of several incidents at once. */

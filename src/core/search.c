@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Looking an incident's actor up in Event history: rounds of LookupEvents by event name, each
- * round complete before it is judged, further and further apart, for 24 hours of time in which
- * the service was willing. */
+/* Looking up in Event history who did it: rounds of LookupEvents by event name, each round complete
+ * before it is judged, further and further apart, for 24 hours of time in which the service was
+ * willing.
+ *
+ * A question names no trail, so that one round serves every incident of its account and region
+ * that is due, as far as their windows touch: two hundred trails stopped at once are one search,
+ * and so is one trail stopped six hundred times. Each incident keeps what lies in its own window.
+ * When there is more than can be read, those whose windows were read through to their beginning are
+ * served, and the others come next. */
 
 #include "core/internal.h"
 
@@ -19,6 +25,11 @@
 #define NARROW_SLACK_MSEC (4 * MSEC_PER_SEC) /* of what was more than could be read */
 #define UNTIMED_SLACK_MSEC (5 * MSEC_PER_MINUTE)
 #define EVENT_NAMES_MAX 4
+/* Between two rounds of a region, in first intervals: whoever comes new waits no longer. */
+#define PACE_MAX 6
+/* Searches at a time beside one for each trail; beyond them the oldest give up. */
+#define SEARCHES_MAX 2000
+#define KEYS_MAX 4 /* looked up in one round */
 
 static const char *const event_names[_INCIDENT_KIND_MAX][EVENT_NAMES_MAX] = {
         [INCIDENT_STOPPED] = {"StopLogging", "StartLogging"},
@@ -34,29 +45,48 @@ static const char *const event_names[_INCIDENT_KIND_MAX][EVENT_NAMES_MAX] = {
 #define DEEDS_BEFORE_MSEC MSEC_PER_HOUR
 #define DEEDS_PAGES_MAX 2
 
-static const char *event_name(const Incident *i)
+static bool is_searching(const Incident *i)
 {
-        unsigned step = i->attribution.step;
+        return i->trail != SIZE_MAX &&
+               (i->attribution.state == SEARCH_RUNNING || i->attribution.state == SEARCH_SETTLING);
+}
 
-        if (step >= EVENT_NAMES_MAX)
-                return NULL;
-        /* For a stop, who started it matters only when the stops alone do not tell. */
-        if (step == 1 && streq_ptr(event_names[i->kind][0], "StopLogging") &&
-            !attribution_needs_starts(i))
-                return NULL;
-        return event_names[i->kind][step];
+static Region *region_of(const Core *c, const Incident *i)
+{
+        return &c->regions[c->trails[i->trail].region];
+}
+
+/* For a stop, who started it matters only when the stops alone do not tell. */
+static bool needs(const Incident *i, unsigned step)
+{
+        return step != 1 || !streq_ptr(event_names[i->kind][0], "StopLogging") ||
+               attribution_needs_starts(i);
+}
+
+/* One more stop of a trail whose last start is known: what was called before it belongs to the
+ * incident before. */
+static bool is_repeated(const Incident *i)
+{
+        return i->group && i->known_start_msec && i->known_start_msec < i->stop_msec &&
+               i->stop_msec - i->known_start_msec < ATTEMPTS_BEFORE_MSEC;
 }
 
 /* Whom the times name is near them; a wider window would only let the one be buried under what
  * others called before and after. */
-static int64_t window_end(const Incident *i, const char *event)
+static int64_t window_end(const Core *c, const Incident *i, const char *event)
 {
         int64_t slack = i->attribution.narrow ? NARROW_SLACK_MSEC : WINDOW_SLACK_MSEC;
 
         if (!i->stop_msec)
                 return i->detected_msec + UNTIMED_SLACK_MSEC;
         if (streq(event, "StartLogging"))
-                return MAX(i->stop_msec, i->blind_to_msec) + slack;
+                return MAX(i->stop_msec, i->blind_to_msec) +
+                       (is_repeated(i) ? NARROW_SLACK_MSEC : slack);
+        if (is_repeated(i)) {
+                int64_t down_to = i->blind_to_msec ? i->blind_to_msec : c->now.wall_msec;
+
+                return MIN(i->stop_msec + slack, MAX(i->stop_msec, down_to) + NARROW_SLACK_MSEC);
+        }
         return i->stop_msec + slack;
 }
 
@@ -70,7 +100,7 @@ static void note_account(Core *c, Incident *i)
                 mem_strset(&i->attribution.searched_account, a.account);
 }
 
-static void set_window(Core *c, Incident *i)
+static void set_window(const Core *c, Incident *i, const char *event)
 {
         Attribution *a = &i->attribution;
         int64_t logged = MAX(i->known_start_msec, i->last_logging_msec);
@@ -81,41 +111,36 @@ static void set_window(Core *c, Incident *i)
                 a->from_msec = i->detected_msec - MSEC_PER_DAY;
         if (logged)
                 a->from_msec = MIN(a->from_msec, logged - WINDOW_SLACK_MSEC);
+        if (is_repeated(i))
+                a->from_msec = i->known_start_msec - NARROW_SLACK_MSEC;
         if (i->kind == INCIDENT_OTHER_CONTROLLER)
                 a->from_msec = i->detected_msec - MSEC_PER_DAY;
-        a->to_msec = window_end(i, event_name(i));
+        a->to_msec = window_end(c, i, event);
         if (c->now.wall_msec - EVENT_HISTORY_MSEC < a->to_msec) /* else our clock is far ahead */
                 a->from_msec = MAX(a->from_msec, c->now.wall_msec - EVENT_HISTORY_MSEC);
 }
 
-static void set_key_window(Core *c, Incident *i)
+static int64_t deeds_from_msec(const Incident *i)
 {
-        int64_t stop = i->stop_msec ? i->stop_msec : i->detected_msec;
-
-        i->attribution.deeds_from_msec = stop - DEEDS_BEFORE_MSEC;
-        i->attribution.deeds_to_msec = MAX(c->now.wall_msec, stop);
+        return (i->stop_msec ? i->stop_msec : i->detected_msec) - DEEDS_BEFORE_MSEC;
 }
 
-static LookupQuery question(const Core *c, const Incident *i)
+static void round_done(Round *r)
 {
-        const Attribution *a = &i->attribution;
-        LookupQuery q = {
-                .region = c->regions[c->trails[i->trail].region].name,
-                .next_token = a->next_token,
-        };
-
-        if (a->by_key) {
-                q.event_name = "";
-                q.access_key_id = a->deeds_key;
-                q.from_msec = a->deeds_from_msec;
-                q.to_msec = a->deeds_to_msec;
-        } else {
-                q.event_name = event_name(i);
-                q.from_msec = a->from_msec;
-                q.to_msec = a->to_msec;
-        }
-        return q;
+        for (size_t k = 0; k < r->n_riders; k++)
+                r->riders[k]->attribution.riding = false;
+        mem_free_strv(r->keys, r->n_keys);
+        free(r->riders);
+        free(r->next_token);
+        *r = (Round){};
 }
+
+void search_region_done(Region *r)
+{
+        round_done(&r->round);
+}
+
+static void crowd_out(Core *c);
 
 void search_begin(Core *c, Incident *i)
 {
@@ -125,10 +150,11 @@ void search_begin(Core *c, Incident *i)
         a->next_boot = c->now.boot_usec;
         if (!event_names[i->kind][0])
                 return;
-        set_window(c, i);
+        set_window(c, i, event_names[i->kind][0]);
         /* Older than Event history reaches: nobody can say any more. */
         a->state = a->to_msec < c->now.wall_msec - EVENT_HISTORY_MSEC ? SEARCH_GAVE_UP
                                                                       : SEARCH_RUNNING;
+        crowd_out(c);
 }
 
 static OwnCall own_start(const void *userdata, const CloudTrailRecord *r)
@@ -143,7 +169,7 @@ static void evaluate(Core *c, Incident *i, bool last_chance)
                 .own_arn = c->identities[t->config.account],
                 .own_start = own_start,
                 .userdata = c,
-                .starts_known = attribution_needs_starts(i),
+                .starts_known = i->attribution.starts_asked,
                 .last_chance = last_chance,
         };
 
@@ -211,7 +237,7 @@ static void round_complete(Core *c, Incident *i)
         Attribution *a = &i->attribution;
         bool settling = a->state == SEARCH_SETTLING;
 
-        a->step = 0;
+        a->riding = false;
         a->failures = 0;
         a->rounds++;
         incident_touch(i);
@@ -233,130 +259,252 @@ static void round_complete(Core *c, Incident *i)
         a->next_boot = c->now.boot_usec + (uint64_t)c->policy.lookup_settle_msec * USEC_PER_MSEC;
 }
 
-static void throttled(Core *c, Incident *i, const AwsError *error)
+/* The service is not willing: that time counts for nobody whom it keeps waiting. */
+static void throttled(Core *c, Region *r, const AwsError *error)
 {
-        Attribution *a = &i->attribution;
-        Region *r = &c->regions[c->trails[i->trail].region];
+        Incident *i = r->round.riders[0];
 
-        if (!a->throttled_since_boot)
-                a->throttled_since_boot = c->now.boot_usec;
-        if (a->throttles++ == 0)
+        if (!r->throttled_since_boot)
+                r->throttled_since_boot = c->now.boot_usec;
+        if (r->throttles++ == 0)
                 core_log(c, LOG_EVENT_LOOKUP_FAILED, LOG_WARNING, i, error,
                          "incident %s: LookupEvents is throttled, goes on being asked", i->id);
+        for (size_t k = 0; k < r->round.n_riders; k++)
+                r->round.riders[k]->attribution.throttles = r->throttles;
         r->next_lookup_boot =
                 c->now.boot_usec + backoff_usec(c->policy.lookup_spacing_usec,
-                                                32 * c->policy.lookup_spacing_usec, a->throttles);
-        a->next_boot = r->next_lookup_boot;
+                                                32 * c->policy.lookup_spacing_usec, r->throttles);
 }
 
-static void unthrottled(Core *c, Attribution *a)
+static void unthrottled(Core *c, Region *r)
 {
-        if (a->throttled_since_boot)
-                a->throttled_msec +=
-                        (int64_t)((c->now.boot_usec - a->throttled_since_boot) / USEC_PER_MSEC);
-        a->throttled_since_boot = 0;
-        a->throttles = 0;
+        for (size_t k = 0; k < c->n_incidents && r->throttled_since_boot; k++) {
+                Incident *i = c->incidents[k];
+                int64_t lasted =
+                        (int64_t)((c->now.boot_usec - r->throttled_since_boot) / USEC_PER_MSEC);
+
+                if (!is_searching(i) || region_of(c, i) != r)
+                        continue;
+                i->attribution.throttled_msec +=
+                        MIN(lasted, MAX(c->now.wall_msec - i->attribution.begun_msec, INT64_C(0)));
+                i->attribution.throttles = 0;
+        }
+        r->throttled_since_boot = 0;
+        r->throttles = 0;
 }
 
-static void begin_round(Attribution *a)
+/* Nobody waits for another round sooner than this, however many come. */
+static void pace(Core *c, Region *r)
 {
-        a->step = a->pages = 0;
-        a->by_key = false;
-        free(TAKE_PTR(a->next_token));
+        uint64_t first = c->policy.lookup_first_usec;
+
+        if (c->now.boot_usec > r->paced_boot + PACE_MAX * first)
+                r->rounds = 0;
+        r->paced_boot = c->now.boot_usec + backoff_usec(first, PACE_MAX * first, ++r->rounds);
 }
 
 /* A round that broke off begins anew, page tokens being what they are. */
-static void lookup_failed(Core *c, Incident *i, const AwsError *error)
+static void lookup_failed(Core *c, Region *r, const AwsError *error)
 {
-        Attribution *a = &i->attribution;
+        Incident *first = r->round.riders[0];
 
-        if (!streq(a->error.code, error->code)) {
+        if (!streq(first->attribution.error.code, error->code)) {
                 _cleanup_free_ char *words = alert_error_words(error);
-                core_log(c, LOG_EVENT_LOOKUP_FAILED, LOG_WARNING, i, error,
-                         "incident %s: LookupEvents failed: %s", i->id, words);
+                core_log(c, LOG_EVENT_LOOKUP_FAILED, LOG_WARNING, first, error,
+                         "incident %s: LookupEvents failed: %s", first->id, words);
         }
-        a->error = *error;
-        begin_round(a);
-        a->failures++;
-        look_again(c, a);
-        incident_touch(i);
+        for (size_t k = 0; k < r->round.n_riders; k++) {
+                Incident *i = r->round.riders[k];
+
+                i->attribution.error = *error;
+                i->attribution.failures++;
+                look_again(c, &i->attribution);
+                incident_touch(i);
+        }
+        round_done(&r->round);
+        pace(c, r);
+}
+
+static void complete(Core *c, Region *r)
+{
+        for (size_t k = 0; k < r->round.n_riders; k++)
+                round_complete(c, r->round.riders[k]);
+        pace(c, r);
+        if (r->round.more)
+                r->paced_boot = c->now.boot_usec;
+        round_done(&r->round);
+}
+
+/* The keys of those who were found: what else was done with them. */
+static void collect_keys(Round *r)
+{
+        for (size_t k = 0; k < r->n_riders; k++) {
+                const char *key = attribution_key(r->riders[k]);
+                bool known = !key;
+
+                for (size_t m = 0; m < r->n_keys && !known; m++)
+                        known = streq(r->keys[m], key);
+                if (!known && r->n_keys < KEYS_MAX)
+                        *mem_push0(r->keys, r->n_keys) = mem_strdup(key);
+        }
+        for (size_t k = 0; k < r->n_riders; k++) {
+                const char *key = attribution_key(r->riders[k]);
+
+                for (size_t m = 0; m < r->n_keys; m++)
+                        if (streq_ptr(r->keys[m], key))
+                                attribution_begin_deeds(r->riders[k], key);
+        }
+}
+
+static void turn_to_keys(Core *c, Region *r)
+{
+        for (size_t k = 0; k < r->round.n_riders; k++) {
+                Incident *i = r->round.riders[k];
+
+                evaluate(c, i, false);
+                /* Now: a message for another reason may carry it before the round is complete. */
+                if (!search_is_told(i))
+                        log_actor(c, i);
+        }
+        collect_keys(&r->round);
+        r->round.by_key = true;
+        if (r->round.n_keys == 0)
+                complete(c, r);
 }
 
 /* The key's page is there, or is not to be had: the verdict does not wait for it. */
-static void deeds_found(Core *c, Incident *i, const Input *in)
+static void deeds_found(Core *c, Region *r, const Input *in)
 {
-        Attribution *a = &i->attribution;
+        Round *round = &r->round;
+        const char *key = round->keys[round->step];
 
-        a->next_boot = c->now.boot_usec;
-        free(TAKE_PTR(a->next_token));
-        if (in->error.class == AWS_ERROR_NONE) {
-                attribution_count_deeds(i, in->page->records, in->page->n_records);
-                if (in->page->next_token && ++a->pages < DEEDS_PAGES_MAX) {
-                        a->next_token = mem_strdup(in->page->next_token);
-                        return;
-                }
+        free(TAKE_PTR(round->next_token));
+        for (size_t k = 0; k < round->n_riders && in->error.class == AWS_ERROR_NONE; k++) {
+                Incident *i = round->riders[k];
+
+                if (streq_ptr(i->attribution.deeds_key, key))
+                        attribution_count_deeds(i, in->page->records, in->page->n_records,
+                                                deeds_from_msec(i));
         }
-        begin_round(a);
-        round_complete(c, i);
+        if (in->error.class == AWS_ERROR_NONE && in->page->next_token &&
+            ++round->pages < DEEDS_PAGES_MAX) {
+                round->next_token = mem_strdup(in->page->next_token);
+                return;
+        }
+        round->pages = 0;
+        if (++round->step == round->n_keys)
+                complete(c, r);
 }
 
-/* The names of the round are done: the culprit's key is next, where there is one. */
-static bool turn_to_key(Core *c, Incident *i)
+static void next_step(Core *c, Region *r)
 {
-        Attribution *a = &i->attribution;
+        Round *round = &r->round;
 
-        evaluate(c, i, false);
-        /* Now: a message for another reason may carry it before the round is complete. */
-        if (!search_is_told(i))
-                log_actor(c, i);
-        const char *key = attribution_key(i);
-        if (!key)
-                return false;
-        attribution_begin_deeds(i, key);
-        a->by_key = true;
-        return true;
+        free(TAKE_PTR(round->next_token));
+        round->pages = 0;
+        for (round->step++; round->step < EVENT_NAMES_MAX; round->step++) {
+                if (!event_names[round->kind][round->step])
+                        break;
+                for (size_t k = 0; k < round->n_riders; k++)
+                        if (needs(round->riders[k], round->step))
+                                return;
+        }
+        round->step = 0;
+        turn_to_keys(c, r);
+}
+
+static int64_t oldest_of(const LookupPage *p)
+{
+        int64_t oldest = INT64_MAX;
+
+        for (size_t k = 0; k < p->n_records; k++)
+                oldest = MIN(oldest, p->records[k].time_msec);
+        return oldest;
+}
+
+/* More than can be read: whose window was read through to its beginning is served. */
+static void overfull(Core *c, Region *r, const LookupPage *page)
+{
+        Round *round = &r->round;
+        int64_t oldest = oldest_of(page);
+        size_t kept = 0;
+
+        for (size_t k = 0; k < round->n_riders; k++)
+                kept += round->riders[k]->attribution.from_msec > oldest + MSEC_PER_SEC;
+        bool alone = kept == 0;
+        /* Nobody's was: then that of the newest is too full by itself. */
+        Incident *newest = round->riders[0];
+        for (size_t k = 1; k < round->n_riders; k++)
+                if (round->riders[k]->attribution.to_msec > newest->attribution.to_msec)
+                        newest = round->riders[k];
+        size_t n = 0;
+        for (size_t k = 0; k < round->n_riders; k++) {
+                Incident *i = round->riders[k];
+
+                if (alone ? i == newest : i->attribution.from_msec > oldest + MSEC_PER_SEC) {
+                        round->riders[n++] = i;
+                } else {
+                        i->attribution.riding = false;
+                        i->attribution.next_boot = c->now.boot_usec;
+                        round->more = true;
+                }
+        }
+        round->n_riders = n;
+        if (alone && !newest->attribution.narrow && newest->stop_msec) {
+                /* Buried, perhaps on purpose: once more, right around the stop. */
+                newest->attribution.narrow = true;
+                free(TAKE_PTR(round->next_token));
+                round->step = round->pages = 0;
+                return;
+        }
+        newest->attribution.incomplete = newest->attribution.incomplete || alone;
+        next_step(c, r);
+}
+
+static void offer(Round *round, const LookupPage *page)
+{
+        for (size_t k = 0; k < round->n_riders; k++) {
+                Incident *i = round->riders[k];
+                Attribution *a = &i->attribution;
+
+                if (!a->asked)
+                        continue;
+                a->error = (AwsError){};
+                a->n_unreadable += (unsigned)page->n_unreadable;
+                attribution_add(i, page->records, page->n_records);
+        }
 }
 
 void search_found(Core *c, Incident *i, const Input *in)
 {
-        Attribution *a = &i->attribution;
+        Region *r = i->trail == SIZE_MAX ? NULL : region_of(c, i);
 
-        if (!a->in_flight || i->trail == SIZE_MAX)
+        if (!r || !r->round.in_flight)
                 return;
-        a->in_flight = false;
-        if (a->by_key) {
-                deeds_found(c, i, in);
+        Round *round = &r->round;
+        round->in_flight = false;
+        if (round->by_key) {
+                deeds_found(c, r, in);
                 return;
         }
         if (in->error.class == AWS_ERROR_THROTTLED) {
-                throttled(c, i, &in->error);
+                throttled(c, r, &in->error);
                 return;
         }
-        unthrottled(c, a);
+        unthrottled(c, r);
         if (in->error.class != AWS_ERROR_NONE) {
-                lookup_failed(c, i, &in->error);
+                lookup_failed(c, r, &in->error);
                 return;
         }
 
-        a->error = (AwsError){};
-        a->n_unreadable += (unsigned)in->page->n_unreadable;
-        attribution_add(i, in->page->records, in->page->n_records);
-        a->next_boot = c->now.boot_usec;
-        mem_strset(&a->next_token, in->page->next_token);
-        if (a->next_token && ++a->pages < PAGES_MAX)
+        offer(round, in->page);
+        mem_strset(&round->next_token, in->page->next_token);
+        if (round->next_token && ++round->pages < PAGES_MAX)
                 return;
-        if (a->next_token && !a->narrow && i->stop_msec) {
-                /* Buried, perhaps on purpose: once more, right around the stop. */
-                a->narrow = true;
-                begin_round(a);
-                return;
-        }
-        a->incomplete = a->incomplete || a->next_token;
-        free(TAKE_PTR(a->next_token));
-        a->pages = 0;
-        a->step++;
-        if (!event_name(i) && !turn_to_key(c, i))
-                round_complete(c, i);
+        if (round->next_token)
+                overfull(c, r, in->page);
+        else
+                next_step(c, r);
 }
 
 static int64_t searched_msec(const Core *c, const Attribution *a)
@@ -395,7 +543,7 @@ static void keep_time(Core *c, Incident *i)
         Attribution *a = &i->attribution;
         int64_t limit = c->policy.lookup_give_up_msec;
 
-        if (a->throttled_since_boot || a->in_flight)
+        if (region_of(c, i)->throttled_since_boot || a->riding)
                 return;
         if (a->state == SEARCH_SETTLING)
                 limit += c->policy.lookup_settle_msec;
@@ -407,62 +555,219 @@ static void keep_time(Core *c, Incident *i)
                 say_not_yet(c, i);
 }
 
-/* Whether another one has waited longer for its turn at the region's rate. */
-static bool is_outwaited(const Core *c, const Incident *i)
+void search_keep_time(Core *c, Incident *i)
 {
-        for (size_t k = 0; k < c->n_incidents; k++) {
-                const Incident *x = c->incidents[k];
-
-                if (x != i && x->trail != SIZE_MAX && !x->attribution.in_flight &&
-                    (x->attribution.state == SEARCH_RUNNING ||
-                     x->attribution.state == SEARCH_SETTLING) &&
-                    c->trails[x->trail].region == c->trails[i->trail].region &&
-                    x->attribution.next_boot < i->attribution.next_boot)
-                        return true;
-        }
-        return false;
+        if (i->trail == SIZE_MAX)
+                return;
+        /* What can never be found out must not keep a finished outage open. */
+        if (i->attribution.state == SEARCH_GAVE_UP && i->open && incident_is_over(i))
+                incident_close(c, i, 0);
+        if (is_searching(i))
+                keep_time(c, i);
 }
 
-void search_tick(Core *c, Incident *i)
+/* More stops than can be looked up one by one, and none of the older has shown: the oldest of the
+ * trail that has most of them is not looked for any more, which it says itself. */
+static void crowd_out(Core *c)
+{
+        Incident *oldest = NULL;
+        Trail *most = NULL;
+        size_t n = 0;
+
+        for (size_t k = 0; k < c->n_trails; k++)
+                c->trails[k].searches = 0;
+        for (size_t k = 0; k < c->n_incidents; k++) {
+                if (!is_searching(c->incidents[k]))
+                        continue;
+                Trail *t = &c->trails[c->incidents[k]->trail];
+                n++;
+                t->searches++;
+                if (!most || t->searches > most->searches)
+                        most = t;
+        }
+        if (n <= SEARCHES_MAX + c->n_trails)
+                return;
+        for (size_t k = 0; k < c->n_incidents; k++) {
+                Incident *i = c->incidents[k];
+
+                if (is_searching(i) && !i->attribution.riding && &c->trails[i->trail] == most &&
+                    (!oldest || i->attribution.begun_msec < oldest->attribution.begun_msec))
+                        oldest = i;
+        }
+        if (!oldest)
+                return;
+        oldest->attribution.crowded_out = true;
+        give_up(c, oldest);
+}
+
+/* Rounds */
+
+/* The same questions: they can be asked once. */
+static bool is_same_search(const Incident *i, const Incident *j)
+{
+        for (size_t k = 0; k < EVENT_NAMES_MAX; k++)
+                if (!streq_ptr(event_names[i->kind][k], event_names[j->kind][k]))
+                        return false;
+        return true;
+}
+
+static bool is_waiting(const Core *c, const Region *r, const Incident *i)
+{
+        return is_searching(i) && region_of(c, i) == r && !i->attribution.riding;
+}
+
+static void ride(Core *c, Region *r, Incident *i)
 {
         Attribution *a = &i->attribution;
-        Region *r = &c->regions[c->trails[i->trail].region];
 
-        /* What can never be found out must not keep a finished outage open. */
-        if (a->state == SEARCH_GAVE_UP && i->open && incident_is_over(i))
-                incident_close(c, i, 0);
-        if (a->state == SEARCH_RUNNING || a->state == SEARCH_SETTLING)
-                keep_time(c, i);
-        if (a->state != SEARCH_RUNNING && a->state != SEARCH_SETTLING)
-                return;
-        if (a->in_flight || c->now.boot_usec < MAX(a->next_boot, r->next_lookup_boot) ||
-            is_outwaited(c, i))
-                return;
-
-        /* A page token is only good for the very same question. */
-        if (a->step == 0 && !a->next_token && !a->by_key) {
-                note_account(c, i);
-                a->incomplete = false;
-                a->n_unreadable = 0;
-        }
-        if (!a->next_token && !a->by_key)
-                set_window(c, i);
-        else if (!a->next_token)
-                set_key_window(c, i);
-        a->in_flight = true;
-        r->next_lookup_boot = c->now.boot_usec + c->policy.lookup_spacing_usec;
-        Action *x = core_emit(c, ACTION_LOOKUP);
-        x->incident = i;
-        x->trail = i->trail;
-        x->lookup = question(c, i);
+        *mem_push0(r->round.riders, r->round.n_riders) = i;
+        a->riding = true;
+        a->round_boot = c->now.boot_usec;
+        a->incomplete = a->starts_asked = false;
+        a->n_unreadable = 0;
+        note_account(c, i);
 }
 
-uint64_t search_next_boot(const Core *c, const Incident *i)
+/* Who is due takes all those along who are due, too, as far as their windows touch, and who lies
+ * within. */
+static void begin_round(Core *c, Region *r, Incident *owner)
 {
-        const Attribution *a = &i->attribution;
+        const char *event = event_names[owner->kind][0];
+        int64_t from, to;
+        bool grown = true;
 
-        if (i->trail == SIZE_MAX || a->in_flight ||
-            (a->state != SEARCH_RUNNING && a->state != SEARCH_SETTLING))
-                return USEC_INFINITY;
-        return MAX(a->next_boot, c->regions[c->trails[i->trail].region].next_lookup_boot);
+        r->round.kind = owner->kind;
+        ride(c, r, owner);
+        set_window(c, owner, event);
+        from = owner->attribution.from_msec;
+        to = owner->attribution.to_msec;
+        for (unsigned turn = 0; grown || turn == 0; turn++) {
+                grown = false;
+                for (size_t k = 0; k < c->n_incidents; k++) {
+                        Incident *i = c->incidents[k];
+                        Attribution *a = &i->attribution;
+
+                        if (!is_waiting(c, r, i) || !is_same_search(i, owner) ||
+                            a->next_boot > c->now.boot_usec)
+                                continue;
+                        set_window(c, i, event);
+                        if (a->from_msec > to + WINDOW_SLACK_MSEC ||
+                            a->to_msec < from - WINDOW_SLACK_MSEC)
+                                continue;
+                        ride(c, r, i);
+                        grown = true;
+                        from = MIN(from, a->from_msec);
+                        to = MAX(to, a->to_msec);
+                }
+        }
+        for (size_t k = 0; k < c->n_incidents; k++) {
+                Incident *i = c->incidents[k];
+
+                if (!is_waiting(c, r, i) || !is_same_search(i, owner) ||
+                    i->attribution.state != SEARCH_RUNNING)
+                        continue;
+                set_window(c, i, event);
+                if (i->attribution.from_msec >= from && i->attribution.to_msec <= to)
+                        ride(c, r, i);
+        }
+}
+
+/* Page tokens are only good for the very same question: it is made when there is none. */
+static void make_question(Core *c, Region *r)
+{
+        Round *round = &r->round;
+        const char *event = event_names[round->kind][round->step];
+
+        round->from_msec = INT64_MAX;
+        round->to_msec = INT64_MIN;
+        for (size_t k = 0; k < round->n_riders; k++) {
+                Incident *i = round->riders[k];
+                Attribution *a = &i->attribution;
+
+                if (round->by_key) {
+                        round->from_msec = MIN(round->from_msec, deeds_from_msec(i));
+                        round->to_msec = MAX(c->now.wall_msec, round->from_msec);
+                        continue;
+                }
+                a->asked = needs(i, round->step);
+                if (!a->asked)
+                        continue;
+                a->starts_asked = a->starts_asked || round->step == 1;
+                set_window(c, i, event);
+                round->from_msec = MIN(round->from_msec, a->from_msec);
+                round->to_msec = MAX(round->to_msec, a->to_msec);
+        }
+}
+
+static void ask(Core *c, Region *r)
+{
+        Round *round = &r->round;
+
+        if (!round->next_token)
+                make_question(c, r);
+        round->in_flight = true;
+        r->next_lookup_boot = c->now.boot_usec + c->policy.lookup_spacing_usec;
+        Action *x = core_emit(c, ACTION_LOOKUP);
+        x->incident = round->riders[0];
+        x->trail = round->riders[0]->trail;
+        x->lookup = (LookupQuery){
+                .region = r->name,
+                .event_name = round->by_key ? "" : event_names[round->kind][round->step],
+                .access_key_id = round->by_key ? round->keys[round->step] : NULL,
+                .from_msec = round->from_msec,
+                .to_msec = round->to_msec,
+                .next_token = round->next_token,
+        };
+}
+
+/* Who has waited longest for a turn at the region's rate. */
+static Incident *longest_waiting(const Core *c, const Region *r)
+{
+        Incident *longest = NULL;
+
+        for (size_t k = 0; k < c->n_incidents; k++) {
+                Incident *i = c->incidents[k];
+
+                if (is_waiting(c, r, i) && c->now.boot_usec >= i->attribution.next_boot &&
+                    (!longest || i->attribution.next_boot < longest->attribution.next_boot))
+                        longest = i;
+        }
+        return longest;
+}
+
+void search_tick(Core *c)
+{
+        for (size_t k = 0; k < c->n_regions; k++) {
+                Region *r = &c->regions[k];
+
+                if (r->round.in_flight || c->now.boot_usec < r->next_lookup_boot)
+                        continue;
+                if (r->round.n_riders == 0 && c->now.boot_usec >= r->paced_boot) {
+                        Incident *owner = longest_waiting(c, r);
+                        if (owner)
+                                begin_round(c, r, owner);
+                }
+                if (r->round.n_riders > 0)
+                        ask(c, r);
+        }
+}
+
+uint64_t search_next_boot(const Core *c)
+{
+        uint64_t next = USEC_INFINITY;
+
+        for (size_t k = 0; k < c->n_regions; k++)
+                if (c->regions[k].round.n_riders > 0 && !c->regions[k].round.in_flight)
+                        next = MIN(next, c->regions[k].next_lookup_boot);
+        for (size_t k = 0; k < c->n_incidents; k++) {
+                const Incident *i = c->incidents[k];
+
+                if (!is_searching(i) || i->attribution.riding)
+                        continue;
+                const Region *r = region_of(c, i);
+                if (r->round.n_riders == 0)
+                        next = MIN(next, MAX(i->attribution.next_boot,
+                                             MAX(r->paced_boot, r->next_lookup_boot)));
+        }
+        return next;
 }

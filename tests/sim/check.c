@@ -244,7 +244,7 @@ static void note_case(World *w, const Incident *i)
         c->misused = i->attribution.misused;
         if (i->attribution.rounds != c->rounds) {
                 c->rounds = i->attribution.rounds;
-                c->last_round_usec = c->round_usec;
+                c->last_round_usec = i->attribution.round_boot;
                 trace_findings(w, i);
         }
         (void)snprintf(c->culprit, sizeof(c->culprit), "%s",
@@ -284,6 +284,11 @@ static void check_sight(World *w, const Input *in)
 {
         for (size_t k = 0; k < w->n_trails; k++) {
                 const GuardTrail *t = &w->guard->trails[k];
+
+                /* Well, and has been since the last look. */
+                if (t->good_usec != w->now_usec &&
+                    w->now_usec <= t->good_usec + w->policy.cannot_see_after_usec + TICK_USEC)
+                        continue;
                 bool told = open_incident(w, k, INCIDENT_CANNOT_SEE) ||
                             open_incident(w, k, INCIDENT_NOT_FOUND);
 

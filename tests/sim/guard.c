@@ -137,7 +137,6 @@ static void do_lookup(World *w, const Action *a)
         bool silent = world_has_fault(w, FAULT_LOOKUP_SILENT, SIZE_MAX);
         uint64_t takes = silent ? SIM_CALL_TIMEOUT_USEC : latency(w);
         Event *e = world_schedule(w, w->now_usec + takes, EVENT_FOUND);
-        Case *c = guard_case(w->guard, a->incident->id);
         const char *error = history_lookup(w, &a->lookup, &e->page);
 
         memcpy(e->incident, a->incident->id, sizeof(e->incident));
@@ -150,9 +149,6 @@ static void do_lookup(World *w, const Action *a)
                                                                : AWS_ERROR_DENIED;
                 lookup_page_done(&e->page);
         }
-        if (c && a->incident->attribution.step == 0 && !a->lookup.next_token &&
-            !a->lookup.access_key_id)
-                c->round_usec = w->now_usec;
         world_trace(w, "guard: LookupEvents %s%s for %s%s%s", a->lookup.event_name,
                     strempty(a->lookup.access_key_id), a->incident->id,
                     a->lookup.next_token ? ", next page" : "", error ? " fails" : "");

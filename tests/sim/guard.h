@@ -52,8 +52,7 @@ typedef struct Case {
         uint64_t asked_generation;
         bool store_failed;        /* since the newest that was asked for succeeded */
         uint64_t opened_usec;     /* first seen */
-        uint64_t round_usec;      /* when the last round of look-ups began */
-        uint64_t last_round_usec; /* ... the last complete one */
+        uint64_t last_round_usec; /* when the last complete round of look-ups began */
         unsigned rounds;
         bool misused;
         size_t n_messages;
