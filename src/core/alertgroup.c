@@ -59,14 +59,19 @@ static GroupTrail *view_trail(GroupView *v, const char *arn)
         return t;
 }
 
-static void view_actor(GroupView *v, const Finding *culprit, unsigned incidents)
+static void view_actor(GroupView *v, const Finding *culprit, unsigned incidents, unsigned maybe)
 {
-        for (size_t k = 0; k < v->n_actors; k++)
-                if (attribution_is_same_caller(&v->actors[k].culprit->record, &culprit->record)) {
-                        v->actors[k].incidents += incidents;
-                        return;
-                }
-        *mem_push0(v->actors, v->n_actors) = (GroupActor){culprit, incidents};
+        GroupActor *a = NULL;
+
+        for (size_t k = 0; k < v->n_actors && !a; k++)
+                if (attribution_is_same_caller(&v->actors[k].culprit->record, &culprit->record))
+                        a = &v->actors[k];
+        if (!a) {
+                a = mem_push0(v->actors, v->n_actors);
+                a->culprit = culprit;
+        }
+        a->incidents += incidents;
+        a->maybe += maybe;
 }
 
 static void view_reason(GroupView *v, const AwsError *e)
@@ -91,7 +96,7 @@ static void view_incident(GroupView *v, const Incident *i)
         bool on = i->open && !i->blind_to_msec && i->kind != INCIDENT_OTHER_CONTROLLER &&
                   !i->in_maintenance;
         GroupTrail *t = view_trail(v, i->trail_arn);
-        const Finding *f = incident_find_role(i, ROLE_CULPRIT);
+        const Attribution *a = &i->attribution;
 
         t->incidents++;
         if (!t->latest || on || (!t->goes_on && i->detected_msec >= t->latest->detected_msec))
@@ -101,8 +106,10 @@ static void view_incident(GroupView *v, const Incident *i)
                 v->worst = i;
         if (on && i->restart.state == RESTART_FAILING)
                 view_reason(v, &i->restart.error);
-        if (f && i->attribution.confidence == CONFIDENCE_EXACT)
-                view_actor(v, f, 1);
+        for (size_t k = 0; k < a->n_findings; k++)
+                if (attribution_is_suspect(a, k))
+                        view_actor(v, &a->findings[k], a->confidence == CONFIDENCE_EXACT,
+                                   a->confidence != CONFIDENCE_EXACT);
 }
 
 static int compare_trails(const void *x, const void *y)
@@ -124,6 +131,8 @@ static int compare_actors(const void *x, const void *y)
 
         if (a->incidents != b->incidents)
                 return a->incidents < b->incidents ? 1 : -1;
+        if (a->maybe != b->maybe)
+                return a->maybe < b->maybe ? 1 : -1;
         return strcmp(strempty(a->culprit->record.identity.arn),
                       strempty(b->culprit->record.identity.arn));
 }
@@ -136,7 +145,7 @@ GroupView group_view(Incident *const *incidents, size_t n, const Incident *lead)
         for (size_t k = 0; k < s->n_trails; k++)
                 view_trail(&v, s->trails[k].arn)->incidents = s->trails[k].incidents;
         for (size_t k = 0; k < s->n_actors; k++)
-                view_actor(&v, &s->actors[k].culprit, s->actors[k].incidents);
+                view_actor(&v, &s->actors[k].culprit, s->actors[k].incidents, s->actors[k].maybe);
         for (size_t k = 0; k < n; k++)
                 if (incidents[k]->lead == lead)
                         view_incident(&v, incidents[k]);
@@ -250,6 +259,19 @@ static void add_state(StrBuf *b, const GroupView *v)
                 strbuf_add(b, ", NO LOG FILES arrive");
 }
 
+static void add_by(StrBuf *b, const GroupView *v)
+{
+        if (v->n_actors == 0 || sum(v)->misused > 0)
+                return;
+        strbuf_add(b, " by ");
+        if (v->n_actors > 1) {
+                strbuf_addf(b, "%zu callers", v->n_actors);
+                return;
+        }
+        _cleanup_free_ char *name = identity_display_name(&v->actors[0].culprit->record.identity);
+        escape_add(b, name, 20);
+}
+
 static char *subject(const GroupView *v, const AlertContext *c)
 {
         StrBuf b = STRBUF_INIT(512);
@@ -257,6 +279,7 @@ static char *subject(const GroupView *v, const AlertContext *c)
 
         strbuf_addf(&b, "%s: ", phase_to_string(c->phase));
         add_what(&b, v, 32);
+        add_by(&b, v);
         strbuf_add(&b, " - ");
         if (sum(v)->misused > 0)
                 strbuf_add(&b, "GUARD'S CREDENTIALS MISUSED, ");
@@ -358,8 +381,12 @@ static void add_who(StrBuf *b, const GroupView *v)
                         s->misused, s->incidents);
         strbuf_add(b, "\nWho, as Event history has it so far\n");
         for (size_t k = 0; k < listed; k++) {
-                strbuf_addf(b, "  %4u of %u: ", v->actors[k].incidents, s->incidents);
-                alert_add_caller(b, &v->actors[k].culprit->record);
+                const GroupActor *a = &v->actors[k];
+
+                strbuf_addf(b, "  %4u of %u: ", a->incidents, s->incidents);
+                alert_add_caller(b, &a->culprit->record);
+                if (a->maybe > 0)
+                        strbuf_addf(b, "; perhaps %u more", a->maybe);
                 strbuf_add_char(b, '\n');
         }
         for (size_t k = listed; k < v->n_actors; k++)

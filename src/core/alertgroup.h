@@ -16,6 +16,7 @@ typedef struct GroupTrail {
 typedef struct GroupActor {
         const Finding *culprit;
         unsigned incidents;
+        unsigned maybe; /* ... of which it is not sure */
 } GroupActor;
 
 typedef struct GroupReason {

@@ -40,3 +40,5 @@ bool attribution_needs_starts(const Incident *i);
 
 /* The same identity with the same key from the same address. */
 bool attribution_is_same_caller(const CloudTrailRecord *a, const CloudTrailRecord *b);
+/* Whether a finding names somebody who did it or, when it is ambiguous, may have: once a caller. */
+bool attribution_is_suspect(const Attribution *a, size_t index);

@@ -15,7 +15,7 @@
 #include "base/mem.h"
 
 /* So many groups begun within Policy.group_storm_usec, and what follows is told with the first. */
-#define STORM_GROUPS 5
+#define STORM_GROUPS 3
 /* A group that has said so much is not joined any more: the next incident speaks up anew. */
 #define MESSAGES_MAX 48
 /* A trail that is down for longer than a restart takes. */
@@ -142,25 +142,34 @@ static SeriesTrail *note_trail(Series *s, const char *arn)
         return t;
 }
 
-/* Takes the culprit's record out of an incident that is about to be freed. */
-static void note_actor(Series *s, Incident *i)
+/* Takes the record out of an incident that is about to be freed. */
+static void note_caller(Series *s, Finding *f, bool sure)
 {
-        Finding *f = (Finding *)incident_find_role(i, ROLE_CULPRIT);
+        SeriesActor *a = NULL;
 
-        if (!f || i->attribution.confidence != CONFIDENCE_EXACT)
-                return;
-        for (size_t k = 0; k < s->n_actors; k++)
-                if (attribution_is_same_caller(&s->actors[k].culprit.record, &f->record)) {
-                        s->actors[k].incidents++;
-                        return;
-                }
-        if (s->n_actors == ACTORS_MAX) {
-                s->more_actors++;
+        for (size_t k = 0; k < s->n_actors && !a; k++)
+                if (attribution_is_same_caller(&s->actors[k].culprit.record, &f->record))
+                        a = &s->actors[k];
+        if (!a && s->n_actors == ACTORS_MAX) {
+                s->more_actors += sure;
                 return;
         }
-        SeriesActor *a = mem_push0(s->actors, s->n_actors);
-        *a = (SeriesActor){.culprit = *f, .incidents = 1};
-        f->record = (CloudTrailRecord){};
+        if (!a) {
+                a = mem_push0(s->actors, s->n_actors);
+                a->culprit = *f;
+                f->record = (CloudTrailRecord){};
+        }
+        a->incidents += sure;
+        a->maybe += !sure;
+}
+
+static void note_callers(Series *s, Incident *i)
+{
+        Attribution *a = &i->attribution;
+
+        for (size_t k = 0; k < a->n_findings; k++)
+                if (attribution_is_suspect(a, k))
+                        note_caller(s, &a->findings[k], a->confidence == CONFIDENCE_EXACT);
 }
 
 static void leave(Core *c, Incident *lead, Incident *i)
@@ -174,7 +183,7 @@ static void leave(Core *c, Incident *lead, Incident *i)
         SeriesTrail *t = note_trail(s, i->trail_arn);
         if (t)
                 t->incidents++;
-        note_actor(s, i);
+        note_callers(s, i);
         incident_touch(lead);
 }
 

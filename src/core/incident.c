@@ -114,6 +114,7 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
         i->blind_from_msec = f->blind_from_msec;
         i->blind_to_msec = f->blind_to_msec;
         i->known_start_msec = f->start_before_msec ? f->start_before_msec : t->memory.start_msec;
+        i->known_stop_msec = t->memory.stop_msec;
         i->last_logging_msec =
                 f->last_logging_msec ? f->last_logging_msec : t->memory.last_logging_msec;
         if (f->cause)

@@ -61,6 +61,7 @@ static const JsonField incident_fields[] = {
         FIELD(Incident, blind_to_msec, JSONMAP_INT),
         FIELD(Incident, stop_moved_msec, JSONMAP_INT),
         FIELD(Incident, known_start_msec, JSONMAP_INT),
+        FIELD(Incident, known_stop_msec, JSONMAP_INT),
         FIELD(Incident, last_logging_msec, JSONMAP_INT),
         FIELD(Incident, redundant_starts, JSONMAP_UINT),
         FIELD(Incident, in_maintenance, JSONMAP_BOOL),

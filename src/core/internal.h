@@ -8,7 +8,7 @@
 #include "core/core.h"
 #include "core/observe.h"
 
-#define CORE_LEDGER_MAX 512
+#define CORE_LEDGER_MAX 2048
 #define CORE_FINISHED_MAX 4096
 #define CORE_SENDS_PER_TOPIC 8
 

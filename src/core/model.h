@@ -340,6 +340,7 @@ typedef struct SeriesTrail {
 typedef struct SeriesActor {
         Finding culprit;
         unsigned incidents;
+        unsigned maybe; /* incidents with several that fit */
 } SeriesActor;
 
 typedef struct SeriesRange {
@@ -389,6 +390,7 @@ typedef struct Incident {
         int64_t blind_to_msec;     /* StartLoggingTime that ended it */
         int64_t stop_moved_msec;   /* a later StopLoggingTime within the same outage */
         int64_t known_start_msec;  /* StartLoggingTime before */
+        int64_t known_stop_msec;   /* StopLoggingTime before that */
         int64_t last_logging_msec; /* last good poll that showed it logging */
         unsigned redundant_starts; /* OTHER_CONTROLLER */
         bool in_maintenance;       /* recorded only: not fought, not told */

@@ -78,6 +78,7 @@ json_t *series_to_json(const Series *s)
                 json_t *a = finding_to_json(&s->actors[k].culprit);
 
                 set_new(a, "incidents", json_integer(s->actors[k].incidents));
+                set_new(a, "maybe", json_integer(s->actors[k].maybe));
                 append(actors, a);
         }
         set_new(o, "gone_numbers", ranges);
@@ -89,6 +90,7 @@ json_t *series_to_json(const Series *s)
 static int actor_from_json(const json_t *o, SeriesActor *a, const char **reterr_field)
 {
         a->incidents = (unsigned)json_integer_value(json_object_get(o, "incidents"));
+        a->maybe = (unsigned)json_integer_value(json_object_get(o, "maybe"));
         return finding_from_json(o, &a->culprit, reterr_field);
 }
 

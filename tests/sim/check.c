@@ -220,23 +220,30 @@ static void trace_findings(World *w, const Incident *i)
         }
 }
 
-static void note_case(World *w, const Incident *i)
+/* All of them before any message is: a summary speaks of incidents that come after its own. */
+static void find_case(World *w, const Incident *i)
 {
-        Guard *g = w->guard;
-        Case *c = guard_case(g, i->id);
-        const Finding *culprit = incident_find_role(i, ROLE_CULPRIT);
+        Case *c = guard_case(w->guard, i->id);
 
         if (!c) {
-                c = guard_new_case(g, i->id);
+                c = guard_new_case(w->guard, i->id);
                 c->opened_usec = w->now_usec;
                 c->kind = i->kind;
                 c->trail = i->trail;
         }
-        if (culprit && i->attribution.confidence == CONFIDENCE_NONE)
-                world_violation(w, "%s: somebody is called the culprit without a verdict", i->id);
         if (c->lost)
                 c->n_messages = 0;
         c->lost = false;
+        check_note_group(c, i);
+}
+
+static void note_case(World *w, const Incident *i)
+{
+        Case *c = guard_case(w->guard, i->id);
+        const Finding *culprit = incident_find_role(i, ROLE_CULPRIT);
+
+        if (culprit && i->attribution.confidence == CONFIDENCE_NONE)
+                world_violation(w, "%s: somebody is called the culprit without a verdict", i->id);
         c->stop_msec = i->stop_msec;
         c->open = i->open;
         c->search = i->attribution.state;
@@ -249,7 +256,6 @@ static void note_case(World *w, const Incident *i)
         }
         (void)snprintf(c->culprit, sizeof(c->culprit), "%s",
                        culprit ? culprit->record.event_id : "");
-        check_note_group(c, i);
         for (size_t m = c->n_messages; m < i->n_messages; m++)
                 note_letter(w, i, &i->messages[m]);
         c->n_messages = i->n_messages;
@@ -339,6 +345,8 @@ void check_step(World *w, const Input *in, const Actions *a)
 {
         const Core *core = w->guard->core;
 
+        for (size_t i = 0; i < core_n_incidents(core); i++)
+                find_case(w, core_incident(core, i));
         for (size_t i = 0; i < core_n_incidents(core); i++) {
                 note_case(w, core_incident(core, i));
                 check_bounds(w, core_incident(core, i));

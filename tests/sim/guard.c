@@ -198,6 +198,8 @@ static void do_send(World *w, const Action *a)
         world_trace(w, "guard: send %s/%u (%s) to topic %zu%s: %s", a->incident->id,
                     a->message->sequence, phase_to_string(a->message->phase), topic,
                     a->durable ? "" : ", not durable", a->message->subject);
+        if (a->incident->series)
+                world_trace(w, "message: %s", a->message->body);
         w->guard->sends_in_flight[topic]++;
         if (l)
                 l->tried[topic] = true;

@@ -186,7 +186,7 @@ SCENARIO(again_soon)
 
 SCENARIO(again_soon_judge)
 {
-        count(w, "again-after-a-minute", 5, 40);
+        count(w, "again-after-a-minute", 6, 40);
         expect_kinds(w, "stopped stopped");
 }
 
