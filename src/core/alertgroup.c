@@ -77,12 +77,14 @@ static void view_actor(GroupView *v, const Finding *culprit, unsigned incidents,
 static void view_reason(GroupView *v, const AwsError *e)
 {
         for (size_t k = 0; k < v->n_reasons; k++)
-                if (v->reasons[k].error->class == e->class &&
-                    streq(v->reasons[k].error->code, e->code)) {
+                if (v->reasons[k].error.class == e->class &&
+                    streq(v->reasons[k].error.code, e->code)) {
                         v->reasons[k].trails++;
                         return;
                 }
-        *mem_push0(v->reasons, v->n_reasons) = (GroupReason){e, 1};
+        GroupReason *r = mem_push0(v->reasons, v->n_reasons);
+        *r = (GroupReason){*e, 1};
+        *r->error.request_id = '\0';
 }
 
 /* Whose loss is louder of two that go on. */
@@ -292,14 +294,21 @@ static char *subject(const GroupView *v, const AlertContext *c)
         return text;
 }
 
-static void add_head(StrBuf *b, const GroupView *v)
+static void add_head(StrBuf *b, const GroupView *v, int64_t now_msec)
 {
+        int64_t ago = now_msec - sum(v)->last_msec;
+        char d[TIMEFMT_MAX];
+
         strbuf_add(b, "CloudTrail: ");
         add_what(b, v, NAME_CHARS);
         strbuf_add(b, ".\nNow: ");
         add_state(b, v);
         if (v->lead->series->ended)
-                strbuf_add(b, "; nothing more for a while, this is over");
+                strbuf_addf(b, "; no further %s for %s", words[family(v)].noun,
+                            timefmt_duration(ago / MSEC_PER_SEC * MSEC_PER_SEC, d));
+        else if (count_on(v) == 0 && ago >= 0)
+                strbuf_addf(b, "; the last %s was %s ago, others may follow", words[family(v)].noun,
+                            timefmt_duration(ago / MSEC_PER_SEC * MSEC_PER_SEC, d));
         strbuf_add(b, ".\n\n");
 }
 
@@ -324,7 +333,7 @@ static void add_times(StrBuf *b, const GroupView *v, int64_t now_msec)
                             family(v) == FAMILY_SIGHT ? "Unseen" : "Blind",
                             timefmt_duration(blind, t), count_on(v) > 0 ? " until now" : "");
         for (size_t k = 0; k < v->n_reasons; k++) {
-                _cleanup_free_ char *why = alert_error_words(v->reasons[k].error);
+                _cleanup_free_ char *why = alert_error_words(&v->reasons[k].error);
                 _cleanup_free_ char *line =
                         mem_printf("for %u trail%s, goes on being tried: %s", v->reasons[k].trails,
                                    plural(v->reasons[k].trails), why);
@@ -427,7 +436,7 @@ void alert_group_text(const GroupView *v, const AlertContext *c, char **ret_subj
         StrBuf b = STRBUF_INIT(ALERT_BODY_MAX);
 
         *ret_subject = subject(v, c);
-        add_head(&b, v);
+        add_head(&b, v, c->now_msec);
         add_times(&b, v, c->now_msec);
         add_trails(&b, v);
         add_who(&b, v);

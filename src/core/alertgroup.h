@@ -20,7 +20,7 @@ typedef struct GroupActor {
 } GroupActor;
 
 typedef struct GroupReason {
-        const AwsError *error;
+        AwsError error; /* without the request id, which is of one call */
         unsigned trails;
 } GroupReason;
 

@@ -99,6 +99,7 @@ static void restore_incident(World *w, const struct StoredFile *f)
                         c->lost = false;
                         c->n_messages = i->n_messages;
                         c->rounds = i->attribution.rounds;
+                        c->summaries = i->series ? i->series->summaries : 0;
                 }
                 core_restore_incident(w->guard->core, i);
         }
