@@ -5,6 +5,8 @@
 
 #include "aws/partition.h"
 
+static const char fifo_suffix[] = ".fifo";
+
 static bool is_digit(char c)
 {
         return c >= '0' && c <= '9';
@@ -134,23 +136,32 @@ int arn_parse_trail(const char *s, Arn *ret, const char **reterr)
 
 int arn_parse_topic(const char *s, Arn *ret, const char **reterr)
 {
-        static const char fifo[] = ".fifo";
         Arn a;
 
         if (parse_kind(s, "sns", "it is not one of SNS", &a, reterr) < 0)
                 return -EINVAL;
         const char *wrong = check_regional(&a);
-        size_t n = strlen(a.resource), m = strlen(fifo);
-        if (!wrong && n > m && streq(a.resource + n - m, fifo))
-                wrong = "FIFO topics reach no people (no email, SMS or https): use a standard one";
-        if (!wrong && !name_is_valid(a.resource, 1, 256, "_-"))
-                wrong = "its topic name is not 1 to 256 letters, digits, '_' or '-'";
+        char *suffix = arn_topic_is_fifo(&a) ? strrchr(a.resource, '.') : NULL;
+        if (suffix)
+                *suffix = '\0';
+        if (!wrong && !name_is_valid(a.resource, 1, 256 - (suffix ? strlen(fifo_suffix) : 0), "_-"))
+                wrong = "its topic name is not 1 to 256 letters, digits, '_' or '-' (and \".fifo\" "
+                        "at the end of a FIFO topic's)";
         if (wrong) {
                 *reterr = wrong;
                 return -EINVAL;
         }
+        if (suffix)
+                *suffix = '.';
         *ret = a;
         return 0;
+}
+
+bool arn_topic_is_fifo(const Arn *a)
+{
+        size_t n = strlen(a->resource), m = strlen(fifo_suffix);
+
+        return n > m && streq(a->resource + n - m, fifo_suffix);
 }
 
 int arn_parse_role(const char *s, Arn *ret, const char **reterr)

@@ -25,6 +25,9 @@ int arn_parse_role(const char *s, Arn *ret, const char **reterr) _must_check_;
 /* Whether s is an account id: twelve digits. */
 bool arn_account_is_valid(const char *s);
 
+/* Whether a parsed topic ARN is a FIFO topic's. */
+bool arn_topic_is_fifo(const Arn *a);
+
 /* Trail name of a parsed trail ARN, borrowed from it. */
 const char *arn_trail_name(const Arn *a);
 

@@ -75,6 +75,9 @@ int sns_request_publish(const SnsMessage *m, AwsRequest *ret)
         uri_form_add(&b, "TopicArn", m->topic_arn);
         uri_form_add(&b, "Subject", *subject ? subject : NULL);
         uri_form_add(&b, "Message", m->message);
+        uri_form_add(&b, "MessageStructure", m->structure);
+        uri_form_add(&b, "MessageGroupId", m->group_id);
+        uri_form_add(&b, "MessageDeduplicationId", m->deduplication_id);
         for (size_t i = 0, n = 0; i < m->n_attributes; i++) {
                 if (isempty(m->attributes[i].value))
                         continue;

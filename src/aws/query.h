@@ -15,8 +15,11 @@ typedef struct SnsAttribute {
 
 typedef struct SnsMessage {
         const char *topic_arn;
-        const char *subject; /* brought to printable ASCII, at most 99 characters */
-        const char *message; /* UTF-8 */
+        const char *subject;          /* brought to printable ASCII, at most 99 characters */
+        const char *message;          /* UTF-8 */
+        const char *structure;        /* MessageStructure: NULL or "json" */
+        const char *group_id;         /* FIFO topics: both; others: NULL */
+        const char *deduplication_id; /* ... */
         const SnsAttribute *attributes;
         size_t n_attributes;
 } SnsMessage;

@@ -21,6 +21,9 @@ typedef struct Cli {
         const char *status_path;
         bool json;
         bool offline;
+        const char *trail; /* ARN, or "all" */
+        const char *duration;
+        const char *reason;
         const char *argument; /* first after the verb; NULL for none */
         Printer out;
         int64_t now_msec;
@@ -29,6 +32,10 @@ typedef struct Cli {
 CliExit cli_check(const Cli *c);
 CliExit cli_status(const Cli *c);
 CliExit cli_incidents(const Cli *c);
+CliExit cli_maintenance(const Cli *c);
+
+/* Asks the daemon, and says what came of it. request (taken) has its "verb". */
+CliExit cli_ask(const Cli *c, json_t *request);
 
 /* One line on standard error, "trailsentry: ...", escaped. */
 void cli_complain(const char *fmt, ...) _printf_(1, 2);

@@ -16,6 +16,9 @@ const CliOption cli_options[] = {
         {"status-file", "FILE", offsetof(Cli, status_path), 0,
          "what the daemon writes about itself (" STATUS_PATH_DEFAULT ")"},
         {"offline", NULL, offsetof(Cli, offline), 0, "read the file, ask AWS nothing"},
+        {"trail", "ARN", offsetof(Cli, trail), 0, "of that trail only, or \"all\""},
+        {"for", "DURATION", offsetof(Cli, duration), 0, "30min, 2h: it ends by itself then"},
+        {"reason", "TEXT", offsetof(Cli, reason), 0, "why; told to everybody who gets alerts"},
         {"json", NULL, offsetof(Cli, json), 0, "one JSON value, for machines"},
 };
 const size_t cli_n_options = ELEMENTSOF(cli_options);
@@ -34,6 +37,17 @@ const CliVerb cli_verbs[] = {
          "roles and asks AWS about every trail. Says what is wrong and what to do about\n"
          "it. Changes nothing. To see what the daemon will see, run it on the daemon's\n"
          "machine as the daemon's user.\n"},
+        {"maintenance", cli_maintenance, "[start|stop|list]",
+         "record approved changes for a while instead of fighting them",
+         "trail for reason state-directory status-file json",
+         "  trailsentry maintenance start --trail=ARN --for=30min --reason=\"bucket moves\"\n"
+         "  trailsentry maintenance stop --trail=ARN\n"
+         "  trailsentry maintenance list\n"
+         "\n"
+         "While it lasts, the trail is not restarted and its changes are not told one by\n"
+         "one; they are in the journal and among the incidents. Its beginning and its end\n"
+         "are told to every topic. When it ends, at the latest after a day, a trail that\n"
+         "is still stopped is restarted and told. Only root and the daemon's user may.\n"},
 };
 const size_t cli_n_verbs = ELEMENTSOF(cli_verbs);
 

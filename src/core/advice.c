@@ -294,6 +294,8 @@ Advice advice_make(const Incident *i, int64_t now_msec)
         Advice a = {};
         const Finding *f = incident_find_role(i, ROLE_CULPRIT);
 
+        if (incident_kind_is_notice(i->kind))
+                return a; /* its text says it */
         if (i->attribution.misused)
                 step(&a, "Somebody uses the guard's own credentials: replace the guard's instance, "
                          "revoke its role's sessions, then look at all that role did.");

@@ -4,6 +4,8 @@
 /* What the files that make a message's body share: rows of label and value, foreign text escaped
  * and capped, and the sections that have a file of their own. */
 
+#include <jansson.h>
+
 #include "base/strbuf.h"
 #include "core/alerttext.h"
 
@@ -23,3 +25,11 @@ void alert_add_footer(StrBuf *b, const Incident *i, const AlertContext *c);
 void alert_add_caller(StrBuf *b, const CloudTrailRecord *r);
 /* Nothing when nobody was looked for. */
 void alert_add_who(StrBuf *b, const Incident *i);
+bool alert_role_is_listed(Role r); /* among the other calls */
+
+/* alerttext.c: whether there is anything to say of them. */
+bool alert_has_window(const Incident *i);
+bool alert_has_restart(const Incident *i);
+
+/* alertchat.c: the document of a message as a notification in a chat channel; owned JSON. */
+char *alert_chat(const json_t *document);

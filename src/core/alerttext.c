@@ -239,11 +239,17 @@ static const char *window_source(const Incident *i)
         return "since the guard last saw it logging, by the guard's clock";
 }
 
+bool alert_has_window(const Incident *i)
+{
+        return i->kind != INCIDENT_NOT_FOUND && i->kind != INCIDENT_OTHER_CONTROLLER &&
+               !incident_kind_is_notice(i->kind);
+}
+
 static void add_window(StrBuf *b, const Incident *i, int64_t now_msec)
 {
         char t[TIMEFMT_MAX];
 
-        if (i->kind == INCIDENT_NOT_FOUND || i->kind == INCIDENT_OTHER_CONTROLLER)
+        if (!alert_has_window(i))
                 return;
         strbuf_addf(b, "%-16s", i->kind == INCIDENT_CANNOT_SEE ? "Unseen" : "Blind");
         if (i->blind_from_msec)
@@ -266,12 +272,16 @@ static void add_window(StrBuf *b, const Incident *i, int64_t now_msec)
                 strbuf_addf(b, "%16sIt shows no StopLoggingTime: it may never have logged\n", "");
 }
 
+bool alert_has_restart(const Incident *i)
+{
+        return alert_has_window(i) && i->kind != INCIDENT_CANNOT_SEE && i->kind != INCIDENT_DELETED;
+}
+
 static void add_restart(StrBuf *b, const Incident *i)
 {
         const Restart *r = &i->restart;
 
-        if (i->kind == INCIDENT_CANNOT_SEE || i->kind == INCIDENT_NOT_FOUND ||
-            i->kind == INCIDENT_DELETED || i->kind == INCIDENT_OTHER_CONTROLLER)
+        if (!alert_has_restart(i))
                 return;
         strbuf_addf(b, "%-16s", "Restart");
         if (!i->open && !i->blind_to_msec) {

@@ -177,7 +177,7 @@ static const char *confidence_words(const Incident *i, const Finding *culprit)
         return "exact: the only successful call in the window";
 }
 
-static bool is_listed(Role r)
+bool alert_role_is_listed(Role r)
 {
         return r != ROLE_CULPRIT && r != ROLE_OWN;
 }
@@ -208,7 +208,7 @@ static void add_others(StrBuf *b, const Incident *i)
         for (size_t k = 0; k < a->n_findings; k++) {
                 const Finding *f = &a->findings[k];
 
-                if (!is_listed(f->role))
+                if (!alert_role_is_listed(f->role))
                         continue;
                 if (listed == LISTED_MAX) {
                         more++;

@@ -147,66 +147,17 @@ uint64_t backoff_usec(uint64_t base, uint64_t max, unsigned failures)
         return MIN(d, max);
 }
 
-static size_t region_index(Core *c, const char *name, unsigned account)
-{
-        for (size_t i = 0; i < c->n_regions; i++)
-                if (c->regions[i].account == account && streq(c->regions[i].name, name))
-                        return i;
-
-        Region *r = mem_push0(c->regions, c->n_regions);
-        r->name = mem_strdup(name);
-        r->account = account;
-        return c->n_regions - 1;
-}
-
-/* Trails are spread over their interval, the same way on every start and every guard. */
-static uint64_t phase_of(const char *arn, uint64_t interval_usec)
-{
-        uint8_t d[DIGEST_SIZE];
-        uint64_t v;
-
-        digest_sha256(arn, strlen(arn), d);
-        memcpy(&v, d, sizeof(v));
-        return v % interval_usec;
-}
-
-static void trail_init(Core *c, Trail *t, const TrailConfig *config)
-{
-        const char *why = NULL;
-
-        t->config = *config;
-        t->config.arn = mem_strdup(config->arn);
-        int r = arn_parse_trail(config->arn, &t->arn, &why);
-        assert(r >= 0); /* configuration has been checked */
-        (void)r;
-        t->memory.arn = mem_strdup(config->arn);
-        t->region = region_index(c, t->arn.region, config->account);
-        t->phase_usec = phase_of(config->arn, config->poll_usec);
-        t->next_poll_boot = c->now.boot_usec;
-        t->last_good_boot = c->now.boot_usec;
-}
-
 Core *core_new(const CoreConfig *config, Now now)
 {
         Core *c = mem_new0(Core);
 
-        c->policy = *config->policy;
         c->hostname = mem_strdup(strempty(config->hostname));
         c->now = now;
         c->begun_msec = now.wall_msec;
         c->next_heartbeat_boot = now.boot_usec;
-        c->next_memory_boot = now.boot_usec + c->policy.memory_store_usec;
+        c->next_memory_boot = now.boot_usec + config->policy->memory_store_usec;
         c->ledger = mem_alloc0(CORE_LEDGER_MAX * sizeof(c->ledger[0]));
-        c->n_identities = config->n_accounts;
-        c->identities = mem_alloc0(MAX(config->n_accounts, (size_t)1) * sizeof(char *));
-        c->trails = mem_alloc0(MAX(config->n_trails, (size_t)1) * sizeof(Trail));
-        c->n_trails = config->n_trails;
-        for (size_t i = 0; i < config->n_trails; i++)
-                trail_init(c, &c->trails[i], &config->trails[i]);
-        for (size_t i = 0; i < config->n_topics; i++) {
-                Topic *t = mem_push0(c->topics, c->n_topics);
-                t->arn = mem_strdup(config->topics[i]);
-        }
+        configure(c, config);
         return c;
 }
 
@@ -215,22 +166,9 @@ Core *core_free(Core *c)
         if (!c)
                 return NULL;
 
-        for (size_t i = 0; i < c->n_trails; i++) {
-                free((char *)c->trails[i].config.arn);
-                trail_memory_done(&c->trails[i].memory);
-        }
-        for (size_t i = 0; i < c->n_regions; i++) {
-                search_region_done(&c->regions[i]);
-                free(c->regions[i].name);
-        }
-        for (size_t i = 0; i < c->n_topics; i++)
-                free(c->topics[i].arn);
+        configure_done(c);
         for (size_t i = 0; i < c->n_incidents; i++)
                 incident_free(c->incidents[i]);
-        mem_free_strv(c->identities, c->n_identities);
-        free(c->trails);
-        free(c->regions);
-        free(c->topics);
         free(c->incidents);
         free(c->finished);
         free(c->ledger);
@@ -243,8 +181,12 @@ void core_restore_memory(Core *c, const TrailMemory *memory)
 {
         Trail *t = core_find_trail(c, memory->arn);
 
-        if (!t)
+        c->n_remembered++;
+        if (!t) {
+                *mem_push0(c->forgotten, c->n_forgotten) = mem_strdup(memory->arn);
                 return;
+        }
+        t->remembered = true;
         TrailMemory known = t->memory;
         t->memory = *memory;
         t->memory.arn = known.arn;
@@ -254,36 +196,6 @@ void core_restore_memory(Core *c, const TrailMemory *memory)
         t->memory.start_msec = known.start_msec;
         t->memory.stop_msec = known.stop_msec;
         t->memory.logging = known.logging;
-}
-
-/* A message is for whoever is configured to hear now; one of which no topic is left goes to all
- * that are. */
-static void readdress(Core *c, Message *m)
-{
-        size_t kept = 0;
-        bool unsent = false;
-
-        for (size_t d = 0; d < m->n_deliveries; d++) {
-                Delivery *x = &m->deliveries[d];
-                bool known = x->sent;
-
-                unsent = unsent || !x->sent;
-                for (size_t t = 0; t < c->n_topics; t++)
-                        known = known || streq(c->topics[t].arn, x->topic_arn);
-                if (known) {
-                        m->deliveries[kept++] = *x;
-                } else {
-                        free(x->topic_arn);
-                        free(x->message_id);
-                }
-        }
-        m->n_deliveries = kept;
-        if (kept > 0 || !unsent)
-                return;
-        for (size_t t = 0; t < c->n_topics; t++) {
-                Delivery *x = mem_push0(m->deliveries, m->n_deliveries);
-                x->topic_arn = mem_strdup(c->topics[t].arn);
-        }
 }
 
 /* The incident is newer than the memory when the daemon died between the two writes. */
@@ -314,16 +226,6 @@ static void memory_follow_incident(TrailMemory *m, const Incident *i)
         m->stop_msec = MAX(m->stop_msec, MAX(i->stop_msec, i->stop_moved_msec));
         m->start_msec = MAX(m->start_msec, MAX(i->known_start_msec, i->blind_to_msec));
         m->logging = i->blind_to_msec != 0;
-}
-
-/* Nobody looks at its trail any more; what is unsent still goes out. */
-static void retire(Core *c, Incident *i)
-{
-        if (i->open)
-                i->closed_msec = c->now.wall_msec;
-        i->open = false;
-        i->attribution.state = SEARCH_DONE;
-        incident_touch(i);
 }
 
 /* The second look waits for its time, however often the daemon is started. */
@@ -372,13 +274,13 @@ void core_restore_incident(Core *c, Incident *incident)
                 return;
         }
         for (size_t m = 0; m < incident->n_messages; m++)
-                readdress(c, &incident->messages[m]);
+                configure_address(c, incident, &incident->messages[m]);
         *mem_push0(c->incidents, c->n_incidents) = incident;
         c->n_windows += incident->kind == INCIDENT_MAINTENANCE && incident->open;
         if (t)
                 resume(c, t, incident);
         else if (!incident_kind_is_notice(incident->kind))
-                retire(c, incident);
+                configure_retire(c, incident);
 }
 
 /* Promise 1: nothing stands before a StartLogging, whatever was decided first. */
@@ -473,18 +375,22 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
         c->now = now;
         c->out = ret;
 
+        if (c->n_remembered > 0)
+                configure_compare_memory(c);
         if (in->kind == INPUT_POLLED && t)
                 trail_polled(c, t, in);
         else if (in->kind == INPUT_STARTED && t)
                 restart_answered(c, t, in);
-        else if (in->kind == INPUT_FOUND && i)
-                search_found(c, i, in);
+        else if (in->kind == INPUT_FOUND)
+                search_found(c, in);
         else if ((in->kind == INPUT_STORED || in->kind == INPUT_STORE_FAILED) && i)
                 notify_stored(c, i, in);
         else if (in->kind == INPUT_SENT && i)
                 notify_sent(c, i, in);
         else if (in->kind == INPUT_IDENTITY)
                 identify(c, in);
+        else if (in->kind == INPUT_RECONFIGURE && in->config)
+                reconfigure(c, in->config);
         else if (in->kind == INPUT_MAINTENANCE_START && in->maintenance)
                 maintenance_start(c, in->maintenance);
         else if (in->kind == INPUT_MAINTENANCE_STOP && in->maintenance)

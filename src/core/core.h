@@ -18,6 +18,7 @@ typedef enum InputKind {
         INPUT_STORE_FAILED, /* ... is not, and why */
         INPUT_SENT,         /* Publish ended */
         INPUT_IDENTITY,     /* GetCallerIdentity ended well */
+        INPUT_RECONFIGURE,  /* INPUT_IDENTITY has to follow for each account */
         INPUT_MAINTENANCE_START,
         INPUT_MAINTENANCE_STOP,
         _INPUT_KIND_MAX,
@@ -48,6 +49,7 @@ typedef struct Input {
         unsigned account;          /* IDENTITY */
         const char *identity_arn;  /* IDENTITY */
         const MaintenanceRequest *maintenance;
+        const CoreConfig *config; /* RECONFIGURE */
 } Input;
 
 typedef enum ActionKind {
@@ -56,7 +58,7 @@ typedef enum ActionKind {
         ACTION_LOOKUP,        /* incident, trail, lookup */
         ACTION_STORE,         /* incident, generation */
         ACTION_STORE_MEMORY,  /* every trail's memory */
-        ACTION_SEND,          /* incident, message, topic_arn, durable */
+        ACTION_SEND,          /* incident, message, topic, topic_arn, durable */
         ACTION_HEARTBEAT,     /* trail */
         ACTION_LOG,           /* event, incident and trail where there is one, text, error */
         _ACTION_KIND_MAX,
@@ -80,6 +82,7 @@ typedef enum LogEvent {
         LOG_EVENT_ALERT_FAILED,
         LOG_EVENT_STORE_FAILED,
         LOG_EVENT_LOOKUP_FAILED,
+        LOG_EVENT_NOTICE, /* about the guard itself: begins, ends or just is */
         _LOG_EVENT_MAX,
 } LogEvent;
 
@@ -89,6 +92,7 @@ typedef struct Action {
         size_t trail; /* SIZE_MAX when there is none */
         const Incident *incident;
         const Message *message;
+        const TopicConfig *topic;
         const char *topic_arn;
         bool durable;        /* SEND: the incident is on disk */
         uint64_t generation; /* STORE */

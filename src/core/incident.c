@@ -80,7 +80,7 @@ bool incident_is_outage(IncidentKind k)
                k != INCIDENT_OTHER_CONTROLLER && !incident_kind_is_notice(k);
 }
 
-void incident_log_opened(Core *c, const Incident *i)
+static void record_opened(Core *c, const Incident *i)
 {
         static const int priority[_SEVERITY_MAX] = {
                 [SEVERITY_INFO] = LOG_NOTICE,
@@ -135,7 +135,7 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
         search_begin(c, i);
         if (incident_is_outage(i->kind) || i->kind == INCIDENT_OTHER_CONTROLLER)
                 maintenance_record(c, t, i);
-        incident_log_opened(c, i);
+        record_opened(c, i);
         notify(c, i, PHASE_OPEN);
         trail_hurry(c, t);
         c->memory_dirty = true;

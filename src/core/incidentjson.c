@@ -153,10 +153,9 @@ static const JsonField identity_fields[] = {
 static const EnumField identity_enums[] = {ENUM(UserIdentity, type, identity_type)};
 
 static const JsonField message_fields[] = {
-        NEEDED(Message, sequence, JSONMAP_UINT),
-        NEEDED(Message, created_msec, JSONMAP_INT),
-        NEEDED(Message, subject, JSONMAP_STRING),
-        NEEDED(Message, body, JSONMAP_STRING),
+        NEEDED(Message, sequence, JSONMAP_UINT),  NEEDED(Message, created_msec, JSONMAP_INT),
+        NEEDED(Message, subject, JSONMAP_STRING), NEEDED(Message, body, JSONMAP_STRING),
+        FIELD(Message, document, JSONMAP_STRING),
 };
 static const EnumField message_enums[] = {
         ENUM(Message, phase, phase),

@@ -27,7 +27,8 @@ typedef struct Round {
         unsigned pages;
         char *next_token;
         bool in_flight;
-        bool more; /* there are others, who could not be served */
+        char asked_for[33]; /* ... under this incident's id */
+        bool more;          /* there are others, who could not be served */
 } Round;
 
 typedef struct Region {
@@ -42,7 +43,7 @@ typedef struct Region {
 } Region;
 
 typedef struct Topic {
-        char *arn;
+        TopicConfig config; /* arn owned */
         unsigned in_flight;
 } Topic;
 
@@ -59,6 +60,7 @@ typedef struct Trail {
         size_t region;
         uint64_t phase_usec; /* within the poll interval, from the ARN */
 
+        bool remembered; /* by an earlier run */
         bool polling;
         uint64_t poll_boot; /* when asked, while polling */
         uint64_t next_poll_boot;
@@ -118,6 +120,9 @@ struct Core {
         uint64_t next_memory_boot;
         bool memory_dirty;
         bool groups_settled; /* what was restored has found each other */
+        size_t n_remembered; /* trails of the run before, until they have been compared */
+        char **forgotten;    /* ... that are not configured any more */
+        size_t n_forgotten;
 
         Now now;
         Actions *out;
@@ -139,6 +144,17 @@ void core_remember_request(Core *c, const char *request_id, int64_t msec);
 void core_compare_clock(Core *c, int64_t aws_msec, int64_t wall_msec);
 OwnCall core_own_start(const Core *c, const CloudTrailRecord *r);      /* by the ledger */
 uint64_t backoff_usec(uint64_t base, uint64_t max, unsigned failures); /* failures from 1 */
+
+/* configure.c */
+void configure(Core *c, const CoreConfig *config);   /* what stays keeps its state */
+void reconfigure(Core *c, const CoreConfig *config); /* the same, and tells what has changed */
+void configure_done(Core *c);
+/* Tells what is guarded otherwise than in the run before. */
+void configure_compare_memory(Core *c);
+/* Whoever is configured to hear now; a message of which no topic is left goes to all that are. */
+void configure_address(Core *c, const Incident *i, Message *m);
+/* Its trail is not guarded any more: what is unsent still goes out, and that is all. */
+void configure_retire(Core *c, Incident *i);
 
 /* trail.c: polls and what they say. */
 void trail_polled(Core *c, Trail *t, const Input *in);
@@ -193,7 +209,6 @@ bool incident_is_over(const Incident *i);
 bool incident_is_outage(IncidentKind k); /* of the trail itself, not of the sight of it */
 void incident_touch(Incident *i);        /* changed: to be stored at the end of the step */
 void incident_escalate(Incident *i, Severity s);
-void incident_log_opened(Core *c, const Incident *i);
 /* Logs reach the bucket again, or fail to: what a restart is for in the end. */
 void incident_watch_delivery(Core *c, Incident *i, const TrailStatus *s);
 void incident_tick(Core *c, Incident *i);
@@ -248,12 +263,15 @@ void notify_stored(Core *c, Incident *i, const Input *in);
 void notify_send(Core *c, Incident *i);
 void notify_sent(Core *c, Incident *i, const Input *in);
 uint64_t notify_next_boot(const Core *c, const Incident *i);
+/* To whom this message goes: whom it is grave enough for, or who was sent one before. */
+void notify_address(Core *c, const Incident *i, Message *m);
 
 /* search.c: LookupEvents for incidents. */
 void search_begin(Core *c, Incident *i);
 void search_keep_time(Core *c, Incident *i);
 void search_tick(Core *c);
-void search_found(Core *c, Incident *i, const Input *in);
+void search_found(Core *c, const Input *in);
+void search_leave(Core *c, Incident *i); /* it is not looked up any more */
 void search_region_done(Region *r);
 void search_told(Incident *i); /* a message carries the verdict */
 bool search_is_told(const Incident *i);

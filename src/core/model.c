@@ -42,6 +42,14 @@ static const char *const trail_action_table[_TRAIL_ACTION_MAX] = {
 };
 DEFINE_STRING_TABLE(trail_action, TrailAction)
 
+static const char *const topic_format_table[_TOPIC_FORMAT_MAX] = {
+        [TOPIC_FORMAT_TEXT] = "text",
+        [TOPIC_FORMAT_JSON] = "json",
+        [TOPIC_FORMAT_PER_PROTOCOL] = "per-protocol",
+        [TOPIC_FORMAT_CHAT] = "chat",
+};
+DEFINE_STRING_TABLE(topic_format, TopicFormat)
+
 static const char *const incident_kind_table[_INCIDENT_KIND_MAX] = {
         [INCIDENT_STOPPED] = "stopped",
         [INCIDENT_BLINK] = "blink",
@@ -141,7 +149,7 @@ void trail_memory_done(TrailMemory *m)
         free(TAKE_PTR(m->arn));
 }
 
-static void message_done(Message *m)
+void message_done(Message *m)
 {
         for (size_t i = 0; i < m->n_deliveries; i++) {
                 free(m->deliveries[i].topic_arn);
@@ -150,6 +158,7 @@ static void message_done(Message *m)
         free(m->deliveries);
         free(m->subject);
         free(m->body);
+        free(m->document);
 }
 
 void deed_done(Deed *d)

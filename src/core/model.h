@@ -59,6 +59,30 @@ typedef enum TrailAction {
 const char *trail_action_to_string(TrailAction a);
 TrailAction trail_action_from_string(const char *s);
 
+typedef enum TopicFormat {
+        TOPIC_FORMAT_TEXT,         /* for people */
+        TOPIC_FORMAT_JSON,         /* the document of alertjson.h */
+        TOPIC_FORMAT_PER_PROTOCOL, /* text, short text and document, each where it fits */
+        TOPIC_FORMAT_CHAT,         /* Amazon Q Developer in chat applications' own */
+        _TOPIC_FORMAT_MAX,
+        _TOPIC_FORMAT_INVALID = -EINVAL,
+} TopicFormat;
+
+const char *topic_format_to_string(TopicFormat f);
+TopicFormat topic_format_from_string(const char *s);
+
+typedef enum Severity {
+        SEVERITY_INFO,
+        SEVERITY_WARNING,
+        SEVERITY_HIGH,
+        SEVERITY_CRITICAL,
+        _SEVERITY_MAX,
+        _SEVERITY_INVALID = -EINVAL,
+} Severity;
+
+const char *severity_to_string(Severity s); /* "critical" */
+Severity severity_from_string(const char *s);
+
 /* Configuration of the core: a tree Account (credentials) -> Region -> Trail, given flat. All
  * borrowed for the duration of core_new(). */
 typedef struct TrailConfig {
@@ -68,11 +92,18 @@ typedef struct TrailConfig {
         unsigned account; /* index of the credentials that reach this trail */
 } TrailConfig;
 
+typedef struct TopicConfig {
+        const char *arn;
+        TopicFormat format;
+        Severity min_severity; /* of an incident's messages, from the first that reaches it on */
+        unsigned account;      /* index of the credentials that publish */
+} TopicConfig;
+
 typedef struct CoreConfig {
         const Policy *policy;
         const TrailConfig *trails;
         size_t n_trails;
-        const char *const *topics; /* ARNs */
+        const TopicConfig *topics;
         size_t n_topics;
         size_t n_accounts;
         const char *hostname; /* said in alerts: which guard speaks */
@@ -140,18 +171,6 @@ typedef enum Phase {
 const char *phase_to_string(Phase p); /* "OPEN" */
 Phase phase_from_string(const char *s);
 
-typedef enum Severity {
-        SEVERITY_INFO,
-        SEVERITY_WARNING,
-        SEVERITY_HIGH,
-        SEVERITY_CRITICAL,
-        _SEVERITY_MAX,
-        _SEVERITY_INVALID = -EINVAL,
-} Severity;
-
-const char *severity_to_string(Severity s); /* "critical" */
-Severity severity_from_string(const char *s);
-
 /* One topic's share of a message. */
 typedef struct Delivery {
         char *topic_arn;
@@ -172,6 +191,7 @@ typedef struct Message {
         int64_t created_msec;
         char *subject;
         char *body;
+        char *document; /* for topics of the formats that need it; NULL without any */
         Delivery *deliveries;
         size_t n_deliveries;
         /* Not stored: */
@@ -423,6 +443,7 @@ typedef struct Incident {
         uint64_t verify_until_boot; /* an accepted restart has to show by then */
 } Incident;
 
+void message_done(Message *m);
 void deed_done(Deed *d);
 Series *series_free(Series *s);
 DEFINE_CLEANUP(Series *, series_free)

@@ -8,7 +8,6 @@
 #include <syslog.h>
 
 #include "base/mem.h"
-#include "core/alerttext.h"
 
 Incident *notice_open(Core *c, const NoticeFacts *f)
 {
@@ -32,7 +31,8 @@ Incident *notice_open(Core *c, const NoticeFacts *f)
         i->detected_msec = i->reminded_msec = c->now.wall_msec;
         if (!i->open)
                 i->closed_msec = c->now.wall_msec;
-        incident_log_opened(c, i);
+        core_log(c, LOG_EVENT_NOTICE, f->severity > SEVERITY_INFO ? LOG_WARNING : LOG_NOTICE, i,
+                 NULL, "%s", i->title);
         notify(c, i, f->phase);
         return i;
 }
@@ -45,6 +45,6 @@ void notice_close(Core *c, Incident *i, Phase phase, const char *title, const ch
                 mem_strset(&i->title, title);
         if (text)
                 mem_strset(&i->text, text);
-        core_log(c, LOG_EVENT_INCIDENT_CLOSED, LOG_NOTICE, i, NULL, "%s", i->title);
+        core_log(c, LOG_EVENT_NOTICE, LOG_NOTICE, i, NULL, "%s", i->title);
         notify(c, i, phase);
 }

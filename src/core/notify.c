@@ -8,8 +8,62 @@
 #include <syslog.h>
 
 #include "base/mem.h"
+#include "core/alertformat.h"
 #include "core/alertgroup.h"
-#include "core/alerttext.h"
+#include "core/alertjson.h"
+
+/* Whether a message went, or is to go, to this topic. */
+static const Delivery *find_delivery(const Message *m, const char *topic_arn)
+{
+        for (size_t d = 0; d < m->n_deliveries; d++)
+                if (streq(m->deliveries[d].topic_arn, topic_arn))
+                        return &m->deliveries[d];
+        return NULL;
+}
+
+void notify_address(Core *c, const Incident *i, Message *m)
+{
+        for (size_t t = 0; t < c->n_topics; t++) {
+                const TopicConfig *topic = &c->topics[t].config;
+                bool wanted = m->severity >= topic->min_severity;
+
+                for (size_t k = 0; k < i->n_messages && !wanted; k++)
+                        wanted = find_delivery(&i->messages[k], topic->arn) != NULL;
+                if (!wanted)
+                        continue;
+                Delivery *d = mem_push0(m->deliveries, m->n_deliveries);
+                d->topic_arn = mem_strdup(topic->arn);
+        }
+}
+
+static bool needs_document(const Core *c)
+{
+        for (size_t t = 0; t < c->n_topics; t++)
+                if (topic_format_needs_document(c->topics[t].config.format))
+                        return true;
+        return false;
+}
+
+static AlertContext message_context(const Core *c, const Message *m)
+{
+        return (AlertContext){
+                .hostname = c->hostname,
+                .phase = m->phase,
+                .sequence = m->sequence,
+                .now_msec = m->created_msec,
+        };
+}
+
+/* What it has not got yet. */
+static void write_message(const Core *c, const Incident *i, Message *m)
+{
+        AlertContext context = message_context(c, m);
+
+        if (!m->subject)
+                alert_text(i, &context, &m->subject, &m->body);
+        if (!m->document && needs_document(c))
+                m->document = alert_document(i, &context, m->subject);
+}
 
 /* The message still without its text. */
 static Message *message_new(Core *c, Incident *i, Phase phase)
@@ -21,23 +75,10 @@ static Message *message_new(Core *c, Incident *i, Phase phase)
         m->severity = i->severity;
         m->created_msec = c->now.wall_msec;
         m->created_boot = c->now.boot_usec;
-        for (size_t t = 0; t < c->n_topics; t++) {
-                Delivery *d = mem_push0(m->deliveries, m->n_deliveries);
-                d->topic_arn = mem_strdup(c->topics[t].arn);
-        }
+        notify_address(c, i, m);
         incident_touch(i);
         m->generation = i->generation;
         return m;
-}
-
-static AlertContext message_context(const Core *c, const Message *m)
-{
-        return (AlertContext){
-                .hostname = c->hostname,
-                .phase = m->phase,
-                .sequence = m->sequence,
-                .now_msec = c->now.wall_msec,
-        };
 }
 
 void notify(Core *c, Incident *i, Phase phase)
@@ -47,9 +88,7 @@ void notify(Core *c, Incident *i, Phase phase)
                 incident_touch(i);
                 return;
         }
-        Message *m = message_new(c, i, phase);
-        AlertContext context = message_context(c, m);
-        alert_text(i, &context, &m->subject, &m->body);
+        write_message(c, i, message_new(c, i, phase));
         search_told(i);
 }
 
@@ -60,6 +99,7 @@ void notify_summary(Core *c, Incident *lead, Phase phase)
         _cleanup_(group_view_done) GroupView v = group_view(c->incidents, c->n_incidents, lead);
 
         alert_group_text(&v, &context, &m->subject, &m->body);
+        write_message(c, lead, m);
 }
 
 void notify_store(Core *c, Incident *i)
@@ -95,7 +135,7 @@ void notify_stored(Core *c, Incident *i, const Input *in)
 static Topic *find_topic(Core *c, const char *arn)
 {
         for (size_t t = 0; t < c->n_topics; t++)
-                if (streq(c->topics[t].arn, arn))
+                if (streq(c->topics[t].config.arn, arn))
                         return &c->topics[t];
         return NULL;
 }
@@ -130,10 +170,12 @@ void notify_send(Core *c, Incident *i)
                                 continue;
                         d->in_flight = true;
                         t->in_flight++;
+                        write_message(c, i, m); /* formats may have changed since it was made */
 
                         Action *a = core_emit(c, ACTION_SEND);
                         a->incident = i;
                         a->message = m;
+                        a->topic = &t->config;
                         a->topic_arn = d->topic_arn;
                         a->durable = is_durable(i, m);
                 }

@@ -140,6 +140,22 @@ void search_region_done(Region *r)
         round_done(&r->round);
 }
 
+void search_leave(Core *c, Incident *i)
+{
+        for (size_t k = 0; k < c->n_regions && i->attribution.riding; k++) {
+                Round *r = &c->regions[k].round;
+                size_t n = 0;
+
+                for (size_t m = 0; m < r->n_riders; m++)
+                        if (r->riders[m] != i)
+                                r->riders[n++] = r->riders[m];
+                r->n_riders = n;
+                if (n == 0 && !r->in_flight)
+                        round_done(r);
+        }
+        i->attribution.riding = false;
+}
+
 static void crowd_out(Core *c);
 
 void search_begin(Core *c, Incident *i)
@@ -475,14 +491,26 @@ static void offer(Round *round, const LookupPage *page)
         }
 }
 
-void search_found(Core *c, Incident *i, const Input *in)
+static Region *asked_region(Core *c, const char *id)
 {
-        Region *r = i->trail == SIZE_MAX ? NULL : region_of(c, i);
+        for (size_t k = 0; k < c->n_regions; k++)
+                if (c->regions[k].round.in_flight && streq(c->regions[k].round.asked_for, id))
+                        return &c->regions[k];
+        return NULL;
+}
 
-        if (!r || !r->round.in_flight)
+void search_found(Core *c, const Input *in)
+{
+        Region *r = asked_region(c, strempty(in->incident));
+
+        if (!r)
                 return;
         Round *round = &r->round;
         round->in_flight = false;
+        if (round->n_riders == 0) { /* all have left */
+                round_done(round);
+                return;
+        }
         if (round->by_key) {
                 deeds_found(c, r, in);
                 return;
@@ -706,6 +734,7 @@ static void ask(Core *c, Region *r)
         if (!round->next_token)
                 make_question(c, r);
         round->in_flight = true;
+        memcpy(round->asked_for, round->riders[0]->id, sizeof(round->asked_for));
         r->next_lookup_boot = c->now.boot_usec + c->policy.lookup_spacing_usec;
         Action *x = core_emit(c, ACTION_LOOKUP);
         x->incident = round->riders[0];

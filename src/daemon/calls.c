@@ -11,7 +11,7 @@
 #include "aws/query.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "core/alerttext.h"
+#include "core/alertformat.h"
 
 #define HEARTBEATS_PER_CALL 150
 
@@ -49,6 +49,7 @@ static Call *call_free(Call *c)
         if (c->next)
                 c->next->prev = c->prev;
         aws_call_cancel(c->aws);
+        c->network->n_calls--;
         free(c->topic_arn);
         free(c);
         return NULL;
@@ -59,8 +60,10 @@ static Call *call_new(Manager *m, CallKind kind)
         Call *c = mem_new0(Call);
 
         c->manager = m;
+        c->network = m->network;
+        c->network->n_calls++;
         c->kind = kind;
-        c->asked_msec = m->env->wall_msec(m->env);
+        c->asked_msec = m->network->env->wall_msec(m->network->env);
         c->next = m->calls;
         if (c->next)
                 c->next->prev = c;
@@ -133,6 +136,8 @@ static void on_identity(Call *c, const AwsResult *result, Input *in)
 {
         CallerIdentity identity = {};
 
+        if (c->network != c->manager->network)
+                return; /* asked before the configuration was read again: of other accounts */
         if (result->error.class != AWS_ERROR_NONE ||
             sts_parse_caller_identity(result->body, result->body_len, &identity) < 0) {
                 log_debug("GetCallerIdentity of account %zu failed: %s", c->account,
@@ -195,7 +200,7 @@ static void on_answer(void *userdata, const AwsResult *result)
 
 static void call_start(Call *c, size_t account, AwsRequest *request)
 {
-        c->aws = aws_call_start(accounts_client(c->manager->accounts, account), request,
+        c->aws = aws_call_start(accounts_client(c->network->accounts, account), request,
                                 &options[c->kind], on_answer, c);
 }
 
@@ -233,24 +238,21 @@ void calls_lookup(Manager *m, const Action *a)
         call_start(c, core_trail_config(m->core, a->trail)->account, &request);
 }
 
-static char *body_of(const Action *a)
+static const char *why_not_durable(const Action *a)
 {
         if (a->durable)
-                return mem_strdup(a->message->body);
-        return mem_printf("%s\nNOT DURABLE: the guard could not store this incident on its disk "
-                          "(%s). Should it die now, this message will not be repeated.\n",
-                          a->message->body,
-                          a->incident->store_error ? strerror(-a->incident->store_error)
-                                                   : "no answer from the disk within a second");
+                return NULL;
+        return a->incident->store_error ? strerror(-a->incident->store_error)
+                                        : "no answer from the disk within a second";
 }
 
 void calls_send(Manager *m, const Action *a)
 {
         const Incident *i = a->incident;
-        char sequence[16];
-        Arn arn = {};
-        const char *why;
-        _cleanup_free_ char *body = body_of(a);
+        char sequence[16], deduplication_id[ALERT_DEDUPLICATION_SIZE];
+        Arn arn = {}, topic;
+        const char *why, *structure;
+        _cleanup_free_ char *body = NULL;
         _cleanup_aws_request_ AwsRequest request = {};
 
         if (!i->trail_arn || arn_parse_trail(i->trail_arn, &arn, &why) < 0)
@@ -266,22 +268,28 @@ void calls_send(Manager *m, const Action *a)
                 {"region", arn.region},
                 {"trail", i->trail_arn},
         };
+        alert_render(a->topic->format, a->message, why_not_durable(a), &body, &structure);
+        alert_deduplication_id(i->id, a->message, a->topic_arn, deduplication_id);
+        bool fifo = arn_parse_topic(a->topic_arn, &topic, &why) >= 0 && arn_topic_is_fifo(&topic);
         SnsMessage message = {
                 .topic_arn = a->topic_arn,
                 .subject = a->message->subject,
                 .message = body,
+                .structure = structure,
+                .group_id = fifo ? i->id : NULL,
+                .deduplication_id = fifo ? deduplication_id : NULL,
                 .attributes = attributes,
                 .n_attributes = ELEMENTSOF(attributes),
         };
         int r = sns_request_publish(&message, &request);
-        assert(r >= 0); /* the topic's ARN has been checked with the configuration */
+        assert(r >= 0); /* the topic's ARN has been checked, and the size is alert_render()'s */
         (void)r;
 
         Call *c = call_new(m, CALL_SEND);
         memcpy(c->incident, i->id, sizeof(c->incident));
         c->sequence = a->message->sequence;
         c->topic_arn = mem_strdup(a->topic_arn);
-        call_start(c, 0, &request);
+        call_start(c, a->topic->account, &request);
 }
 
 void calls_identity(Manager *m, size_t account)
@@ -290,7 +298,7 @@ void calls_identity(Manager *m, size_t account)
         Call *c = call_new(m, CALL_IDENTITY);
 
         c->account = account;
-        sts_request_get_caller_identity(accounts_region(m->accounts, account), &request);
+        sts_request_get_caller_identity(accounts_region(m->network->accounts, account), &request);
         call_start(c, account, &request);
 }
 
@@ -307,13 +315,29 @@ void calls_heartbeat(Manager *m, const size_t *trails, size_t n)
                                 .dimension_name = "TrailArn",
                                 .dimension_value =
                                         core_trail_config(m->core, trails[done + k])->arn,
-                                .time_msec = m->env->wall_msec(m->env),
+                                .time_msec = m->network->env->wall_msec(m->network->env),
                                 .value = 1,
                         };
                 monitoring_request_put_metric_data(m->conf->heartbeat_region,
                                                    m->conf->heartbeat_namespace, metrics, k,
                                                    &request);
                 call_start(call_new(m, CALL_HEARTBEAT), 0, &request);
+        }
+}
+
+void calls_follow(Manager *m, const Conf *conf)
+{
+        for (Call *c = m->calls; c; c = c->next) {
+                const char *arn = NULL;
+
+                if (c->kind == CALL_POLL || c->kind == CALL_START)
+                        arn = c->trail < core_n_trails(m->core)
+                                      ? core_trail_config(m->core, c->trail)->arn
+                                      : NULL;
+                c->trail = SIZE_MAX;
+                for (size_t k = 0; arn && k < conf->n_trails; k++)
+                        if (streq(conf->trails[k].arn, arn))
+                                c->trail = k;
         }
 }
 

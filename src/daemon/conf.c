@@ -27,8 +27,11 @@ Conf *conf_free(Conf *c)
                 free(c->trails[i].role_arn);
                 free(c->trails[i].external_id);
         }
-        for (size_t i = 0; i < c->n_topics; i++)
+        for (size_t i = 0; i < c->n_topics; i++) {
                 free(c->topics[i].arn);
+                free(c->topics[i].role_arn);
+                free(c->topics[i].external_id);
+        }
         for (size_t i = 0; i < c->n_accounts; i++)
                 free(c->accounts[i].region);
         free(c->trails);
@@ -163,9 +166,12 @@ static void check_partitions(ConfParse *p)
                 check_partition_of(p, own.partition, c->trails[i].role_arn,
                                    option_of(p, "trails", i, "role_arn"));
         }
-        for (size_t i = 0; i < c->n_topics; i++)
+        for (size_t i = 0; i < c->n_topics; i++) {
                 check_partition_of(p, own.partition, c->topics[i].arn,
                                    option_of(p, "topics", i, "arn"));
+                check_partition_of(p, own.partition, c->topics[i].role_arn,
+                                   option_of(p, "topics", i, "role_arn"));
+        }
         if (c->heartbeat_region)
                 check_partition(p, own.partition, partition_by_region(c->heartbeat_region)->name,
                                 member(member(p->root, "heartbeat"), "region"));
@@ -194,6 +200,13 @@ static void check_cannot_see(ConfParse *p)
                         (unsigned long long)((want_usec + USEC_PER_SEC - 1) / USEC_PER_SEC));
 }
 
+static void check_external_id_of(ConfParse *p, const char *list, size_t i)
+{
+        if (!option_of(p, list, i, "role_arn"))
+                conf_report_setting(p->problems, option_of(p, list, i, "external_id"), NULL,
+                                    "of use only with role_arn: name the role, or leave it out");
+}
+
 static void check_excluded(ConfParse *p)
 {
         static const char *const names[] = {"fips", "dual_stack"};
@@ -205,11 +218,26 @@ static void check_excluded(ConfParse *p)
                                             "excludes endpoint: name the very host there, or "
                                             "leave endpoint out");
         for (size_t i = 0; i < p->conf->n_trails; i++)
-                if (p->conf->trails[i].external_id && !option_of(p, "trails", i, "role_arn"))
-                        conf_report_setting(p->problems, option_of(p, "trails", i, "external_id"),
-                                            NULL,
-                                            "of use only with role_arn: name the role, or leave "
-                                            "it out");
+                if (p->conf->trails[i].external_id)
+                        check_external_id_of(p, "trails", i);
+        for (size_t i = 0; i < p->conf->n_topics; i++)
+                if (p->conf->topics[i].external_id)
+                        check_external_id_of(p, "topics", i);
+}
+
+/* A stopped trail is "high". */
+static void check_min_severity(ConfParse *p)
+{
+        const Conf *c = p->conf;
+
+        for (size_t i = 0; i < c->n_topics; i++)
+                if (c->topics[i].min_severity <= SEVERITY_HIGH)
+                        return;
+        if (c->n_topics > 0)
+                conf_report_setting(
+                        p->problems, option_of(p, "topics", 0, "min_severity"), NULL,
+                        "is \"critical\" for every topic, so that nobody would hear of a "
+                        "stopped trail: write \"high\" or less for at least one of them");
 }
 
 static char *region_of(const char *arn)
@@ -219,21 +247,21 @@ static char *region_of(const char *arn)
         return arn_parse(arn, &a) >= 0 ? mem_strdup(a.region) : NULL;
 }
 
-/* Index of the credentials that a trail is reached with; an account of its own for every role
- * and external id. */
-static unsigned account_for(Conf *c, const ConfTrail *t)
+/* Index of the credentials that a trail or topic is reached with; an account of its own for every
+ * role and external id. */
+static unsigned account_for(Conf *c, const char *arn, const char *role_arn, const char *external_id)
 {
         ConfAccount *a;
         size_t i = 0;
 
-        while (i < c->n_accounts && (!streq_ptr(c->accounts[i].role_arn, t->role_arn) ||
-                                     !streq_ptr(c->accounts[i].external_id, t->external_id)))
+        while (i < c->n_accounts && (!streq_ptr(c->accounts[i].role_arn, role_arn) ||
+                                     !streq_ptr(c->accounts[i].external_id, external_id)))
                 i++;
         if (i == c->n_accounts)
                 (void)mem_push0(c->accounts, c->n_accounts);
         a = &c->accounts[i];
         if (!a->region)
-                *a = (ConfAccount){t->role_arn, t->external_id, region_of(t->arn)};
+                *a = (ConfAccount){role_arn, external_id, region_of(arn)};
         return (unsigned)i;
 }
 
@@ -241,10 +269,16 @@ static unsigned account_for(Conf *c, const ConfTrail *t)
 static void complete(Conf *c)
 {
         (void)mem_push0(c->accounts, c->n_accounts);
-        for (size_t i = 0; i < c->n_trails; i++)
-                c->trails[i].account = account_for(c, &c->trails[i]);
+        for (size_t i = 0; i < c->n_trails; i++) {
+                ConfTrail *t = &c->trails[i];
+                t->account = account_for(c, t->arn, t->role_arn, t->external_id);
+        }
         if (!c->accounts[0].region)
                 c->accounts[0].region = mem_strdup(c->accounts[1].region);
+        for (size_t i = 0; i < c->n_topics; i++) {
+                ConfTopic *t = &c->topics[i];
+                t->account = account_for(c, t->arn, t->role_arn, t->external_id);
+        }
         if (!c->heartbeat_region)
                 c->heartbeat_region = region_of(c->topics[0].arn);
 }
@@ -269,6 +303,7 @@ int conf_parse(const char *path, const char *text, size_t len, Conf **ret, ConfP
         check_partitions(&p);
         check_cannot_see(&p);
         check_excluded(&p);
+        check_min_severity(&p);
         if (problems->n > 0)
                 return -EINVAL;
 

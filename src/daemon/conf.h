@@ -20,13 +20,18 @@ typedef struct ConfTrail {
 
 typedef struct ConfTopic {
         char *arn;
+        char *role_arn;    /* as a trail's */
+        char *external_id; /* the same */
+        TopicFormat format;
+        Severity min_severity;
+        unsigned account; /* index into accounts */
 } ConfTopic;
 
 /* One set of credentials. */
 typedef struct ConfAccount {
-        const char *role_arn;    /* borrowed from its first trail; NULL: the base credentials */
+        const char *role_arn;    /* borrowed from its first user; NULL: the base credentials */
         const char *external_id; /* the same */
-        char *region;            /* where STS is asked: of its first trail */
+        char *region;            /* where STS is asked: of its first trail or topic */
 } ConfAccount;
 
 typedef struct Conf {
@@ -35,7 +40,7 @@ typedef struct Conf {
         size_t n_trails;
         ConfTopic *topics;
         size_t n_topics;
-        ConfAccount *accounts; /* 0 is the base credentials, whether or not a trail uses them */
+        ConfAccount *accounts; /* 0 is the base credentials, whether or not anything uses them */
         size_t n_accounts;
         TrailAction action; /* of trails that do not say it, as is poll_usec */
         uint64_t poll_usec;

@@ -26,6 +26,8 @@ typedef enum ConfKind {
         CONF_DURATION,  /* uint64_t usec between min and max */
         CONF_BOOL,      /* bool */
         CONF_ACTION,    /* TrailAction */
+        CONF_FORMAT,    /* TopicFormat */
+        CONF_SEVERITY,  /* Severity */
         CONF_LOG_LEVEL, /* int, syslog's */
         CONF_SUBGROUP,  /* { ... }, decoded by the caller */
         CONF_LIST,      /* ( { ... }, ... ), not empty, decoded by the caller */
@@ -118,6 +120,12 @@ static bool check_path(const char *value, const char **reterr)
         CONF_DURATION, .min_usec = 1 * USEC_PER_SEC, .max_usec = 20 * USEC_PER_MINUTE,             \
                        .form = "a duration from \"1s\" to \"20min\""
 
+#define ROLE_ARN                                                                                   \
+        CONF_ARN, .parse_arn = arn_parse_role, .form = "an ARN arn:aws:iam::ACCOUNT:role/NAME"
+#define EXTERNAL_ID                                                                                \
+        CONF_STRING, CONF_SECRET, .check = check_external_id,                                      \
+                                  .form = "2 to 1224 letters, digits and _+=,.@:/-"
+
 static const ConfOption top_options[] = {
         {"trails", CONF_LIST, CONF_REQUIRED, .form = GROUPS_FORM},
         {"topics", CONF_LIST, CONF_REQUIRED, .form = GROUPS_FORM},
@@ -151,15 +159,19 @@ static const ConfOption trail_options[] = {
          .form = "an ARN arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME"},
         {"action", CONF_ACTION, .offset = offsetof(ConfTrail, action), .form = ACTION_FORM},
         {"poll_interval", POLL_INTERVAL, .offset = offsetof(ConfTrail, poll_usec)},
-        {"role_arn", CONF_ARN, .offset = offsetof(ConfTrail, role_arn), .parse_arn = arn_parse_role,
-         .form = "an ARN arn:aws:iam::ACCOUNT:role/NAME"},
-        {"external_id", CONF_STRING, CONF_SECRET, .offset = offsetof(ConfTrail, external_id),
-         .check = check_external_id, .form = "2 to 1224 letters, digits and _+=,.@:/-"},
+        {"role_arn", ROLE_ARN, .offset = offsetof(ConfTrail, role_arn)},
+        {"external_id", EXTERNAL_ID, .offset = offsetof(ConfTrail, external_id)},
 };
 
 static const ConfOption topic_options[] = {
         {"arn", CONF_ARN, CONF_REQUIRED, .offset = offsetof(ConfTopic, arn),
          .parse_arn = arn_parse_topic, .form = "an ARN arn:aws:sns:REGION:ACCOUNT:NAME"},
+        {"format", CONF_FORMAT, .offset = offsetof(ConfTopic, format),
+         .form = "\"text\", \"json\", \"per-protocol\" or \"chat\"", .default_text = "\"text\""},
+        {"min_severity", CONF_SEVERITY, .offset = offsetof(ConfTopic, min_severity),
+         .form = "\"info\", \"warning\", \"high\" or \"critical\"", .default_text = "\"info\""},
+        {"role_arn", ROLE_ARN, .offset = offsetof(ConfTopic, role_arn)},
+        {"external_id", EXTERNAL_ID, .offset = offsetof(ConfTopic, external_id)},
 };
 
 static const ConfOption heartbeat_options[] = {
@@ -269,6 +281,22 @@ static bool store_text(const ConfOption *o, const char *value, void *target, con
                 *(TrailAction *)at = action;
                 return true;
         }
+        case CONF_FORMAT: {
+                TopicFormat format = topic_format_from_string(value);
+
+                if ((int)format < 0)
+                        return false;
+                *(TopicFormat *)at = format;
+                return true;
+        }
+        case CONF_SEVERITY: {
+                Severity severity = severity_from_string(value);
+
+                if ((int)severity < 0)
+                        return false;
+                *(Severity *)at = severity;
+                return true;
+        }
         case CONF_LOG_LEVEL: {
                 int level = log_parse_level(value);
 
@@ -304,7 +332,8 @@ static void decode_option(ConfProblems *p, const config_setting_t *s, const Conf
         static const int types[] = {
                 [CONF_STRING] = CONFIG_TYPE_STRING,   [CONF_ARN] = CONFIG_TYPE_STRING,
                 [CONF_DURATION] = CONFIG_TYPE_STRING, [CONF_BOOL] = CONFIG_TYPE_BOOL,
-                [CONF_ACTION] = CONFIG_TYPE_STRING,   [CONF_LOG_LEVEL] = CONFIG_TYPE_STRING,
+                [CONF_ACTION] = CONFIG_TYPE_STRING,   [CONF_FORMAT] = CONFIG_TYPE_STRING,
+                [CONF_SEVERITY] = CONFIG_TYPE_STRING, [CONF_LOG_LEVEL] = CONFIG_TYPE_STRING,
                 [CONF_SUBGROUP] = CONFIG_TYPE_GROUP,  [CONF_LIST] = CONFIG_TYPE_LIST,
         };
 

@@ -4,11 +4,11 @@
 /* What the files of the manager share; nobody else includes this. */
 
 #include "core/core.h"
-#include "daemon/accounts.h"
 #include "daemon/conf.h"
 #include "daemon/manager.h"
+#include "daemon/network.h"
+#include "daemon/request.h"
 #include "daemon/spool.h"
-#include "net/httpcurl.h"
 
 typedef enum CallKind {
         CALL_POLL,
@@ -30,6 +30,7 @@ struct Call {
         unsigned sequence;
         char *topic_arn;
         size_t account;
+        Network *network; /* that it is made on */
         int64_t asked_msec;
         AwsCall *aws;
 };
@@ -40,19 +41,22 @@ struct Manager {
         sd_event_source *watchdog_timer;
         sd_event_source *report_timer;
         sd_event_source *identity_timer;
+        sd_event_source *reload_signal;
         Conf *conf;
-        HttpTransport *http;
-        NetEnv *env;
-        Accounts *accounts;
+        Network *network;
+        Network *old_networks; /* of configurations before, with calls under way */
         Spool *spool;
-        int state_lock; /* the state directory, locked; -EBADF */
+        Requests *requests; /* NULL where the state directory cannot be used */
+        int state_lock;     /* the state directory, locked; -EBADF */
         Core *core;
         Call *calls;
         char **identities; /* own ARN of each account, NULL until known */
         char *hostname;
+        char *config_path;
         char *status_path;
         char *state_error; /* last failure of the spool; NULL while it works */
         int64_t started_msec;
+        unsigned time_scale;
         bool loaded; /* state has been read: what is written from here on is true */
         bool stopping;
         bool memory_failed;
@@ -72,6 +76,15 @@ void calls_send(Manager *m, const Action *a);
 void calls_identity(Manager *m, size_t account);
 void calls_heartbeat(Manager *m, const size_t *trails, size_t n);
 void calls_cancel_all(Manager *m);
+void calls_follow(Manager *m, const Conf *conf); /* the trails' places in conf become theirs */
+
+/* setup.c: the configuration, at the start and when it is read again. */
+int setup_begin(Manager *m) _must_check_; /* -errno as manager_new() */
+void setup_reload(Manager *m);            /* the new file whole, or the old one and the reason */
+void setup_sweep(Manager *m);             /* frees old networks without calls; not from a call */
+
+/* operator.c: a RequestHandler. */
+int operator_asks(void *userdata, const char *who, const json_t *request, char **ret_text);
 
 /* journal.c */
 void journal_action(Manager *m, const Action *a);
@@ -80,6 +93,9 @@ extern const char *const journal_id_started;
 extern const char *const journal_id_stopped;
 extern const char *const journal_id_state_corrupt;
 extern const char *const journal_id_configuration;
+extern const char *const journal_id_asked;
+extern const char *const journal_id_reloaded;
+extern const char *const journal_id_reload_refused;
 
 /* report.c: status file and STATUS=. */
 void report_changed(Manager *m); /* written within a second */

@@ -14,6 +14,9 @@ const char *const journal_id_started = "80a99b48dcbf44ae92c223321834851e";
 const char *const journal_id_stopped = "1778bec655474f119404d02720c5d436";
 const char *const journal_id_state_corrupt = "06c5cdc543134de191e818ff697572a1";
 const char *const journal_id_configuration = "0e776cdfaa794b249cfa1baaf21413d9";
+const char *const journal_id_reloaded = "b0c57a0ec1fd4d1e9345dc92b2beebe9";
+const char *const journal_id_reload_refused = "074b9d674a414217ae91b70ca975b538";
+const char *const journal_id_asked = "c8761ffd5a5a41b687880f62c2425866";
 
 static const char *const message_ids[_LOG_EVENT_MAX] = {
         [LOG_EVENT_TRAIL_SEEN] = "e17efedbd1d44a2885f8dd19e91d27af",
@@ -32,6 +35,7 @@ static const char *const message_ids[_LOG_EVENT_MAX] = {
         [LOG_EVENT_ALERT_FAILED] = "bba4289982cb4d75a6db9a3846815b70",
         [LOG_EVENT_STORE_FAILED] = "8e3db9d8c9c54a24a0e6b9bd8ff4a2b1",
         [LOG_EVENT_LOOKUP_FAILED] = "5d8f2c7b6a0e4c1c9b5e0a7f3d1c4e92",
+        [LOG_EVENT_NOTICE] = "d8b1b83e578b43f8a702f7f6c104cdb6",
 };
 
 void journal_action(Manager *m, const Action *a)

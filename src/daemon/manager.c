@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <syslog.h>
@@ -20,8 +21,8 @@
 
 Now manager_now(Manager *m)
 {
-        return (Now){.boot_usec = m->env->boottime_usec(m->env),
-                     .wall_msec = m->env->wall_msec(m->env)};
+        return (Now){.boot_usec = m->network->env->boottime_usec(m->network->env),
+                     .wall_msec = m->network->env->wall_msec(m->network->env)};
 }
 
 /* In ASCII: the files are read with cat, and names in them are foreign. */
@@ -154,12 +155,18 @@ static int on_identity(sd_event_source *s, uint64_t usec, void *userdata)
         Manager *m = userdata;
         bool all = true;
 
-        for (size_t k = 0; k < accounts_count(m->accounts); k++) {
+        for (size_t k = 0; k < accounts_count(m->network->accounts); k++) {
                 all = all && m->identities[k];
                 calls_identity(m, k);
         }
         (void)sd_event_source_set_time_relative(s, all ? IDENTITY_AGAIN_USEC : IDENTITY_RETRY_USEC);
         return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+}
+
+static int on_reload(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata)
+{
+        setup_reload(userdata);
+        return 0;
 }
 
 static void on_incident(void *userdata, Incident *incident)
@@ -177,92 +184,6 @@ static void on_corrupt(void *userdata, const char *path, const char *reason)
         journal_daemon(journal_id_state_corrupt, LOG_ERR, "%s %s", path, reason);
 }
 
-static uint64_t scaled(uint64_t usec, unsigned scale)
-{
-        return MAX(usec / scale, UINT64_C(1));
-}
-
-static Policy scaled_policy(const Conf *conf, unsigned n)
-{
-        Policy p = policy_default;
-
-        p.cannot_see_after_usec = conf->cannot_see_after_usec;
-        uint64_t *const usecs[] = {
-                &p.fast_poll_usec,      &p.fast_poll_for_usec, &p.cannot_see_after_usec,
-                &p.verify_within_usec,  &p.restart_retry_usec, &p.restart_retry_max_usec,
-                &p.store_retry_usec,    &p.lookup_first_usec,  &p.lookup_max_usec,
-                &p.lookup_spacing_usec, &p.send_retry_usec,    &p.send_retry_max_usec,
-                &p.heartbeat_usec,      &p.memory_store_usec,
-        };
-        int64_t *const msecs[] = {&p.lookup_not_yet_msec, &p.lookup_settle_msec,
-                                  &p.lookup_give_up_msec, &p.remind_msec};
-
-        for (size_t k = 0; k < ELEMENTSOF(usecs); k++)
-                *usecs[k] = scaled(*usecs[k], n);
-        for (size_t k = 0; k < ELEMENTSOF(msecs); k++)
-                *msecs[k] = (int64_t)scaled((uint64_t)*msecs[k], n);
-        return p;
-}
-
-static void core_from_conf(Manager *m, unsigned scale)
-{
-        const Conf *conf = m->conf;
-        Policy policy = scaled_policy(conf, scale);
-        _cleanup_free_ TrailConfig *trails = mem_alloc0(conf->n_trails * sizeof(TrailConfig));
-        _cleanup_free_ const char **topics = mem_alloc0(conf->n_topics * sizeof(char *));
-
-        for (size_t k = 0; k < conf->n_trails; k++)
-                trails[k] = (TrailConfig){.arn = conf->trails[k].arn,
-                                          .action = conf->trails[k].action,
-                                          .poll_usec = scaled(conf->trails[k].poll_usec, scale),
-                                          .account = conf->trails[k].account};
-        for (size_t k = 0; k < conf->n_topics; k++)
-                topics[k] = conf->topics[k].arn;
-        CoreConfig c = {
-                .policy = &policy,
-                .trails = trails,
-                .n_trails = conf->n_trails,
-                .topics = topics,
-                .n_topics = conf->n_topics,
-                .n_accounts = conf->n_accounts,
-                .hostname = m->hostname,
-        };
-        m->core = core_new(&c, manager_now(m));
-}
-
-static int load_configuration(Manager *m, const char *path)
-{
-        ConfProblems problems = {};
-        int r = conf_load(path, &m->conf, &problems);
-
-        for (size_t k = 0; k < problems.n; k++) {
-                _cleanup_free_ char *line = conf_problem_line(&problems.items[k]);
-                journal_daemon(journal_id_configuration, LOG_ERR, "%s", line);
-        }
-        conf_problems_done(&problems);
-        /* A mistake, or a file that is not there for us: not what may pass by itself. */
-        return r == -EINVAL || r == -ENOENT || r == -EACCES || r == -EPERM ? -ENOTRECOVERABLE : r;
-}
-
-static int set_up_network(Manager *m)
-{
-        _cleanup_free_ char *why = NULL;
-        HttpCurlOptions http = {
-                .event = m->event, .ca_file = m->conf->ca_file, .proxy = m->conf->proxy};
-        int r = http_curl_new(&http, &m->http, &why);
-
-        if (r >= 0) {
-                m->env = net_env_new_event(m->event, m->http);
-                AccountsOptions accounts = {
-                        .conf = m->conf, .env = m->env, .hostname = m->hostname};
-                r = accounts_new(&accounts, &m->accounts, &why);
-        }
-        if (r < 0)
-                log_error("%s", why ? why : strerror(-r));
-        /* Wrong CA file, or no source of credentials: another start would find the same. */
-        return r == -EINVAL || r == -ENXIO ? -ENOTRECOVERABLE : r;
-}
-
 /* Two guards on one state directory would write over each other. A folder that cannot be had
  * fails each write, which is then told. */
 static int lock_state(Manager *m, const char *directory)
@@ -274,6 +195,20 @@ static int lock_state(Manager *m, const char *directory)
                 return 0;
         log_error("another trailsentryd uses %s", directory);
         return -EBUSY;
+}
+
+/* Without the folder the command cannot ask for anything; guarding goes on. */
+static void listen_to_operator(Manager *m, const char *directory)
+{
+        RequestsOptions o = {.event = m->event,
+                             .state_directory = directory,
+                             .handler = operator_asks,
+                             .userdata = m};
+        int r = requests_new(&o, &m->requests);
+
+        if (r < 0)
+                log_error("the command's requests cannot be taken in %s: %s", directory,
+                          strerror(-r));
 }
 
 /* A disk that fails costs no restart, not even at the start of the guard. */
@@ -320,20 +255,16 @@ int manager_new(const ManagerOptions *o, Manager **ret)
         m->state_lock = -EBADF;
         m->hostname = own_hostname();
         m->status_path = mem_strdup(o->status_path);
-        r = load_configuration(m, o->config_path);
+        m->time_scale = o->time_scale;
+        m->config_path = mem_strdup(o->config_path);
+        r = setup_begin(m);
         if (r < 0)
                 return r;
-        log_set_max_level(m->conf->log_level);
-        r = set_up_network(m);
-        if (r < 0)
-                return r;
-        m->started_msec = m->env->wall_msec(m->env);
-        m->identities = mem_alloc0(m->conf->n_accounts * sizeof(char *));
-        m->heartbeat = mem_alloc0(m->conf->n_trails * sizeof(size_t));
-        core_from_conf(m, o->time_scale);
+        m->started_msec = m->network->env->wall_msec(m->network->env);
         r = load_state(m, o->state_directory);
         if (r < 0)
                 return r;
+        listen_to_operator(m, o->state_directory);
         m->loaded = true;
         *ret = TAKE_PTR(m);
         return 0;
@@ -348,6 +279,7 @@ Manager *manager_free(Manager *m)
                 store_memory(m);
         m->stopping = true;
         calls_cancel_all(m);
+        requests_free(m->requests);
         spool_free(m->spool, LAST_WRITES_USEC);
         if (m->state_lock >= 0)
                 (void)close(m->state_lock); /* nothing was written through it */
@@ -357,16 +289,17 @@ Manager *manager_free(Manager *m)
         sd_event_source_unref(m->watchdog_timer);
         sd_event_source_unref(m->report_timer);
         sd_event_source_unref(m->identity_timer);
+        sd_event_source_unref(m->reload_signal);
         core_free(m->core);
         if (m->identities)
                 mem_free_strv(m->identities, m->conf->n_accounts);
-        accounts_free(m->accounts);
-        net_env_free_event(m->env);
-        http_curl_free(m->http);
+        network_free(m->network);
+        setup_sweep(m);
         conf_free(m->conf);
         sd_event_unref(m->event);
         free(m->heartbeat);
         free(m->hostname);
+        free(m->config_path);
         free(m->status_path);
         free(m->state_error);
         free(m);
@@ -381,6 +314,8 @@ int manager_start(Manager *m)
         if (r >= 0)
                 r = sd_event_add_time_relative(m->event, &m->identity_timer, CLOCK_BOOTTIME, 0, 0,
                                                on_identity, m);
+        if (r >= 0)
+                r = sd_event_add_signal(m->event, &m->reload_signal, SIGHUP, on_reload, m);
         if (r >= 0 && sd_watchdog_enabled(false, &ignored) > 0)
                 r = sd_event_add_time_relative(m->event, &m->watchdog_timer, CLOCK_BOOTTIME, 0, 0,
                                                on_watchdog, m);

@@ -68,20 +68,22 @@ static size_t pending(Manager *m, const char *arn, AwsError *ret_error)
         return n;
 }
 
-static json_t *topic_report(Manager *m, const char *arn)
+static json_t *topic_report(Manager *m, const ConfTopic *t)
 {
         AwsError e = {};
-        size_t n = pending(m, arn, &e);
+        size_t n = pending(m, t->arn, &e);
 
-        return json_pack("{s:s, s:I, s:o}", "arn", arn, "pending", (json_int_t)n, "error",
-                         status_error_to_json(&e));
+        return json_pack("{s:s, s:s, s:s, s:I, s:I, s:o}", "arn", t->arn, "format",
+                         topic_format_to_string(t->format), "min_severity",
+                         severity_to_string(t->min_severity), "account", (json_int_t)t->account,
+                         "pending", (json_int_t)n, "error", status_error_to_json(&e));
 }
 
 static json_t *account_report(Manager *m, size_t k)
 {
         CredStatus s;
 
-        cred_cache_status(aws_client_credentials(accounts_client(m->accounts, k)), &s);
+        cred_cache_status(aws_client_credentials(accounts_client(m->network->accounts, k)), &s);
         return json_pack("{s:o, s:o, s:s, s:b, s:I, s:o}", "role_arn",
                          string_or_null(m->conf->accounts[k].role_arn), "identity_arn",
                          string_or_null(m->identities[k]), "credentials", s.source, "usable",
@@ -98,6 +100,23 @@ static size_t open_incidents(Manager *m)
         return n;
 }
 
+static json_t *maintenance_report(Manager *m)
+{
+        json_t *windows = json_array();
+
+        for (size_t k = 0; k < core_n_incidents(m->core); k++) {
+                const Incident *i = core_incident(m->core, k);
+
+                if (i->kind == INCIDENT_MAINTENANCE && i->open)
+                        append(windows, json_pack("{s:s, s:o, s:I, s:I, s:s, s:i}", "incident",
+                                                  i->id, "trail", string_or_null(i->scope_arn),
+                                                  "begun_msec", (json_int_t)i->detected_msec,
+                                                  "until_msec", (json_int_t)i->until_msec, "title",
+                                                  i->title, "recorded", (int)i->n_recorded));
+        }
+        return windows;
+}
+
 static json_t *report(Manager *m)
 {
         json_t *trails = json_array(), *topics = json_array(), *accounts = json_array();
@@ -106,18 +125,19 @@ static json_t *report(Manager *m)
         for (size_t k = 0; k < core_n_trails(m->core); k++)
                 append(trails, trail_report(m, k));
         for (size_t k = 0; k < m->conf->n_topics; k++)
-                append(topics, topic_report(m, m->conf->topics[k].arn));
+                append(topics, topic_report(m, &m->conf->topics[k]));
         for (size_t k = 0; k < m->conf->n_accounts; k++)
                 append(accounts, account_report(m, k));
 
         json_t *o = json_pack(
-                "{s:i, s:i, s:s, s:s, s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:o}", "version",
-                1, "pid", (int)getpid(), "hostname", m->hostname, "program_version",
+                "{s:i, s:i, s:s, s:s, s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o}",
+                "version", 1, "pid", (int)getpid(), "hostname", m->hostname, "program_version",
                 PACKAGE_VERSION, "started_msec", (json_int_t)m->started_msec, "written_msec",
-                (json_int_t)m->env->wall_msec(m->env), "configuration", m->conf->path, "state",
-                m->stopping ? "stopping" : "running", "trails", trails, "topics", topics,
-                "accounts", accounts, "incidents_open", (json_int_t)open_incidents(m),
-                "messages_pending", (json_int_t)pending(m, NULL, &ignored), "state_error",
+                (json_int_t)m->network->env->wall_msec(m->network->env), "configuration",
+                m->conf->path, "state", m->stopping ? "stopping" : "running", "trails", trails,
+                "topics", topics, "accounts", accounts, "maintenance", maintenance_report(m),
+                "incidents_open", (json_int_t)open_incidents(m), "messages_pending",
+                (json_int_t)pending(m, NULL, &ignored), "state_error",
                 string_or_null(m->state_error));
         if (!o)
                 abort(); /* memory, or a bug of ours */
@@ -143,6 +163,7 @@ static void notify_service_manager(Manager *m)
 
 void report_write(Manager *m)
 {
+        setup_sweep(m);
         int r = status_write(m->status_path, report(m));
 
         if (r < 0)

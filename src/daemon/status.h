@@ -9,9 +9,11 @@
  *  "trails": [{"arn", "action", "poll_interval_usec", "account", "region", "logging": bool|null,
  *              "last_poll_msec", "start_logging_msec", "stop_logging_msec",
  *              "latest_delivery_msec", "incident": ID|null, "error": {...}|null}],
- *  "topics": [{"arn", "pending": N, "error": {...}|null}],
+ *  "topics": [{"arn", "format", "min_severity", "account": N, "pending": N, "error": {...}|null}],
  *  "accounts": [{"role_arn", "identity_arn", "credentials": "environment"|"imds"|"assume-role",
  *                "usable": bool, "expiry_msec", "error": {...}|null}],
+ *  "maintenance": [{"incident": ID, "trail": ARN|null for all, "begun_msec", "until_msec",
+ *                   "title", "recorded": N}],
  *  "incidents_open": N, "messages_pending": N, "state_error": string|null}
  *
  * An error is {"class", "status", "code", "message", "request_id"}. */

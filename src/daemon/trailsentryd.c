@@ -111,11 +111,10 @@ static int set_up_signals(sd_event *event)
         sigset_t mask;
         int r;
 
-        /* libcurl and OpenSSL write to sockets that may be gone; a terminal that hangs up, or who
-         * expects a reload, must not end the guard. */
-        if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGHUP, SIG_IGN) == SIG_ERR ||
-            sigemptyset(&mask) < 0 || sigaddset(&mask, SIGTERM) < 0 ||
-            sigaddset(&mask, SIGINT) < 0 || sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+        /* libcurl and OpenSSL write to sockets that may be gone. The manager takes SIGHUP. */
+        if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || sigemptyset(&mask) < 0 ||
+            sigaddset(&mask, SIGTERM) < 0 || sigaddset(&mask, SIGINT) < 0 ||
+            sigaddset(&mask, SIGHUP) < 0 || sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
                 return -errno;
         r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL); /* ends the loop */
         if (r >= 0)

@@ -24,7 +24,9 @@ OUR_FAULT = {
     "InvalidLookupAttributesException", "InvalidNextTokenException", "InternalFailure",
     "InvalidParameterValue", "InvalidParameterCombination", "CloudTrailARNInvalidException",
     "InvalidTrailNameException", "InvalidHomeRegionException"}
-ATTRIBUTES = {"incident_id", "phase", "sequence", "kind", "severity", "account", "region", "trail"}
+ATTRIBUTES = {"incident_id", "phase", "sequence", "kind", "severity"}
+TRAIL_ATTRIBUTES = {"account", "region", "trail"}
+NOTICES = {"maintenance", "reconfigured"}  # about the guard itself
 
 
 def iso(seconds):
@@ -39,14 +41,15 @@ class Message:
 
     def __init__(self, row):
         attributes = {k: v["StringValue"] for k, v in row["attributes"].items()}
-        assert set(attributes) == ATTRIBUTES, attributes
+        wanted = ATTRIBUTES | (set() if attributes["kind"] in NOTICES else TRAIL_ATTRIBUTES)
+        assert set(attributes) == wanted, attributes
         self.row = row
         self.seq, self.time, self.topic = row["seq"], row["time"], row["topic"]
         self.subject, self.text = row["subject"], row["message"]
         self.attributes = attributes
         self.incident, self.phase = attributes["incident_id"], attributes["phase"]
         self.sequence, self.kind = int(attributes["sequence"]), attributes["kind"]
-        self.severity, self.trail = attributes["severity"], attributes["trail"]
+        self.severity, self.trail = attributes["severity"], attributes.get("trail")
 
     def __repr__(self):
         return f"<{self.incident}/{self.sequence} {self.phase} {self.kind} {self.subject!r}>"

@@ -396,11 +396,12 @@ Letter *guard_letter(Guard *g, const char *id, unsigned sequence)
 static Core *new_core(World *w)
 {
         TrailConfig trails[SIM_TRAILS_MAX];
+        TopicConfig sim_topics[SIM_TOPICS_MAX] = {};
         CoreConfig config = {
                 .policy = &w->policy,
                 .trails = trails,
                 .n_trails = w->n_trails,
-                .topics = topics,
+                .topics = sim_topics,
                 .n_topics = w->n_topics,
                 .n_accounts = 1,
                 .hostname = "guard-1",
@@ -410,6 +411,8 @@ static Core *new_core(World *w)
                 trails[i] = (TrailConfig){.arn = w->trails[i].arn,
                                           .action = w->action,
                                           .poll_usec = 10 * USEC_PER_SEC};
+        for (size_t i = 0; i < w->n_topics; i++)
+                sim_topics[i].arn = topics[i];
         return core_new(&config, guard_now(w));
 }
 

@@ -255,6 +255,47 @@ def survives_a_wedge(w):
     w.run("systemctl", "daemon-reload")
 
 
+def reloads_whole_or_not_at_all(w):
+    pid = w.property("MainPID")
+    w.write(w.configuration_path(), w.configuration + "poll_intervall = \"1s\";\n")
+    refused = w.run("systemctl", "reload", UNIT, check=False)
+    assert refused.returncode != 0, refused
+    w.wait_journal("poll_intervall: unknown option")
+    # Whoever sends the signal by hand is refused by the daemon itself.
+    w.run("systemctl", "kill", "--signal=SIGHUP", UNIT)
+    w.wait_journal("the configuration read before stays in force")
+    w.write(w.configuration_path(), w.configuration + "log_level = \"notice\";\n")
+    w.run("systemctl", "reload", UNIT)
+    w.wait_journal("was read again")
+    w.write(w.configuration_path(), w.configuration)
+    w.run("systemctl", "reload", UNIT)
+    w.wait_polls()
+    assert w.property("MainPID") == pid and w.property("ActiveState") == "active"
+
+
+def maintenance_is_for_root(w):
+    command = [w.folders["bindir"] + "/trailsentry"]
+    if w.folders["localstatedir"] != "/var":
+        command.append("--state-directory=/var/lib/trailsentry")
+    start = [*command, "maintenance", "start", "--trail=all", "--for=1h", "--reason=upgrade"]
+    for user in ("operator", "stranger"):
+        refused = w.run(*start, user=user, check=False)
+        assert refused.returncode == 3 and "only root" in refused.stderr, refused
+    number = w.aws.messages()[-1]["seq"]
+    w.run(*start)
+    assert "upgrade" in w.run(*command, "maintenance", "list", user="operator").stdout
+    w.aws.wait_messages(1, subject="NOTICE", after=number)
+    before = w.aws.last_call()
+    w.aws.attack(TRAIL)
+    w.wait_journal("NOT LOGGING (maintenance: not restarted)")
+    w.run("systemctl", "restart", UNIT)
+    w.wait_polls()
+    assert w.aws.calls(operation="StartLogging", after=before) == []
+    w.run(*command, "maintenance", "stop", "--trail=all")
+    w.aws.wait_trail(TRAIL, logging=True, timeout=10)
+    w.aws.wait_messages(1, subject="CLOSED", after=number)
+
+
 def stops_in_time(w):
     w.run("systemctl", "restart", UNIT)
     w.wait_active()
@@ -322,6 +363,8 @@ CASES = [
     member_of_the_group_can_look,
     survives_sigkill_with_one_incident,
     survives_a_wedge,
+    reloads_whole_or_not_at_all,
+    maintenance_is_for_root,
     stops_in_time,
     stays_down_with_a_wrong_configuration,
     powers_off_in_time,

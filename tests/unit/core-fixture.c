@@ -63,7 +63,7 @@ Incident *fixture_incident(IncidentKind kind, int64_t stop)
 Rig *rig_new(const RigOptions *o)
 {
         static const RigOptions usual = {};
-        static const char *const topics[] = {TOPIC, TOPIC2};
+        static const TopicConfig topics[] = {{.arn = TOPIC}, {.arn = TOPIC2}};
         const RigOptions *options = o ? o : &usual;
         Rig *r = mem_new0(Rig);
         TrailConfig trails[2] = {

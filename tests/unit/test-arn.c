@@ -119,12 +119,33 @@ static void test_topic(void **state)
 {
         check_kind(arn_parse_topic, "arn:aws:sns:us-east-1:123456789012:security-alerts", NULL);
         check_kind(arn_parse_topic, "arn:aws-us-gov:sns:us-gov-west-1:123456789012:a", NULL);
-        check_kind(arn_parse_topic, "arn:aws:sns:us-east-1:123456789012:a.fifo", "FIFO");
+        check_kind(arn_parse_topic, "arn:aws:sns:us-east-1:123456789012:a.fifo", NULL);
         check_kind(arn_parse_topic, "arn:aws:sns:us-east-1:123456789012:.fifo", "name");
         check_kind(arn_parse_topic, "arn:aws:sns:us-east-1:123456789012:a.b", "name");
         check_kind(arn_parse_topic, "arn:aws:sns:us-east-1:123456789012:topic:sub-id", "name");
         check_kind(arn_parse_topic, "arn:aws:sns:us-east-1::a", "account");
+        check_kind(arn_parse_topic, "arn:aws:sns:us-east-1:123456789012:a.fifo.fifo", "name");
+        check_kind(arn_parse_topic, "arn:aws:sns:us-east-1:123456789012:a.FIFO", "name");
         check_kind(arn_parse_topic, trail, "SNS");
+}
+
+static void test_fifo_topic(void **state)
+{
+        static const struct {
+                const char *name;
+                bool fifo;
+        } rows[] = {{"a.fifo", true}, {"a", false}, {"fifo", false}, {"a-fifo", false}};
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                _cleanup_free_ char *s =
+                        mem_printf("arn:aws:sns:us-east-1:123456789012:%s", rows[i].name);
+                const char *error;
+                Arn a;
+
+                assert_int_equal(arn_parse_topic(s, &a, &error), 0);
+                assert_string_equal(a.resource, rows[i].name);
+                assert_int_equal(arn_topic_is_fifo(&a), rows[i].fifo);
+        }
 }
 
 static void test_role(void **state)
@@ -158,4 +179,4 @@ static void test_plain_names(void **state)
 }
 
 UNIT_MAIN(T(test_parts), T(test_refuses), T(test_longest_resource), T(test_trail), T(test_topic),
-          T(test_role), T(test_plain_names))
+          T(test_fifo_topic), T(test_role), T(test_plain_names))

@@ -146,11 +146,37 @@ static const Refusal refusals[] = {
          GOOD "heartbeat = { region = \"us-gov-west-1\"; };\n",
          {"x.conf:3: heartbeat.region: in the partition \"aws-us-gov\", while the first trail is "
           "in \"aws\": no credentials reach both, run another daemon there"}},
-        {"fifo topic",
-         TRAILS "topics = ( { arn = \"" TOPIC_ARN ".fifo\"; } );\n",
+        {"fifo in the middle of a topic's name",
+         TRAILS "topics = ( { arn = \"" TOPIC_ARN ".fifo-2\"; } );\n",
          {"x.conf:2: topics[0].arn: \"" TOPIC_ARN
-          ".fifo\": FIFO topics reach no people (no email, SMS or https): use a standard one; has "
-          "to be an ARN arn:aws:sns:REGION:ACCOUNT:NAME"}},
+          ".fifo-2\": its topic name is not 1 to 256 letters, digits, '_' or '-' (and \".fifo\" at "
+          "the end of a FIFO topic's); has to be an ARN arn:aws:sns:REGION:ACCOUNT:NAME"}},
+        {"formats and severities that are none",
+         TRAILS "topics = ( { arn = \"" TOPIC_ARN "\"; format = \"slack\"; min_severity = 2; },\n"
+                "{ arn = \"" TOPIC_ARN "2\"; format = \"JSON\"; min_severity = \"error\"; } );\n",
+         {"x.conf:2: topics[0].format: \"slack\": has to be \"text\", \"json\", \"per-protocol\" "
+          "or "
+          "\"chat\"",
+          "x.conf:2: topics[0].min_severity: is a number, and has to be \"info\", \"warning\", "
+          "\"high\" or \"critical\"",
+          "x.conf:3: topics[1].format: \"JSON\": has to be \"text\", \"json\", \"per-protocol\" or "
+          "\"chat\"",
+          "x.conf:3: topics[1].min_severity: \"error\": has to be \"info\", \"warning\", \"high\" "
+          "or "
+          "\"critical\""}},
+        {"nobody hears of a stopped trail",
+         TRAILS "topics = ( { arn = \"" TOPIC_ARN "\"; min_severity = \"critical\"; } );\n",
+         {"x.conf:2: topics[0].min_severity: is \"critical\" for every topic, so that nobody would "
+          "hear of a stopped trail: write \"high\" or less for at least one of them"}},
+        {"external id of a topic without its role",
+         TRAILS "topics = ( { arn = \"" TOPIC_ARN "\"; external_id = \"abc\"; } );\n",
+         {"x.conf:2: topics[0].external_id: of use only with role_arn: name the role, or leave it "
+          "out"}},
+        {"role of a topic in another partition",
+         TRAILS "topics = ( { arn = \"" TOPIC_ARN
+                "\"; role_arn = \"arn:aws-cn:iam::444455556666:role/r\"; } );\n",
+         {"x.conf:2: topics[0].role_arn: in the partition \"aws-cn\", while the first trail is in "
+          "\"aws\": no credentials reach both, run another daemon there"}},
         {"user for a role",
          "trails = ( { arn = \"" TRAIL_ARN "\"; role_arn = "
          "\"arn:aws:iam::444455556666:user/x\"; } );\n" TOPICS,
@@ -415,6 +441,35 @@ static void test_accounts(void **state)
         assert_int_equal(c->trails[2].account, 2);
 }
 
+/* A topic's credentials are those of a trail where the two name the same role; STS is asked in the
+ * region of whoever named it first. */
+static void test_accounts_of_topics(void **state)
+{
+        _cleanup_(conf_freep) Conf *c = parse_good(
+                "trails = ( { arn = \"arn:aws:cloudtrail:eu-west-1:111122223333:trail/aaa\"; "
+                "role_arn = \"" ROLE_ARN "\" } );\n"
+                "topics = (\n"
+                "{ arn = \"" TOPIC_ARN "\" },\n"
+                "{ arn = \"" TOPIC_ARN ".fifo\"; role_arn = \"" ROLE_ARN
+                "\"; format = \"json\" },\n"
+                "{ arn = \"arn:aws:sns:us-east-1:777788889999:a\"; role_arn = "
+                "\"arn:aws:iam::777788889999:role/r\"; external_id = \"xy\"; "
+                "min_severity = \"critical\"; format = \"per-protocol\" } );\n");
+
+        assert_int_equal(c->n_accounts, 3);
+        assert_int_equal(c->topics[0].account, 0);
+        assert_int_equal(c->topics[0].format, TOPIC_FORMAT_TEXT);
+        assert_int_equal(c->topics[0].min_severity, SEVERITY_INFO);
+        assert_int_equal(c->topics[1].account, 1);
+        assert_int_equal(c->topics[1].format, TOPIC_FORMAT_JSON);
+        assert_int_equal(c->topics[2].account, 2);
+        assert_int_equal(c->topics[2].format, TOPIC_FORMAT_PER_PROTOCOL);
+        assert_int_equal(c->topics[2].min_severity, SEVERITY_CRITICAL);
+        assert_string_equal(c->accounts[1].region, "eu-west-1");
+        assert_string_equal(c->accounts[2].region, "us-east-1");
+        assert_string_equal(c->accounts[2].external_id, "xy");
+}
+
 static void test_base_region_is_of_its_own_trail(void **state)
 {
         _cleanup_(conf_freep) Conf *c = parse_good(
@@ -518,6 +573,7 @@ static const struct CMUnitTest other_tests[] = {
         T(test_defaults),
         T(test_everything_set),
         T(test_accounts),
+        T(test_accounts_of_topics),
         T(test_base_region_is_of_its_own_trail),
         T(test_other_partition),
         T(test_nul_byte),

@@ -259,7 +259,7 @@ static void test_shipped_file_is_refused(void **state)
                 "x.conf:15: trails[0].arn: \"arn:aws:cloudtrail:<REGION>:<ACCOUNT>:trail/<NAME>\": "
                 "it still has to be filled in; has to be an ARN "
                 "arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME",
-                "x.conf:33: topics[0].arn: \"arn:aws:sns:<REGION>:<ACCOUNT>:<NAME>\": it still has "
+                "x.conf:34: topics[0].arn: \"arn:aws:sns:<REGION>:<ACCOUNT>:<NAME>\": it still has "
                 "to be filled in; has to be an ARN arn:aws:sns:REGION:ACCOUNT:NAME",
                 NULL};
         _cleanup_free_ char *text = shipped_text();
@@ -356,7 +356,7 @@ static void test_shipped_file_is_complete(void **state)
                 if (!strstr(text, line))
                         fail_msg("not in the shipped file: %s", line);
         }
-        assert_int_equal(n, 21);
+        assert_int_equal(n, 25);
 }
 
 #define TEST_FILE(f) cmocka_unit_test_setup_teardown(f, setup_folder, teardown_folder)

@@ -64,6 +64,24 @@ static void test_subject_is_made_fit(void **state)
         assert_null(subject_sent(""));
 }
 
+static void test_publish_fifo(void **state)
+{
+        const SnsMessage m = {.topic_arn = "arn:aws:sns:eu-west-1:123456789012:alerts.fifo",
+                              .message = "{}",
+                              .structure = "json",
+                              .group_id = "0123456789abcdef",
+                              .deduplication_id = "d"};
+        _cleanup_aws_request_ AwsRequest r = {};
+
+        assert_int_equal(sns_request_publish(&m, &r), 0);
+        assert_string_equal(r.region, "eu-west-1");
+        assert_string_equal(r.body,
+                            "Action=Publish&Version=2010-03-31"
+                            "&TopicArn=arn%3Aaws%3Asns%3Aeu-west-1%3A123456789012%3Aalerts.fifo"
+                            "&Message=%7B%7D&MessageStructure=json&MessageGroupId=0123456789abcdef"
+                            "&MessageDeduplicationId=d");
+}
+
 static void test_publish_refuses(void **state)
 {
         _cleanup_free_ char *longest = mem_printf("%0262144d", 0);
@@ -79,8 +97,6 @@ static void test_publish_refuses(void **state)
         assert_null(r.body);
 
         m.message = "m";
-        m.topic_arn = "arn:aws:sns:eu-west-1:123456789012:alerts.fifo";
-        assert_int_equal(sns_request_publish(&m, &r), -EINVAL);
         m.topic_arn = "alerts";
         assert_int_equal(sns_request_publish(&m, &r), -EINVAL);
         assert_null(r.body);
@@ -307,7 +323,7 @@ static void test_imds_refuses(void **state)
         assert_null(text);
 }
 
-UNIT_MAIN(T(test_publish), T(test_subject_is_made_fit), T(test_publish_refuses),
-          T(test_parse_publish), T(test_caller_identity), T(test_assume_role_request),
-          T(test_assume_role_answer), T(test_put_metric_data), T(test_imds), T(test_imds_error),
-          T(test_imds_refuses))
+UNIT_MAIN(T(test_publish), T(test_subject_is_made_fit), T(test_publish_fifo),
+          T(test_publish_refuses), T(test_parse_publish), T(test_caller_identity),
+          T(test_assume_role_request), T(test_assume_role_answer), T(test_put_metric_data),
+          T(test_imds), T(test_imds_error), T(test_imds_refuses))

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the verbs that change something have in common: the running daemon is asked. */
+
+#include <errno.h>
+
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "daemon/request.h"
+
+CliExit cli_ask(const Cli *c, json_t *request)
+{
+        _cleanup_free_ char *text = NULL;
+        int r = request_ask(c->state_directory, request, &text);
+
+        switch (r) {
+        case 0:
+                print_line(&c->out, PRINT_GOOD, "%s", text);
+                return CLI_EXIT_WELL;
+        case -EPERM:
+                cli_complain("the daemon refuses: %s", text ? text : "not permitted");
+                return CLI_EXIT_WRONG;
+        case -EACCES:
+                cli_complain("only root or the user of the daemon may ask for this (sudo "
+                             "trailsentry ...)");
+                return CLI_EXIT_UNKNOWN;
+        case -ENOENT:
+                cli_complain("%s/requests is not there: has the daemon run with this state "
+                             "directory? (systemctl status trailsentryd)",
+                             c->state_directory);
+                return CLI_EXIT_UNKNOWN;
+        case -ETIMEDOUT:
+                cli_complain("the daemon has not answered within %d s, and nothing has changed: "
+                             "does it run? (systemctl status trailsentryd)",
+                             REQUEST_PATIENCE_MSEC / 1000);
+                return CLI_EXIT_UNKNOWN;
+        default:
+                cli_complain("the daemon cannot be asked in %s: %s", c->state_directory,
+                             strerror(-r));
+                return CLI_EXIT_UNKNOWN;
+        }
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Amazon Q Developer in chat applications' custom notification, out of a message's document.
+ * https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
+ *
+ * It is shown as Slack's or Teams' markdown, in which a name may ring a whole channel
+ * (<!channel>, @name), hide behind a link or strike out what stands around it; and names are what
+ * an attacker chooses. */
+
+#include "core/alertpart.h"
+
+#include "base/mem.h"
+#include "base/timefmt.h"
+#include "core/alertjson.h"
+
+#define TITLE_MAX 250
+#define DESCRIPTION_MAX 8000
+#define STEP_MAX 300
+#define STEPS_MAX 10
+#define SUMMARY_MAX 300
+
+/* Nothing of s is markup; within `code` only what ends it, or rings everywhere, matters. At most
+ * max bytes and a bit: no character and no entity is cut. */
+static void add_inert(StrBuf *b, const char *s, bool code, size_t max)
+{
+        static const struct {
+                const char *what, *instead;
+                bool in_code;
+        } table[] = {
+                {"&", "&amp;", true}, {"<", "&lt;", true},  {">", "&gt;", true},
+                {"@", "(at)", true},  {"`", "'", true},     {"*", "'", false},
+                {"~", "'", false},    {"|", "/", false},    {"[", "(", false},
+                {"]", ")", false},    {"://", ": ", false},
+        };
+        size_t end = b->len + max;
+
+        while (*s) {
+                size_t k = 0;
+
+                if (b->len >= end && (*s & 0xc0) != 0x80) {
+                        strbuf_add(b, "...");
+                        return;
+                }
+                while (k < ELEMENTSOF(table) &&
+                       ((code && !table[k].in_code) ||
+                        strncmp(s, table[k].what, strlen(table[k].what)) != 0))
+                        k++;
+                if (k < ELEMENTSOF(table)) {
+                        strbuf_add(b, table[k].instead);
+                        s += strlen(table[k].what);
+                } else {
+                        strbuf_add_char(b, *s++);
+                }
+        }
+}
+
+static json_t *inert(const char *s, size_t max)
+{
+        StrBuf b = STRBUF_INIT(max);
+        json_t *value;
+
+        add_inert(&b, s, false, max - 8); /* the longest entity and "..." */
+        value = json_string(strbuf_str(&b));
+        strbuf_done(&b);
+        if (!value)
+                abort();
+        return value;
+}
+
+/* A text of the document, in one of its groups or, for NULL, of its own; "" when it has none. */
+static const char *at(const json_t *o, const char *group, const char *name)
+{
+        return strempty(
+                json_string_value(json_object_get(group ? json_object_get(o, group) : o, name)));
+}
+
+static const json_t *member(const json_t *o, const char *name)
+{
+        return json_object_get(o, name);
+}
+
+/* "*Label* `value`" and what is said beside it; lines that do not fit any more are left out. */
+static void line_add(StrBuf *b, const char *label, const char *value)
+{
+        if (isempty(value))
+                return;
+        strbuf_addf(b, "%s%s`", b->len > 0 ? ", " : "", label);
+        add_inert(b, value, true, ALERT_VALUE_CHARS);
+        strbuf_add_char(b, '`');
+}
+
+static void lines_take(StrBuf *lines, StrBuf *line)
+{
+        if (line->len > 0 && lines->len + line->len + 1 <= lines->max)
+                strbuf_addf(lines, "%s\n", strbuf_str(line));
+        strbuf_reset(line);
+}
+
+static void add_window(StrBuf *line, const json_t *o)
+{
+        const json_t *seconds = json_object_get(member(o, "window"), "seconds");
+        char t[TIMEFMT_MAX];
+
+        line_add(line, "*From* ", at(o, "window", "from"));
+        line_add(line, "*to* ", at(o, "window", "to"));
+        if (line->len > 0 && seconds && !json_is_null(seconds))
+                strbuf_addf(line, ", %s",
+                            timefmt_duration(json_integer_value(seconds) * MSEC_PER_SEC, t));
+}
+
+static void add_error(StrBuf *line, const char *label, const json_t *error)
+{
+        line_add(line, label, json_string_value(json_object_get(error, "code")));
+        line_add(line, "", json_string_value(json_object_get(error, "message")));
+}
+
+static void add_who(StrBuf *lines, StrBuf *line, const json_t *attribution)
+{
+        const json_t *actor = json_object_get(attribution, "actor");
+        size_t others = json_array_size(json_object_get(attribution, "others")) +
+                        (size_t)json_integer_value(member(attribution, "others_left_out"));
+
+        if (!json_is_object(attribution))
+                return;
+        if (json_is_true(json_object_get(attribution, "credentials_misused")))
+                strbuf_add(lines, "*THE GUARD'S OWN CREDENTIALS WERE USED BY SOMEBODY ELSE*\n");
+        if (!json_is_object(actor)) {
+                strbuf_add(line, "*Who* ");
+                add_inert(line, at(attribution, NULL, "summary"), false, ALERT_VALUE_CHARS);
+                lines_take(lines, line);
+        } else {
+                line_add(line, "*Who* ", at(attribution, "actor", "display_name"));
+                line_add(line, "", at(attribution, "actor", "type"));
+                line_add(line, "from ", at(attribution, "actor", "source_ip"));
+                line_add(line, "at ", at(attribution, "actor", "event_time"));
+                line_add(line, "how sure: ", at(attribution, NULL, "confidence"));
+                lines_take(lines, line);
+                line_add(line, "*ARN* ", at(attribution, "actor", "arn"));
+                lines_take(lines, line);
+                line_add(line, "*Access key* ", at(attribution, "actor", "access_key_id"));
+                line_add(line, "", at(attribution, "actor", "access_key_kind"));
+                line_add(line, "*tool* ", at(attribution, "actor", "user_agent"));
+                lines_take(lines, line);
+        }
+        if (others > 0)
+                strbuf_addf(line, "%zu other call%s around it", others, others == 1 ? "" : "s");
+        lines_take(lines, line);
+}
+
+/* Commands hold nothing that was not checked (advice.h), so they may be copied as they are. */
+static void add_commands(StrBuf *lines, const json_t *steps)
+{
+        StrBuf block = STRBUF_INIT(DESCRIPTION_MAX);
+        const json_t *step;
+        size_t k;
+
+        json_array_foreach(steps, k, step)
+        {
+                const char *command = json_string_value(json_object_get(step, "command"));
+
+                if (command)
+                        strbuf_addf(&block, "%s\n", command);
+        }
+        if (block.len > 0 && lines->len + block.len + strlen("```\n```\n") <= lines->max)
+                strbuf_addf(lines, "```\n%s```\n", strbuf_str(&block));
+        strbuf_done(&block);
+}
+
+static json_t *description(const json_t *o)
+{
+        StrBuf lines = STRBUF_INIT(DESCRIPTION_MAX), line = STRBUF_INIT(DESCRIPTION_MAX);
+        json_t *value;
+
+        strbuf_add(&line, "*");
+        add_inert(&line, at(o, NULL, "summary"), false, ALERT_VALUE_CHARS);
+        strbuf_add(&line, "*");
+        lines_take(&lines, &line);
+        add_inert(&line, at(o, NULL, "details"), false, DESCRIPTION_MAX / 2);
+        lines_take(&lines, &line);
+        line_add(&line, "*Trail* ", at(o, "trail", "name"));
+        line_add(&line, "account ", at(o, "trail", "account"));
+        line_add(&line, "region ", at(o, "trail", "region"));
+        lines_take(&lines, &line);
+        add_window(&line, o);
+        lines_take(&lines, &line);
+        add_error(&line, "*Cause* ", member(o, "cause"));
+        lines_take(&lines, &line);
+        add_error(&line, "*Restart failed* ", json_object_get(member(o, "restart"), "error"));
+        lines_take(&lines, &line);
+        line_add(&line, "*Delivery fails* ", at(o, "restart", "delivery_error"));
+        lines_take(&lines, &line);
+        add_who(&lines, &line, member(o, "attribution"));
+        line_add(&line, "*NOT DURABLE* on the guard's disk: ", at(o, NULL, "not_durable_because"));
+        lines_take(&lines, &line);
+        line_add(&line, "Incident ", at(o, "incident", "id"));
+        line_add(&line, "severity ", at(o, NULL, "severity"));
+        line_add(&line, "guard ", at(o, "guard", "hostname"));
+        lines_take(&lines, &line);
+        add_commands(&lines, member(o, "what_to_do"));
+        value = json_stringn(strbuf_str(&lines), lines.len > 0 ? lines.len - 1 : 0);
+        strbuf_done(&line);
+        strbuf_done(&lines);
+        if (!value)
+                abort();
+        return value;
+}
+
+static json_t *next_steps(const json_t *steps)
+{
+        json_t *array = json_array();
+        const json_t *step;
+        size_t k;
+
+        json_array_foreach(steps, k, step)
+        {
+                if (k < STEPS_MAX &&
+                    json_array_append_new(array, inert(at(step, NULL, "step"), STEP_MAX)) < 0)
+                        abort();
+        }
+        return array;
+}
+
+static void set(json_t *o, const char *name, json_t *value)
+{
+        if (json_object_set_new(o, name, value) < 0)
+                abort();
+}
+
+/* What a custom action in the channel may pick out; values of ours only. */
+static json_t *metadata(const json_t *o)
+{
+        static const char *const context[][2] = {
+                {"incident", "id"},  {"incident", "kind"}, {"trail", "account"},
+                {"trail", "region"}, {NULL, "phase"},      {NULL, "severity"},
+        };
+        const char *id = at(o, "incident", "id"), *arn = at(o, "trail", "arn");
+        json_t *metadata = json_object(), *more = json_object(), *resources = json_array();
+
+        set(metadata, "threadId", json_string(*id ? id : "trailsentry-test"));
+        set(metadata, "summary", inert(at(o, NULL, "subject"), SUMMARY_MAX));
+        set(metadata, "eventType", json_string("trailsentry"));
+        if (*arn && json_array_append_new(resources, inert(arn, TITLE_MAX)) < 0)
+                abort();
+        if (json_array_size(resources) > 0)
+                set(metadata, "relatedResources", resources);
+        else
+                json_decref(resources);
+        for (size_t k = 0; k < ELEMENTSOF(context); k++) {
+                const char *value = at(o, context[k][0], context[k][1]);
+
+                if (*value)
+                        set(more, context[k][1], json_string(value));
+        }
+        set(metadata, "additionalContext", more);
+        return metadata;
+}
+
+char *alert_chat(const json_t *document)
+{
+        json_t *o = json_object(), *content = json_object(),
+               *steps = next_steps(member(document, "what_to_do"));
+        const char *incident = at(document, "incident", "id");
+        _cleanup_free_ char *id = mem_printf("%s-%d", *incident ? incident : "test",
+                                             (int)json_integer_value(member(document, "sequence")));
+        char *text;
+
+        set(content, "textType", json_string("client-markdown"));
+        set(content, "title", inert(at(document, NULL, "subject"), TITLE_MAX));
+        set(content, "description", description(document));
+        if (json_array_size(steps) > 0)
+                set(content, "nextSteps", steps);
+        else
+                json_decref(steps);
+        set(content, "keywords",
+            json_pack("[s, s]", at(document, NULL, "phase"), at(document, NULL, "severity")));
+        set(o, "version", json_string("1.0"));
+        set(o, "source", json_string("custom"));
+        set(o, "id", json_string(id));
+        set(o, "content", content);
+        set(o, "metadata", metadata(document));
+        text = alert_json_text(o);
+        json_decref(o);
+        return text;
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The configuration as the core has it, at its start and when it is read again: trails and topics
+ * that stay keep all that is known and under way, and what has changed is told. */
+
+#include "core/internal.h"
+
+#include "aws/digest.h"
+#include "base/mem.h"
+#include "base/strbuf.h"
+
+#define CHANGES_MAX 8192
+
+static size_t region_index(Core *c, const char *name, unsigned account)
+{
+        for (size_t i = 0; i < c->n_regions; i++)
+                if (c->regions[i].account == account && streq(c->regions[i].name, name))
+                        return i;
+
+        Region *r = mem_push0(c->regions, c->n_regions);
+        r->name = mem_strdup(name);
+        r->account = account;
+        return c->n_regions - 1;
+}
+
+/* Trails are spread over their interval, the same way on every start and every guard. */
+static uint64_t phase_of(const char *arn, uint64_t interval_usec)
+{
+        uint8_t d[DIGEST_SIZE];
+        uint64_t v;
+
+        digest_sha256(arn, strlen(arn), d);
+        memcpy(&v, d, sizeof(v));
+        return v % interval_usec;
+}
+
+static void trail_init(Core *c, Trail *t, const TrailConfig *config)
+{
+        const char *why = NULL;
+
+        t->config = *config;
+        t->config.arn = mem_strdup(config->arn);
+        int r = arn_parse_trail(config->arn, &t->arn, &why);
+        assert(r >= 0); /* configuration has been checked */
+        (void)r;
+        t->memory.arn = mem_strdup(config->arn);
+        t->region = region_index(c, t->arn.region, config->account);
+        t->phase_usec = phase_of(config->arn, config->poll_usec);
+        t->next_poll_boot = c->now.boot_usec;
+        t->last_good_boot = c->now.boot_usec;
+}
+
+void configure_address(Core *c, const Incident *i, Message *m)
+{
+        size_t kept = 0;
+        bool unsent = false;
+
+        for (size_t d = 0; d < m->n_deliveries; d++) {
+                Delivery *x = &m->deliveries[d];
+                bool known = x->sent;
+
+                unsent = unsent || !x->sent;
+                for (size_t t = 0; t < c->n_topics; t++)
+                        known = known || streq(c->topics[t].config.arn, x->topic_arn);
+                if (known) {
+                        m->deliveries[kept++] = *x;
+                } else {
+                        free(x->topic_arn);
+                        free(x->message_id);
+                }
+        }
+        m->n_deliveries = kept;
+        if (kept > 0 || !unsent)
+                return;
+        notify_address(c, i, m);
+        /* Better told to whom it is not grave enough for than to nobody. */
+        bool nobody = m->n_deliveries == 0;
+        for (size_t t = 0; nobody && t < c->n_topics; t++)
+                mem_push0(m->deliveries, m->n_deliveries)->topic_arn =
+                        mem_strdup(c->topics[t].config.arn);
+}
+
+void configure_retire(Core *c, Incident *i)
+{
+        if (i->open)
+                i->closed_msec = c->now.wall_msec;
+        i->open = false;
+        i->attribution.state = SEARCH_DONE;
+        search_leave(c, i);
+        incident_touch(i);
+}
+
+/* What stays is moved, with all that is known of it and under way. */
+static void trail_keep(Core *c, Trail *t, Trail *old, const TrailConfig *config)
+{
+        const char *arn = old->config.arn;
+        bool other_action = old->config.action != config->action;
+
+        *t = *old;
+        old->config.arn = NULL;
+        old->memory.arn = NULL;
+        t->config = *config;
+        t->config.arn = arn;
+        t->region = region_index(c, t->arn.region, config->account);
+        t->phase_usec = phase_of(arn, config->poll_usec);
+        t->next_poll_boot = MIN(t->next_poll_boot, c->now.boot_usec + config->poll_usec);
+        if (!other_action || !t->stop || t->stop->in_maintenance || !t->down)
+                return;
+        t->stop->restart.state =
+                config->action == TRAIL_ACTION_RESTART ? RESTART_REQUESTED : RESTART_NOT_WANTED;
+        t->next_start_boot = c->now.boot_usec;
+        incident_touch(t->stop);
+}
+
+static Trail *find_trail(Trail *trails, size_t n, const char *arn)
+{
+        for (size_t i = 0; i < n; i++)
+                if (streq_ptr(trails[i].config.arn, arn))
+                        return &trails[i];
+        return NULL;
+}
+
+static const Topic *find_topic(const Topic *topics, size_t n, const char *arn)
+{
+        for (size_t i = 0; i < n; i++)
+                if (streq(topics[i].config.arn, arn))
+                        return &topics[i];
+        return NULL;
+}
+
+static void topics_done(Topic *topics, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                free((char *)topics[i].config.arn);
+        free(topics);
+}
+
+static void trails_done(Trail *trails, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                free((char *)trails[i].config.arn);
+                trail_memory_done(&trails[i].memory);
+        }
+        free(trails);
+}
+
+void configure_done(Core *c)
+{
+        for (size_t i = 0; i < c->n_regions; i++) {
+                search_region_done(&c->regions[i]);
+                free(c->regions[i].name);
+        }
+        free(c->regions);
+        topics_done(c->topics, c->n_topics);
+        trails_done(c->trails, c->n_trails);
+        mem_free_strv(c->identities, c->n_identities);
+        mem_free_strv(c->forgotten, c->n_forgotten);
+}
+
+static void take_topics(Core *c, const CoreConfig *config)
+{
+        Topic *old = c->topics;
+        size_t n_old = c->n_topics;
+
+        c->topics = NULL;
+        c->n_topics = 0;
+        for (size_t i = 0; i < config->n_topics; i++) {
+                const Topic *was = find_topic(old, n_old, config->topics[i].arn);
+                Topic *t = mem_push0(c->topics, c->n_topics);
+
+                if (was)
+                        *t = *was;
+                t->config = config->topics[i];
+                t->config.arn = mem_strdup(config->topics[i].arn);
+        }
+        topics_done(old, n_old);
+}
+
+void configure(Core *c, const CoreConfig *config)
+{
+        Trail *old = c->trails;
+        size_t n_old = c->n_trails;
+
+        c->policy = *config->policy;
+        mem_free_strv(c->identities, c->n_identities);
+        c->n_identities = config->n_accounts;
+        c->identities = mem_alloc0(MAX(config->n_accounts, (size_t)1) * sizeof(char *));
+        c->trails = mem_alloc0(MAX(config->n_trails, (size_t)1) * sizeof(Trail));
+        c->n_trails = config->n_trails;
+        for (size_t i = 0; i < config->n_trails; i++) {
+                Trail *was = find_trail(old, n_old, config->trails[i].arn);
+
+                if (was)
+                        trail_keep(c, &c->trails[i], was, &config->trails[i]);
+                else
+                        trail_init(c, &c->trails[i], &config->trails[i]);
+        }
+        trails_done(old, n_old);
+        take_topics(c, config);
+}
+
+/* What is different, for people; lines for the text, words for the title. */
+typedef struct Changes {
+        StrBuf lines;
+        unsigned trails_added, trails_removed, trails_changed;
+        unsigned topics_added, topics_removed, topics_changed;
+        bool weaker; /* less is guarded or told than before */
+} Changes;
+
+static void add_trail(Changes *x, const TrailConfig *t)
+{
+        x->trails_added++;
+        strbuf_addf(&x->lines, "  guarded from now on: %s (action %s)\n", t->arn,
+                    trail_action_to_string(t->action));
+}
+
+static void remove_trail(Changes *x, const char *arn)
+{
+        x->trails_removed++;
+        x->weaker = true;
+        strbuf_addf(&x->lines, "  NO LONGER GUARDED: %s\n", arn);
+}
+
+static void compare_trails(const Core *c, const CoreConfig *config, Changes *x)
+{
+        for (size_t i = 0; i < config->n_trails; i++) {
+                const TrailConfig *to = &config->trails[i];
+                const Trail *was = find_trail(c->trails, c->n_trails, to->arn);
+
+                if (!was) {
+                        add_trail(x, to);
+                } else if (was->config.action != to->action) {
+                        x->trails_changed++;
+                        x->weaker = x->weaker || to->action == TRAIL_ACTION_ALERT;
+                        strbuf_addf(&x->lines, "  action %s instead of %s: %s\n",
+                                    trail_action_to_string(to->action),
+                                    trail_action_to_string(was->config.action), to->arn);
+                }
+        }
+        for (size_t i = 0; i < c->n_trails; i++) {
+                bool stays = false;
+
+                for (size_t k = 0; k < config->n_trails; k++)
+                        stays = stays || streq(config->trails[k].arn, c->trails[i].config.arn);
+                if (stays)
+                        continue;
+                remove_trail(x, c->trails[i].config.arn);
+        }
+}
+
+static void compare_topics(const Core *c, const CoreConfig *config, Changes *x)
+{
+        for (size_t i = 0; i < config->n_topics; i++) {
+                const TopicConfig *to = &config->topics[i];
+                const Topic *was = find_topic(c->topics, c->n_topics, to->arn);
+
+                if (!was) {
+                        x->topics_added++;
+                        strbuf_addf(&x->lines, "  told from now on: %s\n", to->arn);
+                } else if (was->config.min_severity != to->min_severity) {
+                        x->topics_changed++;
+                        x->weaker = x->weaker || to->min_severity > was->config.min_severity;
+                        strbuf_addf(&x->lines, "  told from severity %s on, not from %s: %s\n",
+                                    severity_to_string(to->min_severity),
+                                    severity_to_string(was->config.min_severity), to->arn);
+                }
+        }
+        for (size_t i = 0; i < c->n_topics; i++) {
+                bool stays = false;
+
+                for (size_t k = 0; k < config->n_topics; k++)
+                        stays = stays || streq(config->topics[k].arn, c->topics[i].config.arn);
+                if (stays)
+                        continue;
+                x->topics_removed++;
+                x->weaker = true;
+                strbuf_addf(&x->lines, "  NO LONGER TOLD: %s\n", c->topics[i].config.arn);
+        }
+}
+
+static void add_count(StrBuf *b, unsigned n, const char *what, const char *done)
+{
+        if (n > 0)
+                strbuf_addf(b, "%s%u %s%s %s", b->len > 0 ? ", " : "", n, what, n == 1 ? "" : "s",
+                            done);
+}
+
+static void announce(Core *c, Changes *x)
+{
+        StrBuf counts = STRBUF_INIT(512);
+
+        add_count(&counts, x->trails_added, "trail", "added");
+        add_count(&counts, x->trails_removed, "trail", "REMOVED");
+        add_count(&counts, x->trails_changed, "trail", "changed");
+        add_count(&counts, x->topics_added, "topic", "added");
+        add_count(&counts, x->topics_removed, "topic", "REMOVED");
+        add_count(&counts, x->topics_changed, "topic", "changed");
+        if (counts.len > 0) {
+                _cleanup_free_ char *title =
+                        mem_printf("configuration changed: %s", strbuf_str(&counts));
+
+                (void)notice_open(c,
+                                  &(NoticeFacts){
+                                          .kind = INCIDENT_RECONFIGURED,
+                                          .severity = x->weaker ? SEVERITY_WARNING : SEVERITY_INFO,
+                                          .phase = PHASE_NOTICE,
+                                          .title = title,
+                                          .text = strbuf_str(&x->lines),
+                                  });
+        }
+        strbuf_done(&counts);
+}
+
+void reconfigure(Core *c, const CoreConfig *config)
+{
+        Changes x = {.lines = STRBUF_INIT(CHANGES_MAX)};
+
+        compare_trails(c, config, &x);
+        compare_topics(c, config, &x);
+        configure(c, config);
+        for (size_t k = 0; k < c->n_incidents; k++) {
+                Incident *i = c->incidents[k];
+                Trail *t = i->trail_arn ? core_find_trail(c, i->trail_arn) : NULL;
+                bool was_known = i->trail != SIZE_MAX;
+
+                i->trail = t ? (size_t)(t - c->trails) : SIZE_MAX;
+                if (!t && was_known)
+                        configure_retire(c, i);
+                for (size_t m = 0; m < i->n_messages; m++)
+                        configure_address(c, i, &i->messages[m]);
+        }
+        c->memory_dirty = true;
+        announce(c, &x);
+        strbuf_done(&x.lines);
+}
+
+void configure_compare_memory(Core *c)
+{
+        Changes x = {.lines = STRBUF_INIT(CHANGES_MAX)};
+
+        for (size_t k = 0; k < c->n_trails; k++)
+                if (!c->trails[k].remembered)
+                        add_trail(&x, &c->trails[k].config);
+        for (size_t k = 0; k < c->n_forgotten; k++)
+                remove_trail(&x, c->forgotten[k]);
+        mem_free_strv(c->forgotten, c->n_forgotten);
+        c->forgotten = NULL;
+        c->n_forgotten = c->n_remembered = 0;
+        announce(c, &x);
+        strbuf_done(&x.lines);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The way to AWS that one configuration describes: HTTP, clocks and timers, and a client for each
+ * account. When the configuration is read again and describes another, calls that are under way
+ * end on the one that they began with. */
+
+#include "daemon/accounts.h"
+#include "net/httpcurl.h"
+
+typedef struct Network Network;
+struct Network {
+        HttpTransport *http;
+        NetEnv *env;
+        Accounts *accounts;
+        size_t n_calls; /* of the daemon, under way on it */
+        Network *next;  /* older one that still has calls */
+};
+
+typedef struct NetworkOptions {
+        sd_event *event; /* reference taken */
+        const Conf *conf;
+        const char *hostname;
+} NetworkOptions;
+
+/* No call is made. -EINVAL, -ENXIO as accounts_new() and http_curl_new(); *reterr_text, owned. */
+int network_new(const NetworkOptions *o, Network **ret, char **reterr_text) _must_check_;
+Network *network_free(Network *n); /* no call of the daemon's is under way; takes NULL */
+DEFINE_CLEANUP(Network *, network_free)
+
+/* Whether both describe the same way, so that connections and credentials can be kept. */
+bool network_fits(const Conf *a, const Conf *b);

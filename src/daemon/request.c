@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/request.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <dirent.h>
+
+#include "base/escape.h"
+#include "base/jsonmap.h"
+#include "base/mem.h"
+
+#define FOLDER_NAME "requests"
+#define FILE_MAX_BYTES ((size_t)64 * 1024)
+#define FORMAT_VERSION 1
+#define STEM_CHARS 16
+#define NAME_CHARS (STEM_CHARS + sizeof(".answer"))
+
+struct Requests {
+        sd_event_source *source;
+        int folder;
+        RequestHandler handler;
+        void *userdata;
+};
+
+/* Files */
+
+/* Whether name is 16 hex digits and then suffix. */
+static bool name_is(const char *name, const char *suffix)
+{
+        return strspn(name, "0123456789abcdef") == STEM_CHARS && streq(name + STEM_CHARS, suffix);
+}
+
+static int write_all(int fd, const char *text, size_t len)
+{
+        while (len > 0) {
+                ssize_t n = write(fd, text, len);
+
+                if (n < 0 && errno != EINTR)
+                        return -errno;
+                if (n > 0) {
+                        text += n;
+                        len -= (size_t)n;
+                }
+        }
+        return 0;
+}
+
+/* Under a name that nobody reads, then by rename: whoever sees the name sees the whole. */
+static int put_file(int folder, const char *name, json_t *object)
+{
+        _cleanup_json_ json_t *owned = object;
+        _cleanup_free_ char *temporary = mem_printf(".%s.tmp", name);
+        _cleanup_free_ char *text = json_dumps(owned, JSON_COMPACT | JSON_ENSURE_ASCII);
+        struct stat theirs, own;
+        int fd, r = 0;
+
+        if (!text)
+                abort(); /* memory, or a bug of ours */
+        fd = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+        if (fd < 0)
+                return -errno;
+        /* The other side has another user and reads by the folder's group; the daemon has that
+         * one anyway, and is not allowed to change it. */
+        if (fstat(folder, &theirs) < 0 || fstat(fd, &own) < 0 ||
+            (own.st_gid != theirs.st_gid && fchown(fd, (uid_t)-1, theirs.st_gid) < 0) ||
+            fchmod(fd, 0640) < 0)
+                r = -errno;
+        if (r >= 0)
+                r = write_all(fd, text, strlen(text));
+        if (close(fd) < 0 && r >= 0)
+                r = -errno;
+        if (r >= 0 && renameat(folder, temporary, folder, name) < 0)
+                r = -errno;
+        if (r < 0)
+                (void)unlinkat(folder, temporary, 0); /* the failure is told as it is */
+        return r;
+}
+
+static int get_file(int folder, const char *name, uid_t *ret_owner, json_t **ret)
+{
+        _cleanup_free_ char *text = NULL;
+        struct stat st;
+        ssize_t n = 0;
+        int fd, r = 0;
+
+        fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0)
+                return -errno;
+        if (fstat(fd, &st) < 0)
+                r = -errno;
+        else if (!S_ISREG(st.st_mode) || (size_t)st.st_size > FILE_MAX_BYTES ||
+                 (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+                r = -EBADMSG;
+        if (r >= 0) {
+                text = mem_alloc0(FILE_MAX_BYTES);
+                n = read(fd, text, FILE_MAX_BYTES);
+                if (n < 0)
+                        r = -errno;
+        }
+        (void)close(fd); /* nothing was written */
+        if (r >= 0)
+                r = json_parse(text, (size_t)n, FILE_MAX_BYTES, ret);
+        if (r >= 0)
+                *ret_owner = st.st_uid;
+        return r;
+}
+
+/* The daemon's side */
+
+/* Whom to name to everybody: the owner is certain, whom sudo acted for is what it says. */
+static char *who_asks(uid_t owner, const json_t *request)
+{
+        const char *claimed = json_string_value(json_object_get(request, "for"));
+        _cleanup_free_ char *escaped = escape_text(strempty(claimed), 64);
+        const struct passwd *p = getpwuid(owner);
+
+        return mem_printf("%s%s%s%s", p ? p->pw_name : "an unknown user",
+                          isempty(escaped) ? "" : " (sudo, for ", escaped,
+                          isempty(escaped) ? "" : ")");
+}
+
+static void answer(Requests *r, const char *name, bool accepted, const char *text)
+{
+        char file[NAME_CHARS];
+
+        (void)snprintf(file, sizeof(file), "%.*s.answer", STEM_CHARS, name);
+        /* Who does not hear an answer says so to the user. */
+        (void)put_file(r->folder, file,
+                       json_pack("{s:i, s:b, s:s}", "version", FORMAT_VERSION, "accepted", accepted,
+                                 "text", strempty(text)));
+}
+
+static void serve(Requests *r, const char *name)
+{
+        _cleanup_json_ json_t *request = NULL;
+        _cleanup_free_ char *text = NULL, *who = NULL;
+        uid_t owner = (uid_t)-1;
+        int e = get_file(r->folder, name, &owner, &request);
+
+        (void)unlinkat(r->folder, name, 0); /* asked once; the next start clears what stays */
+        if (e < 0 || json_integer_value(json_object_get(request, "version")) != FORMAT_VERSION) {
+                answer(r, name, false, "what was asked cannot be read");
+                return;
+        }
+        if (owner != 0 && owner != geteuid()) {
+                answer(r, name, false, "only root or the service's own user may ask for this");
+                return;
+        }
+        who = who_asks(owner, request);
+        e = r->handler(r->userdata, who, request, &text);
+        answer(r, name, e >= 0, text);
+}
+
+static int on_inotify(sd_event_source *s, const struct inotify_event *event, void *userdata)
+{
+        if (event->len > 0 && name_is(event->name, ".json"))
+                serve(userdata, event->name);
+        return 0;
+}
+
+static void clear_folder(int folder)
+{
+        int copy = fcntl(folder, F_DUPFD_CLOEXEC, 3);
+        DIR *d = copy < 0 ? NULL : fdopendir(copy);
+        const struct dirent *e;
+
+        if (!d) {
+                if (copy >= 0)
+                        (void)close(copy);
+                return;
+        }
+        while ((e = readdir(d)))
+                (void)unlinkat(folder, e->d_name, 0); /* "." and ".." are refused */
+        (void)closedir(d);
+}
+
+int requests_new(const RequestsOptions *o, Requests **ret)
+{
+        _cleanup_(requests_freep) Requests *r = mem_new0(Requests);
+        _cleanup_free_ char *path = mem_printf("%s/%s", o->state_directory, FOLDER_NAME);
+        int e;
+
+        r->handler = o->handler;
+        r->userdata = o->userdata;
+        (void)mkdir(path, 0750); /* there already, or the next call tells */
+        r->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (r->folder < 0)
+                return -errno;
+        (void)fchmod(r->folder, 0750); /* as it was, else */
+        clear_folder(r->folder);
+        e = sd_event_add_inotify(o->event, &r->source, path, IN_MOVED_TO | IN_ONLYDIR, on_inotify,
+                                 r);
+        if (e < 0)
+                return e;
+        *ret = TAKE_PTR(r);
+        return 0;
+}
+
+Requests *requests_free(Requests *r)
+{
+        if (!r)
+                return NULL;
+        sd_event_source_disable_unref(r->source);
+        if (r->folder >= 0)
+                (void)close(r->folder); /* nothing was written through it */
+        free(r);
+        return NULL;
+}
+
+/* The command's side */
+
+static int64_t monotonic_msec(void)
+{
+        struct timespec t;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &t);
+        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Returns when something has been renamed into the folder, or time is up. */
+static void wait_for_change(int watch, int64_t until_msec)
+{
+        struct pollfd p = {.fd = watch, .events = POLLIN};
+        int64_t left = until_msec - monotonic_msec();
+        char ignored[4096];
+
+        if (left > 0 && poll(&p, 1, (int)left) > 0 && read(watch, ignored, sizeof(ignored)) < 0)
+                return; /* looked again anyway */
+}
+
+static int read_answer(int folder, const char *name, char **ret_text)
+{
+        _cleanup_json_ json_t *answer = NULL;
+        uid_t owner;
+        int r = get_file(folder, name, &owner, &answer);
+
+        if (r < 0)
+                return r;
+        *ret_text = mem_strdup(strempty(json_string_value(json_object_get(answer, "text"))));
+        return json_is_true(json_object_get(answer, "accepted")) ? 0 : -EPERM;
+}
+
+static int ask(int folder, int watch, json_t *request, char **ret_text)
+{
+        int64_t until = monotonic_msec() + REQUEST_PATIENCE_MSEC;
+        char name[NAME_CHARS], file[NAME_CHARS];
+        uint64_t random;
+        int r;
+
+        if (getrandom(&random, sizeof(random), 0) != sizeof(random)) {
+                json_decref(request);
+                return -EIO;
+        }
+        (void)snprintf(name, sizeof(name), "%016" PRIx64 ".json", random);
+        (void)snprintf(file, sizeof(file), "%016" PRIx64 ".answer", random);
+        r = put_file(folder, name, request);
+        if (r < 0)
+                return r;
+        do {
+                wait_for_change(watch, until);
+                r = read_answer(folder, file, ret_text);
+        } while (r == -ENOENT && monotonic_msec() < until);
+        (void)unlinkat(folder, file, 0); /* as below: what is not there need not go */
+        (void)unlinkat(folder, name, 0);
+        return r == -ENOENT ? -ETIMEDOUT : r;
+}
+
+int request_ask(const char *state_directory, json_t *request, char **ret_text)
+{
+        _cleanup_free_ char *path = mem_printf("%s/%s", state_directory, FOLDER_NAME);
+        const char *for_user = getenv("SUDO_USER");
+        int folder, watch, r;
+
+        if (json_object_set_new(request, "version", json_integer(FORMAT_VERSION)) < 0 ||
+            (for_user && json_object_set_new(request, "for", json_string(for_user)) < 0))
+                for_user = NULL; /* not UTF-8: left out */
+        folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (folder < 0) {
+                r = -errno;
+                json_decref(request);
+                return r;
+        }
+        watch = inotify_init1(IN_CLOEXEC);
+        if (watch < 0 || inotify_add_watch(watch, path, IN_MOVED_TO) < 0) {
+                r = -errno;
+                json_decref(request);
+        } else
+                r = ask(folder, watch, request, ret_text);
+        if (watch >= 0)
+                (void)close(watch);
+        (void)close(folder);
+        return r;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* How the command asks something of the running daemon: a JSON file in the folder "requests" of
+ * the state directory, answered by another file beside it. Nothing listens. Who may write there
+ * may ask: root and the service's user; the file's owner is looked at again when it is read.
+ *
+ * "<16 hex digits>.json" is {"version": 1, "verb": TEXT, "for": TEXT, ...}, "for" naming whom sudo
+ * acted for; "<the same>.answer" is {"version": 1, "accepted": BOOL, "text": TEXT}. */
+
+#include <jansson.h>
+#include <systemd/sd-event.h>
+
+#include "base/macro.h"
+
+typedef struct Requests Requests;
+
+/* Asked from the loop. who is the file's owner, in words. 0 when it is accepted, negative when it
+ * is refused; *ret_text, owned, is said to who asked in either case. */
+typedef int (*RequestHandler)(void *userdata, const char *who, const json_t *request,
+                              char **ret_text);
+
+typedef struct RequestsOptions {
+        sd_event *event;             /* reference taken */
+        const char *state_directory; /* copied; the folder in it is made */
+        RequestHandler handler;
+        void *userdata;
+} RequestsOptions;
+
+/* What was asked while no daemon was there is dropped: nobody waits for the answer. -errno. */
+int requests_new(const RequestsOptions *o, Requests **ret) _must_check_;
+Requests *requests_free(Requests *r);
+DEFINE_CLEANUP(Requests *, requests_free)
+
+/* The other side: asks, and waits at most REQUEST_PATIENCE_MSEC. request (taken) lacks only its
+ * version. 0 accepted, -EPERM refused, with the daemon's words in *ret_text, owned; -ETIMEDOUT no
+ * answer, -ENOENT no folder, -EACCES not allowed to ask, or another -errno. */
+int request_ask(const char *state_directory, json_t *request, char **ret_text) _must_check_;
+
+#define REQUEST_PATIENCE_MSEC 5000

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* From the configuration to what works by it: the way to AWS, and the core. Reading it again takes
+ * the new file whole or leaves everything as it is; calls under way end where they began. */
+
+#include "daemon/internal.h"
+
+#include <errno.h>
+#include <syslog.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+static uint64_t scaled(uint64_t usec, unsigned scale)
+{
+        return MAX(usec / scale, UINT64_C(1));
+}
+
+static Policy scaled_policy(const Conf *conf, unsigned n)
+{
+        Policy p = policy_default;
+
+        p.cannot_see_after_usec = conf->cannot_see_after_usec;
+        uint64_t *const usecs[] = {
+                &p.fast_poll_usec,      &p.fast_poll_for_usec, &p.cannot_see_after_usec,
+                &p.verify_within_usec,  &p.restart_retry_usec, &p.restart_retry_max_usec,
+                &p.store_retry_usec,    &p.lookup_first_usec,  &p.lookup_max_usec,
+                &p.lookup_spacing_usec, &p.send_retry_usec,    &p.send_retry_max_usec,
+                &p.heartbeat_usec,      &p.memory_store_usec,
+        };
+        int64_t *const msecs[] = {&p.lookup_not_yet_msec, &p.lookup_settle_msec,
+                                  &p.lookup_give_up_msec, &p.remind_msec};
+
+        for (size_t k = 0; k < ELEMENTSOF(usecs); k++)
+                *usecs[k] = scaled(*usecs[k], n);
+        for (size_t k = 0; k < ELEMENTSOF(msecs); k++)
+                *msecs[k] = (int64_t)scaled((uint64_t)*msecs[k], n);
+        return p;
+}
+
+/* What the core is given; borrows from the Conf. */
+typedef struct CoreSetup {
+        Policy policy;
+        TrailConfig *trails;
+        TopicConfig *topics;
+        CoreConfig config;
+} CoreSetup;
+
+static void core_setup_done(CoreSetup *s)
+{
+        free(s->trails);
+        free(s->topics);
+}
+
+static void core_setup(const Manager *m, const Conf *conf, CoreSetup *s)
+{
+        *s = (CoreSetup){
+                .policy = scaled_policy(conf, m->time_scale),
+                .trails = mem_alloc0(conf->n_trails * sizeof(TrailConfig)),
+                .topics = mem_alloc0(conf->n_topics * sizeof(TopicConfig)),
+        };
+        for (size_t k = 0; k < conf->n_trails; k++)
+                s->trails[k] =
+                        (TrailConfig){.arn = conf->trails[k].arn,
+                                      .action = conf->trails[k].action,
+                                      .poll_usec = scaled(conf->trails[k].poll_usec, m->time_scale),
+                                      .account = conf->trails[k].account};
+        for (size_t k = 0; k < conf->n_topics; k++)
+                s->topics[k] = (TopicConfig){.arn = conf->topics[k].arn,
+                                             .format = conf->topics[k].format,
+                                             .min_severity = conf->topics[k].min_severity,
+                                             .account = conf->topics[k].account};
+        s->config = (CoreConfig){
+                .policy = &s->policy,
+                .trails = s->trails,
+                .n_trails = conf->n_trails,
+                .topics = s->topics,
+                .n_topics = conf->n_topics,
+                .n_accounts = conf->n_accounts,
+                .hostname = m->hostname,
+        };
+}
+
+static int load_configuration(const char *path, Conf **ret)
+{
+        ConfProblems problems = {};
+        int r = conf_load(path, ret, &problems);
+
+        for (size_t k = 0; k < problems.n; k++) {
+                _cleanup_free_ char *line = conf_problem_line(&problems.items[k]);
+                journal_daemon(journal_id_configuration, LOG_ERR, "%s", line);
+        }
+        conf_problems_done(&problems);
+        return r;
+}
+
+static int make_network(Manager *m, const Conf *conf, Network **ret)
+{
+        NetworkOptions o = {.event = m->event, .conf = conf, .hostname = m->hostname};
+        _cleanup_free_ char *why = NULL;
+        int r = network_new(&o, ret, &why);
+
+        if (r < 0)
+                journal_daemon(journal_id_configuration, LOG_ERR, "%s", why ? why : strerror(-r));
+        return r;
+}
+
+/* Sizes that follow from the configuration. */
+static void size_lists(Manager *m, char **identities)
+{
+        m->identities = identities;
+        m->heartbeat = mem_realloc_array(m->heartbeat, m->conf->n_trails, sizeof(size_t));
+        log_set_max_level(m->conf->log_level);
+}
+
+int setup_begin(Manager *m)
+{
+        _cleanup_(core_setup_done) CoreSetup s = {};
+        int r = load_configuration(m->config_path, &m->conf);
+
+        /* A mistake, or a file that is not there for us: not what may pass by itself. */
+        if (r < 0)
+                return r == -EINVAL || r == -ENOENT || r == -EACCES || r == -EPERM
+                               ? -ENOTRECOVERABLE
+                               : r;
+        r = make_network(m, m->conf, &m->network);
+        /* Wrong CA file, or no source of credentials: another start would find the same. */
+        if (r < 0)
+                return r == -EINVAL || r == -ENXIO ? -ENOTRECOVERABLE : r;
+        size_lists(m, mem_alloc0(m->conf->n_accounts * sizeof(char *)));
+        core_setup(m, m->conf, &s);
+        m->core = core_new(&s.config, manager_now(m));
+        return 0;
+}
+
+void setup_sweep(Manager *m)
+{
+        for (Network **at = &m->old_networks; *at;) {
+                Network *n = *at;
+
+                if (n->n_calls > 0) {
+                        at = &n->next;
+                        continue;
+                }
+                *at = n->next;
+                network_free(n);
+        }
+}
+
+/* Who we are with the credentials that stay. */
+static char **keep_identities(Manager *m, const Conf *conf)
+{
+        char **kept = mem_alloc0(conf->n_accounts * sizeof(char *));
+
+        for (size_t k = 0; k < conf->n_accounts; k++)
+                for (size_t n = 0; n < m->conf->n_accounts; n++)
+                        if (!kept[k] &&
+                            streq_ptr(conf->accounts[k].role_arn, m->conf->accounts[n].role_arn) &&
+                            streq_ptr(conf->accounts[k].external_id,
+                                      m->conf->accounts[n].external_id))
+                                kept[k] = mem_strdup(m->identities[n]);
+        mem_free_strv(m->identities, m->conf->n_accounts);
+        return kept;
+}
+
+static void take_over(Manager *m, Conf *conf, Network *network)
+{
+        _cleanup_(core_setup_done) CoreSetup s = {};
+        char **identities = keep_identities(m, conf);
+
+        calls_follow(m, conf);
+        if (network) {
+                m->network->next = m->old_networks;
+                m->old_networks = m->network;
+                m->network = network;
+        }
+        conf_free(m->conf);
+        m->conf = conf;
+        size_lists(m, identities);
+        core_setup(m, conf, &s);
+        manager_step(m,
+                     &(Input){.kind = INPUT_RECONFIGURE, .trail = SIZE_MAX, .config = &s.config});
+        for (size_t k = 0; k < conf->n_accounts; k++)
+                if (m->identities[k])
+                        manager_step(m, &(Input){.kind = INPUT_IDENTITY,
+                                                 .trail = SIZE_MAX,
+                                                 .account = (unsigned)k,
+                                                 .identity_arn = m->identities[k]});
+        if (sd_event_source_set_time_relative(m->identity_timer, 0) < 0 ||
+            sd_event_source_set_enabled(m->identity_timer, SD_EVENT_ONESHOT) < 0)
+                log_error("who the guard is cannot be asked anew");
+}
+
+static int reload(Manager *m)
+{
+        _cleanup_(conf_freep) Conf *conf = NULL;
+        Network *network = NULL;
+        int r = load_configuration(m->config_path, &conf);
+
+        if (r >= 0 && !network_fits(m->conf, conf))
+                r = make_network(m, conf, &network);
+        if (r < 0)
+                return r;
+        take_over(m, TAKE_PTR(conf), network);
+        return 0;
+}
+
+void setup_reload(Manager *m)
+{
+        uint64_t now = 0;
+        int r;
+
+        (void)sd_event_now(m->event, CLOCK_MONOTONIC, &now);
+        (void)sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)now);
+        r = reload(m);
+        if (r < 0)
+                journal_daemon(journal_id_reload_refused, LOG_ERR,
+                               "%s is not taken over, the configuration read before stays in "
+                               "force: %s",
+                               m->config_path, r == -EINVAL ? "it has mistakes" : strerror(-r));
+        else
+                journal_daemon(journal_id_reloaded, LOG_NOTICE,
+                               "%s was read again: %zu trail%s, %zu topic%s", m->config_path,
+                               m->conf->n_trails, m->conf->n_trails == 1 ? "" : "s",
+                               m->conf->n_topics, m->conf->n_topics == 1 ? "" : "s");
+        (void)sd_notify(false, "READY=1"); /* nobody else to tell, as above */
+        report_write(m);
+}

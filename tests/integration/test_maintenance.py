@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Approved maintenance, from the command to the topics, and who may not ask for it."""
+
+import json
+import os
+import time
+
+from guard import FAR_TRAIL, TRAIL
+from test_cli import USAGE, UNKNOWN, WELL, WRONG, command
+
+SET = ["--trail", TRAIL, "--for", "30min", "--reason", "the bucket moves, CHG-4711"]
+
+
+def maintenance(guard, *arguments, **environment):
+    return command("maintenance", *arguments, "--state-directory", guard.state, "--status-file",
+                   guard.status_path, environment=environment)
+
+
+def begin(guard, *arguments):
+    done = maintenance(guard, "start", *(arguments or SET), SUDO_USER="alice")
+    assert done.returncode == WELL, done
+    assert "told to every topic" in done.stdout
+
+
+def test_recorded_meanwhile_and_restarted_after(aws, make_guard):
+    guard = make_guard(scale=10).run()
+    begin(guard)
+    told = aws.message(phase="NOTICE", kind="maintenance")
+    assert told.severity == "warning" and "CHG-4711" in told.text
+    assert "(sudo, for alice)" in told.text and TRAIL in told.text
+    assert "sudo, for alice" in guard.record("asks for maintenance-start").text
+    listed = maintenance(guard, "list")
+    assert "CHG-4711" in listed.stdout and TRAIL in listed.stdout
+
+    aws.attack(trail=TRAIL)
+    recorded = guard.record("was stopped; NOT LOGGING \\(maintenance")
+    assert recorded.fields["TRAIL_ARN"] == TRAIL
+    guard.wait_new_status(lambda s: s["maintenance"][0]["recorded"] == 1)
+    assert aws.restarts() == []
+    assert [m.kind for m in aws.all_messages()] == ["maintenance"]
+
+    done = maintenance(guard, "stop", "--trail", TRAIL)
+    assert done.returncode == WELL and "1 window of maintenance ended" in done.stdout, done
+    aws.wait_trail(TRAIL, logging=True)
+    ended = aws.message(phase="NOTICE", kind="maintenance", count=2)
+    assert "has ended" in ended.subject and recorded.fields["INCIDENT_ID"] in ended.text
+    opened = aws.message(phase="OPEN", kind="stopped")
+    assert opened.incident == recorded.fields["INCIDENT_ID"]
+    aws.message(phase="CLOSED", kind="stopped")
+    assert "No maintenance." in maintenance(guard, "list").stdout
+
+
+def test_survives_a_kill_and_ends_by_itself(aws, make_guard):
+    guard = make_guard(scale=60).run()
+    begin(guard, "--trail", "all", "--for", "5min", "--reason", "short")  # 5 s of ours
+    guard.wait_silent()
+    guard.kill()
+    guard.run()
+    aws.attack(trail=TRAIL)
+    guard.record("maintenance of all trails has ended", timeout=30)
+    aws.message(phase="CLOSED", kind="stopped")
+    assert len(aws.all_messages(kind="maintenance")) == 2
+
+
+def test_mistakes(aws, make_guard):
+    guard = make_guard().run()
+    for arguments, words in (
+            (["start"], "say of which trail"),
+            (["start", "--trail", "management-events", *SET[2:]], "--trail takes"),
+            (["start", *SET[:2], *SET[4:]], "for how long"),
+            (["start", *SET[:2], "--for", "2d", *SET[4:]], "from 1min to 1d"),
+            (["start", *SET[:4]], "say why"),
+            (["start", *SET[:4], "--reason", ""], "say why"),
+            (["stop"], "say of which trail"),
+            (["begin"], "not to \"begin\"")):
+        done = maintenance(guard, *arguments)
+        assert done.returncode == USAGE and words in done.stderr, (arguments, done)
+    done = maintenance(guard, "start", "--trail", FAR_TRAIL, *SET[2:])
+    assert done.returncode == WRONG and "not a trail that the daemon guards" in done.stderr
+    done = maintenance(guard, "stop", "--trail", "all")
+    assert done.returncode == WRONG and "there is no maintenance" in done.stderr
+    assert aws.all_messages() == []
+
+
+def test_no_daemon(aws, make_guard):
+    guard = make_guard()
+    done = maintenance(guard, "start", *SET)
+    assert done.returncode == UNKNOWN and "has the daemon run" in done.stderr, done
+    guard.run().stop()
+    begun = time.monotonic()
+    done = maintenance(guard, "start", *SET)
+    assert done.returncode == UNKNOWN and "has not answered" in done.stderr, done
+    assert time.monotonic() > begun
+    assert os.listdir(os.path.join(guard.state, "requests")) == []
+
+
+def drop(guard, name, text, mode=0o644, owner=None):
+    """A request by hand, as somebody might who can write there."""
+    path = os.path.join(guard.state, "requests", name)
+    with open(path + ".tmp", "w", encoding="utf-8") as file:
+        file.write(text)
+    os.chmod(path + ".tmp", mode)
+    if owner is not None:
+        os.chown(path + ".tmp", owner, owner)
+    os.rename(path + ".tmp", path)
+
+
+def answer(guard, stem):
+    path = os.path.join(guard.state, "requests", stem + ".answer")
+    guard.wait_new_status(lambda s: os.path.exists(path))
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def test_who_may_not_and_what_is_none(aws, make_guard):
+    guard = make_guard().run()
+    good = json.dumps({"version": 1, "verb": "maintenance-start", "for_msec": 60000,
+                       "reason": "x"})
+    drop(guard, "00000000000000a1.json", good, mode=0o666)
+    assert answer(guard, "00000000000000a1")["accepted"] is False
+    drop(guard, "00000000000000a2.json", "{" * 100)
+    assert answer(guard, "00000000000000a2")["accepted"] is False
+    drop(guard, "00000000000000a3.json", json.dumps({"version": 1, "verb": "stop-guarding"}))
+    assert "does not know" in answer(guard, "00000000000000a3")["text"]
+    drop(guard, "00000000000000a4.json", json.dumps({"version": 2, "verb": "x"}))
+    assert answer(guard, "00000000000000a4")["accepted"] is False
+    if os.geteuid() == 0:
+        drop(guard, "00000000000000a5.json", good, owner=65534)
+        assert "only root" in answer(guard, "00000000000000a5")["text"]
+    assert guard.status()["maintenance"] == []
+    drop(guard, "00000000000000a6.json", good)
+    assert answer(guard, "00000000000000a6")["accepted"] is True
