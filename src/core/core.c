@@ -367,6 +367,7 @@ static void follow_clock(Core *c, Now now)
 
 void core_step(Core *c, const Input *in, Now now, Actions *ret)
 {
+        group_settle(c);
         drop_finished(c);
         follow_clock(c, now);
         Incident *i = in->incident ? core_find_incident(c, in->incident) : NULL;

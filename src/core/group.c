@@ -360,8 +360,10 @@ void group_restore(Core *c, Incident *i)
 }
 
 /* Those who wait for a lead that is gone speak for themselves. */
-static void settle(Core *c)
+void group_settle(Core *c)
 {
+        if (c->groups_settled)
+                return;
         for (size_t k = 0; k < c->n_incidents; k++) {
                 Incident *i = c->incidents[k];
 
@@ -531,8 +533,6 @@ static bool is_series(const Incident *i)
 
 void group_tick(Core *c)
 {
-        if (!c->groups_settled)
-                settle(c);
         for (size_t k = 0; k < c->n_incidents; k++) {
                 if (!is_series(c->incidents[k]))
                         continue;

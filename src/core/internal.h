@@ -244,8 +244,9 @@ uint64_t maintenance_next_boot(const Core *c);
 /* group.c: who tells of an incident, and when of several at once. */
 /* Whether it speaks for itself alone; on the first call it finds its group. */
 bool group_lets_speak(Core *c, Incident *i);
-/* What an earlier run left; the pointers are made by group_tick(). */
+/* What an earlier run left; group_settle() has them find each other when all are there. */
 void group_restore(Core *c, Incident *i);
+void group_settle(Core *c);
 void group_tick(Core *c);
 uint64_t group_next_boot(const Core *c);
 /* A finished incident may still be needed by others, or be joined. */
