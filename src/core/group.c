@@ -342,6 +342,7 @@ void group_restore(Core *c, Incident *i)
 
         if (incident_kind_family(i->kind) == FAMILY_NONE)
                 return;
+        c->groups_settled = false;
         if (i->group) {
                 /* By the order of their detection it has been there before. */
                 i->lead = core_find_incident(c, i->group);

@@ -43,6 +43,15 @@ static void hurry(Policy *p)
         p->remind_msec = 5 * MSEC_PER_MINUTE;
 }
 
+static void hurry_groups(Policy *p)
+{
+        p->group_quiet_usec = 90 * USEC_PER_SEC;
+        p->group_storm_usec = 30 * USEC_PER_SEC;
+        p->group_spacing_usec = 10 * USEC_PER_SEC;
+        p->group_spacing_max_usec = 2 * USEC_PER_MINUTE;
+        p->group_loud_spacing_usec = 40 * USEC_PER_SEC;
+}
+
 static void draw_nature(World *w)
 {
         static const uint64_t history_lags[] = {10, 60, 300, 600, 1800};
@@ -183,6 +192,8 @@ void script_random(World *w)
 
         if (!rng_chance(r, 2))
                 hurry(&w->policy);
+        if (rng_chance(r, 50))
+                hurry_groups(&w->policy);
         draw_nature(w);
         script_begin(w);
         at = w->now_usec + moment(w, 30000);

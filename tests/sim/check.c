@@ -234,14 +234,19 @@ static void find_case(World *w, const Incident *i)
         if (c->lost)
                 c->n_messages = 0;
         c->lost = false;
-        check_note_group(c, i);
+        c->changed = c->seen != i->generation + 1 || i->series;
+        c->seen = i->generation + 1;
+        if (c->changed)
+                check_note_group(c, i);
 }
 
 static void note_case(World *w, const Incident *i)
 {
         Case *c = guard_case(w->guard, i->id);
-        const Finding *culprit = incident_find_role(i, ROLE_CULPRIT);
+        const Finding *culprit = c->changed ? incident_find_role(i, ROLE_CULPRIT) : NULL;
 
+        if (!c->changed)
+                return;
         if (culprit && i->attribution.confidence == CONFIDENCE_NONE)
                 world_violation(w, "%s: somebody is called the culprit without a verdict", i->id);
         c->stop_msec = i->stop_msec;

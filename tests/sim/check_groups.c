@@ -63,7 +63,8 @@ static void check_failing_is_told(World *w, Case *lead)
 
         if (lead->ever_failing)
                 bound += p->group_loud_spacing_usec;
-        if (lead->failing_usec && !lead->told_failing && w->now_usec > lead->failing_usec + bound)
+        if (lead->failing_usec && !lead->told_failing &&
+            w->now_usec > MAX(lead->failing_usec, w->guard->run_usec) + bound)
                 world_violation(w, "%s: a restart of its group fails and that is not told",
                                 lead->id);
 }

@@ -30,8 +30,10 @@ Now guard_now(const World *w)
 /* The place where an id is or would be: the table is never full. */
 static size_t *place_of(Guard *g, const char *id)
 {
-        size_t at = strtoull(id, NULL, 16) % GUARD_PLACES;
+        size_t at = 0;
 
+        for (const char *p = id; *p; p++)
+                at = (at * 31 + (unsigned char)*p) % GUARD_PLACES;
         while (g->places[at] && !streq(g->cases[g->places[at] - 1].id, id))
                 at = (at + 1) % GUARD_PLACES;
         return &g->places[at];

@@ -59,6 +59,8 @@ typedef struct Case {
         char culprit[40]; /* event id */
         Confidence confidence;
         SearchState search;
+        uint64_t seen; /* its generation when it was last looked at, plus one */
+        bool changed;  /* ... since */
         char lead[33]; /* who tells of it */
         bool failing;  /* its restart does, as last seen */
         bool goes_on;

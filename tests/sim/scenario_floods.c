@@ -153,7 +153,7 @@ SCENARIO(trails_at_once_judge)
 SCENARIO(trails_denied)
 {
         many_trails(w);
-        world_fault(w, FAULT_START_DENIED, AT(0), 30 * USEC_PER_MINUTE, SIZE_MAX);
+        world_fault(w, FAULT_START_DENIED, AT(0), 12 * USEC_PER_MINUTE, SIZE_MAX);
         script_end(w);
 }
 
