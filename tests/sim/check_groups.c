@@ -74,6 +74,9 @@ void check_groups(World *w)
         Guard *g = w->guard;
         uint64_t bound = w->policy.group_spacing_max_usec + w->policy.group_first_usec + TICK_USEC;
 
+        if (w->now_usec < g->groups_usec + TICK_USEC / 10)
+                return;
+        g->groups_usec = w->now_usec;
         for (size_t k = 0; k < g->n_cases; k++) {
                 Case *c = &g->cases[k], *lead = *c->lead ? guard_case(g, c->lead) : NULL;
 

@@ -91,6 +91,7 @@ struct Guard {
         unsigned sends_in_flight[SIM_TOPICS_MAX];
         unsigned ticks_at_once;
         uint64_t last_tick_usec;
+        uint64_t groups_usec; /* when they were checked last */
 };
 
 void guard_begin(World *w); /* first boot */
