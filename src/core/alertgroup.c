@@ -22,7 +22,8 @@ static const struct {
 } words[_FAMILY_MAX] = {
         [FAMILY_NONE] = {"changed", "change", "NOT WELL", "well again"},
         [FAMILY_STOP] = {"stopped", "stop", "NOT LOGGING", "logging again"},
-        [FAMILY_CHANGE] = {"deleted or re-created", "change", "NOT LOGGING", "logging again"},
+        [FAMILY_DELETED] = {"deleted", "deletion", "MISSING", "there again"},
+        [FAMILY_RECREATED] = {"re-created", "re-creation", "NOT LOGGING", "logging again"},
         [FAMILY_SIGHT] = {"out of sight", "loss of sight", "NOT SEEN", "seen again"},
         [FAMILY_CONTROLLER] = {"started by others", "report", "NOT LOGGING", "logging"},
 };

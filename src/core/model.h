@@ -145,7 +145,8 @@ typedef enum IncidentKind {
 typedef enum Family {
         FAMILY_NONE, /* each told by itself */
         FAMILY_STOP,
-        FAMILY_CHANGE, /* of the trail itself: deleted, re-created */
+        FAMILY_DELETED,
+        FAMILY_RECREATED,
         FAMILY_SIGHT,
         FAMILY_CONTROLLER,
         _FAMILY_MAX,
