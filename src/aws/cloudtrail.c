@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aws/cloudtrail.h"
 
+#include "aws/permission.h"
 #include "base/jsonmap.h"
 #include "base/mem.h"
 
@@ -29,6 +30,7 @@ static AwsRequest make_request(const char *operation, const char *region, json_t
                 .region = mem_strdup(region),
         };
 
+        assert(permission_find(r.service, operation));
         r.body = dump(root, &r.body_len);
         return r;
 }
@@ -101,6 +103,32 @@ void trail_status_done(TrailStatus *s)
 {
         free(s->latest_delivery_error);
         *s = (TrailStatus){0};
+}
+
+int cloudtrail_reread_trail_status(TrailAnswer *a, const char *body, size_t len,
+                                   const TrailStatus **ret)
+{
+        if (!a->body || a->len != len || memcmp(a->body, body, len) != 0) {
+                TrailStatus status;
+                int r = cloudtrail_parse_trail_status(body, len, &status);
+
+                if (r < 0)
+                        return r;
+                trail_answer_done(a);
+                a->status = status;
+                a->body = mem_alloc0(len);
+                memcpy(a->body, body, len);
+                a->len = len;
+        }
+        *ret = &a->status;
+        return 0;
+}
+
+void trail_answer_done(TrailAnswer *a)
+{
+        trail_status_done(&a->status);
+        free(a->body);
+        *a = (TrailAnswer){0};
 }
 
 int cloudtrail_parse_trail(const char *body, size_t len, TrailDescription *ret)

@@ -23,6 +23,19 @@ void cloudtrail_request_get_trail_status(const char *trail_arn, AwsRequest *ret)
 int cloudtrail_parse_trail_status(const char *body, size_t len, TrailStatus *ret) _must_check_;
 void trail_status_done(TrailStatus *s);
 
+/* The last answer about one trail: most polls bring the same bytes again, and what they mean is
+ * known then. Zeroed to begin with. */
+typedef struct TrailAnswer {
+        char *body;
+        size_t len;
+        TrailStatus status;
+} TrailAnswer;
+
+/* As cloudtrail_parse_trail_status(); *ret is borrowed until the next call for this answer. */
+int cloudtrail_reread_trail_status(TrailAnswer *a, const char *body, size_t len,
+                                   const TrailStatus **ret) _must_check_;
+void trail_answer_done(TrailAnswer *a);
+
 void cloudtrail_request_start_logging(const char *trail_arn, AwsRequest *ret);
 
 /* LookupEvents in one region and account, newest first, by one attribute: EventName, or

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "aws/arn.h"
+#include "aws/permission.h"
 #include "base/escape.h"
 #include "base/jsonmap.h"
 #include "base/mem.h"
@@ -49,6 +50,7 @@ static int form_finish(StrBuf *b, AwsService service, const char *operation, con
 {
         AwsRequest r = {.service = service, .operation = operation, .body_len = b->len};
 
+        assert(permission_find(service, operation));
         int q = strbuf_take(b, &r.body);
         if (q < 0)
                 return q;

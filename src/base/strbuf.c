@@ -21,7 +21,7 @@ static bool strbuf_reserve(StrBuf *b, size_t n)
         if (need <= b->alloc)
                 return true;
 
-        size_t alloc = MAX(b->alloc, (size_t)64);
+        size_t alloc = MAX(b->alloc, (size_t)512);
         while (alloc < need)
                 alloc = alloc > SIZE_MAX / 2 ? need : 2 * alloc;
         /* max + 1 cannot wrap here: need <= max + 1 and need fits. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `trailsentry check`: the configuration read as the daemon reads it, then everything asked of AWS
- * that can be asked without changing anything. */
+ * that can be asked without changing anything; and, only with --exercise, the rest. */
 
 #include "cli/check.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <unistd.h>
 
 #include "base/escape.h"
 #include "base/jsonmap.h"
@@ -22,7 +23,7 @@ static CliExit verdict_of(int conf_error, const Check *k)
         return k->n_findings > 0 ? CLI_EXIT_WRONG : CLI_EXIT_WELL;
 }
 
-static void print_problems(const Printer *p, const ConfProblems *problems)
+void check_print_problems(const Printer *p, const ConfProblems *problems)
 {
         for (size_t i = 0; i < problems->n; i++) {
                 _cleanup_free_ char *line = conf_problem_line(&problems->items[i]);
@@ -81,7 +82,66 @@ static void print_trails(const Printer *p, const Check *k)
         print_blank(p);
 }
 
-static void print_findings(const Printer *p, const Check *k)
+static void exercise_cells(Table *t, const Probe *p, const char *well)
+{
+        static const PrintStyle styles[] = {
+                [PROBE_NOT_TRIED] = PRINT_WARNING,
+                [PROBE_WENT_WELL] = PRINT_GOOD,
+                [PROBE_FAILED] = PRINT_BAD,
+        };
+
+        table_cell(t, styles[p->state], "%s",
+                   p->state == PROBE_WENT_WELL ? well
+                   : p->state == PROBE_FAILED  ? "FAILED"
+                                               : "not tried");
+}
+
+void check_print_topics(const Printer *p, const Check *k)
+{
+        static const char *const headings[] = {"TEST MESSAGE TO", "FORMAT", "RESULT", NULL};
+        _cleanup_(table_freep) Table *t = table_new(headings);
+
+        for (size_t i = 0; i < k->conf->n_topics; i++) {
+                const ConfTopic *topic = &k->conf->topics[i];
+                const CheckedTopic *checked = &k->topics[i];
+
+                if (k->only_topic && !streq(k->only_topic, topic->arn))
+                        continue;
+                table_cell(t, PRINT_PLAIN, "%s", topic->arn);
+                table_cell(t, PRINT_PLAIN, "%s", topic_format_to_string(topic->format));
+                exercise_cells(t, &checked->publish, "accepted");
+                if (checked->message_id)
+                        table_note(t, PRINT_PLAIN, "SNS message id %s", checked->message_id);
+        }
+        table_print(t, p);
+        print_blank(p);
+}
+
+static void print_starts(const Printer *p, const Check *k)
+{
+        static const char *const headings[] = {"STARTLOGGING ON", "RESULT", "AFTER IT", NULL};
+        _cleanup_(table_freep) Table *t = table_new(headings);
+
+        for (size_t i = 0; i < k->conf->n_trails; i++) {
+                const CheckedTrail *trail = &k->trails[i];
+                _cleanup_free_ char *name = trail_words(k->conf->trails[i].arn);
+                bool logs = trail->after.is_logging;
+
+                if (k->conf->trails[i].action != TRAIL_ACTION_RESTART)
+                        continue;
+                table_cell(t, PRINT_PLAIN, "%s", name);
+                exercise_cells(t, &trail->start, "accepted");
+                if (trail->look_again.state == PROBE_WENT_WELL)
+                        table_cell(t, logs ? PRINT_GOOD : PRINT_BAD,
+                                   logs ? "logging" : "NOT LOGGING");
+                else
+                        table_cell(t, PRINT_WARNING, "-");
+        }
+        table_print(t, p);
+        print_blank(p);
+}
+
+void check_print_findings(const Printer *p, const Check *k)
 {
         for (size_t i = 0; i < k->n_findings; i++) {
                 print_line(p, PRINT_BAD, "%s", k->findings[i].text);
@@ -92,6 +152,21 @@ static void print_findings(const Printer *p, const Check *k)
                 print_blank(p);
 }
 
+static void print_topics(const Printer *p, const Conf *conf)
+{
+        const char *warning = conf_warning(conf);
+
+        for (size_t i = 0; i < conf->n_topics; i++) {
+                const ConfTopic *t = &conf->topics[i];
+
+                print_line(p, PRINT_PLAIN, "  %s: %s, from severity %s on%s", t->arn,
+                           topic_format_to_string(t->format), severity_to_string(t->min_severity),
+                           conf_topic_is_fifo(t) ? ", FIFO" : "");
+        }
+        if (warning)
+                print_line(p, PRINT_WARNING, "  %s", warning);
+}
+
 static void print_check(const Printer *p, const Check *k)
 {
         const Conf *conf = k->conf;
@@ -100,16 +175,22 @@ static void print_check(const Printer *p, const Check *k)
         print_line(p, PRINT_GOOD, "%s has no mistakes: %zu trail%s, %zu topic%s.", conf->path,
                    conf->n_trails, conf->n_trails == 1 ? "" : "s", conf->n_topics,
                    conf->n_topics == 1 ? "" : "s");
+        print_topics(p, conf);
         print_blank(p);
         if (asked) {
                 print_accounts(p, k);
                 print_trails(p, k);
         }
-        print_findings(p, k);
+        if (asked && k->tasks & CHECK_START)
+                print_starts(p, k);
+        if (asked && k->tasks & CHECK_PUBLISH)
+                check_print_topics(p, k);
+        check_print_findings(p, k);
 
-        print_line(p, PRINT_PLAIN, "%s",
-                   asked ? "Not proved, since it cannot be tried without doing it:"
-                         : "Needed, beside reading; not looked at (--offline):");
+        if (k->n_unproved > 0)
+                print_line(p, PRINT_PLAIN, "%s",
+                           asked ? "Not proved, since it cannot be tried without doing it:"
+                                 : "Needed, beside reading; not looked at (--offline):");
         for (size_t i = 0; i < k->n_unproved; i++)
                 print_line(p, PRINT_PLAIN, "  %s", k->unproved[i]);
         print_blank(p);
@@ -164,17 +245,47 @@ static json_t *trail_to_json(const CheckedTrail *t, const char *arn)
                                   ? json_boolean(t->status.is_logging)
                                   : json_null();
 
-        return json_pack("{s:s, s:o, s:s?, s:o, s:o, s:o}", "arn", arn, "logging", logging,
-                         "home_region", t->description.home_region, "GetTrailStatus",
+        json_t *after = t->look_again.state == PROBE_WENT_WELL ? json_boolean(t->after.is_logging)
+                                                               : json_null();
+
+        return json_pack("{s:s, s:o, s:s?, s:o, s:o, s:o, s:o, s:o}", "arn", arn, "logging",
+                         logging, "home_region", t->description.home_region, "GetTrailStatus",
                          probe_to_json(&t->get_status), "GetTrail", probe_to_json(&t->get_trail),
-                         "LookupEvents", probe_to_json(&t->look_up));
+                         "LookupEvents", probe_to_json(&t->look_up), "StartLogging",
+                         probe_to_json(&t->start), "logging_after", after);
+}
+
+json_t *check_topics_to_json(const Check *k)
+{
+        json_t *topics = json_array();
+
+        for (size_t i = 0; k->topics && i < k->conf->n_topics; i++) {
+                const CheckedTopic *t = &k->topics[i];
+
+                if (!k->only_topic || streq(k->only_topic, k->conf->topics[i].arn))
+                        append(topics, json_pack("{s:s, s:s, s:o, s:s?}", "arn",
+                                                 k->conf->topics[i].arn, "format",
+                                                 topic_format_to_string(k->conf->topics[i].format),
+                                                 "Publish", probe_to_json(&t->publish),
+                                                 "message_id", t->message_id));
+        }
+        return topics;
+}
+
+json_t *check_findings_to_json(const Check *k)
+{
+        json_t *findings = json_array();
+
+        for (size_t i = 0; i < k->n_findings; i++)
+                append(findings, json_pack("{s:s, s:s}", "text", k->findings[i].text, "advice",
+                                           k->findings[i].advice));
+        return findings;
 }
 
 /* The members from "accounts" on. */
 static json_t *check_to_json(const Check *k)
 {
-        json_t *accounts = json_array(), *trails = json_array(), *findings = json_array(),
-               *unproved = json_array();
+        json_t *accounts = json_array(), *trails = json_array(), *unproved = json_array();
 
         for (size_t i = 0; k->accounts && i < k->conf->n_accounts; i++)
                 append(accounts,
@@ -184,27 +295,62 @@ static json_t *check_to_json(const Check *k)
                                  "GetCallerIdentity", probe_to_json(&k->accounts[i].identify)));
         for (size_t i = 0; k->trails && i < k->conf->n_trails; i++)
                 append(trails, trail_to_json(&k->trails[i], k->conf->trails[i].arn));
-        for (size_t i = 0; i < k->n_findings; i++)
-                append(findings, json_pack("{s:s, s:s}", "text", k->findings[i].text, "advice",
-                                           k->findings[i].advice));
         for (size_t i = 0; i < k->n_unproved; i++)
                 append(unproved, json_string(k->unproved[i]));
-        return json_pack("{s:o, s:o, s:o, s:o, s:I}", "accounts", accounts, "trails", trails,
-                         "findings", findings, "unproved", unproved, "read_events_a_month",
-                         (json_int_t)k->read_events);
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:I}", "accounts", accounts, "trails", trails,
+                         "topics", check_topics_to_json(k), "findings", check_findings_to_json(k),
+                         "unproved", unproved, "read_events_a_month", (json_int_t)k->read_events);
+}
+
+/* Only who has read what is going to happen lets it happen. */
+static bool is_exercise_agreed(const Cli *c, const Conf *conf)
+{
+        char answer[16] = "";
+        size_t n = 0;
+
+        for (size_t i = 0; i < conf->n_trails; i++)
+                n += conf->trails[i].action == TRAIL_ACTION_RESTART;
+        (void)fprintf(
+                stderr,
+                "This sends a test message to %zu topic%s, and calls StartLogging once on each "
+                "of\n"
+                "%zu trail%s that is seen to log, to prove that it is allowed. That changes "
+                "nothing,\n"
+                "but CloudTrail records it, and whoever watches for StartLogging may notice. "
+                "The\n"
+                "daemon takes it for somebody else's: more than two a day on one trail are "
+                "an\n"
+                "incident (other-controller).\n",
+                conf->n_topics, conf->n_topics == 1 ? "" : "s", n, n == 1 ? "" : "s");
+        if (c->yes || !isatty(STDIN_FILENO))
+                return true;
+        (void)fputs("Go on? [y/N] ", stderr);
+        (void)fflush(stderr);
+        return fgets(answer, sizeof(answer), stdin) && (*answer == 'y' || *answer == 'Y');
 }
 
 CliExit cli_check(const Cli *c)
 {
         _cleanup_(conf_problems_done) ConfProblems problems = {};
         _cleanup_(conf_freep) Conf *conf = NULL;
-        _cleanup_(check_done) Check k = {.now_msec = c->now_msec};
+        _cleanup_(check_done) Check k = {.now_msec = c->now_msec, .tasks = CHECK_READ};
         _cleanup_free_ char *text = NULL;
         CliExit verdict;
         int r;
 
+        if (c->exercise && c->offline) {
+                cli_complain("--exercise asks AWS, --offline does not: say one of them");
+                return CLI_EXIT_USAGE;
+        }
         r = conf_load(c->config_path, &conf, &problems);
         k.conf = conf;
+        if (conf && c->exercise) {
+                if (!is_exercise_agreed(c, conf)) {
+                        cli_complain("nothing was done");
+                        return CLI_EXIT_UNKNOWN;
+                }
+                k.tasks |= CHECK_START | CHECK_PUBLISH;
+        }
         if (conf && !c->offline && check_ask(&k, &text) < 0) {
                 cli_complain("AWS could not be asked: %s", text);
                 return CLI_EXIT_UNKNOWN;
@@ -226,6 +372,6 @@ CliExit cli_check(const Cli *c)
         } else if (conf)
                 print_check(&c->out, &k);
         else
-                print_problems(&c->out, &problems);
+                check_print_problems(&c->out, &problems);
         return verdict;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* `trailsentry check`: the calls that it makes (all of them read, none changes anything), and what
- * they mean. */
+/* `trailsentry check` and `trailsentry test-alert`: the calls that they make, and what these mean.
+ * Reading calls change nothing; the others are made only where their task is asked for. */
 
 #include "aws/cloudtrail.h"
 #include "aws/query.h"
+#include "cli/print.h"
 #include "daemon/conf.h"
 
 /* How one kind of call went. */
@@ -19,6 +20,12 @@ typedef struct Probe {
         ProbeState state;
         AwsError error; /* FAILED */
 } Probe;
+
+typedef enum CheckTask {
+        CHECK_READ = 1,    /* GetTrailStatus, GetTrail and LookupEvents */
+        CHECK_START = 2,   /* StartLogging, once, of each trail that has just been seen to log */
+        CHECK_PUBLISH = 4, /* a test message to each topic */
+} CheckTask;
 
 typedef struct CheckedAccount {
         Probe identify; /* GetCallerIdentity */
@@ -34,7 +41,15 @@ typedef struct CheckedTrail {
         size_t look_up_of; /* ... on behalf of this trail */
         TrailStatus status;
         TrailDescription description;
+        Probe start;       /* StartLogging */
+        Probe look_again;  /* GetTrailStatus after it */
+        TrailStatus after; /* ... what that showed */
 } CheckedTrail;
+
+typedef struct CheckedTopic {
+        Probe publish;
+        char *message_id;
+} CheckedTopic;
 
 typedef struct CheckFinding {
         char *text;
@@ -42,10 +57,13 @@ typedef struct CheckFinding {
 } CheckFinding;
 
 typedef struct Check {
-        const Conf *conf; /* borrowed */
+        const Conf *conf;       /* borrowed */
+        unsigned tasks;         /* of CheckTask */
+        const char *only_topic; /* ARN; NULL: publish to all */
         int64_t now_msec;
         CheckedAccount *accounts; /* as in Conf; NULL when nothing was asked */
         CheckedTrail *trails;     /* as in Conf; the same */
+        CheckedTopic *topics;     /* as in Conf; the same */
         CheckFinding *findings;   /* what is wrong */
         size_t n_findings;
         char **unproved; /* what cannot be tried without doing it */
@@ -62,3 +80,10 @@ int check_ask(Check *c, char **reterr_text) _must_check_;
 void check_judge(Check *c);
 
 void check_done(Check *c);
+
+/* Parts of the output, for who asks for a part. */
+void check_print_problems(const Printer *p, const ConfProblems *problems);
+void check_print_topics(const Printer *p, const Check *k);
+void check_print_findings(const Printer *p, const Check *k);
+json_t *check_topics_to_json(const Check *k);
+json_t *check_findings_to_json(const Check *k);

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 
+#include "aws/permission.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "cli/check.h"
@@ -45,11 +46,21 @@ static char *grantee(const Check *c, size_t account)
         return mem_strdup(arn);
 }
 
-/* resource is what a denied operation has to be allowed on. */
-static char *advice_for(const Check *c, const AwsError *e, const char *operation,
-                        const char *resource, size_t account)
+/* One call: who makes it, and on what it has to be allowed. */
+typedef struct Made {
+        const Probe *probe;
+        AwsService service;
+        const char *operation;
+        const char *resource; /* ARN */
+        size_t account;
+} Made;
+
+static char *advice_for(const Check *c, const Made *m)
 {
+        const AwsError *e = &m->probe->error;
+        size_t account = m->account;
         const ConfAccount *a = &c->conf->accounts[account];
+        const Permission *permission = permission_find(m->service, m->operation);
         _cleanup_free_ char *who = grantee(c, account), *base = grantee(c, 0);
 
         if (e->class == AWS_ERROR_CREDENTIALS && a->role_arn)
@@ -61,15 +72,27 @@ static char *advice_for(const Check *c, const AwsError *e, const char *operation
         if (e->class == AWS_ERROR_CREDENTIALS)
                 return mem_strdup("Attach an instance profile to this machine, or set "
                                   "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.");
-        if (e->class == AWS_ERROR_DENIED && resource)
-                return mem_printf("Allow cloudtrail:%s on %s to %s, and look for a deny (SCP, "
-                                  "permissions boundary, session policy).",
-                                  operation, resource, who);
+        if (e->class == AWS_ERROR_DENIED && permission->scope != PERMISSION_ON_NOTHING)
+                return mem_printf("Allow %s on %s to %s, and look for a deny (SCP, permissions "
+                                  "boundary, session policy%s).",
+                                  permission->action,
+                                  permission->scope == PERMISSION_ON_ALL ? "*" : m->resource, who,
+                                  permission->scope == PERMISSION_ON_TOPIC
+                                          ? "); a topic of another account needs its own policy to "
+                                            "allow it, too, and an encrypted one kms:Decrypt and "
+                                            "kms:GenerateDataKey on its key (trailsentry policy"
+                                          : "");
+        if (e->class == AWS_ERROR_NOT_FOUND && permission->scope == PERMISSION_ON_TOPIC)
+                return mem_strdup("Compare the ARN with what `aws sns list-topics` shows in that "
+                                  "account and region.");
+        if (e->class == AWS_ERROR_INVALID && permission->scope == PERMISSION_ON_TOPIC)
+                return mem_strdup("Look at the topic's settings and, where it is encrypted, at its "
+                                  "KMS key.");
         if (e->class == AWS_ERROR_NOT_FOUND)
                 return mem_strdup("Compare the ARN with what `aws cloudtrail list-trails` shows in "
                                   "that account; an account that has left an organization does not "
                                   "see the organization's trails.");
-        return mem_strdup(advice_for_error(e, operation));
+        return mem_strdup(advice_for_error(e, m->operation));
 }
 
 static void judge_account(Check *c, size_t i)
@@ -82,23 +105,48 @@ static void judge_account(Check *c, size_t i)
         if (p->state != PROBE_FAILED || (i > 0 && c->accounts[0].identify.state == PROBE_FAILED))
                 return;
         words = alert_error_words(&p->error);
-        find(c, advice_for(c, &p->error, "GetCallerIdentity", NULL, i), "%s: %s",
+        find(c, advice_for(c, &(Made){p, AWS_SERVICE_STS, "GetCallerIdentity", NULL, i}), "%s: %s",
              role ? role : "base credentials", words);
 }
 
 static void judge_probe(Check *c, const Probe *p, const char *operation, size_t trail)
 {
         const ConfTrail *t = &c->conf->trails[trail];
+        const Made m = {p, AWS_SERVICE_CLOUDTRAIL, operation, t->arn, t->account};
         _cleanup_free_ char *name = trail_words(t->arn), *words = NULL;
 
         if (p->state != PROBE_FAILED)
                 return;
         words = alert_error_words(&p->error);
-        /* IAM knows no resource for LookupEvents that is narrower than all. */
-        find(c,
-             advice_for(c, &p->error, operation, streq(operation, "LookupEvents") ? "*" : t->arn,
-                        t->account),
-             "%s for %s: %s", operation, name, words);
+        find(c, advice_for(c, &m), "%s for %s: %s", operation, name, words);
+}
+
+static void judge_topic(Check *c, size_t i)
+{
+        const ConfTopic *t = &c->conf->topics[i];
+        const Probe *p = &c->topics[i].publish;
+        const Made m = {p, AWS_SERVICE_SNS, "Publish", t->arn, t->account};
+        _cleanup_free_ char *words = NULL;
+
+        if (p->state != PROBE_FAILED)
+                return;
+        words = alert_error_words(&p->error);
+        find(c, advice_for(c, &m), "Publish to %s: %s", t->arn, words);
+}
+
+/* What StartLogging has left behind. */
+static void judge_start(Check *c, size_t i)
+{
+        const CheckedTrail *t = &c->trails[i];
+        _cleanup_free_ char *name = trail_words(c->conf->trails[i].arn);
+
+        judge_probe(c, &t->start, "StartLogging", i);
+        judge_probe(c, &t->look_again, "GetTrailStatus", i);
+        if (t->look_again.state == PROBE_WENT_WELL && !t->after.is_logging)
+                find(c,
+                     mem_strdup("StartLogging cannot have stopped it: look for who did "
+                                "(trailsentry incidents), and start it."),
+                     "%s does NOT LOG any more, just after StartLogging was accepted", name);
 }
 
 static void judge_trail_status(Check *c, size_t i)
@@ -165,6 +213,7 @@ static void judge_trail(Check *c, size_t i)
                 judge_trail_description(c, i);
         if (t->look_up_of == i)
                 judge_probe(c, &t->look_up, "LookupEvents", i);
+        judge_start(c, i);
 }
 
 static void list_unproved(Check *c)
@@ -175,13 +224,18 @@ static void list_unproved(Check *c)
         for (size_t i = 0; i < conf->n_trails; i++) {
                 _cleanup_free_ char *who = grantee(c, conf->trails[i].account);
 
-                if (conf->trails[i].action == TRAIL_ACTION_RESTART)
+                if (conf->trails[i].action == TRAIL_ACTION_RESTART &&
+                    (!c->trails || c->trails[i].start.state == PROBE_NOT_TRIED))
                         *mem_push0(c->unproved, c->n_unproved) = mem_printf(
                                 "cloudtrail:StartLogging on %s, for %s", conf->trails[i].arn, who);
         }
-        for (size_t i = 0; i < conf->n_topics; i++)
-                *mem_push0(c->unproved, c->n_unproved) =
-                        mem_printf("sns:Publish to %s, for %s", conf->topics[i].arn, base);
+        for (size_t i = 0; i < conf->n_topics; i++) {
+                _cleanup_free_ char *who = grantee(c, conf->topics[i].account);
+
+                if (!c->topics || c->topics[i].publish.state == PROBE_NOT_TRIED)
+                        *mem_push0(c->unproved, c->n_unproved) =
+                                mem_printf("sns:Publish to %s, for %s", conf->topics[i].arn, who);
+        }
         if (conf->heartbeat)
                 *mem_push0(c->unproved, c->n_unproved) =
                         mem_printf("cloudwatch:PutMetricData in %s, namespace %s, for %s",
@@ -194,6 +248,8 @@ void check_judge(Check *c)
                 judge_account(c, i);
         for (size_t i = 0; c->trails && i < c->conf->n_trails; i++)
                 judge_trail(c, i);
+        for (size_t i = 0; c->topics && i < c->conf->n_topics; i++)
+                judge_topic(c, i);
         list_unproved(c);
         for (size_t i = 0; i < c->conf->n_trails; i++)
                 c->read_events += SECONDS_A_MONTH * (double)USEC_PER_SEC /
@@ -208,14 +264,18 @@ void check_done(Check *c)
         }
         for (size_t i = 0; c->trails && i < c->conf->n_trails; i++) {
                 trail_status_done(&c->trails[i].status);
+                trail_status_done(&c->trails[i].after);
                 trail_description_done(&c->trails[i].description);
         }
+        for (size_t i = 0; c->topics && i < c->conf->n_topics; i++)
+                free(c->topics[i].message_id);
         for (size_t i = 0; i < c->n_findings; i++) {
                 free(c->findings[i].text);
                 free(c->findings[i].advice);
         }
         free(c->accounts);
         free(c->trails);
+        free(c->topics);
         free(c->findings);
         mem_free_strv(c->unproved, c->n_unproved);
 }

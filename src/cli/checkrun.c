@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A loop of its own, a handful of calls at a time (the services count them). Identities come first:
- * without credentials there is no point in asking more; without STS there is. */
+/* A loop of its own, a handful of calls at a time (the services count them), stage by stage:
+ * nothing begins before the stage before it has ended. Identities come first: without credentials
+ * there is no point in asking more; without STS there is. What changes something comes after all
+ * reading. */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "cli/check.h"
+#include "core/alertformat.h"
 #include "daemon/accounts.h"
 #include "net/httpcurl.h"
 
@@ -20,14 +24,28 @@ typedef enum CallKind {
         CALL_GET_STATUS,
         CALL_GET_TRAIL,
         CALL_LOOK_UP,
+        CALL_START,
+        CALL_PUBLISH,
+        CALL_LOOK_AGAIN,
+        _CALL_KIND_MAX,
 } CallKind;
+
+static const struct {
+        unsigned stage;
+        RetryMode retry;
+} kinds[_CALL_KIND_MAX] = {
+        [CALL_IDENTIFY] = {1, RETRY_STANDARD},  [CALL_GET_STATUS] = {2, RETRY_STANDARD},
+        [CALL_GET_TRAIL] = {2, RETRY_STANDARD}, [CALL_LOOK_UP] = {2, RETRY_STANDARD},
+        [CALL_START] = {3, RETRY_NONE}, /* each try is a record in Event history */
+        [CALL_PUBLISH] = {3, RETRY_STANDARD},   [CALL_LOOK_AGAIN] = {4, RETRY_STANDARD},
+};
 
 typedef struct Runner Runner;
 
 typedef struct Call {
         Runner *runner;
         CallKind kind;
-        size_t index;   /* of the account or trail */
+        size_t index;   /* of the account, trail or topic */
         size_t account; /* whose credentials it takes */
         Probe *probe;
         AwsCall *aws; /* while under way */
@@ -43,6 +61,7 @@ struct Runner {
         size_t n_calls;
         size_t n_started;
         size_t n_under_way;
+        char hostname[256];
 };
 
 static void runner_done(Runner *r)
@@ -56,6 +75,43 @@ static void runner_done(Runner *r)
         sd_event_unref(r->event);
 }
 
+static void make_publish(const Call *c, AwsRequest *ret)
+{
+        const ConfTopic *topic = &c->runner->check->conf->topics[c->index];
+        const AlertContext context = {.hostname = c->runner->hostname,
+                                      .now_msec = c->runner->check->now_msec};
+        _cleanup_free_ char *body = NULL, *id = mem_printf("test-%" PRId64, context.now_msec);
+        char deduplication_id[ALERT_DEDUPLICATION_SIZE];
+        const char *structure, *wrong;
+        Message m = {};
+        Arn arn;
+        bool fifo = arn_parse_topic(topic->arn, &arn, &wrong) >= 0 && arn_topic_is_fifo(&arn);
+        static const SnsAttribute attributes[] = {
+                {"phase", "TEST"},
+                {"kind", "test"},
+                {"severity", "info"},
+        };
+
+        alert_test_message(&context, &m);
+        alert_render(topic->format, &m, NULL, &body, &structure);
+        alert_deduplication_id(id, &m, topic->arn, deduplication_id);
+        int r = sns_request_publish(
+                &(SnsMessage){
+                        .topic_arn = topic->arn,
+                        .subject = m.subject,
+                        .message = body,
+                        .structure = structure,
+                        .group_id = fifo ? id : NULL,
+                        .deduplication_id = fifo ? deduplication_id : NULL,
+                        .attributes = attributes,
+                        .n_attributes = ELEMENTSOF(attributes),
+                },
+                ret);
+        assert(r >= 0); /* the topic's ARN has been checked, and the message is short */
+        (void)r;
+        message_done(&m);
+}
+
 static void make_request(const Call *c, AwsRequest *ret)
 {
         const Check *k = c->runner->check;
@@ -65,12 +121,20 @@ static void make_request(const Call *c, AwsRequest *ret)
                 sts_request_get_caller_identity(k->conf->accounts[c->index].region, ret);
                 break;
         case CALL_GET_STATUS:
+        case CALL_LOOK_AGAIN:
                 cloudtrail_request_get_trail_status(k->conf->trails[c->index].arn, ret);
                 break;
         case CALL_GET_TRAIL:
                 cloudtrail_request_get_trail(k->conf->trails[c->index].arn, ret);
                 break;
+        case CALL_START:
+                cloudtrail_request_start_logging(k->conf->trails[c->index].arn, ret);
+                break;
+        case CALL_PUBLISH:
+                make_publish(c, ret);
+                break;
         case CALL_LOOK_UP:
+        default:
                 cloudtrail_request_lookup_events(
                         &(LookupQuery){
                                 .region = k->trails[c->index].arn.region,
@@ -93,8 +157,17 @@ static int parse_answer(const Call *c, const char *body, size_t len)
                 return sts_parse_caller_identity(body, len, &k->accounts[c->index].identity);
         case CALL_GET_STATUS:
                 return cloudtrail_parse_trail_status(body, len, &k->trails[c->index].status);
+        case CALL_LOOK_AGAIN:
+                return cloudtrail_parse_trail_status(body, len, &k->trails[c->index].after);
         case CALL_GET_TRAIL:
                 return cloudtrail_parse_trail(body, len, &k->trails[c->index].description);
+        case CALL_START:
+                return 0; /* its answer is empty */
+        case CALL_PUBLISH:
+                /* Accepted is accepted, whatever the rest of the answer says. */
+                if (sns_parse_publish(body, len, &k->topics[c->index].message_id) < 0)
+                        k->topics[c->index].message_id = NULL;
+                return 0;
         case CALL_LOOK_UP:
         default:
                 r = cloudtrail_parse_lookup_page(body, len, &page);
@@ -121,23 +194,33 @@ static void on_answer(void *userdata, const AwsResult *result)
         start_calls(c->runner);
 }
 
+/* Whether what went before asks for it. */
+static bool is_wanted(const Call *c)
+{
+        const Check *k = c->runner->check;
+
+        if (k->accounts[c->account].identify.error.class == AWS_ERROR_CREDENTIALS)
+                return false;
+        if (c->kind == CALL_START)
+                return k->trails[c->index].get_status.state == PROBE_WENT_WELL &&
+                       k->trails[c->index].status.is_logging;
+        return c->kind != CALL_LOOK_AGAIN || k->trails[c->index].start.state == PROBE_WENT_WELL;
+}
+
 static void start_calls(Runner *r)
 {
-        static const AwsCallOptions options = {
-                .retry = RETRY_STANDARD,
-                .deadline_usec = CALL_DEADLINE_USEC,
-        };
-        const CheckedAccount *accounts = r->check->accounts;
-
         while (r->n_started < r->n_calls && r->n_under_way < PARALLEL_MAX) {
                 Call *c = &r->calls[r->n_started];
+                const AwsCallOptions options = {
+                        .retry = kinds[c->kind].retry,
+                        .deadline_usec = CALL_DEADLINE_USEC,
+                };
                 _cleanup_aws_request_ AwsRequest request = {};
 
-                /* Nothing else begins before every identity is known. */
-                if (r->n_started == r->check->conf->n_accounts && r->n_under_way > 0)
+                if (r->n_under_way > 0 && kinds[c->kind].stage > kinds[(c - 1)->kind].stage)
                         return;
                 r->n_started++;
-                if (accounts[c->account].identify.error.class == AWS_ERROR_CREDENTIALS)
+                if (!is_wanted(c))
                         continue;
                 make_request(c, &request);
                 r->n_under_way++;
@@ -152,7 +235,7 @@ static void list_trail_call(Runner *r, CallKind kind, size_t index, Probe *probe
                 (Call){r, kind, index, r->check->conf->trails[index].account, probe, NULL};
 }
 
-static void list_calls(Runner *r)
+static void list_identities(Runner *r)
 {
         const Conf *conf = r->check->conf;
 
@@ -165,6 +248,12 @@ static void list_calls(Runner *r)
                 *mem_push0(r->calls, r->n_calls) =
                         (Call){r, CALL_IDENTIFY, i, i, &a->identify, NULL};
         }
+}
+
+static void list_reading(Runner *r)
+{
+        const Conf *conf = r->check->conf;
+
         for (size_t i = 0; i < conf->n_trails; i++) {
                 CheckedTrail *trails = r->check->trails, *t = &trails[i];
 
@@ -180,14 +269,36 @@ static void list_calls(Runner *r)
         }
 }
 
+static void list_calls(Runner *r)
+{
+        Check *k = r->check;
+        const Conf *conf = k->conf;
+
+        list_identities(r);
+        if (k->tasks & CHECK_READ)
+                list_reading(r);
+        for (size_t i = 0; i < conf->n_topics && k->tasks & CHECK_PUBLISH; i++)
+                if (!k->only_topic || streq(k->only_topic, conf->topics[i].arn))
+                        *mem_push0(r->calls, r->n_calls) = (Call){r,
+                                                                  CALL_PUBLISH,
+                                                                  i,
+                                                                  conf->topics[i].account,
+                                                                  &k->topics[i].publish,
+                                                                  NULL};
+        for (size_t i = 0; i < conf->n_trails && k->tasks & CHECK_START; i++)
+                if (conf->trails[i].action == TRAIL_ACTION_RESTART)
+                        list_trail_call(r, CALL_START, i, &k->trails[i].start);
+        for (size_t i = 0; i < conf->n_trails && k->tasks & CHECK_START; i++)
+                list_trail_call(r, CALL_LOOK_AGAIN, i, &k->trails[i].look_again);
+}
+
 static int set_up(Runner *r, char **reterr_text)
 {
         const Conf *conf = r->check->conf;
-        _cleanup_free_ char *hostname = mem_alloc0(256);
         int e;
 
         (void)signal(SIGPIPE, SIG_IGN); /* libcurl and OpenSSL write to sockets that may be gone */
-        (void)gethostname(hostname, 255); /* without one, the session is named without it */
+        (void)gethostname(r->hostname, sizeof(r->hostname) - 1); /* without one, it is not said */
         e = sd_event_new(&r->event);
         if (e >= 0)
                 e = http_curl_new(
@@ -200,8 +311,9 @@ static int set_up(Runner *r, char **reterr_text)
         if (e < 0)
                 return e;
         r->env = net_env_new_event(r->event, r->http);
-        return accounts_new(&(AccountsOptions){.conf = conf, .env = r->env, .hostname = hostname},
-                            &r->accounts, reterr_text);
+        return accounts_new(
+                &(AccountsOptions){.conf = conf, .env = r->env, .hostname = r->hostname},
+                &r->accounts, reterr_text);
 }
 
 int check_ask(Check *c, char **reterr_text)
@@ -211,6 +323,7 @@ int check_ask(Check *c, char **reterr_text)
 
         c->accounts = mem_alloc0(c->conf->n_accounts * sizeof(*c->accounts));
         c->trails = mem_alloc0(c->conf->n_trails * sizeof(*c->trails));
+        c->topics = mem_alloc0(c->conf->n_topics * sizeof(*c->topics));
         e = set_up(&r, reterr_text);
         if (e >= 0) {
                 list_calls(&r);

@@ -4,6 +4,7 @@
 /* What the verbs of the command `trailsentry` share. Results go to standard output; what keeps
  * the command from having any goes to standard error. */
 
+#include "cli/filter.h"
 #include "cli/print.h"
 
 /* Exit statuses, as trailsentry(1) has them. */
@@ -21,7 +22,17 @@ typedef struct Cli {
         const char *status_path;
         bool json;
         bool offline;
-        const char *trail; /* ARN, or "all" */
+        bool watch;
+        const char *interval;
+        bool exercise;
+        bool yes;
+        const char *topic;
+        const char *role;
+        const char *guard_role_arn;
+        const char *exempt;
+        const char *output;
+        FilterWords filter;
+        const char *trail;
         const char *duration;
         const char *reason;
         const char *argument; /* first after the verb; NULL for none */
@@ -32,6 +43,8 @@ typedef struct Cli {
 CliExit cli_check(const Cli *c);
 CliExit cli_status(const Cli *c);
 CliExit cli_incidents(const Cli *c);
+CliExit cli_policy(const Cli *c);
+CliExit cli_test_alert(const Cli *c);
 CliExit cli_maintenance(const Cli *c);
 
 /* Asks the daemon, and says what came of it. request (taken) has its "verb". */
@@ -39,6 +52,8 @@ CliExit cli_ask(const Cli *c, json_t *request);
 
 /* One line on standard error, "trailsentry: ...", escaped. */
 void cli_complain(const char *fmt, ...) _printf_(1, 2);
+
+int64_t cli_wall_msec(void);
 
 /* Seen from now: "3 s ago", "never" for 0. */
 const char *cli_age(const Cli *c, int64_t msec, char buf[static 80]);

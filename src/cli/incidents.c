@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `trailsentry incidents`: what the state directory holds, newest first, or all of one. Nothing
+/* `trailsentry incidents`: what the state directory holds, newest first, or one of it. Nothing
  * there is changed; a file that cannot be read is told and left where it is. */
 
 #include <errno.h>
@@ -7,14 +7,18 @@
 #include "base/jsonmap.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
-#include "cli/cli.h"
+#include "cli/incidents.h"
 #include "core/alerttext.h"
 #include "core/incidentjson.h"
 #include "daemon/spool.h"
 
+#define AMBIGUOUS_SHOWN 10
+
 typedef struct Found {
         Incident **items; /* oldest first */
         size_t n;
+        size_t n_matching; /* before --limit */
+        size_t n_all;
         char **corrupt;
         size_t n_corrupt;
 } Found;
@@ -45,7 +49,7 @@ static void found_done(Found *f)
         mem_free_strv(f->corrupt, f->n_corrupt);
 }
 
-static size_t count_unsent(const Incident *i)
+size_t incidents_count_unsent(const Incident *i)
 {
         size_t n = 0;
 
@@ -55,21 +59,20 @@ static size_t count_unsent(const Incident *i)
         return n;
 }
 
-static CliExit judge_incident(const Incident *i)
+CliExit incidents_judge(const Incident *i)
 {
-        return i->open || count_unsent(i) > 0 ? CLI_EXIT_WRONG : CLI_EXIT_WELL;
+        return i->open || incidents_count_unsent(i) > 0 ? CLI_EXIT_WRONG : CLI_EXIT_WELL;
 }
 
 static CliExit judge_all(const Found *f)
 {
         for (size_t i = 0; i < f->n; i++)
-                if (judge_incident(f->items[i]) != CLI_EXIT_WELL)
+                if (incidents_judge(f->items[i]) != CLI_EXIT_WELL)
                         return CLI_EXIT_WRONG;
         return f->n_corrupt > 0 ? CLI_EXIT_WRONG : CLI_EXIT_WELL;
 }
 
-/* "3 min 12 s", with a "+" while it goes on; "-" when it is not known. Owned. */
-static char *blind_words(const Incident *i, int64_t now_msec)
+char *incidents_blind_words(const Incident *i, int64_t now_msec)
 {
         int64_t to = i->blind_to_msec ? i->blind_to_msec : now_msec;
         char buf[TIMEFMT_MAX];
@@ -81,14 +84,37 @@ static char *blind_words(const Incident *i, int64_t now_msec)
                           i->blind_to_msec ? "" : "+");
 }
 
+/* What does not match is forgotten, then all but the newest. */
+static void apply(Found *f, const Filter *filter)
+{
+        size_t kept = 0, surplus;
+
+        for (size_t i = 0; i < f->n; i++) {
+                Incident *incident = f->items[i];
+
+                if (filter_matches(filter, incident))
+                        f->items[kept++] = incident;
+                else
+                        incident_free(incident);
+        }
+        f->n_all = f->n;
+        f->n_matching = kept;
+        surplus = kept > filter->limit ? kept - filter->limit : 0;
+        for (size_t i = 0; i < surplus; i++)
+                incident_free(f->items[i]);
+        f->n = kept - surplus;
+        if (surplus > 0)
+                memmove(f->items, f->items + surplus, f->n * sizeof(*f->items));
+}
+
 /* The list */
 
 static void add_row(Table *t, const Cli *c, const Incident *i)
 {
         _cleanup_free_ char *trail = trail_words(i->trail_arn ? i->trail_arn : "the guard itself"),
                             *actor = alert_actor(i);
-        _cleanup_free_ char *blind = blind_words(i, c->now_msec);
-        size_t unsent = count_unsent(i);
+        _cleanup_free_ char *blind = incidents_blind_words(i, c->now_msec);
+        size_t unsent = incidents_count_unsent(i);
         char when[TIMEFMT_MAX];
 
         /* "2026-11-23 03:12:09", as the heading says in UTC. */
@@ -101,7 +127,7 @@ static void add_row(Table *t, const Cli *c, const Incident *i)
         table_cell(t, PRINT_PLAIN, "%s", incident_kind_to_string(i->kind));
         table_cell(t, i->open ? PRINT_BAD : PRINT_GOOD, i->open ? "open" : "closed");
         table_cell(t, PRINT_PLAIN, "%s", blind);
-        table_note(t, PRINT_PLAIN, "%s", trail);
+        table_note(t, PRINT_PLAIN, "%s, severity %s", trail, severity_to_string(i->severity));
         if (i->attribution.state != SEARCH_NOT_NEEDED || i->attribution.misused)
                 table_note(t, i->attribution.misused ? PRINT_BAD : PRINT_PLAIN, "by: %s", actor);
         if (i->group)
@@ -121,8 +147,14 @@ static void print_list(const Cli *c, const Found *f)
                 add_row(t, c, f->items[i - 1]);
         if (f->n > 0)
                 table_print(t, &c->out);
-        else
+        else if (f->n_all == 0)
                 print_line(&c->out, PRINT_GOOD, "No incidents in %s.", c->state_directory);
+        else
+                print_line(&c->out, PRINT_PLAIN, "None of %zu incident%s matches.", f->n_all,
+                           f->n_all == 1 ? "" : "s");
+        if (f->n < f->n_matching)
+                print_line(&c->out, PRINT_PLAIN, "%zu older one%s not shown (--limit).",
+                           f->n_matching - f->n, f->n_matching - f->n == 1 ? "" : "s");
         for (size_t i = 0; i < f->n_corrupt; i++)
                 print_line(&c->out, PRINT_BAD, "%s", f->corrupt[i]);
 }
@@ -139,155 +171,70 @@ static void print_list_json(const Cli *c, const Found *f)
                                       "incidents", incidents, "unreadable", corrupt));
 }
 
-/* One incident */
-
-static void print_time(const Printer *p, const char *label, int64_t msec)
+/* The one whose id begins with what was asked for; NULL when there is not exactly one, which is
+ * told. */
+static const Incident *find_one(const Cli *c, const Found *f)
 {
-        char buf[TIMEFMT_MAX];
+        _cleanup_strbuf_ StrBuf ids = STRBUF_INIT(AMBIGUOUS_SHOWN * 40);
+        const Incident *i = NULL;
+        size_t n = 0;
 
-        if (msec != 0)
-                print_row(p, label, PRINT_PLAIN, "%s", timefmt_iso8601(msec, buf));
-}
+        for (size_t k = f->n; k > 0; k--) {
+                const char *id = f->items[k - 1]->id;
 
-static void print_string(const Printer *p, const char *label, const char *text)
-{
-        print_row(p, label, PRINT_PLAIN, "%s", strempty(text));
-}
-
-static void print_error(const Printer *p, const char *label, const AwsError *e)
-{
-        _cleanup_free_ char *words = NULL;
-
-        if (e->class == AWS_ERROR_NONE)
-                return;
-        words = alert_error_words(e);
-        print_row(p, label, PRINT_WARNING, "%s", words);
-}
-
-static void print_overview(const Printer *p, const Incident *i, int64_t now_msec)
-{
-        _cleanup_free_ char *summary = alert_summary(i), *blind = blind_words(i, now_msec);
-        _cleanup_free_ char *actor = alert_actor(i);
-        const Restart *r = &i->restart;
-        const Attribution *a = &i->attribution;
-
-        print_line(p, PRINT_HEADING, "Incident %s", i->id);
-        print_row(p, "Summary", i->open ? PRINT_BAD : PRINT_PLAIN, "%s", summary);
-        print_string(p, "Trail", i->trail_arn);
-        print_row(p, "Kind", PRINT_PLAIN, "%s, severity %s", incident_kind_to_string(i->kind),
-                  severity_to_string(i->severity));
-        print_row(p, "State", i->open ? PRINT_BAD : PRINT_GOOD, "%s", i->open ? "open" : "closed");
-        print_error(p, "Cause", &i->cause);
-        print_time(p, "Detected", i->detected_msec);
-        print_time(p, "Closed", i->closed_msec);
-        print_time(p, "Blind from", i->blind_from_msec);
-        print_time(p, "Blind to", i->blind_to_msec);
-        print_string(p, "Blind for", blind);
-
-        print_row(p, "Restart", r->state == RESTART_FAILING ? PRINT_BAD : PRINT_PLAIN,
-                  "%s (%u StartLogging, %u unanswered)", restart_state_to_string(r->state),
-                  r->attempts, r->unanswered);
-        print_error(p, "Last failure", &r->error);
-        for (size_t k = 0; k < r->n_request_ids; k++)
-                print_string(p, "Request id", r->request_ids[k]);
-        print_row(p, "Delivering", i->delivering == DELIVERING_NO ? PRINT_BAD : PRINT_PLAIN,
-                  "%s %s", delivering_to_string(i->delivering), strempty(i->delivery_error));
-
-        print_row(p, "Actor", a->misused ? PRINT_BAD : PRINT_PLAIN, "%s", actor);
-        print_row(p, "Confidence", PRINT_PLAIN, "%s; search %s, %u complete look%s%s",
-                  confidence_to_string(a->confidence), search_state_to_string(a->state), a->rounds,
-                  a->rounds == 1 ? "" : "s", a->incomplete ? ", not all events were read" : "");
-        print_error(p, "Last failure", &a->error);
-}
-
-static void print_finding(const Printer *p, const Finding *f)
-{
-        const CloudTrailRecord *r = &f->record;
-        const UserIdentity *u = &r->identity;
-        bool main = f->role == ROLE_CULPRIT || f->role == ROLE_OWN_MISUSED;
-        _cleanup_free_ char *name = identity_display_name(u);
-
-        print_blank(p);
-        print_line(p, PRINT_HEADING, "%s", r->event_name ? r->event_name : "Event");
-        print_row(p, "Role", main ? PRINT_BAD : PRINT_PLAIN, "%s", role_to_string(f->role));
-        print_time(p, "Time", r->time_msec);
-        print_row(p, "Who", PRINT_PLAIN, "%s (%s)", name, strempty(u->type_text));
-        print_string(p, "ARN", u->arn);
-        print_string(p, "Account", u->account_id);
-        print_string(p, "Access key", u->access_key_id);
-        if (u->mfa != MFA_UNKNOWN)
-                print_string(p, "MFA", u->mfa == MFA_YES ? "yes" : "no");
-        print_string(p, "Issuer", u->issuer_arn);
-        print_string(p, "Source identity", u->source_identity);
-        print_string(p, "Invoked by", u->invoked_by);
-        print_string(p, "From", r->source_ip);
-        print_string(p, "User agent", r->user_agent);
-        print_string(p, "Region", r->region);
-        print_string(p, "Trail as given", r->trail);
-        print_string(p, "Error", r->error_code);
-        print_string(p, "Error message", r->error_message);
-        print_string(p, "Event id", r->event_id);
-        print_string(p, "Request id", r->request_id);
-}
-
-static void print_deeds(const Printer *p, const Attribution *a)
-{
-        if (a->n_deeds == 0)
-                return;
-        print_blank(p);
-        print_line(p, PRINT_HEADING, "All calls with access key %s, from an hour before",
-                   strempty(a->deeds_key));
-        for (size_t k = 0; k < a->n_deeds; k++)
-                print_row(p, "Call", PRINT_PLAIN, "%s, %s: %u, %u of them refused",
-                          strempty(a->deeds[k].event_name), strempty(a->deeds[k].event_source),
-                          a->deeds[k].calls, a->deeds[k].refused);
-}
-
-static void print_message(const Printer *p, const Message *m)
-{
-        print_blank(p);
-        print_line(p, PRINT_HEADING, "Message %u: %s", m->sequence, phase_to_string(m->phase));
-        print_time(p, "Made", m->created_msec);
-        print_string(p, "Severity", severity_to_string(m->severity));
-        for (size_t k = 0; k < m->n_deliveries; k++) {
-                const Delivery *d = &m->deliveries[k];
-
-                print_row(p, d->sent ? "Sent" : "NOT SENT", d->sent ? PRINT_GOOD : PRINT_WARNING,
-                          "%s %s", d->topic_arn, strempty(d->message_id));
+                if (strncmp(id, c->argument, strlen(c->argument)) != 0)
+                        continue;
+                i = f->items[k - 1];
+                if (n++ < AMBIGUOUS_SHOWN)
+                        strbuf_addf(&ids, "%s%s", n > 1 ? ", " : "", id);
         }
-        print_string(p, "Subject", m->subject);
-        print_blank(p);
-        print_block(p, m->body);
+        if (n == 1)
+                return i;
+        if (n == 0)
+                cli_complain("no incident in %s begins with \"%s\" (trailsentry incidents lists "
+                             "them)",
+                             c->state_directory, c->argument);
+        else
+                cli_complain("%zu incidents begin with \"%s\", write more of the id: %s%s", n,
+                             c->argument, strbuf_str(&ids), n > AMBIGUOUS_SHOWN ? ", ..." : "");
+        return NULL;
 }
 
 static CliExit show_one(const Cli *c, const Found *f)
 {
-        const Printer *p = &c->out;
-        const Incident *i = NULL;
-        size_t n = 0;
+        const Incident *i = find_one(c, f);
 
-        for (size_t k = 0; k < f->n; k++)
-                if (strncmp(f->items[k]->id, c->argument, strlen(c->argument)) == 0) {
-                        i = f->items[k];
-                        n++;
-                }
-        if (n != 1) {
-                cli_complain("%zu incidents in %s begin with \"%s\"%s", n, c->state_directory,
-                             c->argument, n > 1 ? ": write more of the id" : "");
+        if (!i)
                 return CLI_EXIT_USAGE;
-        }
+        if (c->json)
+                print_json(&c->out, incident_to_json(i));
+        else
+                incidents_show(c, i);
+        return incidents_judge(i);
+}
 
-        if (c->json) {
-                print_json(p, incident_to_json(i));
-                return judge_incident(i);
-        }
-        print_overview(p, i, c->now_msec);
-        for (size_t k = 0; k < i->attribution.n_findings; k++)
-                print_finding(p, &i->attribution.findings[k]);
-        print_deeds(p, &i->attribution);
-        for (size_t k = 0; k < i->n_messages; k++)
-                print_message(p, &i->messages[k]);
-        return judge_incident(i);
+static bool is_filtered(const FilterWords *w)
+{
+        return w->trail || w->kinds || w->severity || w->since || w->until || w->actor ||
+               w->limit || w->open;
+}
+
+static bool is_asked_well(const Cli *c, Filter *ret)
+{
+        _cleanup_free_ char *wrong = NULL;
+        FilterWords words = c->filter;
+
+        words.trail = c->trail;
+        if (c->argument && !spool_id_is_valid(c->argument))
+                cli_complain("\"%s\" is not the beginning of an incident's id (0-9, a-f)",
+                             c->argument);
+        else if (c->argument && is_filtered(&words))
+                cli_complain("an id names one incident, there is nothing to filter");
+        else if (filter_parse(&words, c->now_msec, ret, &wrong) < 0)
+                cli_complain("%s", wrong);
+        else
+                return true;
+        return false;
 }
 
 CliExit cli_incidents(const Cli *c)
@@ -299,26 +246,25 @@ CliExit cli_incidents(const Cli *c)
                 .corrupt = on_corrupt,
                 .userdata = &f,
         };
+        Filter filter;
         int r;
 
-        if (c->argument && !spool_id_is_valid(c->argument)) {
-                cli_complain("\"%s\" is not the beginning of an incident's id (0-9, a-f)",
-                             c->argument);
+        if (!is_asked_well(c, &filter))
                 return CLI_EXIT_USAGE;
-        }
         r = spool_peek(c->state_directory, &load);
         if (r < 0) {
                 cli_complain("%s cannot be read: %s%s", c->state_directory, strerror(-r),
                              r == -ENOENT   ? "; trailsentryd has never run, or keeps its state "
                                               "elsewhere (--state-directory)"
                              : r == -EACCES ? "; run as root, or as a member of the group "
-                                              "trailsentry"
+                                              "trailsentry (usermod -aG trailsentry USER)"
                                             : "");
                 return CLI_EXIT_UNKNOWN;
         }
 
         if (c->argument)
                 return show_one(c, &f);
+        apply(&f, &filter);
         if (c->json)
                 print_list_json(c, &f);
         else

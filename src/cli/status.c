@@ -8,15 +8,19 @@
 #include <stdarg.h>
 
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "base/timefmt.h"
 #include "cli/cli.h"
+#include "cli/watch.h"
 #include "core/alerttext.h"
 
 #define STALE_MSEC (30 * MSEC_PER_SEC)
+#define ESSENCE_MAX ((size_t)16 * 1024 * 1024)
 
 /* The file, and what is to be said of it. */
 typedef struct Status {
         const Cli *cli;
+        bool wall; /* looked at from afar: what is wrong comes first */
         json_t *object;
         CliExit verdict;
         char **findings;
@@ -140,41 +144,78 @@ static void judge(Status *s)
                              name_of_account(item));
                 judge_error(s, name_of_account(item), item);
         }
-        if (s->verdict == CLI_EXIT_WELL && number_of(s->object, "incidents_open") > 0)
+        if (s->verdict == CLI_EXIT_WELL &&
+            number_of(s->object, "incidents_open") >
+                    (int64_t)json_array_size(json_object_get(s->object, "maintenance")))
                 find(s, CLI_EXIT_WRONG,
                      "an incident of a trail that is no longer configured is open: "
                      "trailsentry incidents");
 }
 
+/* Old news of a trail is a guess. */
+static bool is_unseen(const Status *s, const json_t *trail)
+{
+        return s->verdict == CLI_EXIT_UNKNOWN || !json_is_null(json_object_get(trail, "error"));
+}
+
+static bool is_troubled(const Status *s, const json_t *trail)
+{
+        return is_unseen(s, trail) || !json_is_true(json_object_get(trail, "logging")) ||
+               *text_of(trail, "incident");
+}
+
+/* When it is looked at again, if the daemon lives; "now" when that is due. */
+static const char *next_poll(const Status *s, const json_t *trail, char buf[static TIMEFMT_MAX])
+{
+        int64_t left = number_of(trail, "last_poll_msec") +
+                       number_of(trail, "poll_interval_usec") / 1000 - s->cli->now_msec;
+
+        if (number_of(trail, "last_poll_msec") == 0 || s->verdict == CLI_EXIT_UNKNOWN)
+                return "-";
+        return left < MSEC_PER_SEC ? "now" : timefmt_duration(left / 1000 * 1000, buf);
+}
+
+static void add_trail(const Status *s, Table *t, const json_t *trail)
+{
+        const json_t *logging = json_object_get(trail, "logging");
+        const char *incident = text_of(trail, "incident");
+        bool unseen = is_unseen(s, trail);
+        char ago[80], next[TIMEFMT_MAX];
+
+        table_cell(t, PRINT_PLAIN, "%s", name_of_trail(trail));
+        table_cell(t, PRINT_PLAIN, "%s", text_of(trail, "account"));
+        table_cell(t, PRINT_PLAIN, "%s", text_of(trail, "region"));
+        if (json_is_false(logging))
+                table_cell(t, PRINT_BAD, "NOT LOGGING");
+        else if (json_is_true(logging) && !unseen)
+                table_cell(t, PRINT_GOOD, "logging");
+        else
+                table_cell(t, PRINT_WARNING, json_is_true(logging) ? "logging?" : "not seen");
+        table_cell(t, unseen ? PRINT_WARNING : PRINT_PLAIN, "%s",
+                   cli_age(s->cli, number_of(trail, "last_poll_msec"), ago));
+        if (!s->wall)
+                return;
+        table_cell(t, PRINT_PLAIN, "%s", next_poll(s, trail, next));
+        if (*incident)
+                table_note(t, PRINT_BAD, "incident %s", incident);
+}
+
 static void print_trails(const Status *s)
 {
-        static const char *const headings[] = {"TRAIL", "ACCOUNT",   "REGION",
-                                               "STATE", "LAST SEEN", NULL};
-        _cleanup_(table_freep) Table *t = table_new(headings);
+        static const char *const headings[] = {"TRAIL",     "ACCOUNT", "REGION", "STATE",
+                                               "LAST SEEN", "NEXT",    NULL};
+        static const char *const plain_headings[] = {"TRAIL", "ACCOUNT",   "REGION",
+                                                     "STATE", "LAST SEEN", NULL};
+        _cleanup_(table_freep) Table *t = table_new(s->wall ? headings : plain_headings);
         const json_t *trail;
         size_t i;
 
-        json_array_foreach(json_object_get(s->object, "trails"), i, trail)
-        {
-                const json_t *logging = json_object_get(trail, "logging");
-                /* Old news of a trail is a guess. */
-                bool unseen = s->verdict == CLI_EXIT_UNKNOWN ||
-                              !json_is_null(json_object_get(trail, "error"));
-                char ago[80];
-
-                table_cell(t, PRINT_PLAIN, "%s", name_of_trail(trail));
-                table_cell(t, PRINT_PLAIN, "%s", text_of(trail, "account"));
-                table_cell(t, PRINT_PLAIN, "%s", text_of(trail, "region"));
-                if (json_is_false(logging))
-                        table_cell(t, PRINT_BAD, "NOT LOGGING");
-                else if (json_is_true(logging) && !unseen)
-                        table_cell(t, PRINT_GOOD, "logging");
-                else
-                        table_cell(t, PRINT_WARNING,
-                                   json_is_true(logging) ? "logging?" : "not seen");
-                table_cell(t, unseen ? PRINT_WARNING : PRINT_PLAIN, "%s",
-                           cli_age(s->cli, number_of(trail, "last_poll_msec"), ago));
-        }
+        for (int well = 0; well < (s->wall ? 2 : 1); well++)
+                json_array_foreach(json_object_get(s->object, "trails"), i, trail)
+                {
+                        if (!s->wall || is_troubled(s, trail) == !well)
+                                add_trail(s, t, trail);
+                }
         table_print(t, &s->cli->out);
 }
 
@@ -222,29 +263,51 @@ static void print_accounts(const Status *s)
         table_print(t, &s->cli->out);
 }
 
+static void print_findings(const Status *s)
+{
+        const Printer *p = &s->cli->out;
+        const json_t *window;
+        size_t k;
+
+        json_array_foreach(json_object_get(s->object, "maintenance"), k, window)
+        {
+                char until[TIMEFMT_MAX];
+
+                timefmt_iso8601(number_of(window, "until_msec") / 1000 * 1000, until);
+                print_line(p, PRINT_WARNING, "%s (until %s)", text_of(window, "title"), until);
+        }
+        for (size_t i = 0; i < s->n_findings; i++)
+                print_line(p, PRINT_BAD, "%s", s->findings[i]);
+        if (s->n_findings == 0)
+                print_line(p, PRINT_GOOD, "All is well.");
+}
+
 static void print_status(const Status *s)
 {
         const Printer *p = &s->cli->out;
         char started[80], written[80];
 
-        print_line(p, PRINT_PLAIN, "trailsentryd %s on %s, process %lld, started %s, written %s",
+        print_line(p, PRINT_PLAIN, "trailsentryd %s on %s, process %lld, started %s",
                    text_of(s->object, "program_version"), text_of(s->object, "hostname"),
                    (long long)number_of(s->object, "pid"),
-                   cli_age(s->cli, number_of(s->object, "started_msec"), started),
-                   cli_age(s->cli, number_of(s->object, "written_msec"), written));
-        print_line(p, PRINT_PLAIN, "configuration: %s", text_of(s->object, "configuration"));
+                   cli_age(s->cli, number_of(s->object, "started_msec"), started));
+        print_line(p, PRINT_PLAIN, "written %s, configuration: %s",
+                   cli_age(s->cli, number_of(s->object, "written_msec"), written),
+                   text_of(s->object, "configuration"));
         print_blank(p);
+        if (s->wall) {
+                print_findings(s);
+                print_blank(p);
+        }
         print_trails(s);
         print_blank(p);
         print_topics(s);
         print_blank(p);
         print_accounts(s);
-        print_blank(p);
-
-        for (size_t i = 0; i < s->n_findings; i++)
-                print_line(p, PRINT_BAD, "%s", s->findings[i]);
-        if (s->n_findings == 0)
-                print_line(p, PRINT_GOOD, "All is well.");
+        if (!s->wall) {
+                print_blank(p);
+                print_findings(s);
+        }
 }
 
 static void print_status_json(const Status *s)
@@ -258,38 +321,100 @@ static void print_status_json(const Status *s)
         print_json(&s->cli->out, json_incref(s->object));
 }
 
-static CliExit complain_unreadable(const char *path, int error)
+static char *unreadable_words(const char *path, int error)
 {
         if (error == -ENOENT)
-                cli_complain("%s is not there: trailsentryd does not run (systemctl status "
-                             "trailsentryd), or writes elsewhere (--status-file)",
-                             path);
-        else if (error == -EACCES)
-                cli_complain("%s may not be read by this user: run as root, or as a member of the "
-                             "group trailsentry",
-                             path);
-        else if (error == -EBADMSG || error == -E2BIG)
-                cli_complain("%s is not a status file of this version of trailsentryd", path);
-        else
-                cli_complain("%s cannot be read: %s", path, strerror(-error));
-        return CLI_EXIT_UNKNOWN;
+                return mem_printf("%s is not there: trailsentryd does not run (systemctl status "
+                                  "trailsentryd), or writes elsewhere (--status-file)",
+                                  path);
+        if (error == -EACCES)
+                return mem_printf("%s may not be read by this user: run as root, or as a member of "
+                                  "the group trailsentry (usermod -aG trailsentry USER)",
+                                  path);
+        if (error == -EBADMSG || error == -E2BIG)
+                return mem_printf("%s is not a status file of this version of trailsentryd", path);
+        return mem_printf("%s cannot be read: %s", path, strerror(-error));
+}
+
+static void status_done(Status *s)
+{
+        mem_free_strv(s->findings, s->n_findings);
+        json_decref(s->object);
+}
+
+static void add_essence(StrBuf *b, const json_t *array, const char *const *names)
+{
+        const json_t *item;
+        size_t i;
+
+        json_array_foreach(array, i, item)
+        {
+                const json_t *error = json_object_get(item, "error");
+
+                for (const char *const *name = names; *name; name++) {
+                        _cleanup_free_ char *value = json_dumps(json_object_get(item, *name),
+                                                                JSON_COMPACT | JSON_ENCODE_ANY);
+
+                        strbuf_addf(b, "%s ", strempty(value));
+                }
+                strbuf_addf(b, "%s %s\n", text_of(error, "class"), text_of(error, "code"));
+        }
+}
+
+/* What an observer would call a change: not a time that goes on. */
+static char *essence_of(const Status *s)
+{
+        static const char *const trail[] = {"arn", "action", "logging", "incident", NULL};
+        static const char *const topic[] = {"arn", "pending", NULL};
+        static const char *const account[] = {"role_arn", "identity_arn", "usable", NULL};
+        static const char *const window[] = {"trail", "until_msec", NULL};
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(ESSENCE_MAX);
+
+        strbuf_addf(&b, "%d %s %lld %s\n", (int)s->verdict, text_of(s->object, "state"),
+                    (long long)number_of(s->object, "pid"), text_of(s->object, "state_error"));
+        add_essence(&b, json_object_get(s->object, "trails"), trail);
+        add_essence(&b, json_object_get(s->object, "topics"), topic);
+        add_essence(&b, json_object_get(s->object, "accounts"), account);
+        add_essence(&b, json_object_get(s->object, "maintenance"), window);
+        return mem_strdup(strbuf_str(&b));
+}
+
+CliExit status_look(const Cli *c, char **ret_essence)
+{
+        _cleanup_(status_done) Status s = {.cli = c, .wall = true};
+        int r = status_read(c->status_path, &s.object);
+
+        if (r < 0) {
+                _cleanup_free_ char *words = unreadable_words(c->status_path, r);
+
+                print_line(&c->out, PRINT_BAD, "%s", words);
+                *ret_essence = mem_strdup(words);
+                return CLI_EXIT_UNKNOWN;
+        }
+        judge(&s);
+        print_status(&s);
+        *ret_essence = essence_of(&s);
+        return s.verdict;
 }
 
 CliExit cli_status(const Cli *c)
 {
-        Status s = {.cli = c};
+        _cleanup_(status_done) Status s = {.cli = c};
         int r;
 
+        if (c->watch || c->interval)
+                return watch_status(c);
         r = status_read(c->status_path, &s.object);
-        if (r < 0)
-                return complain_unreadable(c->status_path, r);
+        if (r < 0) {
+                _cleanup_free_ char *words = unreadable_words(c->status_path, r);
 
+                cli_complain("%s", words);
+                return CLI_EXIT_UNKNOWN;
+        }
         judge(&s);
         if (c->json)
                 print_status_json(&s);
         else
                 print_status(&s);
-        mem_free_strv(s.findings, s.n_findings);
-        json_decref(s.object);
         return s.verdict;
 }

@@ -41,7 +41,7 @@ const char *cli_age(const Cli *c, int64_t msec, char buf[static 80])
         return buf;
 }
 
-static int64_t wall_msec(void)
+int64_t cli_wall_msec(void)
 {
         struct timespec t;
 
@@ -222,7 +222,7 @@ int main(int argc, char *argv[])
                 .state_directory = LOCALSTATEDIR "/lib/trailsentry",
                 .status_path = STATUS_PATH_DEFAULT,
                 .out = printer_for(stdout),
-                .now_msec = wall_msec(),
+                .now_msec = cli_wall_msec(),
         };
         CliExit status = run(argc, argv, &c);
 

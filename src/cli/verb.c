@@ -15,8 +15,37 @@ const CliOption cli_options[] = {
          "where the daemon keeps incidents (" LOCALSTATEDIR "/lib/trailsentry)"},
         {"status-file", "FILE", offsetof(Cli, status_path), 0,
          "what the daemon writes about itself (" STATUS_PATH_DEFAULT ")"},
+        {"watch", NULL, offsetof(Cli, watch), 'w',
+         "go on: on a terminal draw it again and again, into a pipe write when it changes"},
+        {"interval", "TIME", offsetof(Cli, interval), 0,
+         "with --watch, how often to look: 1s to 1h (2s)"},
+        {"exercise", NULL, offsetof(Cli, exercise), 0,
+         "also do what cannot be proved otherwise: a test message to each topic, one StartLogging "
+         "on each trail that logs"},
+        {"yes", NULL, offsetof(Cli, yes), 0, "do not ask whether to go on"},
+        {"topic", "NAME", offsetof(Cli, topic), 0, "only to this topic: its name or its ARN"},
+        {"role", "WHAT", offsetof(Cli, role), 0,
+         "only of guard, target (roles that it takes), topic or scp"},
+        {"guard-role-arn", "ARN", offsetof(Cli, guard_role_arn), 0,
+         "the guard's own role, where the daemon has not told it in its status file, or the "
+         "role has a path"},
+        {"exempt", "ARN,...", offsetof(Cli, exempt), 0,
+         "whom the service control policy does not bind; * is allowed"},
+        {"output", "DIR", offsetof(Cli, output), 0, "write each policy to a file there"},
         {"offline", NULL, offsetof(Cli, offline), 0, "read the file, ask AWS nothing"},
-        {"trail", "ARN", offsetof(Cli, trail), 0, "of that trail only, or \"all\""},
+        {"trail", "TRAIL", offsetof(Cli, trail), 0,
+         "of this trail: its ARN; among incidents also its name, for maintenance also all"},
+        {"kind", "KIND,...", offsetof(Cli, filter.kinds), 0, "of these kinds: stopped,blink"},
+        {"severity", "LEAST", offsetof(Cli, filter.severity), 0,
+         "at least info, warning, high or critical"},
+        {"open", NULL, offsetof(Cli, filter.open), 0, "that go on"},
+        {"since", "TIME", offsetof(Cli, filter.since), 0,
+         "detected then or later: 2026-11-23, \"2026-11-23 03:12\" (UTC), or 2h, 3d ago"},
+        {"until", "TIME", offsetof(Cli, filter.until), 0, "detected then or before"},
+        {"actor", "TEXT", offsetof(Cli, filter.actor), 0,
+         "in which somebody other than the guard had a part whose name, ARN, key, address or "
+         "tool has TEXT in it"},
+        {"limit", "N", offsetof(Cli, filter.limit), 0, "the newest N"},
         {"for", "DURATION", offsetof(Cli, duration), 0, "30min, 2h: it ends by itself then"},
         {"reason", "TEXT", offsetof(Cli, reason), 0, "why; told to everybody who gets alerts"},
         {"json", NULL, offsetof(Cli, json), 0, "one JSON value, for machines"},
@@ -24,19 +53,48 @@ const CliOption cli_options[] = {
 const size_t cli_n_options = ELEMENTSOF(cli_options);
 
 const CliVerb cli_verbs[] = {
-        {"status", cli_status, NULL, "what the daemon sees and does", "status-file json",
+        {"status", cli_status, NULL, "what the daemon sees and does",
+         "watch interval status-file json",
          "Shows each trail with its state and when it was last seen, each topic with its\n"
-         "unsent messages, each identity with its credentials, and last what is wrong.\n"},
+         "unsent messages, each identity with its credentials, and last what is wrong.\n"
+         "\n"
+         "  trailsentry status || systemctl status trailsentryd\n"
+         "  trailsentry status --watch --interval=5s\n"},
         {"incidents", cli_incidents, "[ID]", "what has happened, newest first; or all about one",
-         "state-directory json",
-         "Without an ID: what has happened, newest first. With one: all about it. The\n"
-         "beginning of the id is enough.\n"},
+         "state-directory trail kind severity open since until actor limit json",
+         "Without an ID: what has happened, newest first, as far as the options ask for\n"
+         "it. With one: its course, step by step, who did it and what to do; --json has\n"
+         "all that is known, and the messages. The beginning of the id is enough.\n"
+         "\n"
+         "  trailsentry incidents --open\n"
+         "  trailsentry incidents --since=3d --severity=high --actor=alice\n"
+         "  trailsentry incidents 3f2a\n"},
         {"check", cli_check, NULL, "is the configuration right, may the guard do its work?",
-         "config offline json",
+         "config offline exercise yes json",
          "Reads the configuration as the daemon does, fetches credentials, assumes the\n"
          "roles and asks AWS about every trail. Says what is wrong and what to do about\n"
-         "it. Changes nothing. To see what the daemon will see, run it on the daemon's\n"
-         "machine as the daemon's user.\n"},
+         "it. Changes nothing without --exercise. To see what the daemon will see, run it\n"
+         "on the daemon's machine as the daemon's user.\n"
+         "\n"
+         "  trailsentry check && systemctl restart trailsentryd\n"
+         "  trailsentry check --offline --config=new.conf\n"},
+        {"test-alert", cli_test_alert, NULL, "send a test message to the topics",
+         "config topic json",
+         "Publishes a message that says it is a test to each topic of the configuration,\n"
+         "in that topic's format, and tells what SNS said: the message id, or what is\n"
+         "wrong and what to do. That SNS accepts it does not prove that anybody reads it:\n"
+         "look whether it arrives.\n"},
+        {"policy", cli_policy, NULL, "the IAM policies for this configuration",
+         "config status-file role guard-role-arn exempt output json",
+         "Prints what has to be allowed for this configuration, and no more: the\n"
+         "permissions of the guard's own role, permissions and trust policy of each role\n"
+         "that it takes, what topics of other accounts have to allow; and a service\n"
+         "control policy that keeps everybody else from stopping the trails and from\n"
+         "changing these roles. AWS is not asked.\n"
+         "\n"
+         "  trailsentry policy --role=target\n"
+         "  trailsentry policy --output=policies \\\n"
+         "      --exempt=arn:aws:iam::*:role/break-glass\n"},
         {"maintenance", cli_maintenance, "[start|stop|list]",
          "record approved changes for a while instead of fighting them",
          "trail for reason state-directory status-file json",

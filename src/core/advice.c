@@ -188,8 +188,13 @@ static void advise_actor(Advice *a, const UserIdentity *u, int64_t now_msec)
 
 const char *advice_for_error(const AwsError *e, const char *api)
 {
+        bool publish = streq(api, "Publish");
+
         switch (e->class) {
         case AWS_ERROR_DENIED:
+                if (publish)
+                        return "Allow sns:Publish on the topic to the guard's role, and in the "
+                               "topic's access policy when it is of another account.";
                 return streq(api, "StartLogging")
                                ? "Allow cloudtrail:StartLogging on this trail to the guard's role, "
                                  "and look for a deny (SCP, permissions boundary, session policy) "
@@ -210,8 +215,15 @@ const char *advice_for_error(const AwsError *e, const char *api)
                 return "Check the guard's clock (chronyc tracking), and that its secret key "
                        "belongs to its access key.";
         case AWS_ERROR_NOT_FOUND:
+                if (publish)
+                        return "Create the topic again with its subscriptions, or take it out of "
+                               "trailsentry.conf.";
                 return "Check the ARN; a trail that existed has been deleted.";
         case AWS_ERROR_INVALID:
+                if (publish)
+                        return "Look at what SNS objects to; a topic encrypted with a key of KMS "
+                               "needs kms:GenerateDataKey* and kms:Decrypt on it for the guard's "
+                               "role.";
                 return "The service will not do this as asked: an organization trail is started "
                        "from its management account, any trail from its home region.";
         default:
@@ -294,8 +306,11 @@ Advice advice_make(const Incident *i, int64_t now_msec)
         Advice a = {};
         const Finding *f = incident_find_role(i, ROLE_CULPRIT);
 
-        if (incident_kind_is_notice(i->kind))
-                return a; /* its text says it */
+        if (incident_kind_is_notice(i->kind)) {
+                if (i->kind == INCIDENT_TOPIC_FAILING && i->open)
+                        step(&a, advice_for_error(&i->cause, "Publish"));
+                return a; /* its text says the rest */
+        }
         if (i->attribution.misused)
                 step(&a, "Somebody uses the guard's own credentials: replace the guard's instance, "
                          "revoke its role's sessions, then look at all that role did.");

@@ -27,10 +27,9 @@ static void add_inert(StrBuf *b, const char *s, bool code, size_t max)
                 const char *what, *instead;
                 bool in_code;
         } table[] = {
-                {"&", "&amp;", true}, {"<", "&lt;", true},  {">", "&gt;", true},
-                {"@", "(at)", true},  {"`", "'", true},     {"*", "'", false},
-                {"~", "'", false},    {"|", "/", false},    {"[", "(", false},
-                {"]", ")", false},    {"://", ": ", false},
+                {"&", "&amp;", true}, {"<", "&lt;", true}, {">", "&gt;", true}, {"@", "(at)", true},
+                {"`", "'", true},     {"*", "'", false},   {"~", "'", false},   {"|", "/", false},
+                {"[", "(", false},    {"]", ")", false},   {"://", ": ", true},
         };
         size_t end = b->len + max;
 
@@ -45,7 +44,9 @@ static void add_inert(StrBuf *b, const char *s, bool code, size_t max)
                        ((code && !table[k].in_code) ||
                         strncmp(s, table[k].what, strlen(table[k].what)) != 0))
                         k++;
-                if (k < ELEMENTSOF(table)) {
+                if (!code && s[0] == ' ' && s[1] == ' ') {
+                        s++; /* columns are none there */
+                } else if (k < ELEMENTSOF(table)) {
                         strbuf_add(b, table[k].instead);
                         s += strlen(table[k].what);
                 } else {
@@ -103,7 +104,7 @@ static void add_window(StrBuf *line, const json_t *o)
 
         line_add(line, "*From* ", at(o, "window", "from"));
         line_add(line, "*to* ", at(o, "window", "to"));
-        if (line->len > 0 && seconds && !json_is_null(seconds))
+        if (line->len > 0 && json_integer_value(seconds) > 0)
                 strbuf_addf(line, ", %s",
                             timefmt_duration(json_integer_value(seconds) * MSEC_PER_SEC, t));
 }
@@ -185,7 +186,9 @@ static json_t *description(const json_t *o)
         lines_take(&lines, &line);
         add_error(&line, "*Cause* ", member(o, "cause"));
         lines_take(&lines, &line);
-        add_error(&line, "*Restart failed* ", json_object_get(member(o, "restart"), "error"));
+        if (streq(at(o, "restart", "state"), restart_state_to_string(RESTART_FAILING)))
+                add_error(&line, "*Restart fails* ",
+                          json_object_get(member(o, "restart"), "error"));
         lines_take(&lines, &line);
         line_add(&line, "*Delivery fails* ", at(o, "restart", "delivery_error"));
         lines_take(&lines, &line);
@@ -213,8 +216,15 @@ static json_t *next_steps(const json_t *steps)
 
         json_array_foreach(steps, k, step)
         {
-                if (k < STEPS_MAX &&
-                    json_array_append_new(array, inert(at(step, NULL, "step"), STEP_MAX)) < 0)
+                const char *text = at(step, NULL, "step"), *command = at(step, NULL, "command");
+                size_t n = strlen(text);
+
+                /* Commands are too long for a step, and a cut one would be worse than none. */
+                if (*command && n > 0 && text[n - 1] == ':')
+                        n--;
+                _cleanup_free_ char *whole = mem_printf("%.*s%s", (int)n, text,
+                                                        *command ? " (the command is above)" : "");
+                if (k < STEPS_MAX && json_array_append_new(array, inert(whole, STEP_MAX)) < 0)
                         abort();
         }
         return array;
@@ -226,12 +236,15 @@ static void set(json_t *o, const char *name, json_t *value)
                 abort();
 }
 
-/* What a custom action in the channel may pick out; values of ours only. */
+/* What a custom action in the channel may pick out, named as the message attributes are. */
 static json_t *metadata(const json_t *o)
 {
-        static const char *const context[][2] = {
-                {"incident", "id"},  {"incident", "kind"}, {"trail", "account"},
-                {"trail", "region"}, {NULL, "phase"},      {NULL, "severity"},
+        static const struct {
+                const char *group, *name, *attribute;
+        } context[] = {
+                {"incident", "id", "incident_id"}, {"incident", "kind", "kind"},
+                {"trail", "account", "account"},   {"trail", "region", "region"},
+                {NULL, "phase", "phase"},          {NULL, "severity", "severity"},
         };
         const char *id = at(o, "incident", "id"), *arn = at(o, "trail", "arn");
         json_t *metadata = json_object(), *more = json_object(), *resources = json_array();
@@ -246,10 +259,10 @@ static json_t *metadata(const json_t *o)
         else
                 json_decref(resources);
         for (size_t k = 0; k < ELEMENTSOF(context); k++) {
-                const char *value = at(o, context[k][0], context[k][1]);
+                const char *value = at(o, context[k].group, context[k].name);
 
                 if (*value)
-                        set(more, context[k][1], json_string(value));
+                        set(more, context[k].attribute, json_string(value));
         }
         set(metadata, "additionalContext", more);
         return metadata;

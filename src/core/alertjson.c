@@ -113,13 +113,11 @@ static json_t *call(const Finding *f)
 
 static json_t *error_of(const AwsError *e)
 {
-        _cleanup_free_ char *words = alert_error_words(e);
-        json_t *o = json_object();
+        json_t *o;
 
-        if (e->class == AWS_ERROR_NONE) {
-                json_decref(o);
+        if (e->class == AWS_ERROR_NONE)
                 return json_null();
-        }
+        o = json_object();
         set(o, "class", json_string(aws_error_class_to_string(e->class)));
         set(o, "code", text(e->code));
         set(o, "message", text(e->message));
@@ -327,6 +325,7 @@ char *alert_test_document(const AlertContext *c, const char *subject, const char
                                            "restart", "cause",    "attribution"};
         json_t *o = begin(c, "TEST", SEVERITY_INFO, subject);
 
+        set(o, "sequence", json_integer(0));
         set(o, "summary", json_string(summary));
         for (size_t k = 0; k < ELEMENTSOF(none); k++)
                 set(o, none[k], json_null());

@@ -335,6 +335,27 @@ void alert_add_footer(StrBuf *b, const Incident *i, const AlertContext *c)
         strbuf_add_char(b, '\n');
 }
 
+static void add_cause(StrBuf *b, const Incident *i)
+{
+        _cleanup_free_ char *words = alert_error_words(&i->cause);
+
+        if (i->cause.class != AWS_ERROR_NONE)
+                alert_row(b, "Cause", words);
+}
+
+void alert_add_advice(StrBuf *b, const Incident *i, int64_t now_msec)
+{
+        _cleanup_(advice_done) Advice a = advice_make(i, now_msec);
+
+        if (a.n_steps > 0)
+                strbuf_add(b, "\nWhat to do\n");
+        for (size_t k = 0; k < a.n_steps; k++) {
+                strbuf_addf(b, "%zu. %s\n", k + 1, a.steps[k].text);
+                if (a.steps[k].command)
+                        strbuf_addf(b, "     %s\n", a.steps[k].command);
+        }
+}
+
 /* The text is the guard's own and has lines, so that foreign parts of it were escaped where it was
  * made. */
 static void notice_text(const Incident *i, const AlertContext *c, char **ret_subject,
@@ -352,24 +373,13 @@ static void notice_text(const Incident *i, const AlertContext *c, char **ret_sub
         strbuf_add(&b, ".\n\n");
         if (i->text)
                 strbuf_addf(&b, "%s\n", i->text);
+        add_cause(&b, i);
         alert_time_row(&b, i->closed_msec == i->detected_msec ? "Time" : "Since", i->detected_msec);
         alert_time_row(&b, "Until", i->closed_msec > i->detected_msec ? i->closed_msec : 0);
+        alert_add_advice(&b, i, c->now_msec);
         alert_add_footer(&b, i, c);
         *ret_body = mem_strdup(strbuf_str(&b));
         strbuf_done(&b);
-}
-
-void alert_add_advice(StrBuf *b, const Incident *i, int64_t now_msec)
-{
-        _cleanup_(advice_done) Advice a = advice_make(i, now_msec);
-
-        if (a.n_steps > 0)
-                strbuf_add(b, "\nWhat to do\n");
-        for (size_t k = 0; k < a.n_steps; k++) {
-                strbuf_addf(b, "%zu. %s\n", k + 1, a.steps[k].text);
-                if (a.steps[k].command)
-                        strbuf_addf(b, "     %s\n", a.steps[k].command);
-        }
 }
 
 void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, char **ret_body)
@@ -393,10 +403,7 @@ void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, ch
         alert_row(&b, "Region", a.region);
         add_window(&b, i, c->now_msec);
         alert_time_row(&b, "Detected", i->detected_msec);
-        if (i->cause.class != AWS_ERROR_NONE) {
-                _cleanup_free_ char *words = alert_error_words(&i->cause);
-                alert_row(&b, "Cause", words);
-        }
+        add_cause(&b, i);
         add_restart(&b, i);
         alert_add_who(&b, i);
         alert_add_advice(&b, i, c->now_msec);

@@ -143,13 +143,15 @@ static const char *culprit_event(const Incident *i)
         return i->kind == INCIDENT_RECREATED ? "CreateTrail" : "StopLogging";
 }
 
-/* What has failed changed nothing, and is not held against anybody. */
+/* What has failed changed nothing, and is not held against anybody; nor is what the guard could not
+ * tell before: after another start, or with its clock set, it knows less and not more. */
 static Role own_start_role(const Finding *f, OwnCall known)
 {
         if (known == OWN_CALL_YES)
                 return ROLE_OWN;
-        return known == OWN_CALL_MAYBE || f->record.error_code ? ROLE_OWN_UNREMEMBERED
-                                                               : ROLE_OWN_MISUSED;
+        return known == OWN_CALL_MAYBE || f->record.error_code || f->role == ROLE_OWN_UNREMEMBERED
+                       ? ROLE_OWN_UNREMEMBERED
+                       : ROLE_OWN_MISUSED;
 }
 
 /* Roles that follow from the record alone; CANDIDATE for what may be the culprit. */

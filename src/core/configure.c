@@ -76,8 +76,9 @@ void configure_address(Core *c, const Incident *i, Message *m)
         /* Better told to whom it is not grave enough for than to nobody. */
         bool nobody = m->n_deliveries == 0;
         for (size_t t = 0; nobody && t < c->n_topics; t++)
-                mem_push0(m->deliveries, m->n_deliveries)->topic_arn =
-                        mem_strdup(c->topics[t].config.arn);
+                if (!topic_is_told_of(i, c->topics[t].config.arn))
+                        mem_push0(m->deliveries, m->n_deliveries)->topic_arn =
+                                mem_strdup(c->topics[t].config.arn);
 }
 
 void configure_retire(Core *c, Incident *i)
@@ -161,6 +162,8 @@ static void take_topics(Core *c, const CoreConfig *config)
 {
         Topic *old = c->topics;
         size_t n_old = c->n_topics;
+        const char *why;
+        Arn arn;
 
         c->topics = NULL;
         c->n_topics = 0;
@@ -172,6 +175,8 @@ static void take_topics(Core *c, const CoreConfig *config)
                         *t = *was;
                 t->config = config->topics[i];
                 t->config.arn = mem_strdup(config->topics[i].arn);
+                t->fifo =
+                        arn_parse_topic(t->config.arn, &arn, &why) >= 0 && arn_topic_is_fifo(&arn);
         }
         topics_done(old, n_old);
 }

@@ -400,6 +400,7 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
         maintenance_tick(c);
         for (size_t k = 0; k < c->n_trails; k++)
                 trail_tick(c, &c->trails[k]);
+        topic_tick(c);
         for (size_t k = 0; k < c->n_incidents; k++)
                 incident_tick(c, c->incidents[k]);
         search_tick(c);
@@ -422,6 +423,8 @@ uint64_t core_next_boot(const Core *c)
         next = MIN(next, MIN(search_next_boot(c), group_next_boot(c)));
         for (size_t i = 0; i < c->n_trails; i++)
                 next = MIN(next, trail_next_boot(c, &c->trails[i]));
+        for (size_t i = 0; i < c->n_topics; i++)
+                next = MIN(next, topic_next_boot(c, &c->topics[i]));
         for (size_t i = 0; i < c->n_incidents; i++)
                 next = MIN(next, incident_next_boot(c, c->incidents[i]));
         return next;

@@ -80,7 +80,7 @@ bool incident_is_outage(IncidentKind k)
                k != INCIDENT_OTHER_CONTROLLER && !incident_kind_is_notice(k);
 }
 
-static void record_opened(Core *c, const Incident *i)
+int incident_log_priority(const Incident *i)
 {
         static const int priority[_SEVERITY_MAX] = {
                 [SEVERITY_INFO] = LOG_NOTICE,
@@ -88,9 +88,16 @@ static void record_opened(Core *c, const Incident *i)
                 [SEVERITY_HIGH] = LOG_ERR,
                 [SEVERITY_CRITICAL] = LOG_CRIT,
         };
+
+        return priority[i->severity];
+}
+
+static void record_opened(Core *c, const Incident *i)
+{
         _cleanup_free_ char *summary = alert_summary(i);
 
-        core_log(c, LOG_EVENT_INCIDENT_OPENED, priority[i->severity], i, &i->cause, "%s", summary);
+        core_log(c, LOG_EVENT_INCIDENT_OPENED, incident_log_priority(i), i, &i->cause, "%s",
+                 summary);
 }
 
 Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)

@@ -44,7 +44,12 @@ typedef struct Region {
 
 typedef struct Topic {
         TopicConfig config; /* arn owned */
+        bool fifo;
         unsigned in_flight;
+        uint64_t failing_boot; /* first failure since it took all that it was sent; 0: none */
+        bool took_one;         /* ... and it has taken a message since the last failure */
+        size_t n_waited;       /* ... when it took the first one */
+        AwsError error;        /* of the last failure */
 } Topic;
 
 /* A StartLogging of ours that has ended. */
@@ -209,6 +214,7 @@ bool incident_is_over(const Incident *i);
 bool incident_is_outage(IncidentKind k); /* of the trail itself, not of the sight of it */
 void incident_touch(Incident *i);        /* changed: to be stored at the end of the step */
 void incident_escalate(Incident *i, Severity s);
+int incident_log_priority(const Incident *i); /* by its severity */
 /* Logs reach the bucket again, or fail to: what a restart is for in the end. */
 void incident_watch_delivery(Core *c, Incident *i, const TrailStatus *s);
 void incident_tick(Core *c, Incident *i);
@@ -223,6 +229,8 @@ typedef struct NoticeFacts {
         bool open;         /* goes on, whatever the phase says */
         const char *title; /* as in Incident; copied, as is text */
         const char *text;
+        const char *scope_arn; /* as in Incident; copied, as is the cause */
+        const AwsError *cause; /* NULL for none */
         const char *id_digest; /* what tells it from others of its kind; NULL for none */
 } NoticeFacts;
 
@@ -254,6 +262,14 @@ bool group_keeps(const Core *c, const Incident *i);
 void group_forget(Core *c, Incident *i); /* it leaves memory */
 /* The reminder of what goes on is the group's. */
 bool group_is_alone(const Incident *i);
+
+/* topic.c: whether they take what they are sent. */
+bool topic_is_told_of(const Incident *i, const char *arn); /* by a notice, which is not for it */
+Topic *topic_find(Core *c, const char *arn);
+void topic_failed(Core *c, Topic *t, const AwsError *error);
+void topic_took(Core *c, Topic *t);
+void topic_tick(Core *c);
+uint64_t topic_next_boot(const Core *c, const Topic *t); /* when its failing is to be told */
 
 /* notify.c: messages, their storing and sending. */
 void notify(Core *c, Incident *i, Phase phase);

@@ -99,11 +99,11 @@ void maintenance_start(Core *c, const MaintenanceRequest *m)
                                                     .open = true,
                                                     .title = title,
                                                     .text = text,
+                                                    .scope_arn = m->trail_arn,
                                                     .id_digest = timefmt_iso8601(until, t)});
         if (!w)
                 return; /* the very same, twice in a millisecond */
         w->until_msec = until;
-        w->scope_arn = mem_strdup(m->trail_arn);
         incident_touch(w);
         c->n_windows++;
         adopt(c, w);

@@ -24,6 +24,7 @@ const Policy policy_default = {
         .lookup_give_up_msec = 24 * MSEC_PER_HOUR,
         .send_retry_usec = 5 * USEC_PER_SEC,
         .send_retry_max_usec = 5 * USEC_PER_MINUTE,
+        .topic_failing_after_usec = 90 * USEC_PER_SEC,
         .remind_msec = 1 * MSEC_PER_HOUR,
         .heartbeat_usec = 1 * USEC_PER_MINUTE,
         .memory_store_usec = 1 * USEC_PER_MINUTE,
@@ -61,6 +62,7 @@ static const char *const incident_kind_table[_INCIDENT_KIND_MAX] = {
         [INCIDENT_CANNOT_SEE] = "cannot-see",
         [INCIDENT_OTHER_CONTROLLER] = "other-controller",
         [INCIDENT_MAINTENANCE] = "maintenance",
+        [INCIDENT_TOPIC_FAILING] = "topic-failing",
         [INCIDENT_RECONFIGURED] = "reconfigured",
 };
 DEFINE_STRING_TABLE(incident_kind, IncidentKind)
@@ -84,7 +86,8 @@ Family incident_kind_family(IncidentKind k)
 
 bool incident_kind_is_notice(IncidentKind k)
 {
-        return k == INCIDENT_MAINTENANCE || k == INCIDENT_RECONFIGURED;
+        return k == INCIDENT_MAINTENANCE || k == INCIDENT_TOPIC_FAILING ||
+               k == INCIDENT_RECONFIGURED;
 }
 
 static const char *const phase_table[_PHASE_MAX] = {
@@ -159,6 +162,14 @@ void message_done(Message *m)
         free(m->subject);
         free(m->body);
         free(m->document);
+}
+
+Delivery *message_find_delivery(const Message *m, const char *topic_arn)
+{
+        for (size_t d = 0; d < m->n_deliveries; d++)
+                if (streq(m->deliveries[d].topic_arn, topic_arn))
+                        return &m->deliveries[d];
+        return NULL;
 }
 
 void deed_done(Deed *d)

@@ -34,6 +34,7 @@ typedef struct Policy {
         int64_t lookup_give_up_msec;
         uint64_t send_retry_usec; /* between failed sends of a message, doubling up to ... */
         uint64_t send_retry_max_usec;
+        uint64_t topic_failing_after_usec; /* a topic that may recover is told then */
         int64_t remind_msec; /* a trail that stays down or unseen is told again, doubling */
         uint64_t heartbeat_usec;
         uint64_t memory_store_usec; /* last seen times reach the disk at least so often */
@@ -135,8 +136,9 @@ typedef enum IncidentKind {
         INCIDENT_CANNOT_SEE,       /* no good poll for too long */
         INCIDENT_OTHER_CONTROLLER, /* somebody else keeps starting it */
         /* Notices, about the guard itself: */
-        INCIDENT_MAINTENANCE,  /* approved changes are recorded, not fought */
-        INCIDENT_RECONFIGURED, /* guards other trails than before, or otherwise */
+        INCIDENT_MAINTENANCE,   /* approved changes are recorded, not fought */
+        INCIDENT_TOPIC_FAILING, /* does not take what is sent to it */
+        INCIDENT_RECONFIGURED,  /* guards other trails than before, or otherwise */
         _INCIDENT_KIND_MAX,
         _INCIDENT_KIND_INVALID = -EINVAL,
 } IncidentKind;
@@ -416,7 +418,7 @@ typedef struct Incident {
         unsigned redundant_starts; /* OTHER_CONTROLLER */
         bool in_maintenance;       /* recorded only: not fought, not told */
         int64_t until_msec;        /* MAINTENANCE: its end */
-        char *scope_arn;           /* ... its trail; NULL: every one */
+        char *scope_arn;           /* ... its trail; NULL: every one. TOPIC_FAILING: its topic */
         unsigned n_recorded;       /* ... incidents in it */
         Restart restart;
         Delivering delivering;
@@ -445,6 +447,8 @@ typedef struct Incident {
 } Incident;
 
 void message_done(Message *m);
+/* NULL when the message does not go to this topic. */
+Delivery *message_find_delivery(const Message *m, const char *topic_arn);
 void deed_done(Deed *d);
 Series *series_free(Series *s);
 DEFINE_CLEANUP(Series *, series_free)

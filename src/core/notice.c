@@ -27,12 +27,14 @@ Incident *notice_open(Core *c, const NoticeFacts *f)
         i->trail = SIZE_MAX;
         i->title = mem_strdup(f->title);
         i->text = mem_strdup(f->text);
+        i->scope_arn = mem_strdup(f->scope_arn);
+        if (f->cause)
+                i->cause = *f->cause;
         i->open = f->open;
         i->detected_msec = i->reminded_msec = c->now.wall_msec;
         if (!i->open)
                 i->closed_msec = c->now.wall_msec;
-        core_log(c, LOG_EVENT_NOTICE, f->severity > SEVERITY_INFO ? LOG_WARNING : LOG_NOTICE, i,
-                 NULL, "%s", i->title);
+        core_log(c, LOG_EVENT_NOTICE, incident_log_priority(i), i, f->cause, "%s", i->title);
         notify(c, i, f->phase);
         return i;
 }

@@ -12,23 +12,17 @@
 #include "core/alertgroup.h"
 #include "core/alertjson.h"
 
-/* Whether a message went, or is to go, to this topic. */
-static const Delivery *find_delivery(const Message *m, const char *topic_arn)
-{
-        for (size_t d = 0; d < m->n_deliveries; d++)
-                if (streq(m->deliveries[d].topic_arn, topic_arn))
-                        return &m->deliveries[d];
-        return NULL;
-}
-
 void notify_address(Core *c, const Incident *i, Message *m)
 {
         for (size_t t = 0; t < c->n_topics; t++) {
                 const TopicConfig *topic = &c->topics[t].config;
                 bool wanted = m->severity >= topic->min_severity;
 
+                if (topic_is_told_of(i, topic->arn))
+                        continue;
+
                 for (size_t k = 0; k < i->n_messages && !wanted; k++)
-                        wanted = find_delivery(&i->messages[k], topic->arn) != NULL;
+                        wanted = message_find_delivery(&i->messages[k], topic->arn) != NULL;
                 if (!wanted)
                         continue;
                 Delivery *d = mem_push0(m->deliveries, m->n_deliveries);
@@ -132,14 +126,6 @@ void notify_stored(Core *c, Incident *i, const Input *in)
         i->store_retry_boot = c->now.boot_usec + c->policy.store_retry_usec;
 }
 
-static Topic *find_topic(Core *c, const char *arn)
-{
-        for (size_t t = 0; t < c->n_topics; t++)
-                if (streq(c->topics[t].config.arn, arn))
-                        return &c->topics[t];
-        return NULL;
-}
-
 static bool is_durable(const Incident *i, const Message *m)
 {
         return m->generation <= i->stored_generation;
@@ -154,6 +140,18 @@ static uint64_t may_leave_boot(const Core *c, const Incident *i, const Message *
         return m->created_boot + c->policy.store_patience_usec;
 }
 
+/* A FIFO topic keeps the order in which it takes messages, so that it is the order of sending. */
+static bool has_to_wait(const Topic *t, const Incident *i, size_t k)
+{
+        while (t->fifo && k-- > 0) {
+                const Delivery *d = message_find_delivery(&i->messages[k], t->config.arn);
+
+                if (d && !d->sent)
+                        return true;
+        }
+        return false;
+}
+
 void notify_send(Core *c, Incident *i)
 {
         for (size_t k = 0; k < i->n_messages; k++) {
@@ -163,10 +161,10 @@ void notify_send(Core *c, Incident *i)
                         continue;
                 for (size_t n = 0; n < m->n_deliveries; n++) {
                         Delivery *d = &m->deliveries[n];
-                        Topic *t = find_topic(c, d->topic_arn);
+                        Topic *t = topic_find(c, d->topic_arn);
 
                         if (!t || d->sent || d->in_flight || c->now.boot_usec < d->next_boot ||
-                            t->in_flight >= CORE_SENDS_PER_TOPIC)
+                            t->in_flight >= CORE_SENDS_PER_TOPIC || has_to_wait(t, i, k))
                                 continue;
                         d->in_flight = true;
                         t->in_flight++;
@@ -206,7 +204,7 @@ void notify_sent(Core *c, Incident *i, const Input *in)
         Message *m = &i->messages[in->sequence - 1];
         for (size_t n = 0; n < m->n_deliveries; n++) {
                 Delivery *d = &m->deliveries[n];
-                Topic *t = find_topic(c, d->topic_arn);
+                Topic *t = topic_find(c, d->topic_arn);
 
                 if (!streq(d->topic_arn, in->topic_arn) || !d->in_flight)
                         continue;
@@ -215,6 +213,8 @@ void notify_sent(Core *c, Incident *i, const Input *in)
                         t->in_flight--;
                 if (in->error.class != AWS_ERROR_NONE) {
                         failed(c, i, m, d, &in->error);
+                        if (t)
+                                topic_failed(c, t, &in->error);
                         return;
                 }
                 d->sent = true;
@@ -225,6 +225,8 @@ void notify_sent(Core *c, Incident *i, const Input *in)
                 core_log(c, LOG_EVENT_ALERT_SENT, LOG_INFO, i, &in->error,
                          "alert %s/%u (%s) sent to %s", i->id, m->sequence,
                          phase_to_string(m->phase), d->topic_arn);
+                if (t)
+                        topic_took(c, t);
                 return;
         }
 }
@@ -238,9 +240,10 @@ uint64_t notify_next_boot(const Core *c, const Incident *i)
 
                 for (size_t n = 0; n < m->n_deliveries; n++) {
                         const Delivery *d = &m->deliveries[n];
-                        const Topic *t = find_topic((Core *)c, d->topic_arn);
+                        const Topic *t = topic_find((Core *)c, d->topic_arn);
 
-                        if (!t || d->sent || d->in_flight || t->in_flight >= CORE_SENDS_PER_TOPIC)
+                        if (!t || d->sent || d->in_flight || t->in_flight >= CORE_SENDS_PER_TOPIC ||
+                            has_to_wait(t, i, k))
                                 continue;
                         next = MIN(next, MAX(d->next_boot, may_leave_boot(c, i, m)));
                 }

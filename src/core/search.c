@@ -257,22 +257,21 @@ static void round_complete(Core *c, Incident *i)
         a->failures = 0;
         a->rounds++;
         incident_touch(i);
+        if (a->confidence == CONFIDENCE_NONE) {
+                a->state = SEARCH_RUNNING;
+                look_again(c, a);
+        } else if (settling) {
+                a->state = SEARCH_DONE;
+        } else {
+                a->found_msec = c->now.wall_msec;
+                a->state = SEARCH_SETTLING;
+                a->next_boot =
+                        c->now.boot_usec + (uint64_t)c->policy.lookup_settle_msec * USEC_PER_MSEC;
+        }
         /* What waited for its actor closes, even if a message for another reason has told. */
         if (!search_is_told(i) ||
             (a->confidence != CONFIDENCE_NONE && i->open && incident_is_over(i)))
                 tell(c, i);
-        if (a->confidence == CONFIDENCE_NONE) {
-                a->state = SEARCH_RUNNING;
-                look_again(c, a);
-                return;
-        }
-        if (settling) {
-                a->state = SEARCH_DONE;
-                return;
-        }
-        a->found_msec = c->now.wall_msec;
-        a->state = SEARCH_SETTLING;
-        a->next_boot = c->now.boot_usec + (uint64_t)c->policy.lookup_settle_msec * USEC_PER_MSEC;
 }
 
 /* The service is not willing: that time counts for nobody whom it keeps waiting. */

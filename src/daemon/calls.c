@@ -84,19 +84,16 @@ static void unreadable(Input *in, const char *operation, int r)
 
 static void on_polled(Call *c, const AwsResult *result, Input *in)
 {
-        TrailStatus status = {};
-
         in->kind = INPUT_POLLED;
         in->trail = c->trail;
         in->asked_msec = c->asked_msec;
-        if (in->error.class == AWS_ERROR_NONE) {
-                int r = cloudtrail_parse_trail_status(result->body, result->body_len, &status);
+        if (in->error.class == AWS_ERROR_NONE && c->trail < c->manager->n_answers) {
+                int r = cloudtrail_reread_trail_status(&c->manager->answers[c->trail], result->body,
+                                                       result->body_len, &in->status);
                 if (r < 0)
                         unreadable(in, "GetTrailStatus", r);
-                in->status = &status;
         }
         manager_step(c->manager, in);
-        trail_status_done(&status);
 }
 
 static void on_found(Call *c, const AwsResult *result, Input *in)
@@ -323,6 +320,15 @@ void calls_heartbeat(Manager *m, const size_t *trails, size_t n)
                                                    &request);
                 call_start(call_new(m, CALL_HEARTBEAT), 0, &request);
         }
+}
+
+void calls_forget_answers(Manager *m, size_t n_trails)
+{
+        for (size_t k = 0; k < m->n_answers; k++)
+                trail_answer_done(&m->answers[k]);
+        free(m->answers);
+        m->answers = n_trails > 0 ? mem_alloc0(n_trails * sizeof(TrailAnswer)) : NULL;
+        m->n_answers = n_trails;
 }
 
 void calls_follow(Manager *m, const Conf *conf)

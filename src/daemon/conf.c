@@ -47,6 +47,23 @@ Conf *conf_free(Conf *c)
         return NULL;
 }
 
+bool conf_topic_is_fifo(const ConfTopic *t)
+{
+        const char *why;
+        Arn a;
+
+        return arn_parse_topic(t->arn, &a, &why) >= 0 && arn_topic_is_fifo(&a);
+}
+
+const char *conf_warning(const Conf *c)
+{
+        for (size_t i = 0; i < c->n_topics; i++)
+                if (!conf_topic_is_fifo(&c->topics[i]))
+                        return NULL;
+        return "every topic is a FIFO topic, which reaches no e-mail, telephone or chat: nobody is "
+               "woken unless what reads their queues does it";
+}
+
 /* Settings by place: NULL for what the file does not have there. */
 
 static config_setting_t *member(const config_setting_t *group, const char *name)
@@ -225,6 +242,19 @@ static void check_excluded(ConfParse *p)
                         check_external_id_of(p, "topics", i);
 }
 
+static void check_chat(ConfParse *p)
+{
+        for (size_t i = 0; i < p->conf->n_topics; i++) {
+                const ConfTopic *t = &p->conf->topics[i];
+
+                if (t->arn && t->format == TOPIC_FORMAT_CHAT && conf_topic_is_fifo(t))
+                        conf_report_setting(
+                                p->problems, option_of(p, "topics", i, "format"), NULL,
+                                "is \"chat\", which a FIFO topic cannot deliver to: take "
+                                "a standard topic, or another format");
+        }
+}
+
 /* A stopped trail is "high". */
 static void check_min_severity(ConfParse *p)
 {
@@ -303,6 +333,7 @@ int conf_parse(const char *path, const char *text, size_t len, Conf **ret, ConfP
         check_partitions(&p);
         check_cannot_see(&p);
         check_excluded(&p);
+        check_chat(&p);
         check_min_severity(&p);
         if (problems->n > 0)
                 return -EINVAL;

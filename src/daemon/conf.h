@@ -83,6 +83,10 @@ void conf_problems_done(ConfProblems *p);
 /* "/etc/x.conf:12: trails[0].arn: not an ARN ...", owned. */
 char *conf_problem_line(const ConfProblem *p);
 
+bool conf_topic_is_fifo(const ConfTopic *t);
+/* What is no mistake, but hardly meant, in words; NULL without such a thing. */
+const char *conf_warning(const Conf *c);
+
 /* The options as they are, so that a test can hold them against the manual and the shipped file. */
 typedef struct ConfOptionInfo {
         const char *group;        /* "trails", "topics", "heartbeat"; NULL at the top level */

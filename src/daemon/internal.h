@@ -42,6 +42,8 @@ struct Manager {
         sd_event_source *report_timer;
         sd_event_source *identity_timer;
         sd_event_source *reload_signal;
+        sd_event_source *memory_timer;
+        uint64_t memory_next_usec; /* boottime: trails.json is not written before */
         Conf *conf;
         Network *network;
         Network *old_networks; /* of configurations before, with calls under way */
@@ -50,6 +52,8 @@ struct Manager {
         int state_lock;     /* the state directory, locked; -EBADF */
         Core *core;
         Call *calls;
+        TrailAnswer *answers; /* of each trail's last good poll */
+        size_t n_answers;
         char **identities; /* own ARN of each account, NULL until known */
         char *hostname;
         char *config_path;
@@ -76,6 +80,7 @@ void calls_send(Manager *m, const Action *a);
 void calls_identity(Manager *m, size_t account);
 void calls_heartbeat(Manager *m, const size_t *trails, size_t n);
 void calls_cancel_all(Manager *m);
+void calls_forget_answers(Manager *m, size_t n_trails); /* there are so many from here on */
 void calls_follow(Manager *m, const Conf *conf); /* the trails' places in conf become theirs */
 
 /* setup.c: the configuration, at the start and when it is read again. */

@@ -18,6 +18,7 @@
 #define IDENTITY_RETRY_USEC USEC_PER_MINUTE
 #define IDENTITY_AGAIN_USEC USEC_PER_HOUR
 #define LAST_WRITES_USEC (5 * USEC_PER_SEC)
+#define MEMORY_EVERY_USEC USEC_PER_SEC
 
 Now manager_now(Manager *m)
 {
@@ -46,6 +47,32 @@ static void store_memory(Manager *m)
                         abort();
         spool_store_memories(m->spool,
                              dump(json_pack("{s:i, s:o}", "version", 1, "trails", trails)));
+        m->memory_next_usec = manager_now(m).boot_usec + MEMORY_EVERY_USEC / m->time_scale;
+}
+
+static int on_memory_timer(sd_event_source *s, uint64_t usec, void *userdata)
+{
+        store_memory(userdata);
+        return 0;
+}
+
+/* At once when there was none lately; else many trails that change together, as at the start,
+ * would each have all of them written. */
+static void store_memory_soon(Manager *m)
+{
+        int enabled = SD_EVENT_OFF, r;
+
+        if (manager_now(m).boot_usec >= m->memory_next_usec) {
+                store_memory(m);
+                return;
+        }
+        if (sd_event_source_get_enabled(m->memory_timer, &enabled) < 0 || enabled != SD_EVENT_OFF)
+                return;
+        r = sd_event_source_set_time(m->memory_timer, m->memory_next_usec);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(m->memory_timer, SD_EVENT_ONESHOT);
+        if (r < 0)
+                store_memory(m);
 }
 
 static void carry_out(Manager *m, const Action *a)
@@ -66,7 +93,7 @@ static void carry_out(Manager *m, const Action *a)
                         dump(incident_to_json(a->incident)));
                 break;
         case ACTION_STORE_MEMORY:
-                store_memory(m);
+                store_memory_soon(m);
                 break;
         case ACTION_SEND:
                 calls_send(m, a);
@@ -292,7 +319,9 @@ Manager *manager_free(Manager *m)
         sd_event_source_unref(m->report_timer);
         sd_event_source_unref(m->identity_timer);
         sd_event_source_unref(m->reload_signal);
+        sd_event_source_unref(m->memory_timer);
         core_free(m->core);
+        calls_forget_answers(m, 0);
         if (m->identities)
                 mem_free_strv(m->identities, m->conf->n_accounts);
         network_free(m->network);
@@ -318,6 +347,11 @@ int manager_start(Manager *m)
                                                on_identity, m);
         if (r >= 0)
                 r = sd_event_add_signal(m->event, &m->reload_signal, SIGHUP, on_reload, m);
+        if (r >= 0)
+                r = sd_event_add_time(m->event, &m->memory_timer, CLOCK_BOOTTIME, 0, 0,
+                                      on_memory_timer, m);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(m->memory_timer, SD_EVENT_OFF);
         if (r >= 0 && sd_watchdog_enabled(false, &ignored) > 0)
                 r = sd_event_add_time_relative(m->event, &m->watchdog_timer, CLOCK_BOOTTIME, 0, 0,
                                                on_watchdog, m);
@@ -325,6 +359,8 @@ int manager_start(Manager *m)
                 log_error("no timers: %s", strerror(-r));
                 return r;
         }
+        if (conf_warning(m->conf))
+                log_warning("%s", conf_warning(m->conf));
         journal_daemon(journal_id_started, LOG_INFO,
                        "trailsentryd %s guards %zu trail%s, alerts go to %zu topic%s",
                        PACKAGE_VERSION, core_n_trails(m->core),

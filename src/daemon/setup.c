@@ -23,13 +23,14 @@ static Policy scaled_policy(const Conf *conf, unsigned n)
 
         p.cannot_see_after_usec = conf->cannot_see_after_usec;
         uint64_t *const usecs[] = {
-                &p.fast_poll_usec,      &p.fast_poll_for_usec,     &p.cannot_see_after_usec,
-                &p.verify_within_usec,  &p.restart_retry_usec,     &p.restart_retry_max_usec,
-                &p.store_retry_usec,    &p.lookup_first_usec,      &p.lookup_max_usec,
-                &p.lookup_spacing_usec, &p.send_retry_usec,        &p.send_retry_max_usec,
-                &p.heartbeat_usec,      &p.memory_store_usec,      &p.group_quiet_usec,
-                &p.group_storm_usec,    &p.group_first_usec,       &p.group_loud_usec,
-                &p.group_spacing_usec,  &p.group_spacing_max_usec, &p.group_loud_spacing_usec,
+                &p.fast_poll_usec,           &p.fast_poll_for_usec,     &p.cannot_see_after_usec,
+                &p.verify_within_usec,       &p.restart_retry_usec,     &p.restart_retry_max_usec,
+                &p.store_retry_usec,         &p.lookup_first_usec,      &p.lookup_max_usec,
+                &p.lookup_spacing_usec,      &p.send_retry_usec,        &p.send_retry_max_usec,
+                &p.heartbeat_usec,           &p.memory_store_usec,      &p.group_quiet_usec,
+                &p.group_storm_usec,         &p.group_first_usec,       &p.group_loud_usec,
+                &p.group_spacing_usec,       &p.group_spacing_max_usec, &p.group_loud_spacing_usec,
+                &p.topic_failing_after_usec,
         };
         int64_t *const msecs[] = {&p.lookup_not_yet_msec, &p.lookup_settle_msec,
                                   &p.lookup_give_up_msec, &p.remind_msec};
@@ -113,6 +114,7 @@ static void size_lists(Manager *m, char **identities)
 {
         m->identities = identities;
         m->heartbeat = mem_realloc_array(m->heartbeat, m->conf->n_trails, sizeof(size_t));
+        calls_forget_answers(m, m->conf->n_trails);
         log_set_max_level(m->conf->log_level);
 }
 

@@ -15,7 +15,8 @@
 
 #include "net/httpcurl.h"
 
-#include <openssl/x509_vfy.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
 #include <sys/queue.h>
 #include <time.h>
 #include <unistd.h>
@@ -216,11 +217,19 @@ static bool call_may_run(const HttpCall *call)
 static void run_queued(HttpCurl *t)
 {
         for (int urgent = 1; urgent >= 0; urgent--) {
+                const HttpCall *refused = NULL;
                 HttpCall *next;
                 for (HttpCall *call = TAILQ_FIRST(&t->queued); call; call = next) {
                         next = TAILQ_NEXT(call, entry);
-                        if (call->urgent == (bool)urgent && call_may_run(call))
+                        if (call->urgent != (bool)urgent)
+                                continue;
+                        /* Mostly all wait for one host: that it is full is found out once. */
+                        if (refused && streq(refused->transfer.host, call->transfer.host))
+                                continue;
+                        if (call_may_run(call))
                                 call_run(call);
+                        else
+                                refused = call;
                 }
         }
 }
@@ -384,6 +393,36 @@ HttpTransport *http_curl_free(HttpTransport *transport)
         return NULL;
 }
 
+/* Whether the file holds certificates, each of them whole. What is within them libcurl reads when
+ * it connects: to do so here as well would put the first poll off by some 20 ms. */
+static bool holds_certificates(const char *path)
+{
+        BIO *file = BIO_new_file(path, "r");
+        char *name = NULL, *header = NULL;
+        unsigned char *data = NULL;
+        long len = 0;
+        bool well = file != NULL, found = false;
+
+        while (well && PEM_read_bio(file, &name, &header, &data, &len)) {
+                if (streq(name, PEM_STRING_X509) || streq(name, PEM_STRING_X509_TRUSTED)) {
+                        const unsigned char *at = data;
+                        long inner = 0;
+                        int tag, class, flags = ASN1_get_object(&at, &inner, &tag, &class, len);
+
+                        well = !(flags & 0x80) && tag == V_ASN1_SEQUENCE;
+                        found = true;
+                }
+                OPENSSL_free(name);
+                OPENSSL_free(header);
+                OPENSSL_free(data);
+        }
+        /* Else it ended within a certificate, or in what is none. */
+        well = well && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+        ERR_clear_error();
+        BIO_free(file);
+        return well && found;
+}
+
 /* libcurl would tell of an unusable file at each connection only. */
 static int check_ca_file(const char *ca_file, char **reterr_text)
 {
@@ -396,10 +435,7 @@ static int check_ca_file(const char *ca_file, char **reterr_text)
                 return -EINVAL;
         }
 
-        X509_STORE *store = X509_STORE_new();
-        int ok = store && X509_STORE_load_file(store, ca_file);
-        X509_STORE_free(store);
-        if (!ok) {
+        if (!holds_certificates(ca_file)) {
                 *reterr_text = mem_printf("CA file %s cannot be read as certificates", ca_file);
                 return -EINVAL;
         }

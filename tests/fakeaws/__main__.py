@@ -23,6 +23,8 @@ def main():
     parser.add_argument("--dir", help="folder for certificates and ready.json")
     parser.add_argument("--print-world", action="store_true", help="print the default world")
     parser.add_argument("--world", help="JSON file with accounts, identities, trails and topics")
+    parser.add_argument("--facts", help="behave as the account did that scripts/probe-aws asked")
+    parser.add_argument("--replay", help="answer with the bodies that scripts/probe-aws recorded")
     parser.add_argument("--seed", type=int, help="makes ids and secrets repeatable")
     parser.add_argument("--parent-pid", type=int, help="exit when this process ends")
     parser.add_argument("--https-port", type=port, default=0)

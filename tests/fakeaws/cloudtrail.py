@@ -6,6 +6,7 @@ import re
 from .clock import iso, milliseconds
 from .errors import ApiError
 from .history import lookup
+from .s3 import check_bucket
 from .world import TRAIL_ARN
 
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9]|[._-](?=[A-Za-z0-9])){1,126}[A-Za-z0-9]")
@@ -98,21 +99,26 @@ class CloudTrail:
                   "LatestDeliveryAttemptSucceeded": "", "TimeLoggingStarted": "",
                   "TimeLoggingStopped": ""}
         if state["start_time"] is not None:
-            answer["StartLoggingTime"] = milliseconds(state["start_time"])
+            answer["StartLoggingTime"] = self.shown(state["start_time"])
             answer["TimeLoggingStarted"] = iso(state["start_time"])
         if state["stop_time"] is not None:
-            answer["StopLoggingTime"] = milliseconds(state["stop_time"])
+            answer["StopLoggingTime"] = self.shown(state["stop_time"])
             answer["TimeLoggingStopped"] = iso(state["stop_time"])
         error = trail.delivery_error or self.settings.delivery_error
         if error:
             answer["LatestDeliveryError"] = error
         if trail.delivery_time is not None:
-            answer["LatestDeliveryTime"] = milliseconds(trail.delivery_time)
+            answer["LatestDeliveryTime"] = self.shown(trail.delivery_time)
             answer["LatestDeliveryAttemptTime"] = iso(trail.delivery_time)
             answer["LatestDeliveryAttemptSucceeded"] = "" if error else iso(trail.delivery_time)
             if state["validation"]:
-                answer["LatestDigestDeliveryTime"] = milliseconds(trail.delivery_time)
+                answer["LatestDigestDeliveryTime"] = self.shown(trail.delivery_time)
         return answer
+
+    def shown(self, seconds):
+        """A time with as many digits as answers carry."""
+        digits = self.settings.time_digits
+        return int(seconds) if digits == 0 else round(seconds, digits)
 
     def describe(self, trail, state):
         answer = {"Name": trail.name, "TrailARN": trail.arn, "HomeRegion": trail.home_region,
@@ -177,7 +183,8 @@ class CloudTrail:
     def StartLogging(self, call):
         trail = self.writable(call, call.params["Name"])
         changes = {"logging": True}
-        if not trail.real["logging"] or self.settings.redundant_moves_times:
+        call.redundant = trail.real["logging"]
+        if not call.redundant or self.settings.redundant_moves_times in (True, "StartLogging"):
             changes["start_time"] = apart(call.time, trail.real["stop_time"])
         self.write(trail, changes, call)
         return {}
@@ -185,7 +192,8 @@ class CloudTrail:
     def StopLogging(self, call):
         trail = self.writable(call, call.params["Name"])
         changes = {"logging": False}
-        if trail.real["logging"] or self.settings.redundant_moves_times:
+        call.redundant = not trail.real["logging"]
+        if not call.redundant or self.settings.redundant_moves_times in (True, "StopLogging"):
             changes["stop_time"] = apart(call.time, trail.real["start_time"])
         self.write(trail, changes, call)
         return {}
@@ -244,6 +252,8 @@ class CloudTrail:
         if len(here) >= 5:
             raise ApiError("MaximumNumberOfTrailsExceededException",
                            f"User: {call.account} already has 5 trails in {call.region}.")
+        if self.settings.bucket_checks:
+            check_bucket(self.world.buckets.get(call.params["S3BucketName"]), arn, call)
         trail = self.world.add_trail({"arn": arn, "logging": False, "multi_region": False,
                                       "validation": False})
         trail.write({UPDATES[k]: v for k, v in call.params.items() if k in UPDATES}, 0.0)

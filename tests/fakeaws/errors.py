@@ -44,6 +44,14 @@ AUTH_CODES = {
         "unknown_key": ("InvalidClientTokenId", 403),
         "expired_token": ("ExpiredToken", 403),
     },
+    "s3": {
+        "missing": ("AccessDenied", 403),
+        "incomplete": ("AuthorizationHeaderMalformed", 400),
+        "signature": ("SignatureDoesNotMatch", 403),
+        "clock": ("RequestTimeTooSkewed", 403),
+        "unknown_key": ("InvalidAccessKeyId", 403),
+        "expired_token": ("ExpiredToken", 400),
+    },
 }
 
 

@@ -7,7 +7,7 @@ import traceback
 from types import SimpleNamespace
 from xml.sax.saxutils import escape
 
-from . import identities, model, policy, sigv4
+from . import identities, model, policy, s3, sigv4
 from .cloudtrail import WRITES
 from .errors import ApiError, AuthError, from_auth
 from .history import trail_resources
@@ -22,7 +22,8 @@ HOST = re.compile(
     r"(?::\d+)?")
 NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 OPEN = (("sts", "GetCallerIdentity"), ("sts", "AssumeRole"))
-NO_LIMIT = ("sns", "sts", "monitoring")
+NO_LIMIT = ("sns", "sts", "monitoring", "s3")
+TIME_MEMBER = re.compile(rb'("[A-Za-z]+Time":)(\d)(\d{9})(?:\.(\d+))?(?=[,}])')
 
 
 def render(value, name, indent=1):
@@ -34,6 +35,12 @@ def render(value, name, indent=1):
         inner = "".join(render(v, k, indent + 1) for k, v in value.items())
         return f"{pad}<{name}>\n{inner}{pad}</{name}>\n"
     return f"{pad}<{name}>{escape(NOT_XML.sub('?', str(value)))}</{name}>\n"
+
+
+def with_exponent(match):
+    """1446834996.933 as 1.446834996933E9, which JSON allows and some services write."""
+    member, first, rest, fraction = match.groups()
+    return member + first + b"." + (rest + (fraction or b"")).rstrip(b"0").ljust(1, b"0") + b"E9"
 
 
 def partition_of(region):
@@ -53,6 +60,7 @@ class Gateway:
         self.faults = parts.faults
         self.history = parts.history
         self.calls = parts.calls
+        self.replay = parts.replay
         self.internal_errors = []
 
     def handle(self, request):
@@ -117,17 +125,23 @@ class Gateway:
                                       self.settings.skew_tolerance)
         call.account = call.credential.account
         call.partition = partition_of(call.region)
-        self.decode(call)
+        if call.protocol == "s3":
+            s3.route(call)
+        else:
+            self.decode(call)
         call.fault = self.faults.take(self.facts(call))
         if call.fault is not None and not call.fault.effect:
             return self.misbehave(call, call.fault, None)
+        recorded = self.replay.answer(call)
+        if recorded is not None:
+            call.request_id = dict(recorded.headers).get("x-amzn-requestid", call.request_id)
+            return recorded
         if call.service not in NO_LIMIT and \
                 not self.limits.allow(call.account, call.region, call.operation):
-            raise ApiError(
-    "ThrottlingException",
-    "Rate exceeded",
-    self.settings.throttle_status,
-     False)
+            raise ApiError("ThrottlingException", "Rate exceeded", self.settings.throttle_status,
+                           self.settings.record_throttled)
+        if call.protocol == "s3":
+            return getattr(self.services["s3"], call.operation)(call)
         self.authorize(call)
         result = getattr(self.services[call.service], call.operation)(call)
         self.record(call, None)
@@ -146,14 +160,16 @@ class Gateway:
             raise ApiError("UnknownOperationException", "", 400, False)
         if (request.get("content-type") or "").lower().startswith("application/x-www-form"):
             call.protocol = "query"
-        scope = re.search(r"/\d{8}/[^/]*/([a-z]+)/aws4_request", request.get("authorization", ""))
+        scope = re.search(r"/\d{8}/[^/]*/([a-z0-9]+)/aws4_request", request.get("authorization", ""))
         call.service = scope.group(1) if scope else ""
         if call.service in QUERY_SERVICES:
             call.protocol = "query"
+        if call.service == "s3" and call.protocol == "json":
+            call.protocol = "s3"
         return None
 
     def check_host(self, call, scope, body_service):
-        services = (*QUERY_SERVICES, "cloudtrail")
+        services = (*QUERY_SERVICES, "cloudtrail", *(["s3"] if call.protocol == "s3" else []))
         wanted, region = body_service, None
         host = HOST.fullmatch(call.host.lower())
         if host:
@@ -245,13 +261,19 @@ class Gateway:
             return
         if call.operation not in WRITES and not self.settings.record_all:
             return
+        if getattr(call, "redundant", False) and not self.settings.redundant_recorded:
+            return
         record = self.history.build(call, identities.of_credential(call.credential), error)
-        self.history.add(call.account, call.region, record, trail_resources(call.params), call.time)
+        resources = trail_resources(call, self.settings.resource_name)
+        self.history.add(call.account, call.region, record, resources,
+                         call.time + self.settings.event_delay)
 
     def success(self, call, result):
         if call.protocol == "json":
             body = b"" if result is None and call.service == "monitoring" else \
                 json.dumps(result or {}, separators=(",", ":")).encode()
+            if self.settings.time_exponent:
+                body = TIME_MEMBER.sub(with_exponent, body)
             return self.reply(call, 200, body)
         name = call.operation
         text = f'<{name}Response xmlns="{self.models.namespace(call.service)}">\n'
@@ -261,11 +283,24 @@ class Gateway:
         return self.reply(call, 200, (text + f"</{name}Response>\n").encode())
 
     def error_reply(self, call, error):
+        if call.protocol == "s3":
+            text = render({"Code": error.code, "Message": error.message,
+                           "RequestId": call.request_id}, "Error", 0)
+            return Reply(error.status, [("x-amz-request-id", call.request_id),
+                                        ("Content-Type", "application/xml")], text.encode())
         if call.protocol == "json":
+            other = self.settings.errors.get(error.code, {})
+            throttled = self.settings.throttle_headers if error.code == "ThrottlingException" \
+                else {}
+            error = ApiError(other.get("code", error.code), error.message,
+                             other.get("status", error.status), message_key=error.message_key)
             body = {"__type": self.settings.error_prefix + error.code}
             if error.message:
                 body[error.message_key] = error.message
-            return self.reply(call, error.status, json.dumps(body, separators=(",", ":")).encode())
+            reply = self.reply(call, error.status,
+                               json.dumps(body, separators=(",", ":")).encode())
+            reply.headers += list(throttled.items())
+            return reply
         service = call.service if call.service in QUERY_SERVICES else "sts"
         kind = "Sender" if error.status < 500 else "Receiver"
         text = f'<ErrorResponse xmlns="{self.models.namespace(service)}">\n'

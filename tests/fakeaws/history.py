@@ -35,9 +35,20 @@ def username_of(identity):
     return identity.get("userName")
 
 
-def trail_resources(params):
-    name = params.get("Name") or params.get("TrailName")
-    return [{"ResourceType": "AWS::CloudTrail::Trail", "ResourceName": name}] if name else []
+def both_forms(call, name):
+    """The name and the ARN of the trail that a request means."""
+    if name.startswith("arn:"):
+        return name.rsplit("/", 1)[-1], name
+    return name, f"arn:{call.partition}:cloudtrail:{call.region}:{call.account}:trail/{name}"
+
+
+def trail_resources(call, form):
+    sent = call.params.get("Name") or call.params.get("TrailName")
+    if not sent or form == "none":
+        return []
+    name, arn = both_forms(call, sent)
+    names = {"sent": [sent], "arn": [arn], "name": [name], "both": [name, arn]}[form]
+    return [{"ResourceType": "AWS::CloudTrail::Trail", "ResourceName": n} for n in names]
 
 
 class Event:
@@ -78,23 +89,39 @@ class History:
         self.clock = clock
         self.notifier = notifier
         self.places = {}
+        self.added = 0
 
     def reset(self):
         self.places.clear()
+        self.added = 0
 
     def add(self, account, region, record, resources, seconds, lag=None):
         """Store a record; it becomes visible after the history lag, or its own."""
-        lag = self.settings.history_lag if lag is None else lag
+        lag = self.usual_lag() if lag is None else lag
         event = Event(record, resources, seconds, self.clock.elapsed() + lag)
         place = self.places.setdefault((account, region), deque(maxlen=MAX_EVENTS))
         place.append(event)
         self.notifier.notify()
         return event
 
+    def usual_lag(self):
+        self.added += 1
+        lag = self.settings.history_lag
+        return max(lag, self.settings.history_lag_max) if self.added % 4 == 0 else lag
+
+    def params_shown(self, call):
+        """Request members as the record has them, the trail named in the form of the setting."""
+        shown, form = lower_camel(call.params), self.settings.record_name
+        for key in ("name", "trailName"):
+            if form != "sent" and isinstance(shown.get(key), str) and call.service == "cloudtrail":
+                shown[key] = both_forms(call, shown[key])[form == "arn"]
+        return shown or None
+
     def build(self, call, identity, error=None, **extra):
         """A record of a call in the shape CloudTrail writes."""
         record = {
-            "eventVersion": "1.11", "userIdentity": identity, "eventTime": iso(call.time),
+            "eventVersion": "1.11", "userIdentity": identity,
+            "eventTime": iso(call.time + self.settings.event_delay),
             "eventSource": SOURCES.get(call.service, call.service), "eventName": call.operation,
             "awsRegion": call.region, "sourceIPAddress": call.source_ip,
             "userAgent": call.user_agent[:1024],
@@ -104,7 +131,7 @@ class History:
                 else error.code
             record["errorCode"] = code
             record["errorMessage"] = error.message
-        record["requestParameters"] = lower_camel(call.params) or None
+        record["requestParameters"] = self.params_shown(call)
         record["responseElements"] = None
         record["requestID"] = call.request_id if not self.settings.request_id_break \
             else self.world.new_id()

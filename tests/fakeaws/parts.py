@@ -13,18 +13,23 @@ from .history import History
 from .imds import Imds
 from .limits import Limits
 from .notifier import Journal, Notifier
+from .replay import Replay
+from .s3 import S3
 from .settings import Settings
 from .sns import Sns
 from .sts import Sts
 from .world import World
 
 
-def build(source=None, seed=None):
+def build(source=None, seed=None, facts=None, recording=None):
     parts = SimpleNamespace()
     parts.clock = Clock()
-    parts.settings = Settings()
+    parts.settings = Settings(facts)
+    parts.replay = Replay(recording)
     parts.notifier = Notifier()
     parts.world = World(source or WORLD, parts.settings, parts.clock, seed)
+    if recording is not None:
+        parts.world.add_regions(recording["meta"]["region"], recording["meta"]["other_region"])
     parts.limits = Limits(parts.settings, parts.clock)
     parts.faults = Faults()
     parts.calls = Journal(parts.notifier, 100000)
@@ -33,7 +38,7 @@ def build(source=None, seed=None):
     parts.cloudtrail = CloudTrail(parts.world, parts.settings, parts.clock, parts.history)
     services = {"cloudtrail": parts.cloudtrail,
                 "sns": Sns(parts.world, parts.clock, parts.mailbox),
-                "sts": Sts(parts.world),
+                "sts": Sts(parts.world), "s3": S3(parts.world),
                 "monitoring": CloudWatch(parts.world, parts.clock, parts.notifier)}
     parts.gateway = Gateway(parts.world, parts.settings, parts.clock, services, parts)
     parts.imds = Imds(parts.world, parts.settings, parts.clock, parts.calls)

@@ -5,7 +5,8 @@ from fnmatch import fnmatchcase
 
 from .errors import ApiError
 
-PREFIXES = {"cloudtrail": "cloudtrail", "sns": "sns", "sts": "sts", "monitoring": "cloudwatch"}
+PREFIXES = {"cloudtrail": "cloudtrail", "sns": "sns", "sts": "sts", "monitoring": "cloudwatch",
+            "s3": "s3"}
 
 
 def matches(patterns, action):
@@ -32,7 +33,7 @@ def refuse(service, credential, action, resource, reason):
     text = message(credential, action, resource, reason)
     if service == "sns":
         raise ApiError("AuthorizationError", text, 403)
-    if service in ("sts", "monitoring"):
+    if service in ("sts", "monitoring", "s3"):
         raise ApiError("AccessDenied", text, 403)
     raise ApiError("AccessDeniedException", text, 400, message_key="Message")
 

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 
-from . import certificates
+from . import certificates, facts
 from .http11 import Listener
 from .parts import build
 from .verbs import Verbs
@@ -33,7 +33,9 @@ class Server:
         if options.world:
             with open(options.world, encoding="utf-8") as file:
                 source = json.load(file)
-        self.parts = build(source, options.seed)
+        self.parts = build(source, options.seed,
+                           facts.settings_of(options.facts) if options.facts else None,
+                           facts.load(options.replay) if options.replay else None)
         self.listeners = {}
         self.finished = None
         self.mute = None

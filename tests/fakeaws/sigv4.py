@@ -108,9 +108,11 @@ def check_token(request, credential, now):
         raise AuthError("expired_token", EXPIRED_TOKEN)
 
 
-def body_digest(request):
+def body_digest(request, scope):
     digest = hashlib.sha256(request.body).hexdigest()
     claimed = request.get("x-amz-content-sha256")
+    if scope.service == "s3" and request.tls and claimed == "UNSIGNED-PAYLOAD":
+        return
     if claimed is not None and claimed != digest:
         raise AuthError("signature", MISMATCH)
 
@@ -139,7 +141,7 @@ def check(request, scope, find_credential, now, tolerance):
     if credential is None:
         raise AuthError("unknown_key", INVALID_TOKEN)
     check_token(request, credential, now)
-    body_digest(request)
+    body_digest(request, scope)
     wanted = expected_signature(request, scope, credential.secret_key, timestamp)
     if not hmac.compare_digest(wanted, scope.signature):
         raise AuthError("signature", MISMATCH)

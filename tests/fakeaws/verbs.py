@@ -144,7 +144,7 @@ class Verbs:
         record.setdefault("eventID", self.world.new_id())
         record.setdefault("eventName", call.operation)
         record.setdefault("eventSource", "cloudtrail.amazonaws.com")
-        resources = trail_resources(call.params) if not omitted else []
+        resources = [] if omitted else trail_resources(call, self.settings.resource_name)
         event = self.parts.history.add(call.account, call.region, record, resources, call.time,
                                        row.get("lag"))
         answer = {"event_id": record["eventID"], "request_id": call.request_id,
@@ -350,6 +350,21 @@ class Verbs:
         topic.exists = bool(row.get("exists", True))
         return {"arn": arn, "allowed": sorted(topic.allowed), "exists": topic.exists}
 
+    def do_bucket(self, row):
+        """What a bucket holds; "objects" puts keys into it."""
+        bucket = self.world.buckets.get(need(row, "name")[0])
+        if bucket is None:
+            return {"exists": False}
+        bucket.objects.update(row.get("objects", []))
+        return {"exists": True, "policy": bucket.policy, "objects": sorted(bucket.objects)}
+
+    def do_buckets(self, row):
+        return {"names": sorted(self.world.buckets)}
+
+    def do_replay(self, row):
+        """Which recorded exchanges have been answered, and what was asked that is not in the file."""
+        return self.parts.replay.describe()
+
     def do_mailbox(self, row):
         return self.listen(self.parts.mailbox, row, self.message_fits)
 
@@ -445,6 +460,7 @@ class Verbs:
         parts.limits.reset()
         parts.history.reset()
         parts.imds.reset()
+        parts.replay.reset()
         parts.calls.clear()
         parts.mailbox.clear()
         parts.gateway.internal_errors.clear()

@@ -179,10 +179,16 @@ class World:
         for row in rows.get("trails", []):
             self.add_trail(row)
         self.topics = {row["arn"]: Topic(row) for row in rows.get("topics", [])}
+        self.buckets = {}
         self.instance = rows.get("instance")
         self.metrics = deque(maxlen=100000)
         if "settings" in rows:
             self.settings.change(rows["settings"])
+
+    def add_regions(self, *names):
+        """Regions that are there whatever the world file says, also after a reset."""
+        self.source = {**self.source, "regions": sorted({*self.source["regions"], *names})}
+        self.regions = list(self.source["regions"])
 
     def add_key(self, access_key, secret_key, user):
         self.credentials[access_key] = Credential(access_key, secret_key, user, user.arn,

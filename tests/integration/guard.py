@@ -120,7 +120,7 @@ class Guard:
         os.makedirs(os.path.dirname(self.status_path))
         self.options = {
             "trails": [reached_by_role(TRAIL)] if trails is None else trails,
-            "topics": [{"arn": arn} for arn in topics], "poll_interval": poll,
+            "topics": [{"arn": t} if isinstance(t, str) else t for t in topics], "poll_interval": poll,
             "endpoint": "https://{service}.{region}.localhost:%d" % (
                 port or aws.ready["https_port"]),
             "ca_file": aws.ca_file, **options}

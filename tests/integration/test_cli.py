@@ -2,11 +2,16 @@
 """The command beside the daemon: what it shows, what it calls wrong, what it leaves alone."""
 
 import copy
+import ctypes
+import fcntl
 import json
 import os
 import pty
 import re
+import signal
+import struct
 import subprocess
+import termios
 import time
 
 import pytest
@@ -16,6 +21,9 @@ from guard import BUILD_DIR, FAR_TRAIL, ROLE, SLOW, TOPIC, TRAIL, WRAP, reached_
 COMMAND = os.path.join(BUILD_DIR, "trailsentry")
 RAW = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 WELL, WRONG, USAGE, UNKNOWN = range(4)
+libc = ctypes.CDLL(None, use_errno=True)
+FIFO_TOPIC = TOPIC + ".fifo"
+ALERT_TRAIL = TRAIL.replace("management-events", "told-only")
 
 
 def command(*arguments, environment=None, stdout=subprocess.PIPE):
@@ -71,6 +79,95 @@ def test_check_offline_asks_nothing(aws, guard):
     done = check(guard, "--offline")
     assert done.returncode == WELL and "not looked at (--offline)" in done.stdout, done
     assert aws.calls() == []
+
+
+def test_check_exercises_only_when_asked(aws, make_guard):
+    """What changes something comes after all reading, once, and not on what does not log."""
+    guard = make_guard(trails=[reached_by_role(TRAIL), reached_by_role(FAR_TRAIL),
+                               reached_by_role(ALERT_TRAIL, action="alert")])
+    aws.create_trail(ALERT_TRAIL, logging=True)
+    aws.attack(FAR_TRAIL)
+    done = check(guard, "--exercise")
+    assert done.returncode == WRONG, done  # one does not log
+    assert "sends a test message to 1 topic" in done.stderr and "Go on?" not in done.stderr, done
+    assert [c["trail"] for c in aws.restarts()] == [TRAIL]
+    assert re.search(r"^management-events \(.*\)  accepted   logging$", done.stdout, re.M), done
+    assert re.search(r"^data-events \(.*\) +not tried  -$", done.stdout, re.M), done
+    test = aws.message(phase="TEST")
+    assert test.subject.startswith("TEST: ") and "SNS message id " + test.row["message_id"] \
+        in done.stdout
+    unproved = done.stdout.split("Not proved")[1]
+    assert f"StartLogging on {FAR_TRAIL}" in unproved and "Publish" not in unproved
+    after = [c["operation"] for c in aws.calls() if c["seq"] > aws.restarts()[0]["seq"]
+             and c["service"] == "cloudtrail"]
+    assert after == ["GetTrailStatus"]
+    done = check(guard, "--exercise", "--offline")
+    assert done.returncode == USAGE and "say one of them" in done.stderr, done
+
+
+def test_check_exercise_that_fails(aws, guard):
+    aws.permissions("trailsentry-target", deny=["cloudtrail:StartLogging"])
+    aws.permissions("trailsentry-guard", deny=["sns:Publish"])
+    told = json.loads(check(guard, "--exercise", "--json").stdout)
+    assert told["exit_status"] == WRONG
+    assert told["trails"][0]["StartLogging"]["state"] == "failed"
+    assert told["trails"][0]["logging_after"] is None
+    assert told["topics"][0]["Publish"]["error"]["class"] == "denied"
+    advice = [f["advice"] for f in told["findings"]]
+    assert advice[0].startswith(f"Allow cloudtrail:StartLogging on {TRAIL} to {ROLE}")
+    assert advice[1].startswith(f"Allow sns:Publish on {TOPIC} to the role trailsentry-guard")
+
+
+@pytest.mark.parametrize("answer, goes_on", [("n\n", False), ("\n", False), ("y\n", True)])
+def test_check_asks_before_it_exercises(aws, guard, answer, goes_on):
+    main, terminal = pty.openpty()
+    os.write(main, answer.encode())
+    done = subprocess.run([COMMAND, "check", "--exercise", "--config", guard.config],
+                          env={"PATH": "/usr/bin:/bin",
+                               "AWS_EC2_METADATA_SERVICE_ENDPOINT": aws.imds_url},
+                          stdin=terminal, capture_output=True, text=True, timeout=60 * SLOW)
+    os.close(main)
+    os.close(terminal)
+    assert "Go on? [y/N] " in done.stderr, done
+    assert done.returncode == (WELL if goes_on else UNKNOWN), done
+    assert len(aws.restarts()) == (1 if goes_on else 0)
+    assert goes_on or aws.calls() == []
+
+
+# test-alert
+
+def test_test_alert(aws, make_guard):
+    guard = make_guard(topics=())
+    guard.configure(topics=[{"arn": TOPIC}, {"arn": FIFO_TOPIC, "format": "json"}])
+    variables = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": aws.imds_url}
+
+    def run(*arguments):
+        return command("test-alert", "--config", guard.config, *arguments, environment=variables)
+
+    done = run()
+    assert done.returncode == WELL and not done.stderr, done
+    plain, document = aws.message(phase="TEST"), aws.message(phase="TEST", topic=FIFO_TOPIC)
+    for message in (plain, document):
+        assert "SNS message id " + message.row["message_id"] in done.stdout
+        assert message.subject.startswith("TEST: ") and message.severity == "info"
+    assert "nothing has happened" in plain.text and json.loads(document.text)
+    assert {c["operation"] for c in aws.calls() if c["service"] not in ("imds", "sts")} \
+        == {"Publish"}
+
+    done = run("--topic=security-alerts")
+    assert done.returncode == WELL and FIFO_TOPIC not in done.stdout, done
+    assert len(aws.all_messages(topic=None, phase="TEST")) == 3
+    done = run("--topic=none")
+    assert done.returncode == USAGE and f"there are: {TOPIC}, {FIFO_TOPIC}" in done.stderr, done
+
+    aws.permissions("trailsentry-guard", deny=["sns:Publish"])
+    done = run()
+    refused = [c["request_id"] for c in aws.calls(operation="Publish")][-2:]
+    assert done.returncode == WRONG and "2 topics did not accept it." in done.stdout, done
+    assert all(i in done.stdout for i in refused)
+    assert f"=> Allow sns:Publish on {TOPIC} to the role trailsentry-guard" in done.stdout
+    told = json.loads(run("--json").stdout)
+    assert told["exit_status"] == WRONG and told["topics"][0]["Publish"]["state"] == "failed"
 
 
 def test_check_names_the_missing_permission(aws, guard):
@@ -234,6 +331,116 @@ def test_status_of_a_trail_that_is_down(aws, guard):
     assert "failing" in shown and "access denied (AccessDeniedException" in shown
 
 
+def made_up_status(path, **changes):
+    """A status file as the daemon writes it, without a daemon."""
+    now = int(time.time() * 1000)
+    told = {"version": 1, "pid": 1, "hostname": "guard-1", "program_version": "0", "state": "running",
+            "started_msec": now, "written_msec": now, "configuration": "/etc/x",
+            "trails": [{"arn": TRAIL, "poll_interval_usec": 3600000000, "account": "444455556666",
+                        "region": "eu-west-1", "logging": True, "last_poll_msec": now,
+                        "incident": None, "error": None}],
+            "topics": [], "accounts": [], "incidents_open": 0, "state_error": None}
+    told["trails"][0].update(changes)
+    temporary = str(path) + ".new"
+    with open(temporary, "w", encoding="utf-8") as file:
+        json.dump(told, file)
+    os.rename(temporary, path)
+
+
+class Looks:
+    """Waits until somebody has read a file in a folder, by inotify(7)."""
+
+    def __init__(self, folder):
+        self.handle = libc.inotify_init()
+        assert libc.inotify_add_watch(self.handle, os.fsencode(folder), 0x10) > 0  # CLOSE_NOWRITE
+
+    def wait(self, count):
+        while count > 0:
+            events = os.read(self.handle, 65536)
+            while events:
+                events = events[16 + struct.unpack("iIII", events[:16])[3]:]
+                count -= 1
+
+    def close(self):
+        os.close(self.handle)
+
+
+def read_until(stream, text):
+    """What comes up to a line that holds text."""
+    lines = []
+    while not lines or text not in lines[-1]:
+        lines.append(stream.readline())
+        assert lines[-1], lines
+    return "".join(lines)
+
+
+def test_watching_into_a_pipe_writes_what_changes(tmp_path):
+    path = tmp_path / "status.json"
+    made_up_status(path)
+    with subprocess.Popen([*WRAP, COMMAND, "status", "--watch", "--interval=1s", "--status-file",
+                           path], stdout=subprocess.PIPE, text=True,
+                          env={"PATH": "/usr/bin:/bin", "TERM": "xterm"}) as process:
+        first = read_until(process.stdout, "management-events")
+        made_up_status(path, last_poll_msec=1)  # a time that goes on is no change
+        looks = Looks(tmp_path)
+        looks.wait(2)
+        looks.close()
+        made_up_status(path, logging=False, incident="ab12")
+        second = read_until(process.stdout, "NOT LOGGING  ")
+        os.unlink(path)
+        third = read_until(process.stdout, "is not there")
+        made_up_status(path)
+        fourth = read_until(process.stdout, "All is well.")
+        process.terminate()
+        rest = process.stdout.read()
+    blocks = first + second + third + fourth + rest
+    assert len(re.findall(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", blocks, re.M)) == 4, blocks
+    assert "incident ab12" in second + third and "\x1b" not in blocks
+    assert process.returncode == WELL  # as the last look
+
+
+def test_watching_on_a_terminal(tmp_path):
+    path = tmp_path / "status.json"
+    made_up_status(path, logging=False)
+    main, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 8, 40, 0, 0))
+    process = subprocess.Popen([COMMAND, "status", "--watch", "--interval=1h", "--status-file",
+                                path], stdout=terminal, stderr=terminal, stdin=subprocess.DEVNULL,
+                               env={"PATH": "/usr/bin:/bin", "TERM": "xterm"})
+    os.close(terminal)
+
+    def screen():
+        text = b""
+        while not text.endswith(b"\x1b[J"):
+            text += os.read(main, 65536)
+        return text.decode()
+
+    begun, drawn = screen().split("\x1b[H")
+    assert begun == "\x1b[?1049h\x1b[?25l"
+    rows = [re.sub(r"\x1b\[[0-9;]*[mKJ]", "", row) for row in drawn.split("\n")]
+    rows = [row.strip("\r") for row in rows]
+    assert len(rows) == 8 and all(len(row) <= 40 for row in rows), rows
+    assert any("is NOT LOGGING" in row for row in rows) and "more lines" in rows[-1]
+
+    fcntl.ioctl(main, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 120, 0, 0))
+    process.send_signal(signal.SIGWINCH)  # nobody's terminal: the kernel does not send it
+    assert "more lines" not in screen()
+    process.send_signal(signal.SIGINT)
+    end = b""
+    while not end.endswith(b"\x1b[?1049l"):
+        end += os.read(main, 65536)
+    os.close(main)
+    assert process.wait(20 * SLOW) == WRONG and end.endswith(b"\x1b[?25h\x1b[?1049l")
+
+
+@pytest.mark.parametrize("arguments, said", [(["--interval=2s"], "goes with --watch"),
+                                             (["--watch", "--interval=1ms"], "from 1s to 1h"),
+                                             (["--watch", "--json"], "does not go with --watch")])
+def test_watching_asked_wrongly(arguments, said):
+    done = command("status", *arguments)
+    assert done.returncode == USAGE and said in done.stderr, done
+
+
 @pytest.mark.parametrize("content", [None, "", "{", "[]", '{"version": 2}', "x" * 100])
 def test_status_that_cannot_be_read(tmp_path, content):
     path = tmp_path / "status.json"
@@ -274,10 +481,9 @@ def test_incidents_from_first_to_last(aws, guard):
 
     shown = command("incidents", named.incident[:6], "--state-directory", guard.state)
     assert shown.returncode == WELL, shown
-    for text in (TRAIL, "Role            culprit", "arn:aws:iam::444455556666:user/Mary_Major",
-                 attack["event_id"], attack["request_id"], "exact", "Message 1: OPEN",
-                 "tool\\x1b[2J \\u{202e}gnp.exe", f"Sent            {TOPIC}",
-                 aws.restarts()[0]["request_id"], "What to do"):
+    for text in (TRAIL, "arn:aws:iam::444455556666:user/Mary_Major", attack["event_id"], "exact",
+                 "tool\\x1b[2J \\u{202e}gnp.exe", aws.restarts()[0]["request_id"], "What to do",
+                 *(m.row["message_id"] for m in aws.all_messages())):
         assert text in shown.stdout, text
     told = json.loads(command("incidents", named.incident, "--json", "--state-directory",
                               guard.state).stdout)
@@ -325,8 +531,11 @@ def test_incidents_of_every_kind_fit_the_terminal(aws, guard, tmp_path):
     assert [re.split("  +", r)[2] for r in rows] == [*reversed(kinds), "stopped", "stopped"]
     assert all(len(row) <= 80 for row in rows)
     assert "1 message not sent yet" in done.stdout
-    assert command("incidents", "ab", "--state-directory", folder).returncode == USAGE
-    assert command("incidents", "f0", "--state-directory", folder).returncode == USAGE
+    several = command("incidents", "ab", "--state-directory", folder)
+    assert several.returncode == USAGE and "9 incidents begin with" in several.stderr, several
+    assert "ab00000000000008, ab00000000000007, " in several.stderr, several
+    none = command("incidents", "f0", "--state-directory", folder)
+    assert none.returncode == USAGE and "no incident in" in none.stderr, none
     strange = command("incidents", "../x", "--state-directory", folder)
     assert strange.returncode == USAGE and "is not the beginning of" in strange.stderr, strange
     unsent = command("incidents", "0000000000000002", "--state-directory", folder)
@@ -335,6 +544,71 @@ def test_incidents_of_every_kind_fit_the_terminal(aws, guard, tmp_path):
         shown = command("incidents", name[:-5], "--state-directory", folder)
         assert shown.returncode in (WELL, WRONG) and not shown.stderr, shown
     assert sorted(os.listdir(folder)) == before
+
+
+def test_incidents_that_are_asked_for(aws, guard, tmp_path):
+    guard.run()
+    aws.actor(aws.attack(TRAIL))
+    aws.message(phase="CLOSED")
+    guard.wait_silent()
+    guard.stop()
+    folder = tmp_path / "state"
+    put = made_up(guard, folder)
+    hour = 3600000
+    now = int(time.time() * 1000)
+    put(1, kind="blink", detected_msec=now - 5 * hour, trail_arn=FAR_TRAIL)
+    put(2, kind="stopped", detected_msec=now - 3 * hour, severity="critical")
+    put(3, kind="cannot-see", detected_msec=now - hour, open=True, closed_msec=0)
+
+    def found(*arguments):
+        done = command("incidents", "--json", "--state-directory", folder, *arguments)
+        told = json.loads(done.stdout)
+        assert told["exit_status"] == done.returncode
+        return [int(i["id"], 16) for i in told["incidents"]], done.returncode
+
+    assert found() == ([3, 2, 1], WRONG)
+    assert found("--until=2h") == ([2, 1], WELL)  # of those that match nothing is wrong
+    assert found("--since=4h", "--until=2h") == ([2], WELL)
+    assert found("--open") == ([3], WRONG)
+    assert found("--trail=data-events") == ([1], WELL)
+    assert found("--kind=blink,stopped", "--limit=1") == ([2], WELL)
+    assert found("--severity=critical") == ([2], WELL)
+    assert found("--actor=mary_major", "--trail", TRAIL) == ([3, 2], WRONG)
+    assert found("--actor=nobody") == ([], WELL)
+
+    told = command("incidents", "--limit=2", "--state-directory", folder)
+    assert "1 older one not shown" in told.stdout, told
+    told = command("incidents", "--actor=nobody", "--state-directory", folder)
+    assert "None of 3 incidents matches." in told.stdout, told
+    for wrong in ("--kind=x", "--severity=bad", "--since=yesterday", "--limit=none"):
+        done = command("incidents", wrong, "--state-directory", folder)
+        assert done.returncode == USAGE and wrong.split("=")[0] in done.stderr, done
+    done = command("incidents", "1", "--open", "--state-directory", folder)
+    assert done.returncode == USAGE and "nothing to filter" in done.stderr, done
+
+
+def test_the_course_of_an_incident(aws, guard):
+    """Every step with its time, in their order, by whoever's clock."""
+    guard.run()
+    attack = aws.attack(TRAIL)
+    aws.actor(attack)
+    guard.wait(lambda: guard.incident()["attribution"]["found_msec"])
+    guard.wait_silent()
+    guard.stop()  # the last acknowledgement is on disk
+    shown = command("incidents", guard.incident()["id"], "--state-directory", guard.state).stdout
+    rows = [re.split("  +", row, maxsplit=3) for row in shown.split("\n")
+            if re.match(r"\d\d:\d\d:\d\d", row)]
+    course = {what.split(" sent to ")[0]: (when, offset, clock)
+              for when, offset, clock, what in rows}
+    assert course["stopped (StopLoggingTime)"][1:] == ("+0.000 s", "AWS")
+    assert course["StopLogging by Mary_Major (culprit)"][1:] == ("+0 s", "history")
+    times = [course[step][0] for step in (
+        "detected: stopped", "StartLogging requested", "StartLogging accepted",
+        "closed: restart verified by GetTrailStatus")]
+    assert times == sorted(times)
+    assert course["found in Event history: Mary_Major (exact)"][0] > times[0]
+    sent = [(row[0], row[3]) for row in rows if " sent to security-alerts" in row[3]]
+    assert len(sent) == len(aws.all_messages())
 
 
 def test_incidents_leave_broken_files_alone(tmp_path):

@@ -15,13 +15,13 @@ MISTAKES = '''trails = (
   { arn = "arn:aws:cloudtrail:eu-west-1:444455556666:trial/management-events"; },
   { arn = "%s"; rol_arn = "arn:aws:iam::444455556666:role/trailsentry-target"; }
 );
-topics = ( { arn = "arn:aws:sns:eu-west-1:111122223333:security-alerts.fifo"; } );
+topics = ( { arn = "arn:aws:sns:eu-west-1:111122223333:security-alerts"; format = "slack"; } );
 poll_interval = 10;
 cannot_see_after = "1 fortnight";
 action = "ignore";
 endpoint = "http://example.com";
 ''' % TRAIL
-FOUND = [(2, "trails[0].arn"), (3, "trails[1].rol_arn"), (5, "topics[0].arn"), (6, "poll_interval"),
+FOUND = [(2, "trails[0].arn"), (3, "trails[1].rol_arn"), (5, "topics[0].format"), (6, "poll_interval"),
          (7, "cannot_see_after"), (8, "action"), (9, "endpoint")]
 
 

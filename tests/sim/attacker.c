@@ -79,6 +79,8 @@ static void draw_nature(World *w)
         w->n_topics = rng_between(r, 1, SIM_TOPICS_MAX);
         w->action = rng_chance(r, 90) ? TRAIL_ACTION_RESTART : TRAIL_ACTION_ALERT;
         w->may_kill = rng_chance(r, 35);
+        w->fifo = rng_chance(r, 30);
+        w->min_severity = (Severity)rng_below(r, _SEVERITY_MAX);
 }
 
 static unsigned somebody(World *w)

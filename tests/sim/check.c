@@ -157,6 +157,40 @@ static void check_sends(World *w, const Actions *a)
         }
 }
 
+/* Whether the messages of its incident before it have been acknowledged. */
+static bool is_next(const World *w, const Letter *l, size_t topic)
+{
+        const Guard *g = w->guard;
+
+        for (size_t i = 0; i < g->n_letters; i++)
+                if (streq(g->letters[i].incident, l->incident) &&
+                    g->letters[i].sequence < l->sequence && g->letters[i].wanted[topic] &&
+                    !g->letters[i].acknowledged[topic])
+                        return false;
+        return true;
+}
+
+void check_order(World *w, const Letter *l, size_t topic)
+{
+        if (l && topic == 1 && w->fifo && !is_next(w, l, topic))
+                world_violation(w, "%s/%u overtakes another on its way to the FIFO topic",
+                                l->incident, l->sequence);
+}
+
+/* Whoever heard of an incident hears all of it, and a topic nothing of its own failing. */
+static bool is_wanted(const World *w, const Incident *i, const Message *m, size_t topic)
+{
+        const Guard *g = w->guard;
+
+        if (i->kind == INCIDENT_TOPIC_FAILING && streq(i->scope_arn, guard_topic(w, topic)))
+                return false;
+        for (size_t k = 0; k < g->n_letters; k++)
+                if (streq(g->letters[k].incident, i->id) && g->letters[k].sequence < m->sequence &&
+                    g->letters[k].wanted[topic])
+                        return true;
+        return topic == 0 || m->severity >= w->min_severity;
+}
+
 /* However the disk is: each topic that has room is tried in time. */
 void check_letters(World *w)
 {
@@ -166,7 +200,8 @@ void check_letters(World *w)
                 const Letter *l = &g->letters[i];
 
                 for (size_t t = 0; t < w->n_topics; t++)
-                        if (!l->tried[t] && !l->acknowledged[t] && g->sends_in_flight[t] < 8 &&
+                        if (l->wanted[t] && !l->tried[t] && !l->acknowledged[t] &&
+                            g->sends_in_flight[t] < 8 && !(t == 1 && w->fifo) &&
                             w->now_usec > l->created_usec + w->policy.store_patience_usec +
                                                   TICK_USEC / 10)
                                 world_violation(w, "%s/%u is not sent to topic %zu in time",
@@ -196,8 +231,11 @@ static void note_letter(World *w, const Incident *i, const Message *m)
         if (l->sequence && l->text != text)
                 world_violation(w, "two messages are called %s/%u", i->id, m->sequence);
         memcpy(l->incident, i->id, sizeof(l->incident));
-        if (!l->sequence)
+        if (!l->sequence) {
                 l->created_usec = w->now_usec;
+                for (size_t t = 0; t < w->n_topics; t++)
+                        l->wanted[t] = is_wanted(w, i, m, t);
+        }
         l->sequence = m->sequence;
         l->phase = m->phase;
         l->text = text;
@@ -374,6 +412,8 @@ static void check_letters_end(World *w)
                 const Letter *l = &g->letters[i];
 
                 for (size_t t = 0; t < w->n_topics; t++) {
+                        if (!l->wanted[t])
+                                continue;
                         if (l->arrived[t] == 0 || !l->acknowledged[t])
                                 world_violation(w, "%s/%u (%s) never reached topic %zu",
                                                 l->incident, l->sequence, phase_to_string(l->phase),

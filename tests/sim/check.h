@@ -10,6 +10,8 @@ void check_input(World *w, const Input *in);
 /* After it: what it wants to have done, and what it knows. */
 void check_step(World *w, const Input *in, const Actions *a);
 /* When that has been carried out. */
+/* A FIFO topic is given a message when it has the ones before. */
+void check_order(World *w, const Letter *l, size_t topic);
 void check_letters(World *w);
 void check_end(World *w);
 

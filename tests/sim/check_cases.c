@@ -86,7 +86,8 @@ static size_t count_gone(const World *w, size_t trail)
 
 void check_case_opened(World *w, Case *c, const Incident *i)
 {
-        const GuardTrail *t = &w->guard->trails[c->trail];
+        const GuardTrail *t = c->trail < w->n_trails ? &w->guard->trails[c->trail] : NULL;
+        size_t topic = !streq(strempty(i->scope_arn), guard_topic(w, 0));
         bool caused = true;
 
         world_trace(w, "check: incident %s: %s", i->id, incident_kind_to_string(i->kind));
@@ -117,6 +118,10 @@ void check_case_opened(World *w, Case *c, const Incident *i)
         case INCIDENT_OTHER_CONTROLLER:
                 caused = w->other_starts[c->trail] + w->kills + count_gone(w, c->trail) >= 3 ||
                          w->nature.other_guard;
+                break;
+        case INCIDENT_TOPIC_FAILING:
+                caused = was_sick(w, FAULT_TOPIC_FAILS, topic) ||
+                         was_sick(w, FAULT_TOPIC_ANSWER_LOST, topic);
                 break;
         default:
                 break;

@@ -79,8 +79,11 @@ static void read_back(World *w, const Incident *i, const Message *m)
         l->on_disk = true;
         l->created_usec = w->now_usec;
         memset(l->tried, 0, sizeof(l->tried));
-        for (size_t t = 0; t < m->n_deliveries && t < SIM_TOPICS_MAX; t++)
-                l->acknowledged[t] = m->deliveries[t].sent;
+        for (size_t t = 0; t < w->n_topics; t++) {
+                const Delivery *d = message_find_delivery(m, guard_topic(w, t));
+
+                l->acknowledged[t] = d && d->sent;
+        }
 }
 
 static void restore_incident(World *w, const struct StoredFile *f)

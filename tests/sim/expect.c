@@ -35,18 +35,32 @@ void expect_some_of(World *w, const char *kind)
         (void)first_of(w, incident_kind_from_string(kind));
 }
 
-void expect_phases(World *w, IncidentKind kind, const char *phases)
+/* Of all of them, or for a topic of those that reached it. */
+static void expect_these(World *w, IncidentKind kind, size_t topic, const char *phases)
 {
         StrBuf b = STRBUF_INIT(4096);
         const Case *c = first_of(w, kind);
 
-        for (size_t i = 0; c && i < w->guard->n_letters; i++)
-                if (streq(w->guard->letters[i].incident, c->id))
-                        add_word(&b, phase_to_string(w->guard->letters[i].phase));
+        for (size_t i = 0; c && i < w->guard->n_letters; i++) {
+                const Letter *l = &w->guard->letters[i];
+
+                if (streq(l->incident, c->id) && (topic == SIZE_MAX || l->arrived[topic] > 0))
+                        add_word(&b, phase_to_string(l->phase));
+        }
         if (c && !streq(strbuf_str(&b), phases))
                 world_violation(w, "messages of %s: \"%s\", not \"%s\"",
                                 incident_kind_to_string(kind), strbuf_str(&b), phases);
         strbuf_done(&b);
+}
+
+void expect_phases(World *w, IncidentKind kind, const char *phases)
+{
+        expect_these(w, kind, SIZE_MAX, phases);
+}
+
+void expect_arrived(World *w, IncidentKind kind, size_t topic, const char *phases)
+{
+        expect_these(w, kind, topic, phases);
 }
 
 void expect_culprit(World *w, IncidentKind kind, unsigned actor, Confidence confidence)

@@ -11,6 +11,8 @@
 void expect_kinds(World *w, const char *kinds);
 void expect_some_of(World *w, const char *kind);
 void expect_phases(World *w, IncidentKind kind, const char *phases); /* of the first of the kind */
+/* Those that reached this topic. */
+void expect_arrived(World *w, IncidentKind kind, size_t topic, const char *phases);
 void expect_culprit(World *w, IncidentKind kind, unsigned actor, Confidence c);
 void expect_nobody(World *w, IncidentKind kind, Confidence c);
 void expect_misused(World *w, IncidentKind kind);

@@ -9,14 +9,12 @@
 #include "core/alerttext.h"
 #include "core/incidentjson.h"
 
-static const char *const topics[SIM_TOPICS_MAX] = {
-        "arn:aws:sns:us-east-1:111122223333:alerts",
-        "arn:aws:sns:us-east-1:444455556666:alerts",
-};
-
-const char *guard_topic(size_t i)
+const char *guard_topic(const World *w, size_t i)
 {
-        return topics[i];
+        if (i == 0)
+                return "arn:aws:sns:us-east-1:111122223333:alerts";
+        return w->fifo ? "arn:aws:sns:us-east-1:444455556666:alerts.fifo"
+                       : "arn:aws:sns:us-east-1:444455556666:alerts";
 }
 
 Now guard_now(const World *w)
@@ -190,7 +188,7 @@ static void do_store_memory(World *w)
 
 static void do_send(World *w, const Action *a)
 {
-        size_t topic = streq(a->topic_arn, topics[0]) ? 0 : 1;
+        size_t topic = streq(a->topic_arn, guard_topic(w, 0)) ? 0 : 1;
         Event *e = world_schedule(w, w->now_usec + latency(w), EVENT_SENT);
         Letter *l = guard_letter(w->guard, a->incident->id, a->message->sequence);
 
@@ -205,6 +203,9 @@ static void do_send(World *w, const Action *a)
         w->guard->sends_in_flight[topic]++;
         if (l)
                 l->tried[topic] = true;
+        if (l && !l->wanted[topic])
+                world_violation(w, "%s/%u is not for topic %zu", l->incident, l->sequence, topic);
+        check_order(w, l, topic);
         if (world_has_fault(w, FAULT_TOPIC_FAILS, topic)) {
                 e->class = AWS_ERROR_NOT_FOUND;
                 e->code = "NotFound";
@@ -317,7 +318,7 @@ static void answer_sent(World *w, const Event *e, Input *in)
 
         in->kind = INPUT_SENT;
         w->guard->sends_in_flight[e->topic]--;
-        in->topic_arn = topics[e->topic];
+        in->topic_arn = guard_topic(w, e->topic);
         in->message_id = "message-id";
         if (l && e->class == AWS_ERROR_NONE)
                 l->acknowledged[e->topic] = true;
@@ -398,12 +399,12 @@ Letter *guard_letter(Guard *g, const char *id, unsigned sequence)
 static Core *new_core(World *w)
 {
         TrailConfig trails[SIM_TRAILS_MAX];
-        TopicConfig sim_topics[SIM_TOPICS_MAX] = {};
+        TopicConfig topics[SIM_TOPICS_MAX] = {};
         CoreConfig config = {
                 .policy = &w->policy,
                 .trails = trails,
                 .n_trails = w->n_trails,
-                .topics = sim_topics,
+                .topics = topics,
                 .n_topics = w->n_topics,
                 .n_accounts = 1,
                 .hostname = "guard-1",
@@ -414,7 +415,8 @@ static Core *new_core(World *w)
                                           .action = w->action,
                                           .poll_usec = 10 * USEC_PER_SEC};
         for (size_t i = 0; i < w->n_topics; i++)
-                sim_topics[i].arn = topics[i];
+                topics[i] = (TopicConfig){.arn = guard_topic(w, i),
+                                          .min_severity = i == 1 ? w->min_severity : SEVERITY_INFO};
         return core_new(&config, guard_now(w));
 }
 

@@ -31,6 +31,7 @@ typedef struct Letter {
         uint64_t text; /* hash of subject and body */
         char subject[100];
         bool on_disk;
+        bool wanted[SIM_TOPICS_MAX];
         uint64_t created_usec; /* of this run: when first seen */
         bool tried[SIM_TOPICS_MAX];
         unsigned arrived[SIM_TOPICS_MAX];
@@ -105,7 +106,7 @@ void guard_tick(World *w);
 uint64_t guard_next_boot(const World *w);
 bool guard_is_idle(const World *w);
 Now guard_now(const World *w);
-const char *guard_topic(size_t i);
+const char *guard_topic(const World *w, size_t i);
 Case *guard_case(Guard *g, const char *id);
 Case *guard_new_case(Guard *g, const char *id);
 Letter *guard_letter(Guard *g, const char *id, unsigned sequence);

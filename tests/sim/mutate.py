@@ -18,10 +18,10 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-UNITS = ["test-observe", "test-attribution", "test-incidentjson", "test-alerttext", "test-core",
-         "test-corestate", "test-group"]
-CFLAGS = ["-std=gnu17", "-O1", "-g", "-w", "-D_GNU_SOURCE",
-          '-DPACKAGE_VERSION="0"', "-Isrc", "-Itests/unit", "-Itests/sim"]
+UNITS = ["test-observe", "test-attribution", "test-incidentjson", "test-alerttext", "test-alertformat",
+         "test-core", "test-corestate", "test-group", "test-topic"]
+CFLAGS = ["-std=gnu17", "-O1", "-g", "-w", "-D_GNU_SOURCE", '-DPACKAGE_VERSION="0"', "-Isrc",
+          "-Itests/unit", "-Itests/sim"]
 LIBS = ["-ljansson", "-lcrypto", "-lexpat"]
 LIBRARY = ["src/core/*.c", "src/base/*.c", "src/aws/*.c"]
 TIMEOUT = 300
@@ -169,6 +169,31 @@ BUGS = [
      "        return name;"),
     ("subject-of-any-length", "alerttext.c",
      "ALERT_SUBJECT_MAX - 3); /*", "4 * ALERT_SUBJECT_MAX); /*"),
+    ("fifo-messages-overtake", "notify.c", "        while (t->fifo && k-- > 0) {",
+     "        while (0 && k-- > 0) {"),
+    ("least-severity-is-ignored", "notify.c",
+     "                bool wanted = m->severity >= topic->min_severity;",
+     "                bool wanted = true;"),
+    ("failing-topic-hears-of-itself", "notify.c",
+     "                if (topic_is_told_of(i, topic->arn))\n                        continue;\n", ""),
+    ("failing-topic-is-not-told", "topic.c", "                        tell(c, t);",
+     "                        ;"),
+    ("failing-topic-is-told-late", "topic.c", "return is_permanent(&t->error) ? 0 : t",
+     "return t"),
+    ("failing-topic-never-recovers", "topic.c",
+     "        notice_close(c, i, PHASE_CLOSED, title, text);", ""),
+    ("recovered-before-all-is-taken", "topic.c",
+     "        if (w.n_refused > 0)\n                return;\n", ""),
+    ("what-waited-goes-on-waiting", "topic.c", "                                d->next_boot = 0;",
+     "                                d->next_boot += 0;"),
+    ("same-id-for-each-update", "alertformat.c",
+     "phase_to_string(m->phase), m->sequence, topic_arn);",
+     "phase_to_string(m->phase), 0U, topic_arn);"),
+    ("chat-rings-the-channel", "alertchat.c", '{"<", "&lt;", true}', '{"<", "<", true}'),
+    ("incident-moves-the-document", "notify.c",
+     "        write_message(c, i, m);\n        search_told(i);",
+     "        alert_text(i, &(AlertContext){.hostname = c->hostname}, &m->subject, &m->body);\n"
+     "        search_told(i);"),
 ]
 
 

@@ -79,9 +79,46 @@ SCENARIO(topic_fails)
         script_end(w);
 }
 
+/* Told again after 1 and 3 hours, as whatever goes on. */
+SCENARIO(topic_fails_judge)
+{
+        expect_kinds(w, "stopped topic-failing");
+        expect_culprit(w, INCIDENT_STOPPED, 1, CONFIDENCE_EXACT);
+        expect_phases(w, INCIDENT_TOPIC_FAILING, "OPEN UPDATE UPDATE CLOSED");
+}
+
+/* The second topic hears of what is critical only, and of that to the end, in its order. */
+SCENARIO(topic_of_severity)
+{
+        w->n_topics = 2;
+        w->fifo = true;
+        w->min_severity = SEVERITY_CRITICAL;
+        script_begin(w);
+        world_fault(w, FAULT_START_DENIED, AT(0), 20 * USEC_PER_MINUTE, SIZE_MAX);
+        world_fault(w, FAULT_TOPIC_ANSWER_LOST, AT(0), 20 * USEC_PER_MINUTE, 1);
+        ACT(33.3, .kind = ACT_STOP, .actor = 1);
+        script_end(w);
+}
+
+SCENARIO(topic_of_severity_judge)
+{
+        expect_kinds(w, "stopped topic-failing");
+        expect_phases(w, INCIDENT_STOPPED, "OPEN FAILING UPDATE CLOSED");
+        expect_arrived(w, INCIDENT_STOPPED, 1, "FAILING UPDATE CLOSED");
+        expect_arrived(w, INCIDENT_TOPIC_FAILING, 0, "OPEN CLOSED");
+        expect_arrived(w, INCIDENT_TOPIC_FAILING, 1, "");
+}
+
 SCENARIO(topic_answers_are_lost)
 {
         stop_under_fault(w, FAULT_TOPIC_ANSWER_LOST, 0, 600);
+}
+
+SCENARIO(topic_answers_are_lost_judge)
+{
+        expect_kinds(w, "stopped topic-failing");
+        expect_culprit(w, INCIDENT_STOPPED, 1, CONFIDENCE_EXACT);
+        expect_phases(w, INCIDENT_TOPIC_FAILING, "OPEN CLOSED");
 }
 
 /* Throttled time does not count: no "not yet" before half an hour in which it was answered. */
@@ -192,8 +229,9 @@ const Scenario fault_scenarios[] = {
         {"start-answer-lost", start_answer_lost, one_stop_judge},
         {"disk-fails", disk_fails, one_stop_judge},
         {"disk-stalls", disk_stalls, one_stop_judge},
-        {"topic-fails-for-hours", topic_fails, one_stop_judge},
-        {"topic-answers-lost", topic_answers_are_lost, one_stop_judge},
+        {"topic-fails-for-hours", topic_fails, topic_fails_judge},
+        {"topic-of-severity", topic_of_severity, topic_of_severity_judge},
+        {"topic-answers-lost", topic_answers_are_lost, topic_answers_are_lost_judge},
         {"lookup-throttled-for-hours", lookup_throttled, lookup_throttled_judge},
         {"lookup-denied", lookup_denied, lookup_denied_judge},
         {"lookup-denied-for-an-hour", lookup_denied_for_an_hour, lookup_denied_for_an_hour_judge},

@@ -184,6 +184,8 @@ typedef struct World {
         TrailAction action;
         size_t n_trails;
         size_t n_topics;
+        Severity min_severity; /* of the second topic */
+        bool fifo;             /* ... and whether it keeps messages in order */
         Nature nature;
         SimTrail trails[SIM_TRAILS_MAX];
         Event **queue; /* binary heap */

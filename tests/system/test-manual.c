@@ -8,6 +8,8 @@
 
 #include "../unit/unit.h"
 
+#include <jansson.h>
+
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "core/model.h"
@@ -227,6 +229,71 @@ static void test_message_ids(void **state)
         assert_ids_are_in(catalog, "the catalog", source, "journal.c");
 }
 
+/* The next line of an entry, moving *at past it; NULL at its end, which is the next entry's. */
+static char *next_line(const char **at)
+{
+        size_t n = strcspn(*at, "\n");
+        char *line;
+
+        if (!**at || strncmp(*at, "-- ", strlen("-- ")) == 0)
+                return NULL;
+        line = mem_strndup(*at, n);
+        *at += n + ((*at)[n] == '\n');
+        return line;
+}
+
+/* @FIELD@ for each that a record may carry. */
+static void assert_fields_are_known(const char *text, const char *journal)
+{
+        const char *at = text;
+
+        while ((at = strchr(at, '@'))) {
+                size_t n = strspn(++at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
+                _cleanup_free_ char *name = mem_strndup(at, n), *row = mem_printf("{\"%s\",", name);
+
+                if (n == 0 || at[n] != '@' || !strstr(journal, row))
+                        fail_msg("no field of the journal: %s", text);
+                at += n + 1;
+        }
+}
+
+/* https://systemd.io/CATALOG/ */
+static void test_catalog_says_what_it_means_and_what_to_do(void **state)
+{
+        _cleanup_free_ char *catalog = read_source("systemd/trailsentry.catalog");
+        _cleanup_free_ char *journal = read_source("src/daemon/journal.c");
+        const char *at = strstr(catalog, "\n-- ");
+        size_t entries = 0;
+
+        for (; at && *at; entries++) {
+                static const char *const heads[] = {"Subject: ", "Defined-By: trailsentry",
+                                                    "Documentation: man:trailsentry"};
+                size_t words = 0;
+                char *line;
+
+                at = strchr(at + 1, '\n') + 1; /* behind the id */
+                for (size_t i = 0; i < ELEMENTSOF(heads); i++) {
+                        line = next_line(&at);
+                        if (!line || strncmp(line, heads[i], strlen(heads[i])) != 0)
+                                fail_msg("entry %zu has no %s", entries + 1, heads[i]);
+                        assert_fields_are_known(line, journal);
+                        free(line);
+                }
+                while ((line = next_line(&at))) {
+                        assert_in_range(strlen(line), 0, 80);
+                        assert_fields_are_known(line, journal);
+                        for (const char *c = line; (c = strpbrk(c, " \t")); c++)
+                                words++;
+                        free(line);
+                }
+                if (words < 10)
+                        fail_msg("entry %zu explains nothing", entries + 1);
+                if (*at)
+                        at--; /* the line feed before the next id */
+        }
+        assert_in_range(entries, 20, 1000);
+}
+
 /* Names between prefix and the next quote in a source, each as text in the page. */
 static void assert_names_are_in(const char *source, const char *prefix, const char *text,
                                 const char *page)
@@ -278,6 +345,118 @@ static void test_command_line_options(void **state)
         assert_names_are_in(verbs, "\n        {\"", "\n.B ", page);
 }
 
-UNIT_MAIN(T(test_every_option_has_an_entry), T(test_every_entry_is_an_option),
+/* Members of the document */
+
+/* Each member of an object of the schema has an entry in the subsection about the object; objects
+ * without a definition of their own have one about the member. */
+static void assert_members_are_in(const char *page, const char *title, const json_t *schema)
+{
+        _cleanup_free_ char *head = mem_printf(".SS %s\n", title);
+        const char *begin = strstr(page, head), *name;
+        json_t *properties = json_object_get(schema, "properties"), *member;
+
+        if (!begin)
+                fail_msg("trailsentry-alert(5) has no subsection %s", title);
+        const char *end = strstr(begin + 1, "\n.S");
+        _cleanup_free_ char *section =
+                mem_strndup(begin, end ? (size_t)(end - begin) : strlen(begin));
+        size_t entries = 0;
+        for (const char *at = section; (at = strstr(at, ".TP\n")); at++)
+                entries++;
+        assert_int_equal(entries, json_object_size(properties));
+        json_object_foreach(properties, name, member)
+        {
+                _cleanup_free_ char *said = entry(section, name);
+                const char *text = json_string_value(json_object_get(member, "description"));
+                json_t *word;
+                size_t k;
+
+                if (!said || !text)
+                        fail_msg("%s of \"%s\" is not in trailsentry-alert(5)", name, title);
+                json_array_foreach(json_object_get(member, "enum"), k, word)
+                {
+                        if (json_is_string(word) && !has_in_roff(section, json_string_value(word)))
+                                fail_msg("%s.%s: %s is not in trailsentry-alert(5)", title, name,
+                                         json_string_value(word));
+                }
+                if (json_object_get(member, "properties")) {
+                        _cleanup_free_ char *inner = mem_printf("Member %s", name);
+                        assert_members_are_in(page, inner, member);
+                }
+        }
+}
+
+static void test_members_of_the_document(void **state)
+{
+        static const char *const titles[][2] = {{"call", "A call"},
+                                                {"deed", "Calls with its key"},
+                                                {"error", "An error"},
+                                                {"step", "A step"}};
+        _cleanup_free_ char *page = read_source("man/trailsentry-alert.5");
+        _cleanup_free_ char *text = read_source("share/alert-1.schema.json");
+        _cleanup_(json_decrefp) json_t *schema = json_loads(text, 0, NULL);
+        const json_t *definitions = json_object_get(schema, "$defs");
+
+        assert_members_are_in(page, "The document", schema);
+        assert_int_equal(json_object_size(definitions), ELEMENTSOF(titles));
+        for (size_t k = 0; k < ELEMENTSOF(titles); k++)
+                assert_members_are_in(page, titles[k][1],
+                                      json_object_get(definitions, titles[k][0]));
+}
+
+/* The words of the schema are those of the program, no more and no less. */
+static void assert_enum(const json_t *member, const char *(*word)(int v), int from, size_t n)
+{
+        const json_t *words = json_object_get(member, "enum");
+
+        assert_non_null(words);
+        for (size_t k = 0; k < n; k++)
+                assert_string_equal(strempty(json_string_value(json_array_get(words, k))),
+                                    word(from + (int)k));
+        assert_true(!json_is_string(json_array_get(words, n)));
+}
+
+static const char *kind_word(int v)
+{
+        return incident_kind_to_string((IncidentKind)v);
+}
+
+static const char *severity_word(int v)
+{
+        return severity_to_string((Severity)v);
+}
+
+static const char *role_word(int v)
+{
+        return role_to_string((Role)v);
+}
+
+static const char *class_word(int v)
+{
+        return aws_error_class_to_string((AwsErrorClass)v);
+}
+
+static void test_words_of_the_schema(void **state)
+{
+        _cleanup_free_ char *text = read_source("share/alert-1.schema.json");
+        _cleanup_(json_decrefp) json_t *schema = json_loads(text, 0, NULL);
+        json_t *top = json_object_get(schema, "properties"), *kind, *role, *class;
+
+        assert_int_equal(json_unpack(schema, "{s:{s:{s:{s:o}}}}", "properties", "incident",
+                                     "properties", "kind", &kind),
+                         0);
+        assert_int_equal(json_unpack(schema, "{s:{s:{s:{s:o}}, s:{s:{s:o}}}}", "$defs", "call",
+                                     "properties", "role", &role, "error", "properties", "class",
+                                     &class),
+                         0);
+        assert_enum(kind, kind_word, 0, _INCIDENT_KIND_MAX);
+        assert_enum(json_object_get(top, "severity"), severity_word, 0, _SEVERITY_MAX);
+        assert_enum(role, role_word, 0, _ROLE_MAX);
+        assert_enum(class, class_word, AWS_ERROR_NONE + 1, _AWS_ERROR_CLASS_MAX - 1);
+}
+
+UNIT_MAIN(T(test_members_of_the_document), T(test_words_of_the_schema),
+          T(test_every_option_has_an_entry), T(test_every_entry_is_an_option),
           T(test_every_option_is_in_the_shipped_file), T(test_words_of_incidents),
-          T(test_message_ids), T(test_journal_fields_and_attributes), T(test_command_line_options))
+          T(test_message_ids), T(test_catalog_says_what_it_means_and_what_to_do),
+          T(test_journal_fields_and_attributes), T(test_command_line_options))

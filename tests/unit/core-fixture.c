@@ -63,8 +63,8 @@ Incident *fixture_incident(IncidentKind kind, int64_t stop)
 Rig *rig_new(const RigOptions *o)
 {
         static const RigOptions usual = {};
-        static const TopicConfig topics[] = {{.arn = TOPIC}, {.arn = TOPIC2}};
         const RigOptions *options = o ? o : &usual;
+        TopicConfig topics[] = {{.arn = TOPIC}, options->second};
         Rig *r = mem_new0(Rig);
         static const char *const arns[RIG_TRAILS_MAX] = {TRAIL,      TRAIL "-2", TRAIL "-3",
                                                          TRAIL "-4", TRAIL "-5", TRAIL "-6"};
@@ -82,6 +82,7 @@ Rig *rig_new(const RigOptions *o)
         for (size_t i = 0; i < RIG_TRAILS_MAX; i++)
                 trails[i] = (TrailConfig){
                         .arn = arns[i], .action = options->action, .poll_usec = 10 * USEC_PER_SEC};
+        topics[1].arn = TOPIC2;
         r->now = (Now){.boot_usec = 1000 * USEC_PER_SEC, .wall_msec = BASE};
         r->core = core_new(&config, r->now);
         r->starts_work = true;

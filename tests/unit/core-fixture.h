@@ -53,8 +53,9 @@ typedef struct Rig {
 typedef struct RigOptions {
         const Policy *policy; /* policy_default */
         TrailAction action;
-        size_t n_topics; /* 1 */
-        size_t n_trails; /* 1 */
+        size_t n_topics;    /* 1 */
+        TopicConfig second; /* of TOPIC2; its arn does not count */
+        size_t n_trails;    /* 1 */
 } RigOptions;
 
 #define RIG_START (-INT64_C(3600000)) /* the trail's StartLoggingTime, an hour before BASE */

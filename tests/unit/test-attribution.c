@@ -301,6 +301,21 @@ static void test_own_start(void **state)
         }
 }
 
+/* Found by the simulation: killed after its clock had been set back, the guard knew its ledger and
+ * its beginning by two clocks, and took its own call for somebody else's. */
+static void test_unremembered_start_stays_so(void **state)
+{
+        _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_STOPPED, STOP);
+
+        ADD(i, .at = SECOND(0), .id = "it");
+        ADD(i, .at = SECOND(2), .id = "start", .event = "StartLogging", .who = OWN,
+            .request_id = "ours");
+        evaluate_with(i, OWN, OWN_CALL_MAYBE, true, false);
+        evaluate_with(i, OWN, OWN_CALL_NO, true, false);
+        assert_int_equal(role_of(i, "start"), ROLE_OWN_UNREMEMBERED);
+        assert_false(i->attribution.misused);
+}
+
 static void test_own_stop(void **state)
 {
         _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_STOPPED, STOP);
@@ -525,7 +540,8 @@ UNIT_MAIN(T(test_one_stop), T(test_nothing_found), T(test_distance_to_anchor),
           T(test_started_in_the_same_second), T(test_refused_start_is_none), T(test_known_start),
           T(test_clock_ahead), T(test_rivals), T(test_same_actor_twice), T(test_unreadable),
           T(test_unreadable_long_before), T(test_call_without_parameters), T(test_own_start),
-          T(test_own_stop), T(test_own_refused_stop), T(test_only_this_trail), T(test_room),
-          T(test_only_its_window), T(test_one_stop_after_another),
-          T(test_room_for_calls_that_succeeded), T(test_deleted), T(test_recreated),
-          T(test_last_chance), T(test_needs_starts), T(test_own_restart_in_the_same_second))
+          T(test_unremembered_start_stays_so), T(test_own_stop), T(test_own_refused_stop),
+          T(test_only_this_trail), T(test_room), T(test_only_its_window),
+          T(test_one_stop_after_another), T(test_room_for_calls_that_succeeded), T(test_deleted),
+          T(test_recreated), T(test_last_chance), T(test_needs_starts),
+          T(test_own_restart_in_the_same_second))

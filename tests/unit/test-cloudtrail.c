@@ -70,6 +70,48 @@ static void test_status(void **state)
 }
 
 /* An answer that does not say for sure is no answer; above all it never means "logging". */
+static const TrailStatus *reread(TrailAnswer *a, const char *body)
+{
+        const TrailStatus *s = NULL;
+
+        return cloudtrail_reread_trail_status(a, body, strlen(body), &s) < 0 ? NULL : s;
+}
+
+/* Also where the bytes differ but not in their number, and after bytes that are no answer. */
+static void test_status_again(void **state)
+{
+        static const char on[] = "{\"IsLogging\":true,\"LatestDeliveryError\":\"a\"}";
+        static const char other[] = "{\"IsLogging\":true,\"LatestDeliveryError\":\"b\"}";
+        static const char off[] = "{\"IsLogging\":false}";
+        TrailAnswer a = {0};
+        const TrailStatus *s;
+        const char *text;
+
+        s = reread(&a, on);
+        assert_non_null(s);
+        assert_true(s->is_logging);
+        assert_string_equal(s->latest_delivery_error, "a");
+        text = s->latest_delivery_error;
+        s = reread(&a, on);
+        assert_non_null(s);
+        assert_ptr_equal(s->latest_delivery_error, text); /* not decoded a second time */
+
+        s = reread(&a, other);
+        assert_non_null(s);
+        assert_string_equal(s->latest_delivery_error, "b");
+        s = reread(&a, off);
+        assert_non_null(s);
+        assert_false(s->is_logging);
+        assert_null(s->latest_delivery_error);
+
+        assert_null(reread(&a, "{}"));
+        assert_null(reread(&a, ""));
+        s = reread(&a, off);
+        assert_non_null(s);
+        assert_false(s->is_logging);
+        trail_answer_done(&a);
+}
+
 static void test_status_refuses(void **state)
 {
         static const struct {
@@ -268,6 +310,7 @@ static void test_trail(void **state)
         assert_int_equal(cloudtrail_parse_trail("{\"Trail\":{\"Name\":\"a\"}}", 22, &d), -ENODATA);
 }
 
-UNIT_MAIN(T(test_trail_requests), T(test_status), T(test_status_refuses), T(test_lookup_request),
-          T(test_lookup_request_by_key), T(test_lookup_page), T(test_unreadable_events),
-          T(test_lookup_refuses), T(test_padded_page_is_read), T(test_trail))
+UNIT_MAIN(T(test_trail_requests), T(test_status), T(test_status_again), T(test_status_refuses),
+          T(test_lookup_request), T(test_lookup_request_by_key), T(test_lookup_page),
+          T(test_unreadable_events), T(test_lookup_refuses), T(test_padded_page_is_read),
+          T(test_trail))

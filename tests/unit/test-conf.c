@@ -164,6 +164,10 @@ static const Refusal refusals[] = {
           "x.conf:3: topics[1].min_severity: \"error\": has to be \"info\", \"warning\", \"high\" "
           "or "
           "\"critical\""}},
+        {"chat on a fifo topic",
+         TRAILS "topics = ( { arn = \"" TOPIC_ARN ".fifo\"; format = \"chat\"; } );\n",
+         {"x.conf:2: topics[0].format: is \"chat\", which a FIFO topic cannot deliver to: take a "
+          "standard topic, or another format"}},
         {"nobody hears of a stopped trail",
          TRAILS "topics = ( { arn = \"" TOPIC_ARN "\"; min_severity = \"critical\"; } );\n",
          {"x.conf:2: topics[0].min_severity: is \"critical\" for every topic, so that nobody would "
@@ -470,6 +474,24 @@ static void test_accounts_of_topics(void **state)
         assert_string_equal(c->accounts[2].external_id, "xy");
 }
 
+static void test_only_fifo_topics(void **state)
+{
+        static const struct {
+                const char *first, *second;
+                bool warned;
+        } rows[] = {{"", ".fifo", false}, {".fifo", "2.fifo", true}, {"", "2", false}};
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                _cleanup_free_ char *text =
+                        mem_printf(TRAILS "topics = ( { arn = \"" TOPIC_ARN "%s\" }, "
+                                          "{ arn = \"" TOPIC_ARN "%s\" } );\n",
+                                   rows[i].first, rows[i].second);
+                _cleanup_(conf_freep) Conf *c = parse_good(text);
+
+                assert_int_equal(conf_warning(c) != NULL, rows[i].warned);
+        }
+}
+
 static void test_base_region_is_of_its_own_trail(void **state)
 {
         _cleanup_(conf_freep) Conf *c = parse_good(
@@ -574,6 +596,7 @@ static const struct CMUnitTest other_tests[] = {
         T(test_everything_set),
         T(test_accounts),
         T(test_accounts_of_topics),
+        T(test_only_fifo_topics),
         T(test_base_region_is_of_its_own_trail),
         T(test_other_partition),
         T(test_nul_byte),

@@ -515,5 +515,6 @@ UNIT_MAIN(T(test_act_store_send), T(test_steps_have_times), T(test_disk_fails), 
           T(test_reminders), T(test_stale_answers), T(test_stale_logging), T(test_doubtful_stop),
           T(test_doubt_that_passes), T(test_deleted_and_back), T(test_one_not_found_is_none),
           T(test_never_found), T(test_cannot_see), T(test_cannot_see_without_any_answer),
+
           T(test_dead_topic), T(test_sends_in_flight), T(test_delivery), T(test_heartbeat),
           T(test_trails_do_not_wait_for_each_other), T(test_overdue), T(test_late_answers))

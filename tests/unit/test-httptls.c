@@ -241,5 +241,48 @@ static void test_unusable_ca_file(void **state)
         }
 }
 
+static int try_ca_file(Fixture *f, const char *path)
+{
+        HttpTransport *http = NULL;
+        _cleanup_free_ char *text = NULL;
+        HttpCurlOptions o = {.event = f->event, .ca_file = path};
+        int r = http_curl_new(&o, &http, &text);
+
+        http_curl_free(http);
+        return r;
+}
+
+/* Behind a good certificate, one that was cut off, one that is no base64, and one that is no DER;
+ * text around certificates is none of that. */
+static void test_damaged_ca_file(void **state)
+{
+        static const struct {
+                const char *text;
+                int result;
+        } tails[] = {
+                {"-----BEGIN CERTIFICATE-----\nMIIB\n", -EINVAL},
+                {"-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n", -EINVAL},
+                {"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", -EINVAL},
+                {"-----BEGIN CERTIFICATE-----\nAgEB\n-----END CERTIFICATE-----\n", -EINVAL},
+                {"\n# the end\n", 0},
+        };
+        Fixture *f = *state;
+
+        for (size_t i = 0; i < ELEMENTSOF(tails); i++) {
+                Files x;
+                FILE *file;
+
+                files_make(&x, "IP:127.0.0.1");
+                assert_int_equal(try_ca_file(f, x.ca_file), 0);
+                file = fopen(x.ca_file, "ae");
+                assert_non_null(file);
+                assert_true(fputs(tails[i].text, file) >= 0);
+                assert_int_equal(fclose(file), 0);
+                assert_int_equal(try_ca_file(f, x.ca_file), tails[i].result);
+                files_remove(&x);
+        }
+}
+
 UNIT_MAIN(WITH_HTTP(test_ca_is_loaded_once), WITH_HTTP(test_unverified_peers_are_refused),
-          WITH_HTTP(test_system_bundle_does_not_know_us), WITH_HTTP(test_unusable_ca_file))
+          WITH_HTTP(test_system_bundle_does_not_know_us), WITH_HTTP(test_unusable_ca_file),
+          WITH_HTTP(test_damaged_ca_file))

@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/policy.h"
+
+#include <stdarg.h>
+
+#include "aws/arn.h"
+#include "aws/permission.h"
+#include "base/jsonmap.h"
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "base/stringtable.h"
+
+#define ROLE_CHARS 10240   /* of all inline policies of a role */
+#define MANAGED_CHARS 6144 /* of a managed policy */
+#define TRUST_CHARS 2048   /* of a trust policy, until the quota is raised */
+#define TOPIC_CHARS 30720
+#define SCP_CHARS 5120
+
+static const char *const policy_for_table[_POLICY_FOR_MAX] = {
+        [POLICY_FOR_GUARD] = "guard",
+        [POLICY_FOR_TARGET] = "target",
+        [POLICY_FOR_TOPIC] = "topic",
+        [POLICY_FOR_SCP] = "scp",
+};
+DEFINE_STRING_TABLE(policy_for, PolicyFor)
+
+/* How the resources are named when all of them do not fit. */
+typedef enum Grouping {
+        GROUP_NONE,      /* each by its ARN */
+        GROUP_BY_REGION, /* every trail of its account and region; every account's role of a name */
+        GROUP_BY_ACCOUNT,
+        _GROUPING_MAX,
+} Grouping;
+
+static const char *const grouping_notes[_GROUPING_MAX] = {
+        [GROUP_BY_REGION] = "All ARNs do not fit into one policy: the trails of an account and "
+                            "region are named by a wildcard, as are roles of one name.",
+        [GROUP_BY_ACCOUNT] = "All ARNs do not fit into one policy: the trails of an account are "
+                             "named by a wildcard, as are roles of one name.",
+};
+
+/* JSON */
+
+static void append(json_t *array, json_t *value)
+{
+        if (json_array_append_new(array, value) < 0)
+                abort(); /* memory, or a text that is not UTF-8, which ARNs exclude */
+}
+
+static void set(json_t *object, const char *name, json_t *value)
+{
+        if (json_object_set_new(object, name, value) < 0)
+                abort(); /* the same */
+}
+
+static void append_once(json_t *array, const char *text)
+{
+        const json_t *had;
+        size_t i;
+
+        json_array_foreach(array, i, had)
+        {
+                if (streq(json_string_value(had), text))
+                        return;
+        }
+        append(array, json_string(text));
+}
+
+static json_t *document_of(json_t *statements)
+{
+        return json_pack("{s:s, s:o}", "Version", "2012-10-17", "Statement", statements);
+}
+
+static json_t *statement_of(const char *sid, const char *effect, json_t *actions, json_t *resources)
+{
+        json_t *s = json_pack("{s:s, s:s, s:o}", "Sid", sid, "Effect", effect, "Action", actions);
+
+        if (resources)
+                set(s, "Resource", resources);
+        return s;
+}
+
+/* What counts against a quota: everything but white space. No text in it has any. */
+static size_t count_characters(const json_t *json)
+{
+        _cleanup_free_ char *text = json_dumps(json, JSON_COMPACT);
+
+        if (!text)
+                abort();
+        return strlen(text);
+}
+
+/* Documents */
+
+static void note(PolicyDocument *d, const char *fmt, ...) _printf_(2, 3);
+static void note(PolicyDocument *d, const char *fmt, ...)
+{
+        va_list ap;
+
+        va_start(ap, fmt);
+        *mem_push0(d->notes, d->n_notes) = mem_vprintf(fmt, ap);
+        va_end(ap);
+}
+
+/* Takes name, title and json. */
+static PolicyDocument *add(Policies *p, PolicyDocument d)
+{
+        PolicyDocument *added = mem_push0(p->items, p->n);
+
+        *added = d;
+        added->characters = count_characters(added->json);
+        return added;
+}
+
+/* Every other half of the resources of each statement; false when there is nothing to halve. */
+static bool halve(json_t *document, json_t **ret_rest)
+{
+        json_t *rest = json_array(), *statement;
+        bool any = false;
+        size_t i;
+
+        json_array_foreach(json_object_get(document, "Statement"), i, statement)
+        {
+                json_t *resources = json_object_get(statement, "Resource");
+                size_t n = json_is_array(resources) ? json_array_size(resources) : 1;
+
+                if (n < 2)
+                        continue;
+                json_t *half = json_array(), *copy = json_deep_copy(statement);
+
+                for (size_t k = n / 2; k < n; k++)
+                        append(half, json_incref(json_array_get(resources, k)));
+                while (json_array_size(resources) > n / 2)
+                        (void)json_array_remove(resources, n / 2); /* it is there */
+                set(copy, "Resource", half);
+                append(rest, copy);
+                any = true;
+        }
+        if (any)
+                *ret_rest = document_of(rest);
+        else
+                json_decref(rest);
+        return any;
+}
+
+/* Takes json. One document, or several when it is over its limit. */
+static void add_in_parts(Policies *p, const PolicyDocument *like, json_t *json, unsigned *part)
+{
+        json_t *rest = NULL;
+        PolicyDocument *d;
+
+        if (count_characters(json) > like->limit && halve(json, &rest)) {
+                add_in_parts(p, like, json, part);
+                add_in_parts(p, like, rest, part);
+                return;
+        }
+        ++*part;
+        d = add(p, (PolicyDocument){.what = like->what,
+                                    .name = mem_printf("%s-%u", like->name, *part),
+                                    .title = mem_printf("%s, part %u", like->title, *part),
+                                    .json = json,
+                                    .limit = like->limit});
+        note(d, "Not even wildcards make one policy of it: attach all parts, each as a policy of "
+                "its own.");
+}
+
+/* Fits when it can: named by ARN, else by wildcards, else in parts. Takes name and title of d; make
+ * gives the JSON. NULL when it has become several documents or none. */
+static PolicyDocument *add_fitting(Policies *p, PolicyDocument d,
+                                   json_t *(*make)(const PolicyOptions *, size_t, Grouping),
+                                   const PolicyOptions *o, size_t account)
+{
+        PolicyDocument *added = NULL;
+        json_t *json = NULL;
+        Grouping g = GROUP_NONE;
+        unsigned parts = 0;
+
+        for (;; g++) {
+                json = make(o, account, g);
+                if (count_characters(json) <= d.limit || g + 1 == _GROUPING_MAX)
+                        break;
+                json_decref(json);
+        }
+        if (json_array_size(json_object_get(json, "Statement")) == 0) {
+                json_decref(json);
+        } else if (count_characters(json) <= d.limit) {
+                d.json = json;
+                added = add(p, d);
+                if (grouping_notes[g])
+                        note(added, "%s", grouping_notes[g]);
+                return added;
+        } else {
+                d.limit = MIN(d.limit, (size_t)MANAGED_CHARS);
+                add_in_parts(p, &d, json, &parts);
+        }
+        free(d.name);
+        free(d.title);
+        return NULL;
+}
+
+/* Resources */
+
+static char *name_trail(const char *arn, Grouping g)
+{
+        Arn a;
+
+        if (g == GROUP_NONE || arn_parse(arn, &a) < 0)
+                return mem_strdup(arn);
+        return mem_printf("arn:%s:cloudtrail:%s:%s:trail/*", a.partition,
+                          g == GROUP_BY_REGION ? a.region : "*", a.account);
+}
+
+static char *name_role(const char *arn, Grouping g)
+{
+        Arn a;
+
+        if (g == GROUP_NONE || arn_parse(arn, &a) < 0)
+                return mem_strdup(arn);
+        return mem_printf("arn:%s:iam::*:%s", a.partition, a.resource);
+}
+
+static bool is_same_role(const Conf *conf, size_t a, size_t b)
+{
+        return streq_ptr(conf->accounts[a].role_arn, conf->accounts[b].role_arn);
+}
+
+/* On what `account` needs p; empty when it does not need it. */
+static json_t *resources_of(const Conf *conf, const Permission *p, size_t account, Grouping g)
+{
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < conf->n_trails; i++) {
+                const ConfTrail *t = &conf->trails[i];
+                _cleanup_free_ char *name = name_trail(t->arn, g);
+
+                if (!is_same_role(conf, t->account, account))
+                        continue;
+                if (p->scope == PERMISSION_ON_ALL)
+                        append_once(array, "*");
+                if (p->scope == PERMISSION_ON_TRAIL &&
+                    (!p->to_restart || t->action == TRAIL_ACTION_RESTART))
+                        append_once(array, name);
+        }
+        for (size_t i = 0; i < conf->n_topics && p->scope == PERMISSION_ON_TOPIC; i++)
+                if (is_same_role(conf, conf->topics[i].account, account))
+                        append_once(array, conf->topics[i].arn);
+        for (size_t i = 1; i < conf->n_accounts && account == 0 && p->scope == PERMISSION_ON_ROLE;
+             i++) {
+                _cleanup_free_ char *name = name_role(conf->accounts[i].role_arn, g);
+
+                append_once(array, name);
+        }
+        if (p->scope == PERMISSION_ON_NAMESPACE && account == 0 && conf->heartbeat)
+                append_once(array, "*");
+        return array;
+}
+
+/* What an account may do */
+
+static json_t *make_permissions(const PolicyOptions *o, size_t account, Grouping g)
+{
+        static const char *const sids[][2] = {
+                [PERMISSION_ON_ALL] = {"FindActors"},
+                [PERMISSION_ON_TRAIL] = {"ReadTrails", "RestartTrails"},
+                [PERMISSION_ON_TOPIC] = {"SendAlerts"},
+                [PERMISSION_ON_ROLE] = {"TakeRoles"},
+                [PERMISSION_ON_NAMESPACE] = {"SendHeartbeat"},
+        };
+        json_t *statements = json_array();
+
+        for (size_t i = 0; i < n_permissions; i++) {
+                const Permission *p = &permissions[i];
+                json_t *actions = json_array(), *s;
+                _cleanup_json_ json_t *resources = resources_of(o->conf, p, account, g);
+                bool had = false;
+
+                /* One statement for all that is given on the same. */
+                for (size_t k = 0; k < n_permissions; k++) {
+                        if (permissions[k].scope != p->scope ||
+                            permissions[k].to_restart != p->to_restart)
+                                continue;
+                        had = had || k < i;
+                        append(actions, json_string(permissions[k].action));
+                }
+                if (had || json_array_size(resources) == 0) {
+                        json_decref(actions);
+                        continue;
+                }
+                s = statement_of(sids[p->scope][p->to_restart], "Allow", actions,
+                                 json_incref(resources));
+                if (p->scope == PERMISSION_ON_NAMESPACE)
+                        set(s, "Condition",
+                            json_pack("{s:{s:s}}", "StringEquals", "cloudwatch:namespace",
+                                      o->conf->heartbeat_namespace));
+                append(statements, s);
+        }
+        return document_of(statements);
+}
+
+static void note_permissions(PolicyDocument *d, const Conf *conf, size_t account)
+{
+        bool publishes = false;
+
+        for (size_t i = 0; i < conf->n_topics; i++)
+                publishes = publishes || is_same_role(conf, conf->topics[i].account, account);
+        if (d->characters > MANAGED_CHARS)
+                note(d, "For an inline policy: a managed one holds %d characters.", MANAGED_CHARS);
+        if (publishes)
+                note(d, "A topic that is encrypted with a key of your own needs kms:Decrypt and "
+                        "kms:GenerateDataKey on that key, here and in the key's policy. "
+                        "alias/aws/sns does not serve other accounts.");
+}
+
+/* Who may take a role */
+
+static json_t *make_trust(const PolicyOptions *o, size_t account, const char *guard)
+{
+        const Conf *conf = o->conf;
+        json_t *statement =
+                statement_of("TrustGuard", "Allow", json_string("sts:AssumeRole"), NULL);
+        json_t *ids = json_array(), *statements = json_array();
+
+        if (account == 0) {
+                set(statement, "Principal", json_pack("{s:s}", "Service", "ec2.amazonaws.com"));
+        } else {
+                set(statement, "Principal", json_pack("{s:s}", "AWS", guard));
+                for (size_t i = account; i < conf->n_accounts; i++)
+                        if (is_same_role(conf, i, account) && conf->accounts[i].external_id)
+                                append_once(ids, conf->accounts[i].external_id);
+        }
+        if (json_array_size(ids) > 0)
+                set(statement, "Condition",
+                    json_pack("{s:{s:O}}", "StringEquals", "sts:ExternalId", ids));
+        json_decref(ids);
+        append(statements, statement);
+        return document_of(statements);
+}
+
+static bool is_placeholder(const PolicyOptions *o)
+{
+        return !o->guard_arn;
+}
+
+static void note_placeholder(PolicyDocument *d, const PolicyOptions *o)
+{
+        if (is_placeholder(o))
+                note(d, "Write the guard's role instead of %s, or say it: --guard-role-arn=ARN.",
+                     POLICY_PLACEHOLDER);
+}
+
+static void add_account(Policies *p, const PolicyOptions *o, size_t account, const char *guard)
+{
+        const char *role = o->conf->accounts[account].role_arn, *whose = role ? role : guard;
+        _cleanup_free_ char *name = NULL;
+        PolicyFor what = account == 0 ? POLICY_FOR_GUARD : POLICY_FOR_TARGET;
+        PolicyDocument *d;
+        Arn a;
+
+        for (size_t i = 1; i < account; i++)
+                if (is_same_role(o->conf, i, account))
+                        return; /* told already */
+        if (role && arn_parse(role, &a) >= 0) {
+                name = mem_printf("target-%s-%s", a.account, a.resource + strlen("role/"));
+                for (char *c = strchr(name, '/'); c; c = strchr(c, '/'))
+                        *c = '-'; /* of the role's path */
+        } else
+                name = mem_strdup("guard");
+        d = add_fitting(p,
+                        (PolicyDocument){.what = what,
+                                         .name = mem_printf("%s-permissions", name),
+                                         .title = mem_printf("What %s may do", whose),
+                                         .limit = ROLE_CHARS},
+                        make_permissions, o, account);
+        if (d)
+                note_permissions(d, o->conf, account);
+        if (account == 0 && o->guard_arn && !strstr(o->guard_arn, ":role/"))
+                return; /* a user's keys: nobody takes it */
+        d = add(p, (PolicyDocument){.what = what,
+                                    .name = mem_printf("%s-trust", name),
+                                    .title = mem_printf("Who may take %s (trust policy)", whose),
+                                    .json = make_trust(o, account, guard),
+                                    .limit = TRUST_CHARS});
+        if (account == 0)
+                note(d, "For a daemon on EC2, with an instance profile.");
+        else
+                note_placeholder(d, o);
+}
+
+/* Topics */
+
+static void add_topic(Policies *p, const PolicyOptions *o, const ConfTopic *t, const char *guard)
+{
+        const char *publisher = t->role_arn ? t->role_arn : guard;
+        bool unknown = !t->role_arn && is_placeholder(o);
+        json_t *statements, *statement;
+        PolicyDocument *d;
+        Arn topic, by;
+
+        if (arn_parse(t->arn, &topic) < 0 ||
+            (!unknown && arn_parse(publisher, &by) >= 0 && streq(by.account, topic.account)))
+                return;
+        statement = statement_of("AllowTrailsentry", "Allow", json_string("sns:Publish"),
+                                 json_string(t->arn));
+        set(statement, "Principal", json_pack("{s:s}", "AWS", publisher));
+        statements = json_array();
+        append(statements, statement);
+        d = add(p, (PolicyDocument){.what = POLICY_FOR_TOPIC,
+                                    .name = mem_printf("topic-%s-%s-%s", topic.account,
+                                                       topic.region, topic.resource),
+                                    .title = mem_printf("What the policy of the topic %s has to "
+                                                        "allow",
+                                                        t->arn),
+                                    .json = document_of(statements),
+                                    .limit = TOPIC_CHARS});
+        note(d, "Add the statement to those that the topic's policy has.");
+        if (unknown) {
+                note(d, "Needed only when the guard is not of the topic's account %s.",
+                     topic.account);
+                note_placeholder(d, o);
+        }
+}
+
+/* The organization */
+
+static void add_protection(json_t *statements, const char *sid, const char *const *actions,
+                           json_t *resources, const PolicyOptions *o)
+{
+        json_t *list = json_array(), *exempt = json_array(), *s;
+
+        for (; *actions; actions++)
+                append(list, json_string(*actions));
+        s = statement_of(sid, "Deny", list, resources);
+        for (size_t i = 0; i < o->n_exempt; i++)
+                append(exempt, json_string(o->exempt[i]));
+        if (o->n_exempt > 0)
+                set(s, "Condition",
+                    json_pack("{s:{s:O}}", "ArnNotLike", "aws:PrincipalArn", exempt));
+        json_decref(exempt);
+        append(statements, s);
+}
+
+static json_t *make_scp(const PolicyOptions *o, size_t account, Grouping g)
+{
+        static const char *const trail_actions[] = {
+                "cloudtrail:StopLogging",
+                "cloudtrail:DeleteTrail",
+                "cloudtrail:UpdateTrail",
+                "cloudtrail:PutEventSelectors",
+                NULL,
+        };
+        static const char *const role_actions[] = {
+                "iam:AttachRolePolicy",
+                "iam:DeleteRole",
+                "iam:DeleteRolePermissionsBoundary",
+                "iam:DeleteRolePolicy",
+                "iam:DetachRolePolicy",
+                "iam:PutRolePermissionsBoundary",
+                "iam:PutRolePolicy",
+                "iam:UpdateAssumeRolePolicy",
+                "iam:UpdateRole",
+                NULL,
+        };
+        json_t *statements = json_array(), *trails = json_array(), *roles = json_array();
+        (void)account;
+
+        for (size_t i = 0; i < o->conf->n_trails; i++) {
+                _cleanup_free_ char *name = name_trail(o->conf->trails[i].arn, g);
+
+                append_once(trails, name);
+        }
+        if (o->guard_arn && strstr(o->guard_arn, ":role/"))
+                append_once(roles, o->guard_arn);
+        for (size_t i = 1; i < o->conf->n_accounts; i++) {
+                _cleanup_free_ char *name = name_role(o->conf->accounts[i].role_arn, g);
+
+                append_once(roles, name);
+        }
+        add_protection(statements, "ProtectTrails", trail_actions, trails, o);
+        if (json_array_size(roles) > 0)
+                add_protection(statements, "ProtectGuard", role_actions, roles, o);
+        else
+                json_decref(roles);
+        return document_of(statements);
+}
+
+static void add_scp(Policies *p, const PolicyOptions *o)
+{
+        size_t first = p->n;
+
+        (void)add_fitting(p,
+                          (PolicyDocument){.what = POLICY_FOR_SCP,
+                                           .name = mem_strdup("scp"),
+                                           .title = mem_strdup("What nobody may do (service "
+                                                               "control policy)"),
+                                           .limit = SCP_CHARS},
+                          make_scp, o, 0);
+        for (size_t i = first; i < p->n; i++) {
+                PolicyDocument *d = &p->items[i];
+
+                note(d, "It does not bind the organization's management account.");
+                if (o->n_exempt == 0)
+                        note(d, "Nobody is exempt, so that nobody can change these trails and "
+                                "roles while it is attached: --exempt=ARN,... names who can.");
+                if (is_placeholder(o))
+                        note(d, "The guard's own role is not known, and not protected: "
+                                "--guard-role-arn=ARN.");
+        }
+}
+
+Policies policies_make(const PolicyOptions *o)
+{
+        const char *guard = o->guard_arn ? o->guard_arn : POLICY_PLACEHOLDER;
+        Policies p = {};
+
+        for (size_t i = 0; i < o->conf->n_accounts; i++)
+                add_account(&p, o, i, guard);
+        for (size_t i = 0; i < o->conf->n_topics; i++)
+                add_topic(&p, o, &o->conf->topics[i], guard);
+        add_scp(&p, o);
+        return p;
+}
+
+void policies_done(Policies *p)
+{
+        for (size_t i = 0; i < p->n; i++) {
+                PolicyDocument *d = &p->items[i];
+
+                free(d->name);
+                free(d->title);
+                json_decref(d->json);
+                mem_free_strv(d->notes, d->n_notes);
+        }
+        free(p->items);
+        *p = (Policies){};
+}
+
+char *policy_principal_of(const char *identity_arn)
+{
+        static const char session[] = "assumed-role/";
+        Arn a;
+
+        if (arn_parse(identity_arn, &a) < 0)
+                return NULL;
+        if (strncmp(a.resource, session, strlen(session)) != 0)
+                return mem_strdup(identity_arn);
+        const char *name = a.resource + strlen(session);
+
+        return mem_printf("arn:%s:iam::%s:role/%.*s", a.partition, a.account,
+                          (int)strcspn(name, "/"), name);
+}
