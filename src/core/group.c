@@ -201,7 +201,9 @@ bool group_keeps(const Core *c, const Incident *i)
 {
         if (i->lead != i)
                 return false;
-        return i->series ? i->series->in_memory > 1 : c->now.boot_usec < i->quiet_boot;
+        if (i->series)
+                return i->series->in_memory > 1;
+        return i->trail != SIZE_MAX && c->now.boot_usec < i->quiet_boot;
 }
 
 /* Joining */

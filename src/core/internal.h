@@ -286,6 +286,17 @@ void notify_address(Core *c, const Incident *i, Message *m);
 /* search.c: LookupEvents for incidents. */
 void search_begin(Core *c, Incident *i);
 void search_keep_time(Core *c, Incident *i);
+#define SEARCH_SLACK_MSEC MSEC_PER_MINUTE                /* around what the times say */
+const char *search_event(IncidentKind k, unsigned step); /* to be asked for; NULL: no more */
+bool search_is_active(const Incident *i);
+Region *search_region_of(const Core *c, const Incident *i);
+void search_set_window(const Core *c, Incident *i, const char *event);
+void search_evaluate(Core *c, Incident *i, bool last_chance);
+void search_log_actor(Core *c, Incident *i);
+void search_round_complete(Core *c, Incident *i);
+void search_look_again(Core *c, Attribution *a);
+
+/* round.c: the calls. */
 void search_tick(Core *c);
 void search_found(Core *c, const Input *in);
 void search_leave(Core *c, Incident *i); /* it is not looked up any more */
