@@ -158,7 +158,8 @@ BUGS = [
     ("no-second-look", "search.c", "        a->state = SEARCH_SETTLING;",
      "        a->state = SEARCH_DONE;"),
     ("throttled-time-counts", "search.c",
-     "        if (search_region_of(c, i)->throttled_since_boot || a->riding)", "        if (a->riding)"),
+     "        return c->now.wall_msec - a->begun_msec - a->throttled_msec;",
+     "        return c->now.wall_msec - a->begun_msec;"),
     ("search-without-end", "search.c", "                give_up(c, i);", "{}"),
     ("no-not-yet", "search.c", "                say_not_yet(c, i);", "{}"),
     ("sent-is-not-written-down", "incidentjson.c",
@@ -191,9 +192,9 @@ BUGS = [
      "phase_to_string(m->phase), 0U, topic_arn);"),
     ("chat-rings-the-channel", "alertchat.c", '{"<", "&lt;", true}', '{"<", "<", true}'),
     ("incident-moves-the-document", "notify.c",
-     "        write_message(c, i, m);\n        search_told(i);",
-     "        alert_text(i, &(AlertContext){.hostname = c->hostname}, &m->subject, &m->body);\n"
-     "        search_told(i);"),
+     "        write_message(c, i, message_new(c, i, phase));\n",
+     "        Message *m = message_new(c, i, phase);\n"
+     "        alert_text(i, &(AlertContext){.hostname = c->hostname}, &m->subject, &m->body);\n"),
 ]
 
 

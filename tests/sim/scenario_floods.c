@@ -129,6 +129,24 @@ SCENARIO(blinks_judge)
         count(w, "flood-of-blinks", 15, 300);
 }
 
+/* Failing and well again in turns, to have it shout each time. */
+SCENARIO(flapping)
+{
+        w->nature.history_lag_usec = 2 * USEC_PER_MINUTE;
+        script_begin(w);
+        for (unsigned i = 0; i < 60; i++) {
+                ACT(33.3 + i * 10, .kind = ACT_STOP, .actor = 1);
+                world_fault(w, FAULT_START_DENIED, AT(33 + i * 10), 4 * USEC_PER_SEC, SIZE_MAX);
+        }
+        script_end(w);
+}
+
+SCENARIO(flapping_judge)
+{
+        count(w, "flood-of-failing-restarts", 16, 300);
+        expect_every_culprit(w, 1, 1);
+}
+
 static void many_trails(World *w)
 {
         w->n_trails = 200;
@@ -213,6 +231,7 @@ const Scenario flood_scenarios[] = {
         {"flood-late-history", late, late_judge},
         {"flood-and-crash", crash, crash_judge},
         {"flood-of-blinks", blinks, blinks_judge},
+        {"flood-of-failing-restarts", flapping, flapping_judge},
         {"flood-of-trails", trails_at_once, trails_at_once_judge},
         {"flood-of-trails-denied", trails_denied, trails_denied_judge},
         {"flood-of-trails-unseen", trails_unseen, trails_unseen_judge},
