@@ -415,7 +415,8 @@ static bool is_first_of_its_kind(const Series *s)
                n->severity > t->severity;
 }
 
-/* The reader takes all for well, and it is not. */
+/* The reader takes all for well, and it is not. To shout again, it has to have been told that all
+ * is well: that comes in its turn only. */
 static bool is_worse(const Series *s)
 {
         const SeriesSum *n = &s->now, *t = &s->told;
@@ -429,15 +430,6 @@ static uint64_t spacing_usec(const Core *c, const Series *s)
 {
         return backoff_usec(c->policy.group_spacing_usec, c->policy.group_spacing_max_usec,
                             s->summaries);
-}
-
-static uint64_t loud_due_boot(const Core *c, const Series *s)
-{
-        uint64_t due = s->loud_boot + c->policy.group_loud_usec;
-
-        if (is_first_of_its_kind(s) || s->summaries == 0)
-                return due;
-        return MAX(due, s->told_boot + MIN(spacing_usec(c, s), c->policy.group_loud_spacing_usec));
 }
 
 static uint64_t news_due_boot(const Core *c, const Series *s)
@@ -470,7 +462,7 @@ static uint64_t due_boot(const Core *c, const Incident *lead)
         uint64_t due = USEC_INFINITY;
 
         if (s->loud_boot)
-                due = loud_due_boot(c, s);
+                due = s->loud_boot + c->policy.group_loud_usec;
         if (s->news_boot)
                 due = MIN(due, news_due_boot(c, s));
         if (!is_over(s))

@@ -34,7 +34,6 @@ const Policy policy_default = {
         .group_loud_usec = 2 * USEC_PER_SEC,
         .group_spacing_usec = 30 * USEC_PER_SEC,
         .group_spacing_max_usec = 15 * USEC_PER_MINUTE,
-        .group_loud_spacing_usec = 2 * USEC_PER_MINUTE,
 };
 
 static const char *const trail_action_table[_TRAIL_ACTION_MAX] = {

@@ -45,7 +45,6 @@ typedef struct Policy {
         uint64_t group_loud_usec;    /* ... and louder news only for so long */
         uint64_t group_spacing_usec; /* between summaries, doubling up to ... */
         uint64_t group_spacing_max_usec;
-        uint64_t group_loud_spacing_usec; /* at most so long for what is louder than was told */
 } Policy;
 
 extern const Policy policy_default;

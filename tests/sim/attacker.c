@@ -49,7 +49,6 @@ static void hurry_groups(Policy *p)
         p->group_storm_usec = 30 * USEC_PER_SEC;
         p->group_spacing_usec = 10 * USEC_PER_SEC;
         p->group_spacing_max_usec = 2 * USEC_PER_MINUTE;
-        p->group_loud_spacing_usec = 40 * USEC_PER_SEC;
 }
 
 static void draw_nature(World *w)

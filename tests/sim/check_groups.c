@@ -47,7 +47,6 @@ void check_told(World *w, const Incident *i, const Message *m)
                 c->told = true;
                 lead->told_failing = lead->told_failing || c->failing;
         }
-        lead->ever_failing = lead->ever_failing || lead->told_failing;
         for (size_t k = 0; k < w->guard->n_letters; k++)
                 recent += streq(w->guard->letters[k].incident, i->id) &&
                           w->guard->letters[k].created_usec + 10 * USEC_PER_MINUTE > w->now_usec;
@@ -61,8 +60,6 @@ static void check_failing_is_told(World *w, Case *lead)
         const Policy *p = &w->policy;
         uint64_t bound = p->group_loud_usec + TICK_USEC;
 
-        if (lead->ever_failing)
-                bound += p->group_loud_spacing_usec;
         if (lead->failing_usec && !lead->told_failing &&
             w->now_usec > MAX(lead->failing_usec, w->guard->run_usec) + bound)
                 world_violation(w, "%s: a restart of its group fails and that is not told",

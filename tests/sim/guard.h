@@ -71,7 +71,6 @@ typedef struct Case {
         uint64_t failing_usec;      /* since when some of its group fail, 0: none */
         uint64_t seen_failing_usec; /* ... when that was last seen */
         bool told_failing;          /* its last message said so */
-        bool ever_failing;          /* ... any has */
 } Case;
 
 #define GUARD_PLACES 8192

@@ -145,9 +145,8 @@ BUGS = [
     ("summaries-without-spacing", "group.c",
      "        return s->summaries == 0 ? due : MAX(due, s->told_boot + spacing_usec(c, s));",
      "        return due;"),
-    ("loud-without-spacing", "group.c",
-     "        return MAX(due, s->told_boot + MIN(spacing_usec(c, s), "
-     "c->policy.group_loud_spacing_usec));", "        return due;"),
+    ("worse-is-only-news", "group.c", "(is_first_of_its_kind(s) || is_worse(s))",
+     "is_first_of_its_kind(s)"),
     ("gone-are-counted-twice", "group.c", "        if (!s || is_gone(s, i->number))",
      "        if (!s)"),
     ("gone-are-forgotten", "group.c", "        sum_add(&s->gone, c, i);\n", ""),
