@@ -67,8 +67,8 @@ class Belongings:
         self.has_trail = True
         made = self.caller.insist(
             "cloudtrail", "CreateTrail", waits=SETTLING,
-            also=() if self.given else UNSETTLED, Name=self.name, S3BucketName=self.bucket, IsMultiRegionTrail=True,
-            IncludeGlobalServiceEvents=True)
+            also=() if self.given else UNSETTLED, Name=self.name, S3BucketName=self.bucket,
+            IsMultiRegionTrail=True, IncludeGlobalServiceEvents=True)
         if made.ok or made.code == "TrailAlreadyExistsException":
             return
         self.has_trail = made.transient

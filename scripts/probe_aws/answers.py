@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Answers, from recorded exchanges alone. No answer without evidence; a doubt is said."""
 
+import json
 import re
 from decimal import Decimal
 from statistics import median
@@ -181,7 +182,7 @@ def event_selectors(ev):
     body = parsed(row)
     kinds = sorted(k for k in body if k != "TrailARN")
     value = {k: body[k] for k in kinds}
-    return answer(f"{' and '.join(kinds) or 'Nothing'}: {value}", [row], value=value)
+    return answer(json.dumps(value, default=float), [row], value=value)
 
 
 def refusal(ev, which, row):
@@ -455,7 +456,7 @@ ONE_EACH = {"never-started": never_started, "never-stopped": never_stopped,
 
 
 def tried(work, *given):
-    """What work answers. An account may say what nobody foresaw: that is told, and loses nothing."""
+    """What work answers. What nobody foresaw an account to say is told, and loses nothing."""
     try:
         return work(*given)
     except Exception as error:

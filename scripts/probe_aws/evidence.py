@@ -96,9 +96,12 @@ class Evidence:
                     yield number, record
                     del rows[number], left[event_id]
                     break
+        # Calls of the burst are too close to each other to be told apart by the second.
         pairs = sorted((abs(event_seconds(record) - answered(row)), number, event_id)
                        for event_id, record in left.items() for number, row in rows.items()
                        if row["operation"] == record["eventName"] and "date" in row["headers"]
+                       and row["step"] != "throttling"
+                       and row["region"] == record.get("awsRegion")
                        and (row["status"] == 200) == (not record.get("errorCode")))
         for distance, number, event_id in pairs:
             if distance <= NEAR and number in rows and event_id in left:

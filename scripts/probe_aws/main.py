@@ -14,7 +14,7 @@ import traceback
 from . import FORMAT, PREFIX
 from .account import Belongings
 from .answers import QUESTIONS, deduce
-from .calls import Caller, Clock, ProbeError
+from .calls import MAX_CALLS, Caller, Clock, ProbeError
 from .redact import Redactor, prepare
 from .steps import ACTIONS, CLEANING, STEPS, calls_of, chosen
 
@@ -123,9 +123,8 @@ def print_plan(options):
         for asked in step.asks:
             print(f"      ? {QUESTIONS[asked]}")
         print()
-    print(f"About {usual} calls, {most} if everything has to be repeated, never more than 150 before"
-          f" the cleaning.\nAll calls but those of the steps identity, bucket and member are on the "
-          f"trail {PREFIX}<random>.")
+    print(f"About {usual} calls, {most} if everything has to be repeated; a run ends before it makes "
+          f"more than {MAX_CALLS}.\nAll writes are to the trail {PREFIX}<random> and its bucket.")
 
 
 def policy(options):
@@ -323,8 +322,8 @@ def save(path, meta, caller, own, options, secrets):
     if redactor is None or not redactor.leaks(text):
         return True
     write(path, {**told, "redacted": False}, exchanges, answers)
-    say("\nprobe-aws: the file still holds a key or an account id. Do NOT pass it on; please report "
-        "this.")
+    say("\nprobe-aws: the file still holds a key or an account id. Do NOT pass it on; please "
+        "report this.")
     return False
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The referee's two clocks: wall time for dates, elapsed time for waiting."""
 
+import math
 import time
 from datetime import datetime, timezone
 from email.utils import formatdate
@@ -37,7 +38,8 @@ class Clock:
 
 
 def milliseconds(seconds):
-    return round(seconds, 3)
+    """Cut, not rounded: a time in state is never in a later second than its record's."""
+    return math.floor(round(seconds * 1000, 3)) / 1000
 
 
 def iso(seconds):

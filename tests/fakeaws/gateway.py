@@ -160,7 +160,8 @@ class Gateway:
             raise ApiError("UnknownOperationException", "", 400, False)
         if (request.get("content-type") or "").lower().startswith("application/x-www-form"):
             call.protocol = "query"
-        scope = re.search(r"/\d{8}/[^/]*/([a-z0-9]+)/aws4_request", request.get("authorization", ""))
+        scope = re.search(r"/\d{8}/[^/]*/([a-z0-9]+)/aws4_request",
+                          request.get("authorization", ""))
         call.service = scope.group(1) if scope else ""
         if call.service in QUERY_SERVICES:
             call.protocol = "query"

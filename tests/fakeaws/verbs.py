@@ -362,7 +362,7 @@ class Verbs:
         return {"names": sorted(self.world.buckets)}
 
     def do_replay(self, row):
-        """Which recorded exchanges have been answered, and what was asked that is not in the file."""
+        """Which recorded exchanges have been answered, and what was asked beside them."""
         return self.parts.replay.describe()
 
     def do_mailbox(self, row):

@@ -139,6 +139,14 @@ def test_settings_with_choices_take_no_other(aws, name, good, bad):
             aws.set(**{name: value})
 
 
+def test_times_are_cut_to_milliseconds():
+    from fakeaws.clock import milliseconds
+    assert milliseconds(1446834996.9996) == 1446834996.999
+    for count in range(1000):
+        exact = round(1446834996 + count / 1000, 3)
+        assert milliseconds(exact) == exact
+
+
 def test_times_with_an_exponent_are_the_same_times(aws):
     from raw import TRAIL
     aws.set_trail(TRAIL, start_time=1446834996.93, stop_time=1446834000.0)

@@ -82,7 +82,8 @@ OTHERWISE = {
     "all-at-once": (
         {"redundant_moves_times": True, "time_exponent": True, "request_id_break": True,
          "record_name": "arn", "resource_name": "both", "record_throttled": True, "event_delay": 2,
-         "error_prefix": "com.amazon.coral.service#", "throttle_status": 429, "throttle_headers": {"Retry-After": "1"},
+         "error_prefix": "com.amazon.coral.service#", "throttle_status": 429,
+         "throttle_headers": {"Retry-After": "1"},
          "delivery_interval": 120.0,
          "errors": {"TrailNotFoundException": refusal("TrailNotFoundException", 404),
                     "CloudTrailARNInvalidException": refusal("Other"),
