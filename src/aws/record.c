@@ -196,43 +196,56 @@ int cloudtrail_record_parse(const char *json, size_t len, CloudTrailRecord *ret)
         return cloudtrail_record_decode(root, ret);
 }
 
-static void identity_done(UserIdentity *u)
+/* What a record owns. */
+static const size_t strings[] = {
+        offsetof(CloudTrailRecord, event_id),
+        offsetof(CloudTrailRecord, event_name),
+        offsetof(CloudTrailRecord, event_source),
+        offsetof(CloudTrailRecord, region),
+        offsetof(CloudTrailRecord, source_ip),
+        offsetof(CloudTrailRecord, user_agent),
+        offsetof(CloudTrailRecord, error_code),
+        offsetof(CloudTrailRecord, error_message),
+        offsetof(CloudTrailRecord, request_id),
+        offsetof(CloudTrailRecord, recipient_account_id),
+        offsetof(CloudTrailRecord, vpc_endpoint_id),
+        offsetof(CloudTrailRecord, trail),
+        offsetof(CloudTrailRecord, identity.type_text),
+        offsetof(CloudTrailRecord, identity.principal_id),
+        offsetof(CloudTrailRecord, identity.arn),
+        offsetof(CloudTrailRecord, identity.account_id),
+        offsetof(CloudTrailRecord, identity.access_key_id),
+        offsetof(CloudTrailRecord, identity.user_name),
+        offsetof(CloudTrailRecord, identity.invoked_by),
+        offsetof(CloudTrailRecord, identity.invoked_by_delegate),
+        offsetof(CloudTrailRecord, identity.identity_provider),
+        offsetof(CloudTrailRecord, identity.on_behalf_of),
+        offsetof(CloudTrailRecord, identity.credential_id),
+        offsetof(CloudTrailRecord, identity.issuer_type),
+        offsetof(CloudTrailRecord, identity.issuer_arn),
+        offsetof(CloudTrailRecord, identity.issuer_user_name),
+        offsetof(CloudTrailRecord, identity.source_identity),
+        offsetof(CloudTrailRecord, identity.web_id_provider),
+        offsetof(CloudTrailRecord, identity.ec2_role_delivery),
+};
+
+static char **string_at(CloudTrailRecord *r, size_t k)
 {
-        free(u->type_text);
-        free(u->principal_id);
-        free(u->arn);
-        free(u->account_id);
-        free(u->access_key_id);
-        free(u->user_name);
-        free(u->invoked_by);
-        free(u->invoked_by_delegate);
-        free(u->identity_provider);
-        free(u->on_behalf_of);
-        free(u->credential_id);
-        free(u->issuer_type);
-        free(u->issuer_arn);
-        free(u->issuer_user_name);
-        free(u->source_identity);
-        free(u->web_id_provider);
-        free(u->ec2_role_delivery);
+        return (char **)((char *)r + strings[k]);
 }
 
 void cloudtrail_record_done(CloudTrailRecord *r)
 {
-        free(r->event_id);
-        free(r->event_name);
-        free(r->event_source);
-        free(r->region);
-        free(r->source_ip);
-        free(r->user_agent);
-        free(r->error_code);
-        free(r->error_message);
-        free(r->request_id);
-        free(r->recipient_account_id);
-        free(r->vpc_endpoint_id);
-        free(r->trail);
-        identity_done(&r->identity);
+        for (size_t k = 0; k < ELEMENTSOF(strings); k++)
+                free(*string_at(r, k));
         *r = (CloudTrailRecord){0};
+}
+
+void cloudtrail_record_copy(const CloudTrailRecord *r, CloudTrailRecord *ret)
+{
+        *ret = *r;
+        for (size_t k = 0; k < ELEMENTSOF(strings); k++)
+                *string_at(ret, k) = mem_strdup(*string_at(ret, k));
 }
 
 const char *identity_session_name(const UserIdentity *u)

@@ -85,6 +85,7 @@ typedef struct CloudTrailRecord {
 int cloudtrail_record_parse(const char *json, size_t len, CloudTrailRecord *ret) _must_check_;
 int cloudtrail_record_decode(const json_t *object, CloudTrailRecord *ret) _must_check_;
 void cloudtrail_record_done(CloudTrailRecord *r);
+void cloudtrail_record_copy(const CloudTrailRecord *r, CloudTrailRecord *ret);
 
 const char *identity_type_to_string(IdentityType t); /* AWS's spelling: "AssumedRole" */
 IdentityType identity_type_from_string(const char *s);

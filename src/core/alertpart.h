@@ -7,8 +7,10 @@
 #include <jansson.h>
 
 #include "base/strbuf.h"
-#include "core/model.h"
+#include "core/alerttext.h"
 
+#define ALERT_SUBJECT_MAX 99
+#define ALERT_BODY_MAX (32 * 1024)
 #define ALERT_VALUE_CHARS 300
 
 /* One line, nothing for an empty value. */
@@ -21,7 +23,13 @@ const char *alert_change_state(const Incident *i);
 void alert_add_change_window(StrBuf *b, const Incident *i, const char *duration);
 void alert_add_changes(StrBuf *b, const Incident *i);
 
-/* alertwho.c: nothing when nobody was looked for. */
+/* What to do, numbered; nothing when there is nothing. */
+void alert_add_advice(StrBuf *b, const Incident *i, int64_t now_msec);
+void alert_add_footer(StrBuf *b, const Incident *i, const AlertContext *c);
+
+/* alertwho.c: who it is, from where, with which key and tool, in one line. */
+void alert_add_caller(StrBuf *b, const CloudTrailRecord *r);
+/* Nothing when nobody was looked for. */
 void alert_add_who(StrBuf *b, const Incident *i);
 bool alert_role_is_listed(Role r); /* among the other calls */
 

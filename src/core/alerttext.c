@@ -14,9 +14,6 @@
 #include "core/advice.h"
 #include "core/alertpart.h"
 
-#define SUBJECT_MAX 99
-#define BODY_MAX (32 * 1024)
-
 static const char *trail_name(const Incident *i, Arn *a)
 {
         const char *why;
@@ -218,7 +215,8 @@ static void subject(const Incident *i, const AlertContext *c, const Arn *a, char
         if (c->phase == PHASE_CLOSED && i->blind_to_msec && *duration(i, 0, d))
                 strbuf_addf(&b, "%s%s", is_of_sight(i) ? " after " : ", blind ", duration(i, 0, d));
         strbuf_addf(&b, " (%s %s)", a->account, a->region);
-        *ret = escape_ascii(strbuf_str(&b), SUBJECT_MAX - 3); /* "..." when something is cut */
+        *ret = escape_ascii(strbuf_str(&b),
+                            ALERT_SUBJECT_MAX - 3); /* "..." when something is cut */
         strbuf_done(&b);
 }
 
@@ -340,7 +338,7 @@ static void add_restart(StrBuf *b, const Incident *i)
                             "Delivery");
 }
 
-static void add_footer(StrBuf *b, const Incident *i, const AlertContext *c)
+void alert_add_footer(StrBuf *b, const Incident *i, const AlertContext *c)
 {
         strbuf_addf(b, "\nIncident %s, message %u (%s), severity %s, guard ", i->id, c->sequence,
                     phase_to_string(c->phase), severity_to_string(i->severity));
@@ -356,7 +354,7 @@ static void add_cause(StrBuf *b, const Incident *i)
                 alert_row(b, "Cause", words);
 }
 
-static void add_advice(StrBuf *b, const Incident *i, int64_t now_msec)
+void alert_add_advice(StrBuf *b, const Incident *i, int64_t now_msec)
 {
         _cleanup_(advice_done) Advice a = advice_make(i, now_msec);
 
@@ -374,11 +372,11 @@ static void add_advice(StrBuf *b, const Incident *i, int64_t now_msec)
 static void notice_text(const Incident *i, const AlertContext *c, char **ret_subject,
                         char **ret_body)
 {
-        StrBuf b = STRBUF_INIT(BODY_MAX);
+        StrBuf b = STRBUF_INIT(ALERT_BODY_MAX);
         _cleanup_free_ char *line = mem_printf("%s: trailsentry on %s: %s",
                                                phase_to_string(c->phase), c->hostname, i->title);
 
-        *ret_subject = escape_ascii(line, SUBJECT_MAX - 3);
+        *ret_subject = escape_ascii(line, ALERT_SUBJECT_MAX - 3);
         strbuf_add(&b, "trailsentry on ");
         escape_add(&b, c->hostname, 64);
         strbuf_add(&b, ": ");
@@ -389,8 +387,8 @@ static void notice_text(const Incident *i, const AlertContext *c, char **ret_sub
         add_cause(&b, i);
         alert_time_row(&b, i->closed_msec == i->detected_msec ? "Time" : "Since", i->detected_msec);
         alert_time_row(&b, "Until", i->closed_msec > i->detected_msec ? i->closed_msec : 0);
-        add_advice(&b, i, c->now_msec);
-        add_footer(&b, i, c);
+        alert_add_advice(&b, i, c->now_msec);
+        alert_add_footer(&b, i, c);
         *ret_body = mem_strdup(strbuf_str(&b));
         strbuf_done(&b);
 }
@@ -402,7 +400,7 @@ void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, ch
                 return;
         }
 
-        StrBuf b = STRBUF_INIT(BODY_MAX);
+        StrBuf b = STRBUF_INIT(ALERT_BODY_MAX);
         Arn a = {};
         const char *name = trail_name(i, &a);
 
@@ -424,8 +422,8 @@ void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, ch
         add_restart(&b, i);
         alert_add_changes(&b, i);
         alert_add_who(&b, i);
-        add_advice(&b, i, c->now_msec);
-        add_footer(&b, i, c);
+        alert_add_advice(&b, i, c->now_msec);
+        alert_add_footer(&b, i, c);
         *ret_body = mem_strdup(strbuf_str(&b)); /* cut at the cap, never lost */
         strbuf_done(&b);
 }

@@ -37,6 +37,21 @@ static void add_actor_line(StrBuf *b, const CloudTrailRecord *r)
         strbuf_addf(b, " at %s", timefmt_iso8601(r->time_msec, t));
 }
 
+void alert_add_caller(StrBuf *b, const CloudTrailRecord *r)
+{
+        add_identity(b, &r->identity);
+        strbuf_add(b, " from ");
+        escape_add(b, r->source_ip ? r->source_ip : "an unknown address", 100);
+        if (r->identity.access_key_id) {
+                strbuf_add(b, ", key ");
+                escape_add(b, r->identity.access_key_id, 128);
+        }
+        if (r->user_agent) {
+                strbuf_add(b, ", ");
+                escape_add(b, r->user_agent, 60);
+        }
+}
+
 char *alert_actor(const Incident *i)
 {
         const Attribution *a = &i->attribution;
@@ -136,6 +151,9 @@ static void add_not_known(StrBuf *b, const Incident *i)
                 strbuf_addf(b, "%-16sambiguous: several calls fit, listed below\n", "Who");
         else if (a->state == SEARCH_GAVE_UP && a->rounds == 0)
                 strbuf_addf(b, "%-16snot to be found: it is older than Event history (90 days)\n",
+                            "Who");
+        else if (a->state == SEARCH_GAVE_UP && a->crowded_out)
+                strbuf_addf(b, "%-16snot found before the search was given up: too many at once\n",
                             "Who");
         else if (a->state == SEARCH_GAVE_UP)
                 strbuf_addf(b, "%-16snot found in Event history within 24 hours\n", "Who");

@@ -77,17 +77,25 @@ static TrailMatch match(const Incident *i, const CloudTrailRecord *r)
         return r->trail ? TRAIL_MATCH_NO : TRAIL_MATCH_UNKNOWN;
 }
 
-void attribution_add(Incident *i, CloudTrailRecord *records, size_t n)
+/* Records carry whole seconds. */
+static bool is_in_window(const Attribution *a, const CloudTrailRecord *r)
+{
+        return r->time_msec >= a->from_msec / MSEC_PER_SEC * MSEC_PER_SEC &&
+               r->time_msec <= a->to_msec;
+}
+
+void attribution_add(Incident *i, const CloudTrailRecord *records, size_t n)
 {
         for (size_t k = 0; k < n; k++) {
-                if (match(i, &records[k]) == TRAIL_MATCH_NO ||
+                if (!is_in_window(&i->attribution, &records[k]) ||
+                    match(i, &records[k]) == TRAIL_MATCH_NO ||
                     has_event(&i->attribution, records[k].event_id))
                         continue;
                 Finding *f = make_room(i, &records[k]);
                 if (!f)
                         continue;
-                *f = (Finding){.role = ROLE_RELATED, .record = records[k]}; /* until it is judged */
-                records[k] = (CloudTrailRecord){};
+                f->role = ROLE_RELATED; /* until it is judged */
+                cloudtrail_record_copy(&records[k], &f->record);
         }
 }
 
@@ -99,6 +107,27 @@ static int compare(const void *x, const void *y)
         if (a->time_msec != b->time_msec)
                 return a->time_msec < b->time_msec ? -1 : 1;
         return strcmp(strempty(a->event_id), strempty(b->event_id));
+}
+
+bool attribution_is_same_caller(const CloudTrailRecord *a, const CloudTrailRecord *b)
+{
+        return identity_is_same(&a->identity, &b->identity) &&
+               streq_ptr(a->source_ip, b->source_ip);
+}
+
+bool attribution_is_suspect(const Attribution *a, size_t index)
+{
+        const Finding *f = &a->findings[index];
+
+        if (a->confidence == CONFIDENCE_NONE ||
+            (f->role != ROLE_CULPRIT &&
+             (f->role != ROLE_CANDIDATE || a->confidence != CONFIDENCE_AMBIGUOUS)))
+                return false;
+        for (size_t k = 0; k < index; k++)
+                if (attribution_is_same_caller(&a->findings[k].record, &f->record) &&
+                    attribution_is_suspect(a, k))
+                        return false;
+        return true;
 }
 
 static bool is_own(const CloudTrailRecord *r, const AttributionFacts *facts)
@@ -187,9 +216,46 @@ static int64_t first_possible_msec(const Incident *i)
         return from;
 }
 
+/* The guard's StartLogging in this very outage: after the stop in question by its nature. */
+static bool is_restart(const Incident *i, const Finding *f)
+{
+        for (size_t k = 0; k < i->restart.n_request_ids; k++)
+                if (streq_ptr(i->restart.request_ids[k], f->record.request_id))
+                        return true;
+        return false;
+}
+
+/* ... until when it counts: not after what ended the outage, by the clock of the records. */
 static int64_t last_possible_msec(const Incident *i)
 {
-        return i->stop_msec ? i->stop_msec + AFTER_ANCHOR_MSEC : INT64_MAX;
+        int64_t to = i->stop_msec ? i->stop_msec + AFTER_ANCHOR_MSEC : INT64_MAX;
+
+        for (size_t k = 0; k < i->attribution.n_findings && i->stop_msec; k++) {
+                const Finding *f = &i->attribution.findings[k];
+
+                if (is_event(f, "StartLogging") && succeeded(f) && is_restart(i, f))
+                        to = MIN(to, MAX(f->record.time_msec, second_of(i->stop_msec)));
+        }
+        return to;
+}
+
+/* The record of the stop before, where no other fits: it did not do this one, even when the start
+ * between the two fell into the same second. */
+static bool is_stop_before(const Incident *i, const Finding *f)
+{
+        int64_t before = second_of(i->known_stop_msec);
+        size_t n = 0;
+
+        if (!i->known_stop_msec || i->known_stop_msec >= i->known_start_msec ||
+            before == second_of(i->stop_msec) || f->record.time_msec != before)
+                return false;
+        for (size_t k = 0; k < i->attribution.n_findings; k++) {
+                const Finding *g = &i->attribution.findings[k];
+
+                n += is_event(g, "StopLogging") && !g->record.error_code &&
+                     g->record.time_msec == before;
+        }
+        return n == 1;
 }
 
 /* Index of the first candidate in the possible span, SIZE_MAX without one; those outside get
@@ -204,7 +270,7 @@ static size_t first_candidate(Incident *i)
 
                 if (f->role != ROLE_CANDIDATE)
                         continue;
-                if (f->record.time_msec < from)
+                if (f->record.time_msec < from || is_stop_before(i, f))
                         f->role = ROLE_EARLIER;
                 else if (f->record.time_msec > to)
                         f->role = ROLE_LATER;
@@ -225,15 +291,6 @@ static bool anchor_is_explained(const Incident *i, const char *wanted)
                     is_event(f, wanted) && at_anchor(i, f))
                         return true;
         }
-        return false;
-}
-
-/* The guard's StartLogging in this very outage: after the stop in question by its nature. */
-static bool is_restart(const Incident *i, const Finding *f)
-{
-        for (size_t k = 0; k < i->restart.n_request_ids; k++)
-                if (streq_ptr(i->restart.request_ids[k], f->record.request_id))
-                        return true;
         return false;
 }
 
@@ -455,9 +512,12 @@ static Deed *find_deed(Attribution *a, const CloudTrailRecord *r)
         return d;
 }
 
-void attribution_count_deeds(Incident *i, const CloudTrailRecord *records, size_t n)
+void attribution_count_deeds(Incident *i, const CloudTrailRecord *records, size_t n,
+                             int64_t from_msec)
 {
         for (size_t k = 0; k < n; k++) {
+                if (records[k].time_msec < from_msec)
+                        continue;
                 Deed *d = find_deed(&i->attribution, &records[k]);
 
                 if (!d)

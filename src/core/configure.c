@@ -89,6 +89,7 @@ void configure_retire(Core *c, Incident *i)
                 i->closed_msec = c->now.wall_msec;
         i->open = false;
         i->attribution.state = SEARCH_DONE;
+        search_leave(c, i);
         incident_touch(i);
 }
 
@@ -133,15 +134,6 @@ static const Topic *find_topic(const Topic *topics, size_t n, const char *arn)
         return NULL;
 }
 
-static void forget_regions(Core *c)
-{
-        for (size_t i = 0; i < c->n_regions; i++)
-                free(c->regions[i].name);
-        free(c->regions);
-        c->regions = NULL;
-        c->n_regions = 0;
-}
-
 static void topics_done(Topic *topics, size_t n)
 {
         for (size_t i = 0; i < n; i++)
@@ -162,7 +154,11 @@ static void trails_done(Trail *trails, size_t n)
 
 void configure_done(Core *c)
 {
-        forget_regions(c);
+        for (size_t i = 0; i < c->n_regions; i++) {
+                search_region_done(&c->regions[i]);
+                free(c->regions[i].name);
+        }
+        free(c->regions);
         topics_done(c->topics, c->n_topics);
         trails_done(c->trails, c->n_trails);
         mem_free_strv(c->identities, c->n_identities);
@@ -201,7 +197,6 @@ void configure(Core *c, const CoreConfig *config)
         mem_free_strv(c->identities, c->n_identities);
         c->n_identities = config->n_accounts;
         c->identities = mem_alloc0(MAX(config->n_accounts, (size_t)1) * sizeof(char *));
-        forget_regions(c);
         c->trails = mem_alloc0(MAX(config->n_trails, (size_t)1) * sizeof(Trail));
         c->n_trails = config->n_trails;
         for (size_t i = 0; i < config->n_trails; i++) {

@@ -267,8 +267,12 @@ void core_restore_incident(Core *c, Incident *incident)
         if (incident->stop_msec)
                 incident_set_stop(c, incident, incident->stop_msec);
 
-        if (incident_is_finished(incident) || core_find_incident(c, incident->id)) {
+        bool known = core_find_incident(c, incident->id);
+        if (!known)
+                group_restore(c, incident);
+        if (known || (incident_is_finished(incident) && !group_keeps(c, incident))) {
                 core_note_finished(c, incident->id);
+                group_forget(c, incident);
                 incident_free(incident);
                 return;
         }
@@ -301,11 +305,13 @@ static void drop_finished(Core *c)
         for (size_t i = 0; i < c->n_incidents;) {
                 Incident *x = c->incidents[i];
 
-                if (!incident_is_finished(x) || x->stored_generation != x->generation) {
+                if (!incident_is_finished(x) || x->stored_generation != x->generation ||
+                    group_keeps(c, x)) {
                         i++;
                         continue;
                 }
                 core_note_finished(c, x->id);
+                group_forget(c, x);
                 c->incidents[i] = c->incidents[--c->n_incidents];
                 incident_free(x);
         }
@@ -364,6 +370,7 @@ static void follow_clock(Core *c, Now now)
 
 void core_step(Core *c, const Input *in, Now now, Actions *ret)
 {
+        group_settle(c);
         drop_finished(c);
         follow_clock(c, now);
         Incident *i = in->incident ? core_find_incident(c, in->incident) : NULL;
@@ -378,8 +385,8 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
                 trail_polled(c, t, in);
         else if (in->kind == INPUT_STARTED && t)
                 restart_answered(c, t, in);
-        else if (in->kind == INPUT_FOUND && i)
-                search_found(c, i, in);
+        else if (in->kind == INPUT_FOUND)
+                search_found(c, in);
         else if ((in->kind == INPUT_STORED || in->kind == INPUT_STORE_FAILED) && i)
                 notify_stored(c, i, in);
         else if (in->kind == INPUT_SENT && i)
@@ -403,6 +410,12 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
         topic_tick(c);
         for (size_t k = 0; k < c->n_incidents; k++)
                 incident_tick(c, c->incidents[k]);
+        search_tick(c);
+        group_tick(c);
+        for (size_t k = 0; k < c->n_incidents; k++) {
+                notify_store(c, c->incidents[k]);
+                notify_send(c, c->incidents[k]);
+        }
         heartbeat(c);
         store_memory(c);
         put_restarts_first(ret);
@@ -414,6 +427,7 @@ uint64_t core_next_boot(const Core *c)
         uint64_t next =
                 MIN(MIN(c->next_heartbeat_boot, c->next_memory_boot), maintenance_next_boot(c));
 
+        next = MIN(next, MIN(search_next_boot(c), group_next_boot(c)));
         for (size_t i = 0; i < c->n_trails; i++)
                 next = MIN(next, trail_next_boot(c, &c->trails[i]));
         for (size_t i = 0; i < c->n_topics; i++)

@@ -122,6 +122,7 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
         i->blind_from_msec = f->blind_from_msec;
         i->blind_to_msec = f->blind_to_msec;
         i->known_start_msec = f->start_before_msec ? f->start_before_msec : t->memory.start_msec;
+        i->known_stop_msec = t->memory.stop_msec;
         i->last_logging_msec =
                 f->last_logging_msec ? f->last_logging_msec : t->memory.last_logging_msec;
         i->good_msec = f->good_msec;
@@ -225,7 +226,7 @@ void incident_watch_delivery(Core *c, Incident *i, const TrailStatus *s)
 }
 
 /* Who is not told again forgets: after 1, 2, 4, ... hours. */
-static int64_t remind_due_msec(const Core *c, const Incident *i)
+int64_t incident_remind_due_msec(const Core *c, const Incident *i)
 {
         return i->reminded_msec + (c->policy.remind_msec << MIN(i->reminders, 6U));
 }
@@ -233,28 +234,26 @@ static int64_t remind_due_msec(const Core *c, const Incident *i)
 static bool is_reminded(const Incident *i)
 {
         return i->open && !incident_is_over(i) && i->kind != INCIDENT_MAINTENANCE &&
+               group_is_alone(i) &&
                (!incident_kind_is_change(i->kind) || i->severity >= SEVERITY_HIGH);
 }
 
 void incident_tick(Core *c, Incident *i)
 {
-        if (i->trail != SIZE_MAX)
-                search_tick(c, i);
-        if (is_reminded(i) && c->now.wall_msec >= remind_due_msec(c, i)) {
+        search_keep_time(c, i);
+        if (is_reminded(i) && c->now.wall_msec >= incident_remind_due_msec(c, i)) {
                 i->reminded_msec = c->now.wall_msec;
                 i->reminders++;
                 notify(c, i, i->restart.state == RESTART_FAILING ? PHASE_FAILING : PHASE_UPDATE);
         }
-        notify_store(c, i);
-        notify_send(c, i);
 }
 
 uint64_t incident_next_boot(const Core *c, const Incident *i)
 {
-        uint64_t next = MIN(search_next_boot(c, i), notify_next_boot(c, i));
+        uint64_t next = notify_next_boot(c, i);
 
         if (is_reminded(i)) {
-                int64_t left = remind_due_msec(c, i) - c->now.wall_msec;
+                int64_t left = incident_remind_due_msec(c, i) - c->now.wall_msec;
                 next = MIN(next,
                            c->now.boot_usec + (uint64_t)MAX(left, INT64_C(0)) * USEC_PER_MSEC);
         }

@@ -4,6 +4,7 @@
 
 #include "base/jsonmap.h"
 #include "base/mem.h"
+#include "core/seriesjson.h"
 
 #define FORMAT_VERSION 1
 
@@ -61,6 +62,7 @@ static const JsonField incident_fields[] = {
         FIELD(Incident, blind_to_msec, JSONMAP_INT),
         FIELD(Incident, stop_moved_msec, JSONMAP_INT),
         FIELD(Incident, known_start_msec, JSONMAP_INT),
+        FIELD(Incident, known_stop_msec, JSONMAP_INT),
         FIELD(Incident, last_logging_msec, JSONMAP_INT),
         FIELD(Incident, redundant_starts, JSONMAP_UINT),
         FIELD(Incident, in_maintenance, JSONMAP_BOOL),
@@ -74,6 +76,8 @@ static const JsonField incident_fields[] = {
         FIELD(Incident, accepted_by, JSONMAP_STRING),
         FIELD(Incident, reminded_msec, JSONMAP_INT),
         FIELD(Incident, reminders, JSONMAP_UINT),
+        FIELD(Incident, group, JSONMAP_STRING),
+        FIELD(Incident, number, JSONMAP_UINT),
 };
 static const EnumField incident_enums[] = {
         ENUM(Incident, kind, incident_kind),
@@ -91,6 +95,7 @@ static const EnumField restart_enums[] = {ENUM(Restart, state, restart_state)};
 static const JsonField attribution_fields[] = {
         FIELD(Attribution, misused, JSONMAP_BOOL),
         FIELD(Attribution, incomplete, JSONMAP_BOOL),
+        FIELD(Attribution, crowded_out, JSONMAP_BOOL),
         FIELD(Attribution, said_not_yet, JSONMAP_BOOL),
         FIELD(Attribution, rounds, JSONMAP_UINT),
         FIELD(Attribution, from_msec, JSONMAP_INT),
@@ -264,7 +269,7 @@ static json_t *restart_to_json(const Restart *r)
         return o;
 }
 
-static json_t *finding_to_json(const Finding *f)
+json_t *finding_to_json(const Finding *f)
 {
         json_t *o = json_object(), *identity = json_object();
 
@@ -355,6 +360,8 @@ json_t *incident_to_json(const Incident *i)
                 if (json_array_append_new(messages, message_to_json(&i->messages[k])) < 0)
                         abort();
         set_new(o, "messages", messages);
+        if (i->series)
+                set_new(o, "series", series_to_json(i->series));
         return o;
 }
 
@@ -387,7 +394,7 @@ static int restart_from_json(const json_t *o, Restart *r, const char **reterr_fi
         return DECODE_ENUMS(o, restart, r, reterr_field);
 }
 
-static int finding_from_json(const json_t *o, Finding *f, const char **reterr_field)
+int finding_from_json(const json_t *o, Finding *f, const char **reterr_field)
 {
         const json_t *identity = json_object_get(o, "identity");
         const json_t *mfa = json_object_get(identity, "mfa");
@@ -542,6 +549,8 @@ int incident_from_json(const json_t *object, Incident **ret, const char **reterr
                 r = need(object, "messages", JSON_ARRAY, field);
         if (r >= 0)
                 r = messages_from_json(json_object_get(object, "messages"), i, field);
+        if (r >= 0 && json_is_object(json_object_get(object, "series")))
+                r = series_from_json(json_object_get(object, "series"), &i->series, field);
         if (r < 0)
                 return r;
         *field = incident_kind_is_notice(i->kind) ? "title" : "trail_arn";

@@ -9,14 +9,37 @@
 #include "core/drift.h"
 #include "core/observe.h"
 
-#define CORE_LEDGER_MAX 512
+#define CORE_LEDGER_MAX 2048
 #define CORE_FINISHED_MAX 4096
 #define CORE_SENDS_PER_TOPIC 8
+
+/* LookupEvents for all incidents of a region that it can serve at once; none while n_riders is 0.
+ */
+typedef struct Round {
+        Incident **riders; /* borrowed */
+        size_t n_riders;
+        unsigned step; /* index into their event names, or the keys */
+        bool by_key;
+        char **keys; /* access keys of those who were found */
+        size_t n_keys;
+        int64_t from_msec; /* of the question */
+        int64_t to_msec;
+        unsigned pages;
+        char *next_token;
+        bool in_flight;
+        char asked_for[33]; /* ... under this incident's id */
+        bool more;          /* there are others, who could not be served */
+} Round;
 
 typedef struct Region {
         char *name;
         unsigned account;
         uint64_t next_lookup_boot; /* budget: spacing of LookupEvents */
+        uint64_t paced_boot;       /* no round begins before */
+        unsigned rounds;           /* ... further and further apart */
+        unsigned throttles;        /* in a row */
+        uint64_t throttled_since_boot;
+        Round round;
 } Region;
 
 typedef struct Topic {
@@ -69,11 +92,13 @@ typedef struct Trail {
         unsigned start_failures;
         uint64_t own_start_boot; /* our last StartLogging that may have had an effect, 0: none */
 
+        size_t searches;    /* of the incidents in memory, as last counted */
         unsigned redundant; /* starts that were not ours, within a day */
         int64_t redundant_since_msec;
 
-        Incident *stop;  /* open outage of the trail itself: borrowed */
-        Incident *blind; /* open cannot-see or not-found: borrowed */
+        Incident *groups[_FAMILY_MAX]; /* who tells of its latest incident: borrowed */
+        Incident *stop;                /* open outage of the trail itself: borrowed */
+        Incident *blind;               /* open cannot-see or not-found: borrowed */
 
         bool inspecting;
         uint64_t inspect_boot; /* when asked, while inspecting */
@@ -124,6 +149,7 @@ struct Core {
         uint64_t next_heartbeat_boot;
         uint64_t next_memory_boot;
         bool memory_dirty;
+        bool groups_settled; /* what was restored has found each other */
         size_t n_remembered; /* trails of the run before, until they have been compared */
         char **forgotten;    /* ... that are not configured any more */
         size_t n_forgotten;
@@ -232,6 +258,7 @@ int incident_log_priority(const Incident *i); /* by its severity */
 void incident_watch_delivery(Core *c, Incident *i, const TrailStatus *s);
 void incident_tick(Core *c, Incident *i);
 uint64_t incident_next_boot(const Core *c, const Incident *i);
+int64_t incident_remind_due_msec(const Core *c, const Incident *i);
 
 /* notice.c: incidents about the guard itself. */
 typedef struct NoticeFacts {
@@ -261,6 +288,20 @@ void maintenance_record(Core *c, Trail *t, Incident *i);
 void maintenance_tick(Core *c);
 uint64_t maintenance_next_boot(const Core *c);
 
+/* group.c: who tells of an incident, and when of several at once. */
+/* Whether it speaks for itself alone; on the first call it finds its group. */
+bool group_lets_speak(Core *c, Incident *i);
+/* What an earlier run left; group_settle() has them find each other when all are there. */
+void group_restore(Core *c, Incident *i);
+void group_settle(Core *c);
+void group_tick(Core *c);
+uint64_t group_next_boot(const Core *c);
+/* A finished incident may still be needed by others, or be joined. */
+bool group_keeps(const Core *c, const Incident *i);
+void group_forget(Core *c, Incident *i); /* it leaves memory */
+/* The reminder of what goes on is the group's. */
+bool group_is_alone(const Incident *i);
+
 /* topic.c: whether they take what they are sent. */
 bool topic_is_told_of(const Incident *i, const char *arn); /* by a notice, which is not for it */
 Topic *topic_find(Core *c, const char *arn);
@@ -271,6 +312,8 @@ uint64_t topic_next_boot(const Core *c, const Topic *t); /* when its failing is 
 
 /* notify.c: messages, their storing and sending. */
 void notify(Core *c, Incident *i, Phase phase);
+/* One message of lead about its whole group. */
+void notify_summary(Core *c, Incident *lead, Phase phase);
 void notify_store(Core *c, Incident *i);
 void notify_stored(Core *c, Incident *i, const Input *in);
 void notify_send(Core *c, Incident *i);
@@ -279,10 +322,26 @@ uint64_t notify_next_boot(const Core *c, const Incident *i);
 /* To whom this message goes: whom it is grave enough for, or who was sent one before. */
 void notify_address(Core *c, const Incident *i, Message *m);
 
-/* search.c: LookupEvents for an incident. */
+/* search.c: LookupEvents for incidents. */
 void search_begin(Core *c, Incident *i);
-void search_again(Core *c, Incident *i); /* there is more to be found out */
-void search_tick(Core *c, Incident *i);
-void search_found(Core *c, Incident *i, const Input *in);
+/* There is more to be found out. */
+void search_again(Core *c, Incident *i);
+void search_keep_time(Core *c, Incident *i);
+#define SEARCH_SLACK_MSEC MSEC_PER_MINUTE                   /* around what the times say */
+const char *search_event(const Incident *i, unsigned step); /* to be asked for; NULL: no more */
+bool search_is_active(const Incident *i);
+Region *search_region_of(const Core *c, const Incident *i);
+void search_set_window(const Core *c, Incident *i, const char *event);
+void search_evaluate(Core *c, Incident *i, bool last_chance);
+void search_log_actor(Core *c, Incident *i);
+void search_round_complete(Core *c, Incident *i);
+void search_look_again(Core *c, Attribution *a);
+
+/* round.c: the calls. */
+void search_tick(Core *c);
+void search_found(Core *c, const Input *in);
+void search_leave(Core *c, Incident *i); /* it is not looked up any more */
+void search_region_done(Region *r);
 void search_told(Incident *i); /* a message carries the verdict */
-uint64_t search_next_boot(const Core *c, const Incident *i);
+bool search_is_told(const Incident *i);
+uint64_t search_next_boot(const Core *c);

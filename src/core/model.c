@@ -33,6 +33,12 @@ const Policy policy_default = {
         .inspect_patience_usec = 30 * USEC_PER_MINUTE,
         .late_least_msec = 1 * MSEC_PER_HOUR,
         .habit_after_msec = 1 * MSEC_PER_DAY,
+        .group_quiet_usec = 10 * USEC_PER_MINUTE,
+        .group_storm_usec = 1 * USEC_PER_MINUTE,
+        .group_first_usec = 10 * USEC_PER_SEC,
+        .group_loud_usec = 2 * USEC_PER_SEC,
+        .group_spacing_usec = 30 * USEC_PER_SEC,
+        .group_spacing_max_usec = 15 * USEC_PER_MINUTE,
 };
 
 static const char *const trail_action_table[_TRAIL_ACTION_MAX] = {
@@ -67,6 +73,23 @@ static const char *const incident_kind_table[_INCIDENT_KIND_MAX] = {
         [INCIDENT_RECONFIGURED] = "reconfigured",
 };
 DEFINE_STRING_TABLE(incident_kind, IncidentKind)
+
+Family incident_kind_family(IncidentKind k)
+{
+        static const Family families[_INCIDENT_KIND_MAX] = {
+                [INCIDENT_STOPPED] = FAMILY_STOP,
+                [INCIDENT_BLINK] = FAMILY_STOP,
+                [INCIDENT_ALREADY_STOPPED] = FAMILY_STOP,
+                [INCIDENT_RECENT_STOP] = FAMILY_STOP,
+                [INCIDENT_RECREATED] = FAMILY_RECREATED,
+                [INCIDENT_DELETED] = FAMILY_DELETED,
+                [INCIDENT_NOT_FOUND] = FAMILY_SIGHT,
+                [INCIDENT_CANNOT_SEE] = FAMILY_SIGHT,
+                [INCIDENT_OTHER_CONTROLLER] = FAMILY_CONTROLLER,
+        };
+
+        return families[k];
+}
 
 bool incident_kind_is_notice(IncidentKind k)
 {
@@ -242,6 +265,23 @@ void deed_done(Deed *d)
         free(d->event_source);
 }
 
+Series *series_free(Series *s)
+{
+        if (!s)
+                return NULL;
+
+        for (size_t k = 0; k < s->n_trails; k++)
+                free(s->trails[k].arn);
+        for (size_t k = 0; k < s->n_actors; k++)
+                cloudtrail_record_done(&s->actors[k].culprit.record);
+        free(s->trails);
+        free(s->actors);
+        free(s->gone_numbers);
+        free(s->last_id);
+        free(s);
+        return NULL;
+}
+
 Incident *incident_free(Incident *i)
 {
         if (!i)
@@ -260,12 +300,13 @@ Incident *incident_free(Incident *i)
         free(i->attribution.searched_account);
         free(i->attribution.told_culprit);
         free(i->attribution.findings);
-        free(i->attribution.next_token);
         free(i->delivery_error);
         changes_done(&i->changes);
         mem_free_strv(i->resources, i->n_resources);
         free(i->accepted_by);
         free(i->trail_arn);
+        free(i->group);
+        series_free(i->series);
         free(i->title);
         free(i->scope_arn);
         free(i->text);
@@ -276,7 +317,7 @@ Incident *incident_free(Incident *i)
 bool incident_is_finished(const Incident *i)
 {
         if (i->open || i->attribution.state == SEARCH_RUNNING ||
-            i->attribution.state == SEARCH_SETTLING)
+            i->attribution.state == SEARCH_SETTLING || (i->series && !i->series->done))
                 return false;
 
         for (size_t m = 0; m < i->n_messages; m++)

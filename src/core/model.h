@@ -44,6 +44,13 @@ typedef struct Policy {
         int64_t late_least_msec;  /* deliveries that stay away are told after that, at the earliest
                                    */
         int64_t habit_after_msec; /* a trail's habit is known when so long was looked at it */
+        /* Notifications of incidents that belong together: */
+        uint64_t group_quiet_usec;   /* a group ends when nothing has joined it for so long */
+        uint64_t group_storm_usec;   /* so many groups begun within this are one */
+        uint64_t group_first_usec;   /* news is gathered for so long ... */
+        uint64_t group_loud_usec;    /* ... and louder news only for so long */
+        uint64_t group_spacing_usec; /* between summaries, doubling up to ... */
+        uint64_t group_spacing_max_usec;
 } Policy;
 
 extern const Policy policy_default;
@@ -173,6 +180,19 @@ typedef enum IncidentKind {
         _INCIDENT_KIND_MAX,
         _INCIDENT_KIND_INVALID = -EINVAL,
 } IncidentKind;
+
+/* What can be told in one message: incidents of a family are grouped with each other only. */
+typedef enum Family {
+        FAMILY_NONE, /* each told by itself */
+        FAMILY_STOP,
+        FAMILY_DELETED,
+        FAMILY_RECREATED,
+        FAMILY_SIGHT,
+        FAMILY_CONTROLLER,
+        _FAMILY_MAX,
+} Family;
+
+Family incident_kind_family(IncidentKind k);
 
 const char *incident_kind_to_string(IncidentKind k); /* "stopped", "blink", "cannot-see" */
 IncidentKind incident_kind_from_string(const char *s);
@@ -321,6 +341,7 @@ typedef struct Attribution {
         SearchState state;
         Confidence confidence;
         bool misused;               /* somebody uses our credentials */
+        bool crowded_out;           /* given up for others: there were too many */
         bool incomplete;            /* more events in the window than were read */
         Confidence told_confidence; /* verdict of the last message */
         bool told_misused;
@@ -341,19 +362,14 @@ typedef struct Attribution {
         Deed *deeds;
         size_t n_deeds;
         /* Not stored: where the round stands. */
-        bool narrow;             /* there was more than could be read */
-        unsigned step;           /* index into the kind's event names */
-        bool fresh;              /* the round is to begin anew */
-        bool by_key;             /* the round goes on with the access key */
-        int64_t deeds_from_msec; /* of the key's look-up */
-        int64_t deeds_to_msec;
-        unsigned pages;
-        char *next_token;
-        bool in_flight;
+        bool narrow;         /* there was more than could be read */
+        bool riding;         /* a round is under way that serves it */
+        bool asked;          /* ... by the question in flight */
+        bool starts_asked;   /* StartLogging, too, has been looked up */
+        uint64_t round_boot; /* when its last round began */
         uint64_t next_boot;
         unsigned failures;  /* in a row */
-        unsigned throttles; /* in a row */
-        uint64_t throttled_since_boot;
+        unsigned throttles; /* in a row, while that keeps it waiting */
 } Attribution;
 
 /* What can be otherwise than it was: a setting, or a way by which records arrive. */
@@ -399,6 +415,70 @@ typedef struct Changes {
 
 void changes_done(Changes *c);
 
+/* What there is to tell of several incidents at once. */
+typedef struct SeriesSum {
+        unsigned incidents;
+        unsigned down;        /* outages that go on */
+        unsigned lasting;     /* ... longer than a restart takes */
+        unsigned failing;     /* ... because their restart fails */
+        unsigned unseen;      /* trails out of sight */
+        unsigned undelivered; /* logging again, and no log files arrive */
+        unsigned confirmed;   /* actor exact */
+        unsigned ambiguous;
+        unsigned nobody;    /* searched for in vain */
+        unsigned searching; /* verdict or second look to come */
+        unsigned pending;   /* ... no verdict yet */
+        unsigned misused;
+        unsigned reasons; /* bits of the error classes of failing restarts */
+        unsigned severity;
+        int64_t blind_msec; /* of what is over: a lower bound */
+        int64_t first_msec;
+        int64_t last_msec;
+} SeriesSum;
+
+typedef struct SeriesTrail {
+        char *arn;
+        unsigned incidents; /* of those that have left memory */
+} SeriesTrail;
+
+typedef struct SeriesActor {
+        Finding culprit;
+        unsigned incidents;
+        unsigned maybe; /* incidents with several that fit */
+} SeriesActor;
+
+typedef struct SeriesRange {
+        unsigned from, to; /* both included */
+} SeriesRange;
+
+/* What the first incident of a group remembers of all of them: finished ones leave memory. */
+typedef struct Series {
+        bool storm; /* of several trails */
+        bool done;  /* all is told */
+        bool ended; /* ... and that it is over, too */
+        unsigned numbers;
+        int64_t joined_msec; /* wall clock, when the last one joined */
+        unsigned summaries;
+        unsigned failing_peak; /* most that has been told at once */
+        SeriesSum told;
+        SeriesSum gone;            /* sum of those that have left memory ... */
+        SeriesRange *gone_numbers; /* ... which are these, in order */
+        size_t n_gone_numbers;
+        SeriesTrail *trails;
+        size_t n_trails;
+        unsigned more_trails; /* beyond those listed; at least */
+        SeriesActor *actors;  /* of those that have left memory */
+        size_t n_actors;
+        unsigned more_actors; /* incidents by others than those listed */
+        char *last_id;
+        /* Not stored: */
+        SeriesSum now;
+        size_t in_memory;
+        uint64_t told_boot;
+        uint64_t news_boot; /* 0: there is none */
+        uint64_t loud_boot;
+} Series;
+
 typedef struct Incident {
         char id[33]; /* hex */
         IncidentKind kind;
@@ -414,6 +494,7 @@ typedef struct Incident {
         int64_t blind_to_msec;     /* StartLoggingTime that ended it */
         int64_t stop_moved_msec;   /* a later StopLoggingTime within the same outage */
         int64_t known_start_msec;  /* StartLoggingTime before */
+        int64_t known_stop_msec;   /* StopLoggingTime before that */
         int64_t last_logging_msec; /* last good poll that showed it logging */
         unsigned redundant_starts; /* OTHER_CONTROLLER */
         bool in_maintenance;       /* recorded only: not fought, not told */
@@ -436,7 +517,13 @@ typedef struct Incident {
         size_t n_messages;
         int64_t reminded_msec;
         unsigned reminders;
+        char *group;     /* id of the incident that tells of this one; NULL when it does itself */
+        unsigned number; /* within the group, from 1 */
+        Series *series;  /* of the one that tells, once it is not alone */
         /* Not stored: */
+        struct Incident *lead;      /* itself when it tells; NULL before it has anything to tell */
+        uint64_t quiet_boot;        /* at the lead: when none will be joined any more */
+        uint64_t storm_boot;        /* ... until when it counts as just begun */
         size_t trail;               /* index, SIZE_MAX when no longer configured */
         uint64_t generation;        /* counts changes */
         uint64_t stored_generation; /* on disk */
@@ -450,6 +537,8 @@ void message_done(Message *m);
 /* NULL when the message does not go to this topic. */
 Delivery *message_find_delivery(const Message *m, const char *topic_arn);
 void deed_done(Deed *d);
+Series *series_free(Series *s);
+DEFINE_CLEANUP(Series *, series_free)
 Incident *incident_free(Incident *i);
 DEFINE_CLEANUP(Incident *, incident_free)
 

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "core/alertformat.h"
+#include "core/alertgroup.h"
 #include "core/alertjson.h"
 
 void notify_address(Core *c, const Incident *i, Message *m)
@@ -37,14 +38,20 @@ static bool needs_document(const Core *c)
         return false;
 }
 
-static void write_message(Core *c, Incident *i, Message *m)
+static AlertContext message_context(const Core *c, const Message *m)
 {
-        AlertContext context = {
+        return (AlertContext){
                 .hostname = c->hostname,
                 .phase = m->phase,
                 .sequence = m->sequence,
                 .now_msec = m->created_msec,
         };
+}
+
+/* What it has not got yet. */
+static void write_message(const Core *c, const Incident *i, Message *m)
+{
+        AlertContext context = message_context(c, m);
 
         if (!m->subject)
                 alert_text(i, &context, &m->subject, &m->body);
@@ -52,14 +59,9 @@ static void write_message(Core *c, Incident *i, Message *m)
                 m->document = alert_document(i, &context, m->subject);
 }
 
-void notify(Core *c, Incident *i, Phase phase)
+/* The message still without its text. */
+static Message *message_new(Core *c, Incident *i, Phase phase)
 {
-        if (i->in_maintenance && !i->attribution.misused) {
-                search_told(i);
-                incident_touch(i);
-                return;
-        }
-
         Message *m = mem_push0(i->messages, i->n_messages);
 
         m->sequence = (unsigned)i->n_messages;
@@ -67,11 +69,31 @@ void notify(Core *c, Incident *i, Phase phase)
         m->severity = i->severity;
         m->created_msec = c->now.wall_msec;
         m->created_boot = c->now.boot_usec;
-        write_message(c, i, m);
-        search_told(i);
         notify_address(c, i, m);
         incident_touch(i);
         m->generation = i->generation;
+        return m;
+}
+
+void notify(Core *c, Incident *i, Phase phase)
+{
+        if ((i->in_maintenance && !i->attribution.misused) || !group_lets_speak(c, i)) {
+                search_told(i);
+                incident_touch(i);
+                return;
+        }
+        write_message(c, i, message_new(c, i, phase));
+        search_told(i);
+}
+
+void notify_summary(Core *c, Incident *lead, Phase phase)
+{
+        Message *m = message_new(c, lead, phase);
+        AlertContext context = message_context(c, m);
+        _cleanup_(group_view_done) GroupView v = group_view(c->incidents, c->n_incidents, lead);
+
+        alert_group_text(&v, &context, &m->subject, &m->body);
+        write_message(c, lead, m);
 }
 
 void notify_store(Core *c, Incident *i)

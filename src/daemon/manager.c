@@ -91,8 +91,9 @@ static void carry_out(Manager *m, const Action *a)
                 calls_lookup(m, a);
                 break;
         case ACTION_STORE:
-                spool_store_incident(m->spool, a->incident->id, a->generation,
-                                     dump(incident_to_json(a->incident)));
+                (incident_is_finished(a->incident) ? spool_store_finished : spool_store_incident)(
+                        m->spool, a->incident->id, a->generation,
+                        dump(incident_to_json(a->incident)));
                 break;
         case ACTION_STORE_MEMORY:
                 store_memory_soon(m);
@@ -257,6 +258,7 @@ static int load_state(Manager *m, const char *directory)
                 log_error("the spool could not be set up: %s", strerror(-r));
                 return r;
         }
+        load.spool = m->spool;
         r = spool_load(directory, &load);
         if (r < 0) {
                 mem_strset(&m->state_error, strerror(-r));

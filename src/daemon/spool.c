@@ -29,11 +29,17 @@ typedef struct Job {
         uint64_t generation;
         char *text;
         size_t len;
+        bool finished;
         int error; /* what came of it */
 } Job;
 
+typedef struct FileId {
+        char text[33];
+} FileId;
+
 typedef struct Writer {
         char *directory;
+        size_t finished_max;
         pthread_mutex_t lock;
         pthread_cond_t changed;
         /* Under lock: */
@@ -42,6 +48,8 @@ typedef struct Writer {
         size_t waiting_bytes;
         Job *done;
         size_t n_done;
+        FileId *settled; /* of finished incidents, in the order in which they did */
+        size_t n_settled;
         int event_fd;   /* -EBADF once the loop has left */
         bool busy;      /* a job is out of the list and being written */
         bool stopping;  /* nothing more is asked */
@@ -136,6 +144,7 @@ static Writer *writer_free(Writer *w)
                 free(w->done[i].text);
         free(w->waiting);
         free(w->done);
+        free(w->settled);
         free(w->directory);
         (void)pthread_cond_destroy(&w->changed);
         (void)pthread_mutex_destroy(&w->lock);
@@ -171,6 +180,58 @@ static Job writer_take_first(Writer *w)
         return job;
 }
 
+/* Where an incident is in the list, or its end. */
+static size_t find_settled(const Writer *w, const char *id)
+{
+        size_t k = 0;
+
+        while (k < w->n_settled && !streq(w->settled[k].text, id))
+                k++;
+        return k;
+}
+
+static void forget_settled(Writer *w, size_t k)
+{
+        w->n_settled--;
+        memmove(w->settled + k, w->settled + k + 1, (w->n_settled - k) * sizeof(FileId));
+}
+
+static void note_settled(Writer *w, const char *id)
+{
+        if (find_settled(w, id) < w->n_settled)
+                return;
+        FileId *f = mem_push0(w->settled, w->n_settled);
+        (void)snprintf(f->text, sizeof(f->text), "%s", id);
+}
+
+/* Under lock, like those above. */
+static void writer_note(Writer *w, const Job *job)
+{
+        if (job->error < 0 || !*job->id)
+                return;
+        size_t k = find_settled(w, job->id);
+        if (job->finished)
+                note_settled(w, job->id);
+        else if (k < w->n_settled)
+                forget_settled(w, k);
+}
+
+static bool is_overfull(const Writer *w)
+{
+        return w->n_settled > w->finished_max;
+}
+
+/* The oldest of too many; what cannot be removed is tried again after the next start. */
+static void writer_prune(Writer *w)
+{
+        _cleanup_free_ char *path = mem_printf("%s/%s.json", w->directory, w->settled[0].text);
+
+        forget_settled(w, 0);
+        (void)pthread_mutex_unlock(&w->lock);
+        (void)unlink(path);
+        (void)pthread_mutex_lock(&w->lock);
+}
+
 static void *writer_main(void *userdata)
 {
         Writer *w = userdata;
@@ -180,8 +241,12 @@ static void *writer_main(void *userdata)
         for (;;) {
                 Job job;
 
-                while (w->n_waiting == 0 && !w->stopping)
+                while (w->n_waiting == 0 && !w->stopping && !is_overfull(w))
                         (void)pthread_cond_wait(&w->changed, &w->lock);
+                if (w->n_waiting == 0 && !w->stopping) {
+                        writer_prune(w);
+                        continue;
+                }
                 if (w->abandoned || w->n_waiting == 0)
                         break;
                 job = writer_take_first(w);
@@ -192,6 +257,7 @@ static void *writer_main(void *userdata)
 
                 (void)pthread_mutex_lock(&w->lock);
                 w->busy = false;
+                writer_note(w, &job);
                 writer_report(w, job);
         }
         w->finished = true;
@@ -271,6 +337,7 @@ int spool_new(const SpoolOptions *o, Spool **ret)
         s->callback = o->callback;
         s->userdata = o->userdata;
         s->writer = writer_new(o->directory, fd);
+        s->writer->finished_max = o->finished_max ? o->finished_max : SPOOL_FINISHED_MAX;
         r = sd_event_add_io(o->event, &s->source, fd, EPOLLIN, on_event, s);
         if (r >= 0)
                 r = thread_start(s);
@@ -372,13 +439,30 @@ static void writer_ask(Writer *w, Job job)
         (void)pthread_mutex_unlock(&w->lock);
 }
 
-void spool_store_incident(Spool *s, const char *id, uint64_t generation, char *text)
+static void ask(Spool *s, const char *id, Job job)
 {
-        Job job = {.generation = generation, .text = text, .len = strlen(text)};
-
         assert(spool_id_is_valid(id));
         memcpy(job.id, id, strlen(id));
+        job.len = strlen(job.text);
         writer_ask(s->writer, job);
+}
+
+void spool_store_incident(Spool *s, const char *id, uint64_t generation, char *text)
+{
+        ask(s, id, (Job){.generation = generation, .text = text});
+}
+
+void spool_store_finished(Spool *s, const char *id, uint64_t generation, char *text)
+{
+        ask(s, id, (Job){.generation = generation, .text = text, .finished = true});
+}
+
+void spool_note_finished(Spool *s, const char *id)
+{
+        (void)pthread_mutex_lock(&s->writer->lock);
+        note_settled(s->writer, id);
+        (void)pthread_cond_signal(&s->writer->changed);
+        (void)pthread_mutex_unlock(&s->writer->lock);
 }
 
 void spool_store_memories(Spool *s, char *text)

@@ -20,6 +20,7 @@ typedef struct SpoolOptions {
         const char *directory; /* copied; made (0750) when its parent exists, else writes fail */
         SpoolCallback callback;
         void *userdata;
+        size_t finished_max; /* finished incidents whose files are kept; 0: SPOOL_FINISHED_MAX */
 } SpoolOptions;
 
 int spool_new(const SpoolOptions *o, Spool **ret) _must_check_;
@@ -31,13 +32,14 @@ Spool *spool_free(Spool *s, uint64_t patience_usec);
  * `incident` (which takes it), in the order of their detection. A file that cannot be read as what
  * it should be is renamed to "<name>.corrupt"; one that cannot be read at all stays. Both are told
  * to `corrupt`, with a reason that reads on after the path: "is not JSON; set aside as ...".
- * Left-over temporary files are removed, and the oldest finished incidents beyond 1,000. 0 also
- * when there is no such folder. */
+ * Left-over temporary files are removed. One file at a time is in memory. 0 also when there is no
+ * such folder. */
 typedef struct SpoolLoad {
         void (*incident)(void *userdata, Incident *incident);
         void (*memory)(void *userdata, const TrailMemory *memory);
         void (*corrupt)(void *userdata, const char *path, const char *reason);
         void *userdata;
+        Spool *spool; /* gets to know which are finished; may be NULL */
 } SpoolLoad;
 int spool_load(const char *directory, const SpoolLoad *load) _must_check_;
 
@@ -49,8 +51,13 @@ int spool_peek(const char *directory, const SpoolLoad *load) _must_check_;
  * only the newer one is reported. -ENOBUFS is reported for what exceeds 64 MiB of waiting text,
  * -EFBIG for a text over SPOOL_FILE_MAX, which could not be read back. */
 void spool_store_incident(Spool *s, const char *id, uint64_t generation, char *text);
+/* The same for an incident in which nothing will change any more: the files of those that finished
+ * first are removed beyond SpoolOptions.finished_max, by the thread. */
+void spool_store_finished(Spool *s, const char *id, uint64_t generation, char *text);
+void spool_note_finished(Spool *s, const char *id); /* it is on disk already */
 void spool_store_memories(Spool *s, char *text);
 
+#define SPOOL_FINISHED_MAX 10000
 #define SPOOL_FILE_MAX ((size_t)16 * 1024 * 1024)
 #define SPOOL_MEMORIES_NAME "trails.json"
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reading half of the spool. What is on disk may be half of a file from a crash, hand-edited,
- * or a link that somebody left: each file is read by itself, capped, and set aside when it is not
- * what its name says, so that one bad file costs no other one. */
+/* The reading half of the spool, in two passes, the first of which only finds the order: there may
+ * be ten thousand incidents, and one at a time is to be in memory. What is on disk may be half of a
+ * file from a crash, hand-edited, or a link that somebody left: each file is read by itself,
+ * capped, and set aside when it is not what its name says, so that one bad file costs no other one.
+ */
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -15,16 +17,20 @@
 #include "core/incidentjson.h"
 #include "daemon/spool.h"
 
-#define FINISHED_MAX 1000
 #define MEMORIES_VERSION 1
+
+typedef struct Place {
+        char id[33];
+        int64_t detected_msec;
+} Place;
 
 typedef struct Load {
         const char *directory;
         const SpoolLoad *to;
         int folder;
         bool look_only;
-        Incident **incidents;
-        size_t n_incidents;
+        Place *places; /* of good incidents */
+        size_t n_places;
 } Load;
 
 static bool has_suffix(const char *s, const char *suffix)
@@ -119,29 +125,41 @@ static json_t *read_object(Load *l, const char *name)
         return object;
 }
 
-static void read_incident(Load *l, const char *name, const char *id)
+/* NULL when there is none, which is then told and set aside. */
+static Incident *read_incident(Load *l, const char *id)
 {
+        _cleanup_free_ char *name = mem_printf("%s.json", id);
         _cleanup_json_ json_t *object = read_object(l, name);
-        Incident *incident = NULL;
+        _cleanup_(incident_freep) Incident *incident = NULL;
         const char *field = NULL;
         int r;
 
         if (!object)
-                return;
+                return NULL;
         r = incident_from_json(object, &incident, &field);
         if (r < 0) {
                 _cleanup_free_ char *reason = mem_printf("is not an incident of version 1%s%s",
                                                          field ? ": " : "", strempty(field));
 
                 set_aside(l, name, reason);
-                return;
+                return NULL;
         }
         if (!streq(incident->id, id)) {
                 set_aside(l, name, "holds another incident than its name says");
-                incident_free(incident);
-                return;
+                return NULL;
         }
-        *mem_push0(l->incidents, l->n_incidents) = incident;
+        return TAKE_PTR(incident);
+}
+
+static void find_place(Load *l, const char *id)
+{
+        _cleanup_(incident_freep) Incident *incident = read_incident(l, id);
+
+        if (!incident)
+                return;
+        Place *p = mem_push0(l->places, l->n_places);
+        memcpy(p->id, incident->id, sizeof(p->id));
+        p->detected_msec = incident->detected_msec;
 }
 
 /* The good ones count, even among bad ones: without its memory, a trail that was stopped while
@@ -171,9 +189,9 @@ static void read_memories(Load *l)
                 set_aside(l, SPOOL_MEMORIES_NAME, "is not a list of trails of version 1");
 }
 
-static int incident_compare(const void *a, const void *b)
+static int place_compare(const void *a, const void *b)
 {
-        const Incident *x = *(const Incident *const *)a, *y = *(const Incident *const *)b;
+        const Place *x = a, *y = b;
 
         if (x->detected_msec != y->detected_msec)
                 return x->detected_msec < y->detected_msec ? -1 : 1;
@@ -182,26 +200,18 @@ static int incident_compare(const void *a, const void *b)
 
 static void hand_over(Load *l)
 {
-        size_t n_finished = 0;
+        if (l->n_places > 0)
+                qsort(l->places, l->n_places, sizeof(*l->places), place_compare);
+        for (size_t i = 0; i < l->n_places; i++) {
+                Incident *incident = read_incident(l, l->places[i].id);
 
-        if (l->n_incidents > 0)
-                qsort(l->incidents, l->n_incidents, sizeof(*l->incidents), incident_compare);
-        for (size_t i = 0; i < l->n_incidents; i++)
-                n_finished += incident_is_finished(l->incidents[i]);
-
-        for (size_t i = 0; i < l->n_incidents; i++) {
-                Incident *incident = l->incidents[i];
-
-                if (!l->look_only && n_finished > FINISHED_MAX && incident_is_finished(incident)) {
-                        _cleanup_free_ char *name = mem_printf("%s.json", incident->id);
-
-                        n_finished--;
-                        (void)unlinkat(l->folder, name, 0); /* the next start tries again */
-                        incident_free(incident);
-                } else
-                        l->to->incident(l->to->userdata, incident);
+                if (!incident)
+                        continue;
+                if (l->to->spool && incident_is_finished(incident))
+                        spool_note_finished(l->to->spool, incident->id);
+                l->to->incident(l->to->userdata, incident);
         }
-        free(l->incidents);
+        free(l->places);
 }
 
 static int load_folder(Load *l)
@@ -231,7 +241,7 @@ static int load_folder(Load *l)
                         _cleanup_free_ char *id = mem_strndup(name, strlen(name) - 5);
 
                         if (spool_id_is_valid(id))
-                                read_incident(l, name, id);
+                                find_place(l, id);
                 }
                 free(entries[i]);
         }

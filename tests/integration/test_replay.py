@@ -62,6 +62,10 @@ def test_daemon_finds_the_stop_and_who_in_recorded_bodies(aws, make_guard, recor
     aws.message(kind="deleted", phase="OPEN", topic=TOPIC)      # the recording ends with that
     incident, = [i for i in guard.incidents().values() if i["kind"] == "stopped"]
     assert incident["stop_msec"] == round(stopped * 1000)
+    # Its turn to be looked up comes after the first one's.
+    guard.wait(lambda: any(f["role"] == "culprit" for f in guard.incidents()[incident["id"]]
+                           ["attribution"]["findings"]), what="its culprit")
+    incident = guard.incidents()[incident["id"]]
     found, = [f for f in incident["attribution"]["findings"] if f["role"] == "culprit"]
     assert found["identity"]["arn"] == "arn:aws:iam::111122223333:user/user-1"
     assert found["source_ip"] == "192.0.2.1" and found["user_agent"] == "trailsentry-probe"

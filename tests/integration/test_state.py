@@ -120,7 +120,8 @@ def test_corrupt_files_are_set_aside(aws, guard):
     assert again.incident == first.incident
     aws.repeats = 2
     aws.attack(TRAIL)
-    assert aws.message(2, phase="CLOSED", kind="stopped").incident != first.incident
+    assert aws.message(phase="UPDATE", contains="stopped 2 times").incident == first.incident
+    assert len(guard.incidents()) == 2
 
 
 def test_state_that_cannot_be_used_at_the_start(aws, guard):

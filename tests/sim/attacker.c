@@ -50,6 +50,14 @@ static void hurry(Policy *p)
         p->remind_msec = 5 * MSEC_PER_MINUTE;
 }
 
+static void hurry_groups(Policy *p)
+{
+        p->group_quiet_usec = 90 * USEC_PER_SEC;
+        p->group_storm_usec = 30 * USEC_PER_SEC;
+        p->group_spacing_usec = 10 * USEC_PER_SEC;
+        p->group_spacing_max_usec = 2 * USEC_PER_MINUTE;
+}
+
 static void draw_nature(World *w)
 {
         static const uint64_t history_lags[] = {10, 60, 300, 600, 1800};
@@ -73,7 +81,7 @@ static void draw_nature(World *w)
         if (rng_chance(r, 80))
                 w->n_trails = 1;
         else
-                w->n_trails = rng_between(r, 2, SIM_TRAILS_MAX);
+                w->n_trails = rng_between(r, 2, SIM_RANDOM_TRAILS_MAX);
         w->n_topics = rng_between(r, 1, SIM_TOPICS_MAX);
         w->action = rng_chance(r, 90) ? TRAIL_ACTION_RESTART : TRAIL_ACTION_ALERT;
         w->may_kill = rng_chance(r, 35);
@@ -210,6 +218,8 @@ void script_random(World *w)
 
         if (!rng_chance(r, 2))
                 hurry(&w->policy);
+        if (rng_chance(r, 50))
+                hurry_groups(&w->policy);
         draw_nature(w);
         script_begin(w);
         at = w->now_usec + moment(w, 30000);

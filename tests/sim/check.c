@@ -239,6 +239,8 @@ static void note_letter(World *w, const Incident *i, const Message *m)
         l->sequence = m->sequence;
         l->phase = m->phase;
         l->text = text;
+        (void)snprintf(l->subject, sizeof(l->subject), "%s", m->subject);
+        check_told(w, i, m);
 }
 
 static void trace_findings(World *w, const Incident *i)
@@ -256,24 +258,35 @@ static void trace_findings(World *w, const Incident *i)
         }
 }
 
-static void note_case(World *w, const Incident *i)
+/* All of them before any message is: a summary speaks of incidents that come after its own. */
+static void find_case(World *w, const Incident *i)
 {
-        Guard *g = w->guard;
-        Case *c = guard_case(g, i->id);
-        const Finding *culprit = incident_find_role(i, ROLE_CULPRIT);
+        Case *c = guard_case(w->guard, i->id);
 
         if (!c) {
-                c = mem_push0(g->cases, g->n_cases);
-                memcpy(c->id, i->id, sizeof(c->id));
+                c = guard_new_case(w->guard, i->id);
                 c->opened_usec = w->now_usec;
                 c->kind = i->kind;
                 c->trail = i->trail;
         }
-        if (culprit && i->attribution.confidence == CONFIDENCE_NONE)
-                world_violation(w, "%s: somebody is called the culprit without a verdict", i->id);
         if (c->lost)
                 c->n_messages = 0;
         c->lost = false;
+        c->changed = c->seen != i->generation + 1 || i->series;
+        c->seen = i->generation + 1;
+        if (c->changed)
+                check_note_group(c, i);
+}
+
+static void note_case(World *w, const Incident *i)
+{
+        Case *c = guard_case(w->guard, i->id);
+        const Finding *culprit = c->changed ? incident_find_role(i, ROLE_CULPRIT) : NULL;
+
+        if (!c->changed)
+                return;
+        if (culprit && i->attribution.confidence == CONFIDENCE_NONE)
+                world_violation(w, "%s: somebody is called the culprit without a verdict", i->id);
         c->stop_msec = i->stop_msec;
         c->open = i->open;
         c->search = i->attribution.state;
@@ -281,7 +294,7 @@ static void note_case(World *w, const Incident *i)
         c->misused = i->attribution.misused;
         if (i->attribution.rounds != c->rounds) {
                 c->rounds = i->attribution.rounds;
-                c->last_round_usec = c->round_usec;
+                c->last_round_usec = i->attribution.round_boot;
                 trace_findings(w, i);
         }
         (void)snprintf(c->culprit, sizeof(c->culprit), "%s",
@@ -320,6 +333,11 @@ static void check_sight(World *w, const Input *in)
 {
         for (size_t k = 0; k < w->n_trails; k++) {
                 const GuardTrail *t = &w->guard->trails[k];
+
+                /* Well, and has been since the last look. */
+                if (t->good_usec != w->now_usec &&
+                    w->now_usec <= t->good_usec + w->policy.cannot_see_after_usec + TICK_USEC)
+                        continue;
                 bool told = open_incident(w, k, INCIDENT_CANNOT_SEE) ||
                             open_incident(w, k, INCIDENT_NOT_FOUND);
 
@@ -362,7 +380,7 @@ static void check_time(World *w, const Input *in)
         if (g->ticks_at_once > 3)
                 world_violation(w, "a busy loop: the next tick is due at %.3f s",
                                 (double)next / (double)USEC_PER_SEC);
-        if (w->steps > 200000)
+        if (w->steps > 200000 + 10000 * w->n_trails)
                 world_violation(w, "there is no end to it");
 }
 
@@ -370,6 +388,8 @@ void check_step(World *w, const Input *in, const Actions *a)
 {
         const Core *core = w->guard->core;
 
+        for (size_t i = 0; i < core_n_incidents(core); i++)
+                find_case(w, core_incident(core, i));
         for (size_t i = 0; i < core_n_incidents(core); i++) {
                 note_case(w, core_incident(core, i));
                 check_bounds(w, core_incident(core, i));
@@ -381,6 +401,7 @@ void check_step(World *w, const Input *in, const Actions *a)
         check_sends(w, a);
         check_sight(w, in);
         check_time(w, in);
+        check_groups(w);
 }
 
 static void check_letters_end(World *w)
@@ -409,4 +430,5 @@ void check_end(World *w)
 {
         check_letters_end(w);
         check_cases_end(w);
+        check_groups_end(w);
 }

@@ -24,3 +24,9 @@ void check_drift_culprit(World *w, const Case *c);
 /* check_cases.c: that incidents have their causes. */
 void check_case_opened(World *w, Case *c, const Incident *i);
 void check_cases_end(World *w);
+
+/* check_groups.c: that incidents are told, each by itself or by its group, and not without end. */
+void check_note_group(Case *c, const Incident *i);
+void check_told(World *w, const Incident *i, const Message *m); /* a new message */
+void check_groups(World *w);
+void check_groups_end(World *w);

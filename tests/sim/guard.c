@@ -25,12 +25,34 @@ Now guard_now(const World *w)
         };
 }
 
+/* The place where an id is or would be: the table is never full. */
+static size_t *place_of(Guard *g, const char *id)
+{
+        size_t at = 0;
+
+        for (const char *p = id; *p; p++)
+                at = (at * 31 + (unsigned char)*p) % GUARD_PLACES;
+        while (g->places[at] && !streq(g->cases[g->places[at] - 1].id, id))
+                at = (at + 1) % GUARD_PLACES;
+        return &g->places[at];
+}
+
 Case *guard_case(Guard *g, const char *id)
 {
-        for (size_t i = 0; i < g->n_cases; i++)
-                if (streq(g->cases[i].id, id))
-                        return &g->cases[i];
-        return NULL;
+        size_t *place = place_of(g, id);
+
+        return *place ? &g->cases[*place - 1] : NULL;
+}
+
+Case *guard_new_case(Guard *g, const char *id)
+{
+        size_t *place = place_of(g, id);
+        Case *c = mem_push0(g->cases, g->n_cases);
+
+        assert(g->n_cases < GUARD_PLACES / 2);
+        (void)snprintf(c->id, sizeof(c->id), "%s", id);
+        *place = g->n_cases;
+        return c;
 }
 
 static uint64_t latency(World *w)
@@ -134,7 +156,6 @@ static void do_lookup(World *w, const Action *a)
         bool silent = world_has_fault(w, FAULT_LOOKUP_SILENT, SIZE_MAX);
         uint64_t takes = silent ? SIM_CALL_TIMEOUT_USEC : latency(w);
         Event *e = world_schedule(w, w->now_usec + takes, EVENT_FOUND);
-        Case *c = guard_case(w->guard, a->incident->id);
         const char *error = history_lookup(w, &a->lookup, &e->page);
 
         memcpy(e->incident, a->incident->id, sizeof(e->incident));
@@ -147,9 +168,6 @@ static void do_lookup(World *w, const Action *a)
                                                                : AWS_ERROR_DENIED;
                 lookup_page_done(&e->page);
         }
-        if (c && a->incident->attribution.step == 0 && !a->lookup.next_token &&
-            !a->lookup.access_key_id)
-                c->round_usec = w->now_usec;
         world_trace(w, "guard: LookupEvents %s%s for %s%s%s", a->lookup.event_name,
                     strempty(a->lookup.access_key_id), a->incident->id,
                     a->lookup.next_token ? ", next page" : "", error ? " fails" : "");
@@ -199,6 +217,8 @@ static void do_send(World *w, const Action *a)
         world_trace(w, "guard: send %s/%u (%s) to topic %zu%s: %s", a->incident->id,
                     a->message->sequence, phase_to_string(a->message->phase), topic,
                     a->durable ? "" : ", not durable", a->message->subject);
+        if (a->incident->series)
+                world_trace(w, "message: %s", a->message->body);
         w->guard->sends_in_flight[topic]++;
         if (l)
                 l->tried[topic] = true;
@@ -437,6 +457,7 @@ static Core *new_core(World *w)
 void guard_begin(World *w)
 {
         w->guard = mem_new0(Guard);
+        w->guard->places = mem_alloc0(GUARD_PLACES * sizeof(w->guard->places[0]));
         w->guard->run = 1;
         w->guard->run_usec = w->now_usec;
         w->guard->core = new_core(w);
@@ -456,6 +477,7 @@ void guard_free(World *w)
         core_free(g->twin);
         free(g->letters);
         free(g->cases);
+        free(g->places);
         free(g);
 }
 

@@ -33,6 +33,7 @@ typedef struct Letter {
         unsigned sequence;
         Phase phase;
         uint64_t text; /* hash of subject and body */
+        char subject[100];
         bool on_disk;
         bool wanted[SIM_TOPICS_MAX];
         uint64_t created_usec; /* of this run: when first seen */
@@ -56,15 +57,27 @@ typedef struct Case {
         uint64_t asked_generation;
         bool store_failed;        /* since the newest that was asked for succeeded */
         uint64_t opened_usec;     /* first seen */
-        uint64_t round_usec;      /* when the last round of look-ups began */
-        uint64_t last_round_usec; /* ... the last complete one */
+        uint64_t last_round_usec; /* when the last complete round of look-ups began */
         unsigned rounds;
         bool misused;
         size_t n_messages;
         char culprit[40]; /* event id */
         Confidence confidence;
         SearchState search;
+        uint64_t seen; /* its generation when it was last looked at, plus one */
+        bool changed;  /* ... since */
+        char lead[33]; /* who tells of it */
+        bool failing;  /* its restart does, as last seen */
+        bool goes_on;
+        bool told;         /* some message has been made since it was opened */
+        SeriesSum summary; /* of a lead: what its last summary said */
+        unsigned summaries;
+        uint64_t failing_usec;      /* since when some of its group fail, 0: none */
+        uint64_t seen_failing_usec; /* ... when that was last seen */
+        bool told_failing;          /* its last message said so */
 } Case;
+
+#define GUARD_PLACES 8192
 
 struct Guard {
         Core *core; /* NULL while dead */
@@ -78,9 +91,11 @@ struct Guard {
         size_t n_letters;
         Case *cases;
         size_t n_cases;
+        size_t *places; /* of cases by id: index + 1 */
         unsigned sends_in_flight[SIM_TOPICS_MAX];
         unsigned ticks_at_once;
         uint64_t last_tick_usec;
+        uint64_t groups_usec; /* when they were checked last */
 };
 
 void guard_begin(World *w); /* first boot */
@@ -97,6 +112,7 @@ bool guard_is_idle(const World *w);
 Now guard_now(const World *w);
 const char *guard_topic(const World *w, size_t i);
 Case *guard_case(Guard *g, const char *id);
+Case *guard_new_case(Guard *g, const char *id);
 Letter *guard_letter(Guard *g, const char *id, unsigned sequence);
 
 /* disk.c */

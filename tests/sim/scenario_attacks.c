@@ -46,6 +46,13 @@ SCENARIO(buried)
         script_end(w);
 }
 
+/* ... and all of them are there before anybody could look. */
+SCENARIO(buried_and_late)
+{
+        buried(w);
+        world_fault(w, FAULT_LOOKUP_DENIED, AT(0), 200 * USEC_PER_SEC, SIZE_MAX);
+}
+
 SCENARIO(rivals_in_a_second)
 {
         script_begin(w);
@@ -209,6 +216,7 @@ const Scenario attack_scenarios[] = {
         {"decoys-after-times-stand-still", decoys_after_still, mallory_judge},
         {"refused-before", refused_before, mallory_judge},
         {"buried-under-refused-calls", buried, mallory_judge},
+        {"buried-before-the-first-look", buried_and_late, mallory_judge},
         {"rivals-in-a-second", rivals_in_a_second, ambiguous_judge},
         {"same-twice-in-a-second", same_twice_in_a_second, mallory_judge},
         {"omitted-parameters", omitted_parameters, ambiguous_judge},

@@ -9,7 +9,8 @@
 #include "rng.h"
 
 #define SIM_EPOCH_MSEC INT64_C(1795392000000) /* 2026-11-23 00:00 UTC: boot 0, by AWS's clock */
-#define SIM_TRAILS_MAX 3
+#define SIM_TRAILS_MAX 200
+#define SIM_RANDOM_TRAILS_MAX 3
 #define SIM_TOPICS_MAX 2
 #define SIM_OWN 0 /* actor: the guard's own identity */
 #define SIM_ACTORS 8

@@ -66,13 +66,9 @@ Rig *rig_new(const RigOptions *o)
         const RigOptions *options = o ? o : &usual;
         TopicConfig topics[] = {{.arn = TOPIC}, options->second};
         Rig *r = mem_new0(Rig);
-        TrailConfig trails[2] = {
-                {.arn = TRAIL,
-                 .action = options->action,
-                 .poll_usec = 10 * USEC_PER_SEC,
-                 .expect = options->expect},
-                {.arn = TRAIL "-2", .action = options->action, .poll_usec = 10 * USEC_PER_SEC},
-        };
+        static const char *const arns[RIG_TRAILS_MAX] = {TRAIL,      TRAIL "-2", TRAIL "-3",
+                                                         TRAIL "-4", TRAIL "-5", TRAIL "-6"};
+        TrailConfig trails[RIG_TRAILS_MAX];
         CoreConfig config = {
                 .policy = options->policy ? options->policy : &policy_default,
                 .trails = trails,
@@ -83,6 +79,10 @@ Rig *rig_new(const RigOptions *o)
                 .hostname = "guard-1",
         };
 
+        for (size_t i = 0; i < RIG_TRAILS_MAX; i++)
+                trails[i] = (TrailConfig){
+                        .arn = arns[i], .action = options->action, .poll_usec = 10 * USEC_PER_SEC};
+        trails[0].expect = options->expect;
         topics[1].arn = TOPIC2;
         r->now = (Now){.boot_usec = 1000 * USEC_PER_SEC, .wall_msec = BASE};
         r->core = core_new(&config, r->now);

@@ -50,6 +50,8 @@ typedef struct Rig {
         unsigned phases[_PHASE_MAX]; /* messages that were sent */
 } Rig;
 
+#define RIG_TRAILS_MAX 6
+
 typedef struct RigOptions {
         const Policy *policy; /* policy_default */
         TrailAction action;

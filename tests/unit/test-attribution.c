@@ -340,6 +340,10 @@ static void add_page(Incident *i, const RecordFacts *f, size_t n)
 {
         CloudTrailRecord r[8];
 
+        if (!i->attribution.to_msec) {
+                i->attribution.from_msec = i->stop_msec - MSEC_PER_DAY;
+                i->attribution.to_msec = i->stop_msec + MSEC_PER_DAY;
+        }
         for (size_t k = 0; k < n; k++)
                 r[k] = fixture_record(&f[k]);
         attribution_add(i, r, n);
@@ -366,6 +370,52 @@ static void test_only_this_trail(void **state)
         assert_string_equal(i->attribution.findings[2].record.event_id, "unknown");
         /* Nobody is accused before he is judged. */
         assert_null(incident_find_role(i, ROLE_CULPRIT));
+}
+
+static void test_only_its_window(void **state)
+{
+        _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_STOPPED, STOP);
+        static const RecordFacts page[] = {
+                {.at = SECOND(9), .id = "before"},
+                {.at = SECOND(10), .id = "first"}, /* whole seconds: of 10.000 to 10.999 */
+                {.at = SECOND(20), .id = "last"},
+                {.at = SECOND(21), .id = "after"},
+        };
+
+        i->attribution.from_msec = BASE + SECOND(10) + 700;
+        i->attribution.to_msec = BASE + SECOND(20) + 300;
+        add_page(i, page, ELEMENTSOF(page));
+        assert_int_equal(i->attribution.n_findings, 2);
+        assert_string_equal(i->attribution.findings[0].record.event_id, "first");
+        assert_string_equal(i->attribution.findings[1].record.event_id, "last");
+}
+
+/* Two who stop it in turns, a second apart: the record of the stop before is not held against the
+ * one who did this, nor is what came after the restart. */
+static void test_one_stop_after_another(void **state)
+{
+        _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_STOPPED, STOP + 700);
+
+        i->known_stop_msec = BASE + STOP - 400;
+        i->known_start_msec = BASE + STOP - 200; /* in the same second */
+        *mem_push0(i->restart.request_ids, i->restart.n_request_ids) = mem_strdup("restart");
+        ADD(i, .at = STOP - 400, .id = "before", .who = BOB);
+        ADD(i, .at = STOP - 200, .event = "StartLogging", .id = "s0", .who = OWN);
+        ADD(i, .at = STOP + 700, .id = "it");
+        ADD(i, .at = STOP + 1600, .event = "StartLogging", .id = "s1", .who = OWN,
+            .request_id = "restart");
+        ADD(i, .at = STOP + 3000, .id = "after", .who = BOB);
+        evaluate(i, false);
+        assert_verdict(i, CONFIDENCE_EXACT, "it");
+        assert_int_equal(role_of(i, "before"), ROLE_EARLIER);
+        assert_int_equal(role_of(i, "after"), ROLE_LATER);
+        assert_true(attribution_is_suspect(&i->attribution, 2));
+        assert_false(attribution_is_suspect(&i->attribution, 0));
+
+        /* Two records in the second of the stop before: either may be it. */
+        ADD(i, .at = STOP - 300, .id = "another", .who = BOB);
+        evaluate(i, false);
+        assert_int_equal(i->attribution.confidence, CONFIDENCE_AMBIGUOUS);
 }
 
 static void test_room(void **state)
@@ -491,6 +541,7 @@ UNIT_MAIN(T(test_one_stop), T(test_nothing_found), T(test_distance_to_anchor),
           T(test_clock_ahead), T(test_rivals), T(test_same_actor_twice), T(test_unreadable),
           T(test_unreadable_long_before), T(test_call_without_parameters), T(test_own_start),
           T(test_unremembered_start_stays_so), T(test_own_stop), T(test_own_refused_stop),
-          T(test_only_this_trail), T(test_room), T(test_room_for_calls_that_succeeded),
-          T(test_deleted), T(test_recreated), T(test_last_chance), T(test_needs_starts),
+          T(test_only_this_trail), T(test_room), T(test_only_its_window),
+          T(test_one_stop_after_another), T(test_room_for_calls_that_succeeded), T(test_deleted),
+          T(test_recreated), T(test_last_chance), T(test_needs_starts),
           T(test_own_restart_in_the_same_second))

@@ -193,10 +193,29 @@ static void test_restore_finished(void **state)
         old->open = false;
         old->attribution.state = SEARCH_DONE;
         old->messages[0].deliveries[0].sent = true;
+        old->detected_msec -= 11 * MSEC_PER_MINUTE;
         core_restore_incident(again->core, old);
         assert_int_equal(core_n_incidents(again->core), 0);
         rig_polled(again, true, 9000, STOP); /* the same stop: had already */
         assert_int_equal(core_n_incidents(again->core), 0);
+}
+
+/* One that others may still join is kept for that. */
+static void test_restore_finished_just_now(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_stopped(NULL), *again = rig_new(NULL);
+        Incident *old = copy(rig_incident(r));
+
+        old->open = false;
+        old->blind_to_msec = BASE + 9000;
+        old->attribution.state = SEARCH_DONE;
+        old->messages[0].deliveries[0].sent = true;
+        core_restore_incident(again->core, old);
+        assert_int_equal(core_n_incidents(again->core), 1);
+        rig_polled(again, false, 9000, 60000);
+        assert_int_equal(core_n_incidents(again->core), 2);
+        assert_int_equal(core_incident(again->core, 1)->n_messages, 0);
+        assert_string_equal(core_incident(again->core, 1)->group, rig_incident(again)->id);
 }
 
 static void test_restore_to_other_topics(void **state)
@@ -226,7 +245,7 @@ static void test_restore_of_another_trail(void **state)
 
         mem_strset(&old->trail_arn, TRAIL "-gone");
         core_restore_incident(again->core, old);
-        rig_live(again, USEC_PER_MINUTE);
+        rig_live(again, 11 * USEC_PER_MINUTE);
         assert_int_equal(again->phases[PHASE_OPEN], 1); /* unsent, and sent */
         assert_int_equal(core_n_incidents(again->core), 0);
         assert_null(core_trail_incident(again->core, 0));
@@ -269,5 +288,6 @@ UNIT_MAIN(T(test_blink_waits_for_its_actor), T(test_not_yet_and_given_up),
           T(test_throttled_time_does_not_count), T(test_denied_time_counts),
           T(test_settling_corrects), T(test_misuse_is_critical), T(test_restore),
           T(test_restore_without_memory), T(test_restore_with_old_memory),
-          T(test_restore_left_over), T(test_restore_finished), T(test_restore_to_other_topics),
-          T(test_restore_of_another_trail), T(test_one_name), T(test_clock_is_set))
+          T(test_restore_left_over), T(test_restore_finished), T(test_restore_finished_just_now),
+          T(test_restore_to_other_topics), T(test_restore_of_another_trail), T(test_one_name),
+          T(test_clock_is_set))

@@ -128,6 +128,7 @@ typedef struct Fixture {
         Spool *spool;
         Report *reports;
         size_t n_reports;
+        size_t finished_max;
 } Fixture;
 
 static void on_stored(void *userdata, const char *id, uint64_t generation, int error)
@@ -163,7 +164,8 @@ static void spool_open(Fixture *f)
         assert_int_equal(spool_new(&(SpoolOptions){.event = f->event,
                                                    .directory = f->folder,
                                                    .callback = on_stored,
-                                                   .userdata = f},
+                                                   .userdata = f,
+                                                   .finished_max = f->finished_max},
                                    &f->spool),
                          0);
 }
@@ -574,6 +576,48 @@ static void test_ids(void **state)
         assert_false(spool_id_is_valid("AA"));
 }
 
+static void wait_for_removal(const Fixture *f, const char *name)
+{
+        _cleanup_free_ char *path = path_in(f, name);
+
+        while (access(path, F_OK) == 0)
+                (void)sched_yield();
+}
+
+/* The oldest of those that finished goes, never one that may still change. */
+static void test_oldest_finished_goes(void **state)
+{
+        Fixture *f = *state;
+        size_t n = 0;
+
+        f->spool = spool_free(f->spool, PATIENCE);
+        f->finished_max = 2;
+        spool_open(f);
+        spool_note_finished(f->spool, "a0"); /* has no file: nothing to remove */
+        spool_store_incident(f->spool, "a1", 1, mem_strdup("open"));
+        run_until_reports(f, ++n);
+        for (int k = 2; k <= 4; k++) {
+                _cleanup_free_ char *id = mem_printf("a%d", k);
+
+                spool_store_finished(f->spool, id, 1, mem_strdup("finished"));
+                run_until_reports(f, ++n);
+        }
+        wait_for_removal(f, "a2.json");
+        spool_store_incident(f->spool, "a4", 2, mem_strdup("goes on"));
+        run_until_reports(f, ++n);
+        for (int k = 5; k <= 6; k++) {
+                _cleanup_free_ char *id = mem_printf("a%d", k);
+
+                spool_store_finished(f->spool, id, 1, mem_strdup("finished"));
+                run_until_reports(f, ++n);
+        }
+        wait_for_removal(f, "a3.json");
+        expect_content(f, "a1.json", "open");
+        expect_content(f, "a4.json", "goes on");
+        expect_content(f, "a5.json", "finished");
+        expect_content(f, "a6.json", "finished");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 UNIT_MAIN(TEST(test_modes), TEST(test_order_of_a_durable_replacement),
@@ -583,4 +627,4 @@ UNIT_MAIN(TEST(test_modes), TEST(test_order_of_a_durable_replacement),
           TEST(test_no_permission), TEST(test_folder_vanishes_and_returns),
           TEST(test_link_in_the_place_of_a_file), TEST(test_free_writes_what_was_asked),
           TEST(test_free_gives_up_on_a_stalled_disk), TEST(test_no_folder_fails_the_writes_only),
-          T(test_ids))
+          TEST(test_oldest_finished_goes), T(test_ids))

@@ -309,29 +309,6 @@ static void test_incidents_come_in_the_order_of_detection(void **state)
         assert_string_equal(f->incidents[1]->id, ID_A);
 }
 
-static void test_oldest_finished_incidents_go(void **state)
-{
-        Fixture *f = *state;
-        enum { N = 1010 };
-
-        /* The oldest of all is open and stays; of the others, those with the lowest times go. */
-        for (int i = 0; i < N; i++) {
-                _cleanup_free_ char *id = mem_printf("%016x", N - i);
-                _cleanup_free_ char *name = mem_printf("%s.json", id);
-                _cleanup_free_ char *text = incident_text(id, i > 0, 1000 + i);
-
-                put(f, name, text);
-        }
-        load(f);
-        assert_int_equal(f->n_incidents, 1001);
-        assert_int_equal(f->incidents[0]->detected_msec, 1000);
-        assert_true(f->incidents[0]->open);
-        assert_int_equal(f->incidents[1]->detected_msec, 1010);
-        assert_int_equal(f->incidents[1000]->detected_msec, 1000 + N - 1);
-        load(f);
-        assert_int_equal(f->n_incidents, 1001);
-}
-
 static void test_load_without_a_folder(void **state)
 {
         Fixture *f = *state;
@@ -346,4 +323,4 @@ static void test_load_without_a_folder(void **state)
 UNIT_MAIN(TEST(test_round_trip), TEST(test_corrupt_files_are_set_aside),
           TEST(test_peek_changes_nothing), TEST(test_unreadable_file_stays),
           TEST(test_file_too_large_to_read), TEST(test_incidents_come_in_the_order_of_detection),
-          TEST(test_oldest_finished_incidents_go), TEST(test_load_without_a_folder))
+          TEST(test_load_without_a_folder))

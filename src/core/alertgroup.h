@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A summary: what there is to tell of a group of incidents, in one message that can be read at
+ * three in the morning, however many they are. */
+
+#include "core/alerttext.h"
+
+typedef struct GroupTrail {
+        const char *arn;
+        unsigned incidents;
+        const Incident *latest; /* one that goes on, else the newest in memory; NULL for none */
+        bool goes_on;
+} GroupTrail;
+
+typedef struct GroupActor {
+        const Finding *culprit;
+        unsigned incidents;
+        unsigned maybe; /* ... of which it is not sure */
+} GroupActor;
+
+typedef struct GroupReason {
+        AwsError error; /* without the request id, which is of one call */
+        unsigned trails;
+} GroupReason;
+
+/* Borrows from the incidents that it was made of. */
+typedef struct GroupView {
+        const Incident *lead;
+        const Incident *worst; /* goes on; NULL when all is over */
+        GroupTrail *trails;    /* those that are down first, then by their number of incidents */
+        size_t n_trails;
+        GroupActor *actors; /* most incidents first */
+        size_t n_actors;
+        GroupReason *reasons; /* why restarts fail */
+        size_t n_reasons;
+} GroupView;
+
+/* Of lead, which has a series with its sum made, and those of incidents that it tells of. */
+GroupView group_view(Incident *const *incidents, size_t n, const Incident *lead);
+void group_view_done(GroupView *v);
+
+/* As alert_text(). */
+void alert_group_text(const GroupView *v, const AlertContext *c, char **ret_subject,
+                      char **ret_body);

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "core/seriesjson.h"
+
+#include "base/jsonmap.h"
+#include "base/mem.h"
+
+#define FIELD(type, member, kind)                                                                  \
+        {                                                                                          \
+#member, kind, offsetof(type, member), JSONMAP_OPTIONAL                            \
+        }
+
+static const JsonField series_fields[] = {
+        FIELD(Series, storm, JSONMAP_BOOL),        FIELD(Series, done, JSONMAP_BOOL),
+        FIELD(Series, ended, JSONMAP_BOOL),        FIELD(Series, numbers, JSONMAP_UINT),
+        FIELD(Series, joined_msec, JSONMAP_INT),   FIELD(Series, summaries, JSONMAP_UINT),
+        FIELD(Series, failing_peak, JSONMAP_UINT), FIELD(Series, more_trails, JSONMAP_UINT),
+        FIELD(Series, more_actors, JSONMAP_UINT),  FIELD(Series, last_id, JSONMAP_STRING),
+};
+
+static const JsonField sum_fields[] = {
+        FIELD(SeriesSum, incidents, JSONMAP_UINT), FIELD(SeriesSum, down, JSONMAP_UINT),
+        FIELD(SeriesSum, lasting, JSONMAP_UINT),   FIELD(SeriesSum, failing, JSONMAP_UINT),
+        FIELD(SeriesSum, unseen, JSONMAP_UINT),    FIELD(SeriesSum, undelivered, JSONMAP_UINT),
+        FIELD(SeriesSum, confirmed, JSONMAP_UINT), FIELD(SeriesSum, ambiguous, JSONMAP_UINT),
+        FIELD(SeriesSum, nobody, JSONMAP_UINT),    FIELD(SeriesSum, misused, JSONMAP_UINT),
+        FIELD(SeriesSum, reasons, JSONMAP_UINT),   FIELD(SeriesSum, severity, JSONMAP_UINT),
+        FIELD(SeriesSum, blind_msec, JSONMAP_INT), FIELD(SeriesSum, first_msec, JSONMAP_INT),
+        FIELD(SeriesSum, last_msec, JSONMAP_INT),
+};
+
+static const JsonField trail_fields[] = {
+        {"arn", JSONMAP_STRING, offsetof(SeriesTrail, arn), JSONMAP_REQUIRED},
+        FIELD(SeriesTrail, incidents, JSONMAP_UINT),
+};
+
+static const JsonField range_fields[] = {
+        {"from", JSONMAP_UINT, offsetof(SeriesRange, from), JSONMAP_REQUIRED},
+        {"to", JSONMAP_UINT, offsetof(SeriesRange, to), JSONMAP_REQUIRED},
+};
+
+static void set_new(json_t *object, const char *name, json_t *value)
+{
+        if (json_object_set_new(object, name, value) < 0)
+                abort(); /* memory, or a bug of ours */
+}
+
+#define ENCODED(prefix, source) encode(prefix##_fields, ELEMENTSOF(prefix##_fields), source)
+#define DECODE(o, prefix, target, err)                                                             \
+        jsonmap_decode(o, prefix##_fields, ELEMENTSOF(prefix##_fields), target, err)
+
+static json_t *encode(const JsonField *fields, size_t n, const void *source)
+{
+        json_t *o = json_object();
+
+        jsonmap_encode(o, fields, n, source);
+        return o;
+}
+
+static void append(json_t *array, json_t *value)
+{
+        if (json_array_append_new(array, value) < 0)
+                abort();
+}
+
+json_t *series_to_json(const Series *s)
+{
+        json_t *o = ENCODED(series, s);
+        json_t *ranges = json_array(), *trails = json_array(), *actors = json_array();
+
+        set_new(o, "told", ENCODED(sum, &s->told));
+        set_new(o, "gone", ENCODED(sum, &s->gone));
+        for (size_t k = 0; k < s->n_gone_numbers; k++)
+                append(ranges, ENCODED(range, &s->gone_numbers[k]));
+        for (size_t k = 0; k < s->n_trails; k++)
+                append(trails, ENCODED(trail, &s->trails[k]));
+        for (size_t k = 0; k < s->n_actors; k++) {
+                json_t *a = finding_to_json(&s->actors[k].culprit);
+
+                set_new(a, "incidents", json_integer(s->actors[k].incidents));
+                set_new(a, "maybe", json_integer(s->actors[k].maybe));
+                append(actors, a);
+        }
+        set_new(o, "gone_numbers", ranges);
+        set_new(o, "trails", trails);
+        set_new(o, "actors", actors);
+        return o;
+}
+
+static int actor_from_json(const json_t *o, SeriesActor *a, const char **reterr_field)
+{
+        a->incidents = (unsigned)json_integer_value(json_object_get(o, "incidents"));
+        a->maybe = (unsigned)json_integer_value(json_object_get(o, "maybe"));
+        return finding_from_json(o, &a->culprit, reterr_field);
+}
+
+int series_from_json(const json_t *object, Series **ret, const char **reterr_field)
+{
+        _cleanup_(series_freep) Series *s = mem_new0(Series);
+        json_t *item;
+        size_t k;
+        int r = DECODE(object, series, s, reterr_field);
+
+        if (r >= 0)
+                r = DECODE(json_object_get(object, "told"), sum, &s->told, reterr_field);
+        if (r >= 0)
+                r = DECODE(json_object_get(object, "gone"), sum, &s->gone, reterr_field);
+        json_array_foreach(json_object_get(object, "gone_numbers"), k, item)
+        {
+                if (r >= 0)
+                        r = DECODE(item, range, mem_push0(s->gone_numbers, s->n_gone_numbers),
+                                   reterr_field);
+        }
+        json_array_foreach(json_object_get(object, "trails"), k, item)
+        {
+                if (r >= 0)
+                        r = DECODE(item, trail, mem_push0(s->trails, s->n_trails), reterr_field);
+        }
+        json_array_foreach(json_object_get(object, "actors"), k, item)
+        {
+                if (r >= 0)
+                        r = actor_from_json(item, mem_push0(s->actors, s->n_actors), reterr_field);
+        }
+        if (r < 0)
+                return r;
+        if (s->told.severity >= _SEVERITY_MAX || s->gone.severity >= _SEVERITY_MAX) {
+                *reterr_field = "severity";
+                return -EINVAL;
+        }
+        *ret = TAKE_PTR(s);
+        return 0;
+}

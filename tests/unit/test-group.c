@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Who tells of an incident, when, and in which words. */
+
+#include "core-fixture.h"
+#include "unit.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "core/incidentjson.h"
+
+/* Stopped, seen and, unless that is refused, started again before it is stopped once more. */
+static void stop(Rig *r, unsigned times)
+{
+        for (unsigned k = 0; k < times; k++) {
+                r->truth.is_logging = false;
+                r->truth.stop_logging_msec = r->now.wall_msec;
+                rig_live(r, USEC_PER_SEC);
+        }
+}
+
+static Rig *rig_new_seen(const RigOptions *o)
+{
+        Rig *r = rig_new(o);
+
+        rig_live(r, 12 * USEC_PER_SEC);
+        return r;
+}
+
+static unsigned messages(const Rig *r)
+{
+        unsigned n = 0;
+
+        for (size_t p = 0; p < _PHASE_MAX; p++)
+                n += r->phases[p];
+        return n;
+}
+
+/* The last message of the first incident, whose word it is. */
+static const Message *last(const Rig *r)
+{
+        const Incident *i = rig_incident(r);
+
+        return &i->messages[i->n_messages - 1];
+}
+
+static void assert_says(const char *text, const char *part)
+{
+        if (!strstr(text, part))
+                fail_msg("\"%s\" does not stand in:\n%s", part, text);
+}
+
+static void test_one_stop(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_seen(NULL);
+
+        stop(r, 1);
+        rig_live(r, 11 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_OPEN], 1);
+        assert_int_equal(r->phases[PHASE_CLOSED], 1);
+        assert_int_equal(messages(r), 2);
+        assert_null(rig_incident(r)->series);
+}
+
+static void test_two_stops(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_seen(NULL);
+
+        stop(r, 1);
+        rig_live(r, USEC_PER_MINUTE);
+        stop(r, 1);
+        assert_int_equal(messages(r), 2); /* of the first */
+        rig_live(r, 10 * USEC_PER_SEC);
+        assert_int_equal(r->phases[PHASE_UPDATE], 1);
+        assert_string_equal(last(r)->subject,
+                            "UPDATE: trail management-events stopped 2 times in 1 min - logging "
+                            "again (111122223333 us-east-1...");
+        assert_says(last(r)->body, "stopped 2 times in 1 min");
+        assert_says(last(r)->body, "Now: logging again; the last stop was 1");
+        assert_says(last(r)->body, "How often       2 stops, first at 2026-11-23T");
+        assert_says(last(r)->body, "2 of 2: not known yet");
+        rig_live(r, 9 * USEC_PER_MINUTE);
+        assert_int_equal(messages(r), 3); /* nothing new, and not quiet yet */
+        rig_live(r, 2 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_CLOSED], 2);
+        assert_int_equal(messages(r), 4);
+        assert_says(last(r)->body, "no further stop for 10 min");
+        stop(r, 1);
+        rig_live(r, 10 * USEC_PER_SEC);
+        assert_int_equal(r->phases[PHASE_OPEN], 2); /* another story */
+}
+
+static void test_flood(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_seen(NULL);
+
+        stop(r, 120);
+        assert_int_equal(r->phases[PHASE_OPEN], 1);
+        assert_int_equal(r->phases[PHASE_UPDATE], 3); /* after 10, 40 and 100 s */
+        rig_live(r, 11 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_CLOSED], 2);
+        assert_true(messages(r) <= 7);
+        char told[64];
+        (void)snprintf(told, sizeof(told), "stopped %u times",
+                       rig_incident(r)->series->now.incidents);
+        assert_says(last(r)->subject, told);
+        assert_true(rig_incident(r)->series->now.incidents >= 60);
+}
+
+static void test_storm(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_seen(&(RigOptions){.n_trails = RIG_TRAILS_MAX});
+
+        r->starts_work = false;
+        r->truth.is_logging = false;
+        r->truth.stop_logging_msec = r->now.wall_msec;
+        rig_live(r, 13 * USEC_PER_SEC);
+        assert_int_equal(r->phases[PHASE_OPEN], 3); /* each by itself, and then as one */
+        rig_live(r, 10 * USEC_PER_SEC);
+        assert_int_equal(r->phases[PHASE_UPDATE], 1);
+        assert_string_equal(last(r)->subject,
+                            "UPDATE: 6 trails stopped - 6 NOT LOGGING (111122223333 us-east-1)");
+        assert_says(last(r)->body, "Trails, worst first\n");
+        assert_says(last(r)->body, "  management-events-6 (111122223333 us-east-1): NOT LOGGING, ");
+        r->truth.is_logging = true;
+        r->truth.start_logging_msec = r->now.wall_msec;
+        rig_live(r, 11 * USEC_PER_MINUTE);
+        assert_string_equal(
+                last(r)->subject,
+                "CLOSED: 6 trails stopped - all logging again (111122223333 us-east-1)");
+}
+
+/* Louder than what was told: within seconds, and once. */
+static void test_failing(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_seen(NULL);
+
+        stop(r, 1);
+        rig_live(r, USEC_PER_MINUTE);
+        r->starts = AWS_ERROR_DENIED;
+        stop(r, 1);
+        rig_live(r, 4 * USEC_PER_SEC);
+        assert_int_equal(r->phases[PHASE_FAILING], 1);
+        assert_says(last(r)->subject, "NOT LOGGING, restart FAILS");
+        assert_int_equal(last(r)->severity, SEVERITY_CRITICAL);
+        assert_says(last(r)->body,
+                    "Restart FAILS   for 1 trail, goes on being tried: access denied "
+                    "(SomeException): in so many words\n");
+        assert_says(last(r)->body, "1. Allow cloudtrail:StartLogging");
+        rig_live(r, 50 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_FAILING], 1);
+        rig_live(r, 15 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_FAILING], 2); /* the reminder */
+        r->starts = AWS_ERROR_NONE;
+        rig_live(r, USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_CLOSED], 2);
+}
+
+static const RecordFacts mallory[] = {
+        {.at = 12000, .id = "1"},
+        {.at = 23000, .id = "2"},
+        {.at = 24000, .id = "3"},
+        {.at = 25000, .id = "4"},
+};
+
+/* One, and three more when polls are fast. */
+static void stop_four(Rig *r)
+{
+        stop(r, 1);
+        rig_live(r, 10 * USEC_PER_SEC);
+        stop(r, 3);
+}
+
+static void test_who(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_seen(NULL);
+
+        r->records = mallory;
+        r->n_records = ELEMENTSOF(mallory);
+        stop_four(r);
+        rig_live(r, 3 * USEC_PER_MINUTE);
+        assert_says(last(r)->subject, " by mallory");
+        assert_says(last(r)->body, ": mallory (IAMUser) from 203.0.113.7, key ");
+        assert_says(last(r)->body, "Deactivate the long-lived access key of IAM user mallory");
+        /* One search for all of them, and not one each. */
+        assert_true(r->asked[ACTION_LOOKUP] <= 12);
+}
+
+/* What the summaries said, and of whom, outlives the daemon and those that have left memory. */
+static void test_series_on_disk(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_seen(NULL);
+
+        r->records = mallory + 1; /* the first one, who tells, is looked for on and on */
+        r->n_records = ELEMENTSOF(mallory) - 1;
+        stop_four(r);
+        rig_live(r, 25 * USEC_PER_MINUTE);
+        const Incident *lead = rig_incident(r);
+        assert_non_null(lead->series);
+
+        json_t *o = incident_to_json(lead);
+        Incident *back = NULL;
+        assert_int_equal(incident_from_json(o, &back, NULL), 0);
+        json_t *again = incident_to_json(back);
+        assert_true(json_equal(o, again));
+        assert_int_equal(back->series->told.incidents, lead->series->told.incidents);
+        assert_true(back->series->n_gone_numbers > 0);
+        assert_true(back->series->n_actors > 0);
+        incident_free(back);
+        json_decref(o);
+        json_decref(again);
+}
+
+#define T(f) cmocka_unit_test(f)
+
+UNIT_MAIN(T(test_one_stop), T(test_two_stops), T(test_flood), T(test_storm), T(test_failing),
+          T(test_who), T(test_series_on_disk))
