@@ -39,6 +39,7 @@ void check_told(World *w, const Incident *i, const Message *m)
         unsigned recent = 0;
 
         lead->told_failing = false;
+        lead->failing_usec = 0; /* from here on, for who has read this */
         for (size_t k = 0; k < w->guard->n_cases; k++) {
                 Case *c = &w->guard->cases[k];
 

@@ -100,7 +100,6 @@ static void restore_incident(World *w, const struct StoredFile *f)
                 Case *c = guard_case(w->guard, i->id);
                 if (c) {
                         c->lost = false;
-                        c->seen = 0;
                         c->n_messages = i->n_messages;
                         c->rounds = i->attribution.rounds;
                         c->summaries = i->series ? i->series->summaries : 0;
@@ -153,6 +152,7 @@ void disk_restore(World *w)
         for (size_t i = 0; i < g->n_cases; i++) {
                 g->cases[i].lost = true;
                 g->cases[i].summaries = 0;
+                g->cases[i].seen = 0;
         }
         restore_memories(w);
         for (size_t i = 0; i < w->disk.n_files; i++)
