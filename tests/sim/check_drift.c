@@ -104,11 +104,16 @@ bool check_drift_caused(const World *w, const Incident *i)
                i->severity >= SEVERITY_HIGH;
 }
 
-static bool is_change(const Record *r, size_t trail)
+static bool is_change_of_any(const Record *r)
 {
-        return r->trail == trail && !r->refused &&
+        return !r->refused &&
                (strcmp(r->name, "UpdateTrail") == 0 || strcmp(r->name, "PutEventSelectors") == 0 ||
                 strcmp(r->name, "CreateTrail") == 0);
+}
+
+static bool is_change(const Record *r, size_t trail)
+{
+        return r->trail == trail && is_change_of_any(r);
 }
 
 /* Nobody is accused who has not changed this trail, and whoever alone did is not overlooked. */
@@ -127,9 +132,11 @@ void check_drift_culprit(World *w, const Case *c)
         for (size_t i = 0; i < w->n_records; i++) {
                 const Record *r = &w->records[i];
 
+                if (r->omitted && is_change_of_any(r))
+                        return; /* may be of any trail, for all that shows */
                 if (!is_change(r, c->trail))
                         continue;
-                if (r->omitted || r->visible_usec > c->last_round_usec)
+                if (r->visible_usec > c->last_round_usec)
                         return;
                 several = several || (first && first->actor != r->actor);
                 first = first ? first : r;

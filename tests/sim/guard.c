@@ -415,7 +415,7 @@ void guard_answer(World *w, Event *e)
                 return;
         }
         step(w, &in);
-        if (in.kind == INPUT_INSPECTED && !w->failed)
+        if (in.kind == INPUT_INSPECTED && e->class == AWS_ERROR_NONE && !w->failed)
                 check_drift(w, e->trail);
         if (g->twin &&
             (in.kind == INPUT_POLLED || in.kind == INPUT_STARTED || in.kind == INPUT_INSPECTED))

@@ -97,7 +97,12 @@ static void test_one_read_is_not_enough(void **state)
         rig_pass(r, 6 * USEC_PER_SEC); /* asked again soon */
         assert_non_null(rig_action(r, ACTION_INSPECT));
         rig_inspected(r);
-        assert_non_null(only(r, INCIDENT_DRIFT));
+        const Incident *i = only(r, INCIDENT_DRIFT);
+        const LookupQuery *q = &rig_action(r, ACTION_LOOKUP)->lookup;
+        assert_string_equal(q->event_name, "UpdateTrail");
+        assert_true(q->from_msec == i->good_msec - 2 * MSEC_PER_MINUTE);
+        assert_true(q->to_msec == i->seen_msec + 2 * MSEC_PER_MINUTE);
+        assert_true(i->good_msec > BASE && i->seen_msec >= i->good_msec);
 }
 
 static void test_bucket(void **state)
