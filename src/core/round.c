@@ -499,7 +499,8 @@ uint64_t search_next_boot(const Core *c)
                 if (!search_is_active(i) || i->attribution.riding)
                         continue;
                 const Region *r = search_region_of(c, i);
-                if (r->round.n_riders == 0)
+                /* One that all have left goes on being asked until its answer. */
+                if (r->round.n_riders == 0 && !r->round.in_flight)
                         next = MIN(next, MAX(i->attribution.next_boot,
                                              MAX(r->paced_boot, r->next_lookup_boot)));
         }

@@ -74,8 +74,8 @@ static void test_two_stops(void **state)
         rig_live(r, 10 * USEC_PER_SEC);
         assert_int_equal(r->phases[PHASE_UPDATE], 1);
         assert_string_equal(last(r)->subject,
-                            "UPDATE: trail management-events stopped 2 times in 1 min - logging "
-                            "again (111122223333 us-east-1...");
+                            "UPDATE: trail management-events stopped 2 times in 1 min 1 s - "
+                            "logging again (111122223333 us-ea...");
         assert_says(last(r)->body, "stopped 2 times in 1 min");
         assert_says(last(r)->body, "Now: logging again; the last stop was 1");
         assert_says(last(r)->body, "How often       2 stops, first at 2026-11-23T");
