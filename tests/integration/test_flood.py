@@ -17,7 +17,7 @@ def stop_again_and_again(aws, times):
 
 
 def test_a_flood_is_a_few_messages_and_every_stop_an_incident(aws, make_guard):
-    guard = make_guard(scale=60).run()
+    guard = make_guard(scale=60, cannot_see_after="1h").run()
     aws.wait_calls(2, operation="GetCallerIdentity")
     stop_again_and_again(aws, STOPS)
     # Ten minutes of quiet later.
@@ -40,7 +40,7 @@ def test_a_flood_is_a_few_messages_and_every_stop_an_incident(aws, make_guard):
 
 
 def test_what_is_not_told_yet_is_told_after_a_crash(aws, make_guard):
-    guard = make_guard(scale=60).run()
+    guard = make_guard(scale=60, cannot_see_after="1h").run()
     stop_again_and_again(aws, 5)
     aws.message(phase="UPDATE", contains=f"{NAME} stopped", timeout=30)
     stop_again_and_again(aws, 5)
