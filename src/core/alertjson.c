@@ -195,6 +195,39 @@ static json_t *window(const Incident *i, int64_t now_msec)
         return o;
 }
 
+/* What this message tells of at once; null for an incident that is alone. */
+static json_t *group(const Incident *i)
+{
+        const Series *s = i->series;
+
+        if (!s || s->now.incidents < 2)
+                return json_null();
+        const struct {
+                const char *name;
+                size_t n;
+        } counts[] = {
+                {"incidents", s->now.incidents},
+                {"trails", s->now_trails},
+                {"down", s->now.down},
+                {"failing", s->now.failing},
+                {"unseen", s->now.unseen},
+                {"undelivered", s->now.undelivered},
+                {"blind_seconds", (size_t)(s->now.blind_msec / MSEC_PER_SEC)},
+                {"actor_known", s->now.confirmed},
+                {"actor_ambiguous", s->now.ambiguous},
+                {"actor_not_found", s->now.nobody},
+                {"actor_pending", s->now.pending},
+        };
+        json_t *o = json_object();
+
+        for (size_t k = 0; k < ELEMENTSOF(counts); k++)
+                set(o, counts[k].name, json_integer((json_int_t)counts[k].n));
+        set(o, "first", moment(s->now.first_msec));
+        set(o, "last", moment(s->now.last_msec));
+        set(o, "ended", json_boolean(s->ended));
+        return o;
+}
+
 static json_t *restart(const Incident *i)
 {
         json_t *o;
@@ -333,6 +366,7 @@ char *alert_document(const Incident *i, const AlertContext *c, const char *subje
         set(o, "incident", incident(i));
         set(o, "trail", trail(i));
         set(o, "window", window(i, c->now_msec));
+        set(o, "group", group(i));
         set(o, "restart", restart(i));
         set(o, "cause", error_of(&i->cause));
         set(o, "attribution", attribution(i));
@@ -342,8 +376,8 @@ char *alert_document(const Incident *i, const AlertContext *c, const char *subje
 
 char *alert_test_document(const AlertContext *c, const char *subject, const char *summary)
 {
-        static const char *const none[] = {"details", "incident", "trail",      "window",
-                                           "restart", "cause",    "attribution"};
+        static const char *const none[] = {"details", "incident", "trail", "window",
+                                           "group",   "restart",  "cause", "attribution"};
         json_t *o = begin(c, "TEST", SEVERITY_INFO, subject);
 
         set(o, "sequence", json_integer(0));

@@ -473,6 +473,7 @@ typedef struct Series {
         char *last_id;
         /* Not stored: */
         SeriesSum now;
+        size_t now_trails; /* that the last summary told of */
         size_t in_memory;
         uint64_t told_boot;
         uint64_t news_boot; /* 0: there is none */

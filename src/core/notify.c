@@ -92,6 +92,7 @@ void notify_summary(Core *c, Incident *lead, Phase phase)
         AlertContext context = message_context(c, m);
         _cleanup_(group_view_done) GroupView v = group_view(c->incidents, c->n_incidents, lead);
 
+        lead->series->now_trails = v.n_trails + lead->series->more_trails;
         alert_group_text(&v, &context, &m->subject, &m->body);
         write_message(c, lead, m);
 }

@@ -3,6 +3,7 @@
 /* Who tells of an incident, when, and in which words. */
 
 #include "core-fixture.h"
+#include "core/alertjson.h"
 #include "unit.h"
 
 #include <stdio.h>
@@ -80,6 +81,11 @@ static void test_two_stops(void **state)
         assert_says(last(r)->body, "Now: logging again; the last stop was 1");
         assert_says(last(r)->body, "How often       2 stops, first at 2026-11-23T");
         assert_says(last(r)->body, "2 of 2: not known yet");
+        const Incident *lead = rig_incident(r);
+        AlertContext context = {.hostname = "guard-1", .phase = PHASE_UPDATE, .sequence = 3};
+        _cleanup_free_ char *document = alert_document(lead, &context, "subject");
+        assert_says(document, "\"group\":{\"incidents\":2,\"trails\":1,\"down\":0,");
+        assert_says(document, "\"actor_pending\":2,");
         rig_live(r, 9 * USEC_PER_MINUTE);
         assert_int_equal(messages(r), 3); /* nothing new, and not quiet yet */
         rig_live(r, 2 * USEC_PER_MINUTE);
