@@ -19,7 +19,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 UNITS = ["test-observe", "test-attribution", "test-incidentjson", "test-alerttext", "test-alertformat",
-         "test-core", "test-corestate", "test-group", "test-topic", "test-selectors", "test-drift",
+         "test-core", "test-corestate", "test-maintenance", "test-reconfigure", "test-group", "test-topic", "test-selectors", "test-drift",
          "test-driftwatch"]
 CFLAGS = ["-std=gnu17", "-O1", "-g", "-w", "-D_GNU_SOURCE", '-DPACKAGE_VERSION="0"', "-Isrc",
           "-Itests/unit", "-Itests/sim"]
@@ -240,6 +240,25 @@ BUGS = [
      "i->good_msec ? i->good_msec - CHANGE_SLACK_MSEC", "i->good_msec ? i->good_msec - MSEC_PER_DAY"),
     ("subject-of-any-length", "alerttext.c",
      "ALERT_SUBJECT_MAX - 3); /*", "4 * ALERT_SUBJECT_MAX); /*"),
+    ("maintenance-is-ignored", "maintenance.c",
+     "        return find_window(c, t->config.arn) != NULL;", "        return false;"),
+    ("maintenance-never-ends", "maintenance.c",
+     "c->now.wall_msec >= c->incidents[k]->until_msec", "0"),
+    ("maintenance-leaves-it-untold", "maintenance.c",
+     "        notify(c, i, PHASE_OPEN);\n        trail_hurry", "        trail_hurry"),
+    ("maintenance-silences-misuse", "notify.c", "(i->in_maintenance && !i->attribution.misused)",
+     "(i->in_maintenance)"),
+    ("maintenance-of-one-is-of-all", "maintenance.c",
+     "(!w->scope_arn || streq(w->scope_arn, trail_arn))", "true"),
+    ("maintenance-ends-at-a-restart", "core.c",
+     "        c->n_windows += incident->kind == INCIDENT_MAINTENANCE && incident->open;\n", ""),
+    ("reload-forgets-trails", "configure.c",
+     "                if (was)\n                        trail_keep(c, &c->trails[i], was, "
+     "&config->trails[i]);\n                else\n", ""),
+    ("reload-loses-places", "configure.c",
+     "                i->trail = t ? (size_t)(t - c->trails) : SIZE_MAX;\n                if (!t &&",
+     "                if (!t &&"),
+    ("removal-is-silent", "configure.c", "        x->trails_removed++;\n", ""),
     ("fifo-messages-overtake", "notify.c", "        while (t->fifo && k-- > 0) {",
      "        while (0 && k-- > 0) {"),
     ("least-severity-is-ignored", "notify.c",
