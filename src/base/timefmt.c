@@ -120,6 +120,7 @@ int timefmt_parse_duration(const char *s, uint64_t *ret_usec)
                 {"ms", USEC_PER_MSEC},
                 {"s", USEC_PER_SEC},
                 {"min", USEC_PER_MINUTE},
+                {"m", USEC_PER_MINUTE},
                 {"h", USEC_PER_HOUR},
                 {"d", 24 * USEC_PER_HOUR},
         };

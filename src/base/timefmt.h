@@ -17,7 +17,7 @@ const char *timefmt_amz_date(int64_t msec, char buf[static TIMEFMT_MAX]);
 /* "3 min 12 s", "1 d 4 h", "850 ms": the two largest units, for people. Negative counts as 0. */
 const char *timefmt_duration(int64_t msec, char buf[static TIMEFMT_MAX]);
 
-/* "10s", "5min", "1h", "1500ms": one whole number and a unit (us, ms, s, min, h, d), as
+/* "10s", "5min", "1h", "1500ms": one whole number and a unit (us, ms, s, min or m, h, d), as
  * systemd.time(7) spells them. -EINVAL on anything else, -ERANGE on overflow. */
 int timefmt_parse_duration(const char *s, uint64_t *ret_usec) _must_check_;
 
