@@ -63,14 +63,16 @@ static void print_trails(const Printer *p, const Check *k)
 
         for (size_t i = 0; i < k->conf->n_trails; i++) {
                 const CheckedTrail *trail = &k->trails[i];
+                int calls = k->conf->drift ? 4 : 3;
                 int passed = (trail->get_status.state == PROBE_WENT_WELL) +
+                             (trail->selectors.state == PROBE_WENT_WELL) +
                              (trail->get_trail.state == PROBE_WENT_WELL) +
                              (trail->look_up.state == PROBE_WENT_WELL);
 
                 table_cell(t, PRINT_PLAIN, "%s", arn_trail_name(&trail->arn));
                 table_cell(t, PRINT_PLAIN, "%s", trail->arn.account);
                 table_cell(t, PRINT_PLAIN, "%s", trail->arn.region);
-                table_cell(t, passed == 3 ? PRINT_GOOD : PRINT_BAD, "%d of 3", passed);
+                table_cell(t, passed == calls ? PRINT_GOOD : PRINT_BAD, "%d of %d", passed, calls);
                 if (trail->get_status.state != PROBE_WENT_WELL)
                         table_cell(t, PRINT_WARNING, "not seen");
                 else if (trail->status.is_logging)
@@ -195,7 +197,7 @@ static void print_check(const Printer *p, const Check *k)
                 print_line(p, PRINT_PLAIN, "  %s", k->unproved[i]);
         print_blank(p);
         print_line(p, PRINT_PLAIN,
-                   "This polling makes about %.0f read events (GetTrailStatus) a month; "
+                   "This polling makes about %.0f read events a month; "
                    "poll_interval in trailsentry.conf(5) tells what they cost.",
                    k->read_events);
         if (!asked)
@@ -248,11 +250,12 @@ static json_t *trail_to_json(const CheckedTrail *t, const char *arn)
         json_t *after = t->look_again.state == PROBE_WENT_WELL ? json_boolean(t->after.is_logging)
                                                                : json_null();
 
-        return json_pack("{s:s, s:o, s:s?, s:o, s:o, s:o, s:o, s:o}", "arn", arn, "logging",
+        return json_pack("{s:s, s:o, s:s?, s:o, s:o, s:o, s:o, s:o, s:o}", "arn", arn, "logging",
                          logging, "home_region", t->description.home_region, "GetTrailStatus",
                          probe_to_json(&t->get_status), "GetTrail", probe_to_json(&t->get_trail),
-                         "LookupEvents", probe_to_json(&t->look_up), "StartLogging",
-                         probe_to_json(&t->start), "logging_after", after);
+                         "GetEventSelectors", probe_to_json(&t->selectors), "LookupEvents",
+                         probe_to_json(&t->look_up), "StartLogging", probe_to_json(&t->start),
+                         "logging_after", after);
 }
 
 json_t *check_topics_to_json(const Check *k)

@@ -22,7 +22,7 @@ typedef struct Probe {
 } Probe;
 
 typedef enum CheckTask {
-        CHECK_READ = 1,    /* GetTrailStatus, GetTrail and LookupEvents */
+        CHECK_READ = 1,    /* GetTrailStatus, GetTrail, GetEventSelectors and LookupEvents */
         CHECK_START = 2,   /* StartLogging, once, of each trail that has just been seen to log */
         CHECK_PUBLISH = 4, /* a test message to each topic */
 } CheckTask;
@@ -37,6 +37,7 @@ typedef struct CheckedTrail {
         Arn arn;
         Probe get_status;  /* GetTrailStatus */
         Probe get_trail;   /* GetTrail */
+        Probe selectors;   /* GetEventSelectors, where drift is watched */
         Probe look_up;     /* LookupEvents, asked once for each account and region ... */
         size_t look_up_of; /* ... on behalf of this trail */
         TrailStatus status;
@@ -68,7 +69,7 @@ typedef struct Check {
         size_t n_findings;
         char **unproved; /* what cannot be tried without doing it */
         size_t n_unproved;
-        double read_events; /* GetTrailStatus calls a month (30.44 days) */
+        double read_events; /* of the daemon a month (30.44 days) */
 } Check;
 
 /* Makes the calls and waits for them, for 15 s each at most. -errno when none could be made;

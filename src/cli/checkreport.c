@@ -209,6 +209,8 @@ static void judge_trail(Check *c, size_t i)
         /* What is not there is not there for GetTrail either. */
         if (t->get_status.error.class != AWS_ERROR_NOT_FOUND)
                 judge_probe(c, &t->get_trail, "GetTrail", i);
+        if (c->conf->drift && t->get_status.error.class != AWS_ERROR_NOT_FOUND)
+                judge_probe(c, &t->selectors, "GetEventSelectors", i);
         if (t->get_trail.state == PROBE_WENT_WELL)
                 judge_trail_description(c, i);
         if (t->look_up_of == i)
@@ -251,9 +253,13 @@ void check_judge(Check *c)
         for (size_t i = 0; c->topics && i < c->conf->n_topics; i++)
                 judge_topic(c, i);
         list_unproved(c);
-        for (size_t i = 0; i < c->conf->n_trails; i++)
+        for (size_t i = 0; i < c->conf->n_trails; i++) {
                 c->read_events += SECONDS_A_MONTH * (double)USEC_PER_SEC /
                                   (double)c->conf->trails[i].poll_usec;
+                if (c->conf->drift) /* GetTrail and GetEventSelectors */
+                        c->read_events += 2 * SECONDS_A_MONTH * (double)USEC_PER_SEC /
+                                          (double)c->conf->drift_usec;
+        }
 }
 
 void check_done(Check *c)

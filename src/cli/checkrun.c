@@ -23,6 +23,7 @@ typedef enum CallKind {
         CALL_IDENTIFY,
         CALL_GET_STATUS,
         CALL_GET_TRAIL,
+        CALL_GET_SELECTORS,
         CALL_LOOK_UP,
         CALL_START,
         CALL_PUBLISH,
@@ -34,10 +35,14 @@ static const struct {
         unsigned stage;
         RetryMode retry;
 } kinds[_CALL_KIND_MAX] = {
-        [CALL_IDENTIFY] = {1, RETRY_STANDARD},  [CALL_GET_STATUS] = {2, RETRY_STANDARD},
-        [CALL_GET_TRAIL] = {2, RETRY_STANDARD}, [CALL_LOOK_UP] = {2, RETRY_STANDARD},
+        [CALL_IDENTIFY] = {1, RETRY_STANDARD},
+        [CALL_GET_STATUS] = {2, RETRY_STANDARD},
+        [CALL_GET_TRAIL] = {2, RETRY_STANDARD},
+        [CALL_LOOK_UP] = {2, RETRY_STANDARD},
+        [CALL_GET_SELECTORS] = {2, RETRY_STANDARD},
         [CALL_START] = {3, RETRY_NONE}, /* each try is a record in Event history */
-        [CALL_PUBLISH] = {3, RETRY_STANDARD},   [CALL_LOOK_AGAIN] = {4, RETRY_STANDARD},
+        [CALL_PUBLISH] = {3, RETRY_STANDARD},
+        [CALL_LOOK_AGAIN] = {4, RETRY_STANDARD},
 };
 
 typedef struct Runner Runner;
@@ -127,6 +132,9 @@ static void make_request(const Call *c, AwsRequest *ret)
         case CALL_GET_TRAIL:
                 cloudtrail_request_get_trail(k->conf->trails[c->index].arn, ret);
                 break;
+        case CALL_GET_SELECTORS:
+                cloudtrail_request_get_event_selectors(k->conf->trails[c->index].arn, ret);
+                break;
         case CALL_START:
                 cloudtrail_request_start_logging(k->conf->trails[c->index].arn, ret);
                 break;
@@ -149,6 +157,7 @@ static void make_request(const Call *c, AwsRequest *ret)
 static int parse_answer(const Call *c, const char *body, size_t len)
 {
         Check *k = c->runner->check;
+        EventSelectors selectors = {};
         LookupPage page = {};
         int r;
 
@@ -161,6 +170,11 @@ static int parse_answer(const Call *c, const char *body, size_t len)
                 return cloudtrail_parse_trail_status(body, len, &k->trails[c->index].after);
         case CALL_GET_TRAIL:
                 return cloudtrail_parse_trail(body, len, &k->trails[c->index].description);
+        case CALL_GET_SELECTORS:
+                r = cloudtrail_parse_event_selectors(body, len, &selectors);
+                if (r >= 0)
+                        event_selectors_done(&selectors);
+                return r;
         case CALL_START:
                 return 0; /* its answer is empty */
         case CALL_PUBLISH:
@@ -264,6 +278,8 @@ static void list_reading(Runner *r)
                         t->look_up_of++;
                 list_trail_call(r, CALL_GET_STATUS, i, &t->get_status);
                 list_trail_call(r, CALL_GET_TRAIL, i, &t->get_trail);
+                if (conf->drift)
+                        list_trail_call(r, CALL_GET_SELECTORS, i, &t->selectors);
                 if (t->look_up_of == i)
                         list_trail_call(r, CALL_LOOK_UP, i, &t->look_up);
         }

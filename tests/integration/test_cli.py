@@ -55,11 +55,11 @@ def test_check_proves_what_can_be_proved_and_changes_nothing(aws, make_guard):
     assert f"cloudtrail:StartLogging on {TRAIL}, for {ROLE}" in text
     assert f"sns:Publish to {TOPIC}, for the role trailsentry-guard of account" in text
     assert "cloudwatch:PutMetricData in eu-west-1, namespace trailsentry" in text
-    assert "about 526003 read events" in text
+    assert "about 701338 read events" in text
     assert "All that was tried works." in text
     operations = {c["operation"] for c in aws.calls() if c["service"] != "imds"}
     assert operations == {"GetCallerIdentity", "AssumeRole", "GetTrailStatus", "GetTrail",
-                          "LookupEvents"}
+                          "GetEventSelectors", "LookupEvents"}
 
 
 def test_check_for_machines(guard):
@@ -72,7 +72,7 @@ def test_check_for_machines(guard):
     assert [told["trails"][0][o]["state"] for o in ("GetTrailStatus", "GetTrail", "LookupEvents")] \
         == ["ok"] * 3
     assert told["accounts"][1]["role_arn"] == ROLE
-    assert told["read_events_a_month"] == 2630016
+    assert told["read_events_a_month"] == 2717683
 
 
 def test_check_offline_asks_nothing(aws, guard):
@@ -178,7 +178,7 @@ def test_check_names_the_missing_permission(aws, guard):
     assert done.returncode == WRONG, done
     assert any(f"AccessDeniedException, request id {i})" in text for i in refused), text
     assert f"=> Allow cloudtrail:LookupEvents on * to {ROLE}" in text
-    assert "2 of 3" in text and "1 thing is wrong." in text
+    assert "3 of 4" in text and "1 thing is wrong." in text
 
 
 def test_check_sees_a_trail_that_does_not_log(aws, guard):
@@ -202,7 +202,7 @@ def test_check_goes_on_when_sts_does_not_say_who_we_are(aws, guard):
               count="forever")
     done = check(guard)
     assert done.returncode == WRONG and "base credentials: the service failed" in done.stdout, done
-    assert "3 of 3" in done.stdout and len(aws.calls(operation="GetTrailStatus")) == 1
+    assert "4 of 4" in done.stdout and len(aws.calls(operation="GetTrailStatus")) == 1
 
 
 def test_check_of_a_trail_that_is_not_there(aws, make_guard):

@@ -46,7 +46,7 @@ def test_check_reads_recorded_bodies(aws, make_guard, recording):
     guard = make_guard(trails=[{"arn": recording[1]["meta"]["trail"]["arn"]}])
     done = check(guard)
     assert done.returncode == WRONG and not done.stderr, done
-    assert "3 of 3  NOT LOGGING" in done.stdout and "has never been stopped" in done.stdout
+    assert "4 of 4  NOT LOGGING" in done.stdout and "has never been stopped" in done.stdout
     told = aws.call("replay")
     assert len(told["served"]) == 3 and not told["unmatched"]
 
