@@ -48,7 +48,7 @@ def test_check_reads_recorded_bodies(aws, make_guard, recording):
     assert done.returncode == WRONG and not done.stderr, done
     assert "4 of 4  NOT LOGGING" in done.stdout and "has never been stopped" in done.stdout
     told = aws.call("replay")
-    assert len(told["served"]) == 3 and not told["unmatched"]
+    assert len(told["served"]) == 4 and not told["unmatched"]
 
 
 def test_daemon_finds_the_stop_and_who_in_recorded_bodies(aws, make_guard, recording):
