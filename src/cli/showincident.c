@@ -104,6 +104,14 @@ static void print_who(const Printer *p, const Incident *i)
         print_block(p, strbuf_str(&b));
 }
 
+static void print_changes(const Printer *p, const Incident *i)
+{
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(WHO_MAX);
+
+        alert_add_changes(&b, i);
+        print_block(p, strbuf_str(&b));
+}
+
 static void print_advice(const Printer *p, const Incident *i, int64_t now_msec)
 {
         _cleanup_(advice_done) Advice a = advice_make(i, now_msec);
@@ -128,6 +136,7 @@ void incidents_show(const Cli *c, const Incident *i)
                 print_blank(p);
                 print_block(p, i->text);
         }
+        print_changes(p, i);
         print_timeline(p, i);
         if (!incident_kind_is_notice(i->kind)) {
                 print_who(p, i);

@@ -93,6 +93,11 @@ static void judge_daemon(Status *s)
                      ago);
         else if (-age > STALE_MSEC)
                 find(s, CLI_EXIT_UNKNOWN, "the status is from the future: the clock was set back");
+        if (*text_of(s->object, "configuration_error"))
+                find(s, CLI_EXIT_WRONG,
+                     "the configuration was changed and not taken over, what was read before is in "
+                     "force: %s",
+                     text_of(s->object, "configuration_error"));
         if (*state_error)
                 find(s, CLI_EXIT_WRONG, "incidents are not stored: %s", state_error);
 }
@@ -144,12 +149,13 @@ static void judge(Status *s)
                              name_of_account(item));
                 judge_error(s, name_of_account(item), item);
         }
-        if (s->verdict == CLI_EXIT_WELL &&
-            number_of(s->object, "incidents_open") >
-                    (int64_t)json_array_size(json_object_get(s->object, "maintenance")))
-                find(s, CLI_EXIT_WRONG,
-                     "an incident of a trail that is no longer configured is open: "
-                     "trailsentry incidents");
+        int64_t told = (int64_t)json_array_size(json_object_get(s->object, "maintenance"));
+        json_array_foreach(json_object_get(s->object, "trails"), i, item) told +=
+                *text_of(item, "incident") != '\0';
+        int64_t more = number_of(s->object, "incidents_open") - told;
+        if (more > 0)
+                find(s, CLI_EXIT_WRONG, "%lld %sincident%s open: trailsentry incidents --open",
+                     (long long)more, told > 0 ? "more " : "", more == 1 ? " is" : "s are");
 }
 
 /* Old news of a trail is a guess. */

@@ -76,7 +76,7 @@ const CliVerb cli_verbs[] = {
          "it. Changes nothing without --exercise. To see what the daemon will see, run it\n"
          "on the daemon's machine as the daemon's user.\n"
          "\n"
-         "  trailsentry check && systemctl restart trailsentryd\n"
+         "  trailsentry check && systemctl reload trailsentryd\n"
          "  trailsentry check --offline --config=new.conf\n"},
         {"test-alert", cli_test_alert, NULL, "send a test message to the topics",
          "config topic json",

@@ -358,8 +358,8 @@ static void advise_kind(Advice *a, const Incident *i)
                 break;
         case INCIDENT_NOT_FOUND:
                 if (i->open)
-                        step(a, "Correct the trail's ARN in trailsentry.conf, then restart "
-                                "trailsentryd; `trailsentry check` proves it.");
+                        step(a, "Correct the trail's ARN in trailsentry.conf, then systemctl "
+                                "reload trailsentryd; `trailsentry check` proves it.");
                 break;
         case INCIDENT_CANNOT_SEE:
                 step(a, advice_for_error(&i->cause, "GetTrailStatus"));

@@ -257,6 +257,10 @@ static void add_state(StrBuf *b, const GroupView *v)
                         strbuf_add(b, ", restart FAILS");
                 return;
         }
+        if (s->held > 0) {
+                strbuf_addf(b, "%u %s in maintenance, not restarted", s->held, words[family(v)].on);
+                return;
+        }
         strbuf_addf(b, "%s%s", count_trails(v) > 1 ? "all " : "", words[family(v)].over);
         if (s->undelivered > 0)
                 strbuf_add(b, ", NO LOG FILES arrive");

@@ -367,6 +367,20 @@ void alert_add_advice(StrBuf *b, const Incident *i, int64_t now_msec)
         }
 }
 
+static void add_maintenance(StrBuf *b, const Incident *i)
+{
+        if (!i->open) {
+                strbuf_add(b, "\nA trail that it leaves stopped is restarted now, and told.\n");
+                return;
+        }
+        alert_time_row(b, "Ends", i->until_msec);
+        strbuf_addf(b,
+                    "\nStops and other changes are recorded meanwhile, not undone and not told one "
+                    "by one.\nIf nobody has approved this, on the guard and as root:\n"
+                    "     trailsentry maintenance stop --trail %s\n",
+                    i->scope_arn ? i->scope_arn : "all");
+}
+
 /* The text is the guard's own and has lines, so that foreign parts of it were escaped where it was
  * made. */
 static void notice_text(const Incident *i, const AlertContext *c, char **ret_subject,
@@ -387,6 +401,8 @@ static void notice_text(const Incident *i, const AlertContext *c, char **ret_sub
         add_cause(&b, i);
         alert_time_row(&b, i->closed_msec == i->detected_msec ? "Time" : "Since", i->detected_msec);
         alert_time_row(&b, "Until", i->closed_msec > i->detected_msec ? i->closed_msec : 0);
+        if (i->kind == INCIDENT_MAINTENANCE)
+                add_maintenance(&b, i);
         alert_add_advice(&b, i, c->now_msec);
         alert_add_footer(&b, i, c);
         *ret_body = mem_strdup(strbuf_str(&b));

@@ -356,6 +356,8 @@ void reconfigure(Core *c, const CoreConfig *config)
                 i->trail = t ? (size_t)(t - c->trails) : SIZE_MAX;
                 if (!t && was_known)
                         configure_retire(c, i);
+                else if (t && c->policy.inspect_usec == 0)
+                        drift_forget(c, t, i);
                 for (size_t m = 0; m < i->n_messages; m++)
                         configure_address(c, i, &i->messages[m]);
         }

@@ -363,7 +363,8 @@ static void follow_clock(Core *c, Now now)
         for (size_t i = 0; i < c->n_incidents; i++) {
                 c->incidents[i]->reminded_msec += by;
                 c->incidents[i]->attribution.begun_msec += by;
-                if (c->incidents[i]->until_msec)
+                /* A window ends when it was said to, or sooner: it is never made longer. */
+                if (c->incidents[i]->until_msec && by < 0)
                         c->incidents[i]->until_msec += by;
         }
 }

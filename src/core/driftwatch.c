@@ -144,7 +144,7 @@ static void change_drift(Core *c, Trail *t, Changes *now)
         i->seen_msec = t->doubted_drift_msec;
         incident_escalate(i, changes_severity(&i->changes));
         search_again(c, i);
-        if (i->n_messages < UPDATES_MAX)
+        if (i->n_messages < UPDATES_MAX || i->severity > i->messages[i->n_messages - 1].severity)
                 notify(c, i, PHASE_UPDATE);
 }
 
@@ -240,9 +240,21 @@ static void on_failure(Core *c, Trail *t, const Input *in)
                 open_uninspected(c, t, in);
 }
 
+void drift_forget(Core *c, Trail *t, Incident *i)
+{
+        if (i != t->drift && i != t->uninspected && i != t->delivery)
+                return;
+        configure_retire(c, i);
+        t->drift = i == t->drift ? NULL : t->drift;
+        t->uninspected = i == t->uninspected ? NULL : t->uninspected;
+        t->delivery = i == t->delivery ? NULL : t->delivery;
+}
+
 void drift_inspected(Core *c, Trail *t, const Input *in)
 {
         t->inspecting = false;
+        if (c->policy.inspect_usec == 0)
+                return; /* switched off since it was asked */
         schedule(c, t);
         if (in->error.class == AWS_ERROR_NONE) {
                 t->inspect_failures = 0;

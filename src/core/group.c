@@ -59,6 +59,7 @@ static void sum_add(SeriesSum *s, const Core *c, const Incident *i)
 
         s->incidents++;
         s->down += on && outage;
+        s->held += i->open && !incident_is_over(i) && i->in_maintenance;
         s->unseen += on && !outage;
         s->lasting += on && outage && c->now.wall_msec - i->detected_msec >= LASTING_MSEC;
         if (on && i->restart.state == RESTART_FAILING) {
@@ -467,7 +468,7 @@ static uint64_t due_boot(const Core *c, const Incident *lead)
                 due = MIN(due, news_due_boot(c, s));
         if (!is_over(s))
                 due = MIN(due, remind_due_boot(c, lead));
-        else if (!s->ended)
+        else if (!s->ended && s->now.held == 0)
                 due = MIN(due, lead->quiet_boot);
         return due;
 }
@@ -476,7 +477,7 @@ static Phase phase_of(const Core *c, const Incident *lead, bool reminder)
 {
         const Series *s = lead->series;
 
-        if (is_over(s) && !s->ended && c->now.boot_usec >= lead->quiet_boot)
+        if (is_over(s) && s->now.held == 0 && !s->ended && c->now.boot_usec >= lead->quiet_boot)
                 return PHASE_CLOSED;
         if (s->now.failing > s->told.failing || (s->now.reasons & ~s->told.reasons) ||
             (s->now.failing > 0 && reminder))

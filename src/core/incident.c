@@ -234,7 +234,7 @@ int64_t incident_remind_due_msec(const Core *c, const Incident *i)
 static bool is_reminded(const Incident *i)
 {
         return i->open && !incident_is_over(i) && i->kind != INCIDENT_MAINTENANCE &&
-               group_is_alone(i) &&
+               !i->in_maintenance && group_is_alone(i) &&
                (!incident_kind_is_change(i->kind) || i->severity >= SEVERITY_HIGH);
 }
 

@@ -203,6 +203,8 @@ void reading_close_left_over(Core *c, Trail *t, const TrailStatus *s);
 
 /* driftwatch.c: settings against the baseline. */
 void drift_begin(Core *c, Trail *t);
+/* Nobody looks any more: what is open of it ends untold, as for a trail that is removed. */
+void drift_forget(Core *c, Trail *t, Incident *i);
 void drift_inspected(Core *c, Trail *t, const Input *in);
 void drift_accept(Core *c, const Input *in);
 void drift_tick(Core *c, Trail *t);
@@ -268,6 +270,7 @@ typedef struct NoticeFacts {
         bool open;         /* goes on, whatever the phase says */
         const char *title; /* as in Incident; copied, as is text */
         const char *text;
+        int64_t until_msec;    /* MAINTENANCE: its end */
         const char *scope_arn; /* as in Incident; copied, as is the cause */
         const AwsError *cause; /* NULL for none */
         const char *id_digest; /* what tells it from others of its kind; NULL for none */

@@ -53,20 +53,14 @@ static char *window_name(const char *scope_arn)
         return mem_printf("maintenance of trail %s", arn_trail_name(&a));
 }
 
-static char *window_text(const MaintenanceRequest *m, int64_t until_msec)
+static char *window_text(const MaintenanceRequest *m)
 {
         StrBuf b = STRBUF_INIT(RECORDED_TEXT_MAX);
-        char t[TIMEFMT_MAX];
         char *text;
 
         alert_row(&b, "Trails", m->trail_arn ? m->trail_arn : "all that this guard has");
         alert_row(&b, "Reason", m->reason);
         alert_row(&b, "Set by", m->who);
-        alert_row(&b, "Ends", timefmt_iso8601(until_msec, t));
-        strbuf_add(&b,
-                   "\nStops and other changes of these trails are recorded meanwhile, not undone "
-                   "and not\ntold one by one. If nobody has approved this: trailsentry "
-                   "maintenance stop\n");
         text = mem_strdup(strbuf_str(&b));
         strbuf_done(&b);
         return text;
@@ -88,7 +82,7 @@ void maintenance_start(Core *c, const MaintenanceRequest *m)
         int64_t until = c->now.wall_msec + m->for_msec;
         _cleanup_free_ char *name = window_name(m->trail_arn);
         _cleanup_free_ char *reason = escape_text(m->reason, WORDS_MAX);
-        _cleanup_free_ char *text = window_text(m, until);
+        _cleanup_free_ char *text = window_text(m);
         char d[TIMEFMT_MAX], t[TIMEFMT_MAX];
         _cleanup_free_ char *title =
                 mem_printf("%s for %s: %s", name, timefmt_duration(m->for_msec, d), reason);
@@ -100,10 +94,10 @@ void maintenance_start(Core *c, const MaintenanceRequest *m)
                                                     .title = title,
                                                     .text = text,
                                                     .scope_arn = m->trail_arn,
+                                                    .until_msec = until,
                                                     .id_digest = timefmt_iso8601(until, t)});
         if (!w)
                 return; /* the very same, twice in a millisecond */
-        w->until_msec = until;
         incident_touch(w);
         c->n_windows++;
         adopt(c, w);
@@ -141,6 +135,8 @@ static void release(Core *c, Incident *i)
                 return; /* recorded, and that is all */
         i->in_maintenance = false;
         i->reminded_msec = c->now.wall_msec;
+        i->restart.told = 0;
+        i->restart.error = (AwsError){};
         if (t->config.action == TRAIL_ACTION_RESTART && i->kind != INCIDENT_DELETED &&
             incident_is_outage(i->kind)) {
                 i->restart.state = RESTART_REQUESTED;
@@ -151,13 +147,27 @@ static void release(Core *c, Incident *i)
         trail_hurry(c, t);
 }
 
+/* Outages that it leaves behind. */
+static unsigned count_left(const Core *c, const Incident *w)
+{
+        unsigned n = 0;
+
+        for (size_t k = 0; k < c->n_trails; k++) {
+                const Incident *i = c->trails[k].stop;
+
+                n += i && i->in_maintenance && window_covers(w, c->trails[k].config.arn);
+        }
+        return n;
+}
+
 static void end(Core *c, Incident *w, const char *by)
 {
+        unsigned left = count_left(c, w);
         _cleanup_free_ char *name = window_name(w->scope_arn);
         _cleanup_free_ char *who = escape_text(by, WORDS_MAX);
-        _cleanup_free_ char *title = mem_printf("%s has ended%s%s; %u change%s recorded", name,
-                                                by ? ", stopped by " : "", who, w->n_recorded,
-                                                w->n_recorded == 1 ? "" : "s");
+        _cleanup_free_ char *title =
+                mem_printf("%s has ended: %u still stopped, %u recorded%s%s", name, left,
+                           w->n_recorded, by ? "; ended by " : "", who);
 
         c->n_windows--;
         notice_close(c, w, PHASE_NOTICE, title, NULL);
@@ -177,6 +187,10 @@ void maintenance_stop(Core *c, const MaintenanceRequest *m)
 
 void maintenance_tick(Core *c)
 {
+        /* Also what a crash has left between the end of a window and of what it held. */
+        for (size_t k = 0; k < c->n_incidents; k++)
+                if (c->incidents[k]->in_maintenance)
+                        release(c, c->incidents[k]);
         for (size_t k = 0; c->n_windows > 0 && k < c->n_incidents; k++)
                 if (is_window(c->incidents[k]) && c->now.wall_msec >= c->incidents[k]->until_msec)
                         end(c, c->incidents[k], NULL);

@@ -419,6 +419,7 @@ void changes_done(Changes *c);
 typedef struct SeriesSum {
         unsigned incidents;
         unsigned down;        /* outages that go on */
+        unsigned held;        /* ... in maintenance */
         unsigned lasting;     /* ... longer than a restart takes */
         unsigned failing;     /* ... because their restart fails */
         unsigned unseen;      /* trails out of sight */

@@ -28,6 +28,7 @@ Incident *notice_open(Core *c, const NoticeFacts *f)
         i->title = mem_strdup(f->title);
         i->text = mem_strdup(f->text);
         i->scope_arn = mem_strdup(f->scope_arn);
+        i->until_msec = f->until_msec;
         if (f->cause)
                 i->cause = *f->cause;
         i->open = f->open;

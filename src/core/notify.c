@@ -16,7 +16,9 @@ void notify_address(Core *c, const Incident *i, Message *m)
 {
         for (size_t t = 0; t < c->n_topics; t++) {
                 const TopicConfig *topic = &c->topics[t].config;
-                bool wanted = m->severity >= topic->min_severity;
+                /* What the guard leaves off is told to everybody: nobody blinds it in silence. */
+                bool wanted =
+                        m->severity >= topic->min_severity || incident_kind_is_notice(i->kind);
 
                 if (topic_is_told_of(i, topic->arn))
                         continue;
@@ -77,7 +79,10 @@ static Message *message_new(Core *c, Incident *i, Phase phase)
 
 void notify(Core *c, Incident *i, Phase phase)
 {
-        if ((i->in_maintenance && !i->attribution.misused) || !group_lets_speak(c, i)) {
+        /* Who has heard of it before the maintenance hears of its end, too. */
+        bool held = i->in_maintenance && !i->attribution.misused && i->n_messages == 0;
+
+        if (held || !group_lets_speak(c, i)) {
                 search_told(i);
                 incident_touch(i);
                 return;

@@ -49,7 +49,7 @@ static void tell_failing(Core *c, Trail *t, const AwsError *error)
         i->restart.state = RESTART_FAILING;
         i->restart.error = *error;
         incident_touch(i);
-        if (i->restart.told & 1U << error->class)
+        if (i->in_maintenance || i->restart.told & 1U << error->class)
                 return;
         i->restart.told |= 1U << error->class;
         incident_escalate(i, SEVERITY_CRITICAL);

@@ -410,7 +410,8 @@ void calls_follow(Manager *m, const Conf *conf)
         for (Call *c = m->calls; c; c = c->next) {
                 const char *arn = NULL;
 
-                if (c->kind == CALL_POLL || c->kind == CALL_START)
+                if (c->kind == CALL_POLL || c->kind == CALL_START || c->kind == CALL_GET_TRAIL ||
+                    c->kind == CALL_GET_EVENT_SELECTORS)
                         arn = c->trail < core_n_trails(m->core)
                                       ? core_trail_config(m->core, c->trail)->arn
                                       : NULL;

@@ -63,7 +63,8 @@ struct Manager {
         char *hostname;
         char *config_path;
         char *status_path;
-        char *state_error; /* last failure of the spool; NULL while it works */
+        char *config_error; /* why the last reload was refused; NULL when it was not */
+        char *state_error;  /* last failure of the spool; NULL while it works */
         int64_t started_msec;
         unsigned time_scale;
         bool loaded; /* state has been read: what is written from here on is true */

@@ -336,6 +336,7 @@ Manager *manager_free(Manager *m)
         free(m->config_path);
         free(m->status_path);
         free(m->state_error);
+        free(m->config_error);
         free(m);
         return NULL;
 }

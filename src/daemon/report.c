@@ -130,7 +130,7 @@ static json_t *report(Manager *m)
                 append(accounts, account_report(m, k));
 
         json_t *o = json_pack(
-                "{s:i, s:i, s:s, s:s, s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o}",
+                "{s:i, s:i, s:s, s:s, s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o}",
                 "version", 1, "pid", (int)getpid(), "hostname", m->hostname, "program_version",
                 PACKAGE_VERSION, "started_msec", (json_int_t)m->started_msec, "written_msec",
                 (json_int_t)m->network->env->wall_msec(m->network->env), "configuration",
@@ -138,7 +138,8 @@ static json_t *report(Manager *m)
                 "topics", topics, "accounts", accounts, "maintenance", maintenance_report(m),
                 "incidents_open", (json_int_t)open_incidents(m), "messages_pending",
                 (json_int_t)pending(m, NULL, &ignored), "state_error",
-                string_or_null(m->state_error));
+                string_or_null(m->state_error), "configuration_error",
+                string_or_null(m->config_error));
         if (!o)
                 abort(); /* memory, or a bug of ours */
         return o;

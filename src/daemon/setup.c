@@ -223,11 +223,14 @@ void setup_reload(Manager *m)
         (void)sd_event_now(m->event, CLOCK_MONOTONIC, &now);
         (void)sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)now);
         r = reload(m);
+        mem_strset(&m->config_error, r == -EINVAL ? "it has mistakes, which the journal names"
+                                     : r < 0      ? strerror(-r)
+                                                  : NULL);
         if (r < 0)
                 journal_daemon(journal_id_reload_refused, LOG_ERR,
                                "%s is not taken over, the configuration read before stays in "
                                "force: %s",
-                               m->config_path, r == -EINVAL ? "it has mistakes" : strerror(-r));
+                               m->config_path, m->config_error);
         else
                 journal_daemon(journal_id_reloaded, LOG_NOTICE,
                                "%s was read again: %zu trail%s, %zu topic%s", m->config_path,

@@ -14,7 +14,8 @@
  *                "usable": bool, "expiry_msec", "error": {...}|null}],
  *  "maintenance": [{"incident": ID, "trail": ARN|null for all, "begun_msec", "until_msec",
  *                   "title", "recorded": N}],
- *  "incidents_open": N, "messages_pending": N, "state_error": string|null}
+ *  "incidents_open": N, "messages_pending": N, "state_error": string|null,
+ *  "configuration_error": string|null}
  *
  * An error is {"class", "status", "code", "message", "request_id"}. */
 

@@ -82,6 +82,18 @@ def test_another_way_to_the_same_trail(aws, make_guard):
     guard.record("AssumeRole|DeployPipeline|denied", timeout=30)
 
 
+def test_settings_are_looked_at_again(aws, make_guard):
+    """A look that was under way belongs to its trail, wherever that stands in the new file."""
+    guard = make_guard(trails=[reached_by_role(TRAIL)]).run(TRAIL)
+    aws.fault(service="cloudtrail", operation="GetTrail", kind="silence", count=1)
+    aws.wait_calls(2, operation="GetTrail")
+    reload(guard, trails=[reached_by_role(FAR_TRAIL), reached_by_role(TRAIL)])
+    seen = max(c["seq"] for c in aws.calls(operation="GetTrail"))
+    aws.wait_calls(1, operation="GetEventSelectors", trail=TRAIL, after=seen, timeout=30)
+    reload(guard, drift={"enabled": False})
+    aws.polls(5, TRAIL)
+
+
 def test_another_topic(aws, make_guard):
     guard = make_guard().run(TRAIL)
     reload(guard, topics=[{"arn": TOPIC, "min_severity": "high"}])
@@ -90,7 +102,8 @@ def test_another_topic(aws, make_guard):
     aws.attack(trail=TRAIL)
     aws.message(phase="CLOSED", kind="stopped")
     reload(guard, topics=[{"arn": TOPIC}])
-    told = aws.message(phase="NOTICE", kind="reconfigured")
+    # Whatever its severity: nobody is left out in silence.
+    told = aws.message(phase="NOTICE", kind="reconfigured", count=2)
     assert "told from severity info on, not from high" in told.text
 
 

@@ -193,20 +193,66 @@ static void test_survives_a_restart(void **state)
         assert_int_equal(next->phases[PHASE_OPEN], 1);
 }
 
-/* What was meant as half an hour stays that when the clock is set. */
+/* A clock that is set makes no window longer than it was said to be. */
 static void test_clock_is_set(void **state)
 {
-        _cleanup_rig_ Rig *r = guarding(NULL);
+        _cleanup_rig_ Rig *r = guarding(NULL), *back = guarding(NULL);
 
         begin(r, TRAIL, 30 * MSEC_PER_MINUTE);
         r->now.wall_msec += 5 * MSEC_PER_HOUR;
-        rig_live(r, 20 * USEC_PER_MINUTE);
-        assert_int_equal(r->phases[PHASE_NOTICE], 1);
-        rig_live(r, 11 * USEC_PER_MINUTE);
+        rig_live(r, USEC_PER_MINUTE);
         assert_int_equal(r->phases[PHASE_NOTICE], 2);
+        begin(back, TRAIL, 30 * MSEC_PER_MINUTE);
+        back->now.wall_msec -= 5 * MSEC_PER_HOUR;
+        rig_live(back, 20 * USEC_PER_MINUTE);
+        assert_int_equal(back->phases[PHASE_NOTICE], 1);
+        rig_live(back, 11 * USEC_PER_MINUTE);
+        assert_int_equal(back->phases[PHASE_NOTICE], 2);
+}
+
+/* The daemon died between storing the end of the window and storing what it released. */
+static void test_window_ended_without_a_word(void **state)
+{
+        _cleanup_rig_ Rig *r = guarding(NULL), *next = rig_new(NULL);
+
+        begin(r, TRAIL, 30 * MSEC_PER_MINUTE);
+        rig_truth(r, false, START, 60000);
+        rig_live(r, USEC_PER_MINUTE);
+        next->now = r->now;
+        next->truth = r->truth;
+        _cleanup_json_ json_t *o = incident_to_json(of_kind(r, INCIDENT_STOPPED));
+        Incident *i = NULL;
+        assert_int_equal(incident_from_json(o, &i, NULL), 0);
+        assert_true(i->in_maintenance);
+        core_restore_memory(next->core, core_trail_memory(r->core, 0));
+        core_restore_incident(next->core, i);
+        rig_live(next, USEC_PER_MINUTE);
+        assert_int_equal(next->asked[ACTION_START_LOGGING], 1);
+        assert_int_equal(next->phases[PHASE_OPEN], 1);
+        assert_int_equal(next->phases[PHASE_CLOSED], 1);
+}
+
+/* Who was told of an outage before hears that it is over; one that still fails after is told. */
+static void test_told_before(void **state)
+{
+        _cleanup_rig_ Rig *r = guarding(NULL), *again = guarding(NULL);
+
+        r->starts = again->starts = AWS_ERROR_DENIED;
+        rig_truth(r, false, START, 60000);
+        rig_truth(again, false, START, 60000);
+        rig_live(r, 5 * USEC_PER_MINUTE);
+        rig_live(again, 5 * USEC_PER_MINUTE);
+        begin(r, TRAIL, 30 * MSEC_PER_MINUTE);
+        begin(again, TRAIL, 30 * MSEC_PER_MINUTE);
+        rig_truth(r, true, 700000, 60000);
+        rig_live(r, 5 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_CLOSED], 1);
+        rig_live(again, 35 * USEC_PER_MINUTE);
+        assert_int_equal(again->phases[PHASE_OPEN], 2);
+        assert_int_equal(again->phases[PHASE_FAILING], 2);
 }
 
 UNIT_MAIN(T(test_stop_is_recorded_then_acted_on), T(test_put_back_in_time),
           T(test_of_another_trail), T(test_stopped_by_hand), T(test_adopts_what_is_open),
           T(test_misuse_is_told), T(test_blindness_is_told), T(test_survives_a_restart),
-          T(test_clock_is_set))
+          T(test_clock_is_set), T(test_window_ended_without_a_word), T(test_told_before))
