@@ -148,6 +148,21 @@ static void add_who(StrBuf *lines, StrBuf *line, const json_t *attribution)
         lines_take(lines, line);
 }
 
+/* What is otherwise than it was. */
+static void add_changes(StrBuf *lines, StrBuf *line, const json_t *changes)
+{
+        const json_t *change;
+        size_t k;
+
+        json_array_foreach(changes, k, change)
+        {
+                line_add(line, "*Changed* ", at(change, NULL, "kind"));
+                line_add(line, "was ", at(change, NULL, "before"));
+                line_add(line, "is ", at(change, NULL, "after"));
+                lines_take(lines, line);
+        }
+}
+
 /* Commands hold nothing that was not checked (advice.h), so they may be copied as they are. */
 static void add_commands(StrBuf *lines, const json_t *steps)
 {
@@ -160,7 +175,7 @@ static void add_commands(StrBuf *lines, const json_t *steps)
                 const char *command = json_string_value(json_object_get(step, "command"));
 
                 if (command)
-                        strbuf_addf(&block, "%s\n", command);
+                        strbuf_addf(&block, "# step %zu\n%s\n", k + 1, command);
         }
         if (block.len > 0 && lines->len + block.len + strlen("```\n```\n") <= lines->max)
                 strbuf_addf(lines, "```\n%s```\n", strbuf_str(&block));
@@ -184,6 +199,7 @@ static json_t *description(const json_t *o)
         lines_take(&lines, &line);
         add_window(&line, o);
         lines_take(&lines, &line);
+        add_changes(&lines, &line, json_object_get(member(o, "incident"), "changes"));
         add_error(&line, "*Cause* ", member(o, "cause"));
         lines_take(&lines, &line);
         if (streq(at(o, "restart", "state"), restart_state_to_string(RESTART_FAILING)))
@@ -222,8 +238,8 @@ static json_t *next_steps(const json_t *steps)
                 /* Commands are too long for a step, and a cut one would be worse than none. */
                 if (*command && n > 0 && text[n - 1] == ':')
                         n--;
-                _cleanup_free_ char *whole = mem_printf("%.*s%s", (int)n, text,
-                                                        *command ? " (the command is above)" : "");
+                _cleanup_free_ char *whole = mem_printf("%zu. %.*s%s", k + 1, (int)n, text,
+                                                        *command ? " (its command is above)" : "");
                 if (k < STEPS_MAX && json_array_append_new(array, inert(whole, STEP_MAX)) < 0)
                         abort();
         }

@@ -363,7 +363,8 @@ static void test_chat(void **state)
         assert_string_equal(at(content, NULL, "title"), m.subject);
         assert_has(description, "*Who* `mallory`, `IAMUser`, from `203.0.113.7`");
         assert_has(description, "*Trail* `management-events`, account `111122223333`");
-        assert_has(description, "```\naws cloudtrail start-logging");
+        assert_has(description, "```\n# step ");
+        assert_has(description, "\naws cloudtrail start-logging");
         assert_int_equal(json_array_size(json_object_get(json_object_get(o, "metadata"),
                                                          "relatedResources")),
                          1);
