@@ -3,8 +3,6 @@
  * otherwise, and taking that for right. All of it is read in the state directory; the daemon is
  * asked to accept, and accepts only the very changes that were shown. */
 
-#include <errno.h>
-
 #include "base/jsonmap.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
@@ -75,11 +73,7 @@ static bool load(const Cli *c, Found *f)
 
         if (r >= 0)
                 return true;
-        cli_complain("%s cannot be read: %s%s", c->state_directory, strerror(-r),
-                     r == -ENOENT   ? "; trailsentryd has never run, or keeps its state elsewhere "
-                                      "(--state-directory)"
-                     : r == -EACCES ? "; run as root, or as a member of the group trailsentry"
-                                    : "");
+        cli_complain_state(c, r);
         return false;
 }
 

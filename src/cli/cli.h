@@ -53,6 +53,10 @@ CliExit cli_ask(const Cli *c, json_t *request);
 
 /* One line on standard error, "trailsentry: ...", escaped. */
 void cli_complain(const char *fmt, ...) _printf_(1, 2);
+/* Why the status file cannot be read and what to do, for an -errno of status_read(); owned. */
+char *cli_status_unreadable(const char *path, int error);
+/* That the state directory cannot be read, and what to do; -errno. */
+void cli_complain_state(const Cli *c, int error);
 
 int64_t cli_wall_msec(void);
 

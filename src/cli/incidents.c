@@ -2,8 +2,6 @@
 /* `trailsentry incidents`: what the state directory holds, newest first, or one of it. Nothing
  * there is changed; a file that cannot be read is told and left where it is. */
 
-#include <errno.h>
-
 #include "base/jsonmap.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
@@ -253,12 +251,7 @@ CliExit cli_incidents(const Cli *c)
                 return CLI_EXIT_USAGE;
         r = spool_peek(c->state_directory, &load);
         if (r < 0) {
-                cli_complain("%s cannot be read: %s%s", c->state_directory, strerror(-r),
-                             r == -ENOENT   ? "; trailsentryd has never run, or keeps its state "
-                                              "elsewhere (--state-directory)"
-                             : r == -EACCES ? "; run as root, or as a member of the group "
-                                              "trailsentry (usermod -aG trailsentry USER)"
-                                            : "");
+                cli_complain_state(c, r);
                 return CLI_EXIT_UNKNOWN;
         }
 

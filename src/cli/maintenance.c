@@ -100,8 +100,9 @@ static CliExit list(const Cli *c)
         int r = status_read(c->status_path, &status);
 
         if (r < 0) {
-                cli_complain("%s cannot be read: %s%s", c->status_path, strerror(-r),
-                             r == -ENOENT ? " (does the daemon run?)" : "");
+                _cleanup_free_ char *words = cli_status_unreadable(c->status_path, r);
+
+                cli_complain("%s", words);
                 return CLI_EXIT_UNKNOWN;
         }
         windows = json_object_get(status, "maintenance");

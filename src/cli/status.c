@@ -327,7 +327,7 @@ static void print_status_json(const Status *s)
         print_json(&s->cli->out, json_incref(s->object));
 }
 
-static char *unreadable_words(const char *path, int error)
+char *cli_status_unreadable(const char *path, int error)
 {
         if (error == -ENOENT)
                 return mem_printf("%s is not there: trailsentryd does not run (systemctl status "
@@ -391,7 +391,7 @@ CliExit status_look(const Cli *c, char **ret_essence)
         int r = status_read(c->status_path, &s.object);
 
         if (r < 0) {
-                _cleanup_free_ char *words = unreadable_words(c->status_path, r);
+                _cleanup_free_ char *words = cli_status_unreadable(c->status_path, r);
 
                 print_line(&c->out, PRINT_BAD, "%s", words);
                 *ret_essence = mem_strdup(words);
@@ -412,7 +412,7 @@ CliExit cli_status(const Cli *c)
                 return watch_status(c);
         r = status_read(c->status_path, &s.object);
         if (r < 0) {
-                _cleanup_free_ char *words = unreadable_words(c->status_path, r);
+                _cleanup_free_ char *words = cli_status_unreadable(c->status_path, r);
 
                 cli_complain("%s", words);
                 return CLI_EXIT_UNKNOWN;

@@ -32,6 +32,16 @@ void cli_complain(const char *fmt, ...)
         (void)fprintf(stderr, "trailsentry: %s\n", escaped);
 }
 
+void cli_complain_state(const Cli *c, int error)
+{
+        cli_complain("%s cannot be read: %s%s", c->state_directory, strerror(-error),
+                     error == -ENOENT   ? "; trailsentryd has never run, or keeps its state "
+                                          "elsewhere (--state-directory)"
+                     : error == -EACCES ? "; run as root, or as a member of the group "
+                                          "trailsentry (usermod -aG trailsentry USER)"
+                                        : "");
+}
+
 const char *cli_age(const Cli *c, int64_t msec, char buf[static 80])
 {
         char duration[TIMEFMT_MAX];

@@ -216,7 +216,8 @@ typedef struct Differences {
         StrBuf lines;
         unsigned trails_added, trails_removed, trails_changed;
         unsigned topics_added, topics_removed, topics_changed;
-        bool weaker; /* less is guarded or told than before */
+        const char *watching; /* turned on or off; NULL: as before */
+        bool weaker;          /* less is guarded or told than before */
 } Differences;
 
 static void add_trail(Differences *x, const TrailConfig *t)
@@ -270,7 +271,7 @@ static void compare_drift(const Core *c, const CoreConfig *config, Differences *
 {
         if (is_watched(&c->policy) == is_watched(config->policy))
                 return;
-        x->trails_changed += (unsigned)c->n_trails;
+        x->watching = is_watched(config->policy) ? "settings are watched" : "SETTINGS UNWATCHED";
         x->weaker = x->weaker || !is_watched(config->policy);
         strbuf_add(&x->lines, is_watched(config->policy)
                                       ? "  settings and deliveries are watched from now on\n"
@@ -286,8 +287,15 @@ static void compare_topics(const Core *c, const CoreConfig *config, Differences 
                 if (!was) {
                         x->topics_added++;
                         strbuf_addf(&x->lines, "  told from now on: %s\n", to->arn);
-                } else if (was->config.min_severity != to->min_severity) {
-                        x->topics_changed++;
+                        continue;
+                }
+                x->topics_changed += was->config.format != to->format ||
+                                     was->config.min_severity != to->min_severity;
+                if (was->config.format != to->format)
+                        strbuf_addf(&x->lines, "  format %s instead of %s: %s\n",
+                                    topic_format_to_string(to->format),
+                                    topic_format_to_string(was->config.format), to->arn);
+                if (was->config.min_severity != to->min_severity) {
                         x->weaker = x->weaker || to->min_severity > was->config.min_severity;
                         strbuf_addf(&x->lines, "  told from severity %s on, not from %s: %s\n",
                                     severity_to_string(to->min_severity),
@@ -324,6 +332,8 @@ static void announce(Core *c, Differences *x)
         add_count(&counts, x->topics_added, "topic", "added");
         add_count(&counts, x->topics_removed, "topic", "REMOVED");
         add_count(&counts, x->topics_changed, "topic", "changed");
+        if (x->watching)
+                strbuf_addf(&counts, "%s%s", counts.len > 0 ? ", " : "", x->watching);
         if (counts.len > 0) {
                 _cleanup_free_ char *title =
                         mem_printf("configuration changed: %s", strbuf_str(&counts));

@@ -98,7 +98,6 @@ void maintenance_start(Core *c, const MaintenanceRequest *m)
                                                     .id_digest = timefmt_iso8601(until, t)});
         if (!w)
                 return; /* the very same, twice in a millisecond */
-        incident_touch(w);
         c->n_windows++;
         adopt(c, w);
 }
@@ -171,8 +170,6 @@ static void end(Core *c, Incident *w, const char *by)
 
         c->n_windows--;
         notice_close(c, w, PHASE_NOTICE, title, NULL);
-        for (size_t k = 0; k < c->n_incidents; k++)
-                release(c, c->incidents[k]);
 }
 
 void maintenance_stop(Core *c, const MaintenanceRequest *m)
@@ -187,13 +184,12 @@ void maintenance_stop(Core *c, const MaintenanceRequest *m)
 
 void maintenance_tick(Core *c)
 {
-        /* Also what a crash has left between the end of a window and of what it held. */
-        for (size_t k = 0; k < c->n_incidents; k++)
-                if (c->incidents[k]->in_maintenance)
-                        release(c, c->incidents[k]);
         for (size_t k = 0; c->n_windows > 0 && k < c->n_incidents; k++)
                 if (is_window(c->incidents[k]) && c->now.wall_msec >= c->incidents[k]->until_msec)
                         end(c, c->incidents[k], NULL);
+        /* By what there is, not by the end itself: a crash may have come between the two. */
+        for (size_t k = 0; k < c->n_incidents; k++)
+                release(c, c->incidents[k]);
 }
 
 uint64_t maintenance_next_boot(const Core *c)

@@ -70,18 +70,6 @@ static const char *at(const json_t *o, const char *group, const char *name)
                 json_string_value(json_object_get(group ? json_object_get(o, group) : o, name)));
 }
 
-static void assert_has(const char *text, const char *part)
-{
-        if (!strstr(text, part))
-                fail_msg("\"%s\" is not in:\n%s", part, text);
-}
-
-static void assert_has_not(const char *text, const char *part)
-{
-        if (strstr(text, part))
-                fail_msg("\"%s\" is in:\n%s", part, text);
-}
-
 /* What a telephone shows as it is. */
 static void assert_sms(const char *s, const char *id)
 {

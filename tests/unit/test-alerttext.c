@@ -37,18 +37,6 @@ static Text text_of(const Incident *i, Phase phase)
         return t;
 }
 
-static void assert_has(const char *text, const char *part)
-{
-        if (!strstr(text, part))
-                fail_msg("\"%s\" is not in:\n%s", part, text);
-}
-
-static void assert_has_not(const char *text, const char *part)
-{
-        if (strstr(text, part))
-                fail_msg("\"%s\" is in:\n%s", part, text);
-}
-
 /* As a reader, a terminal and SNS want it. */
 static void assert_subject(const char *s)
 {

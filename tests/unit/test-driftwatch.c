@@ -50,12 +50,6 @@ static const char *last_body(const Incident *i)
         return i->messages[i->n_messages - 1].body;
 }
 
-static void assert_has(const char *text, const char *words)
-{
-        if (!strstr(text, words))
-                fail_msg("\"%s\" is not in:\n%s", words, text);
-}
-
 static void test_baseline(void **state)
 {
         _cleanup_rig_ Rig *r = rig_new(NULL);

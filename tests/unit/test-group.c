@@ -46,12 +46,6 @@ static const Message *last(const Rig *r)
         return &i->messages[i->n_messages - 1];
 }
 
-static void assert_says(const char *text, const char *part)
-{
-        if (!strstr(text, part))
-                fail_msg("\"%s\" does not stand in:\n%s", part, text);
-}
-
 static void test_one_stop(void **state)
 {
         _cleanup_rig_ Rig *r = rig_new_seen(NULL);
@@ -77,21 +71,21 @@ static void test_two_stops(void **state)
         assert_string_equal(last(r)->subject,
                             "UPDATE: trail management-events stopped 2 times in 1 min 1 s - "
                             "logging again (111122223333 us-ea...");
-        assert_says(last(r)->body, "stopped 2 times in 1 min");
-        assert_says(last(r)->body, "Now: logging again; the last stop was 1");
-        assert_says(last(r)->body, "How often       2 stops, first at 2026-11-23T");
-        assert_says(last(r)->body, "2 of 2: not known yet");
+        assert_has(last(r)->body, "stopped 2 times in 1 min");
+        assert_has(last(r)->body, "Now: logging again; the last stop was 1");
+        assert_has(last(r)->body, "How often       2 stops, first at 2026-11-23T");
+        assert_has(last(r)->body, "2 of 2: not known yet");
         const Incident *lead = rig_incident(r);
         AlertContext context = {.hostname = "guard-1", .phase = PHASE_UPDATE, .sequence = 3};
         _cleanup_free_ char *document = alert_document(lead, &context, "subject");
-        assert_says(document, "\"group\":{\"incidents\":2,\"trails\":1,\"down\":0,");
-        assert_says(document, "\"actor_pending\":2,");
+        assert_has(document, "\"group\":{\"incidents\":2,\"trails\":1,\"down\":0,");
+        assert_has(document, "\"actor_pending\":2,");
         rig_live(r, 9 * USEC_PER_MINUTE);
         assert_int_equal(messages(r), 3); /* nothing new, and not quiet yet */
         rig_live(r, 2 * USEC_PER_MINUTE);
         assert_int_equal(r->phases[PHASE_CLOSED], 2);
         assert_int_equal(messages(r), 4);
-        assert_says(last(r)->body, "no further stop for 10 min");
+        assert_has(last(r)->body, "no further stop for 10 min");
         stop(r, 1);
         rig_live(r, 10 * USEC_PER_SEC);
         assert_int_equal(r->phases[PHASE_OPEN], 2); /* another story */
@@ -110,7 +104,7 @@ static void test_flood(void **state)
         char told[64];
         (void)snprintf(told, sizeof(told), "stopped %u times",
                        rig_incident(r)->series->now.incidents);
-        assert_says(last(r)->subject, told);
+        assert_has(last(r)->subject, told);
         assert_true(rig_incident(r)->series->now.incidents >= 60);
 }
 
@@ -127,8 +121,8 @@ static void test_storm(void **state)
         assert_int_equal(r->phases[PHASE_UPDATE], 1);
         assert_string_equal(last(r)->subject,
                             "UPDATE: 6 trails stopped - 6 NOT LOGGING (111122223333 us-east-1)");
-        assert_says(last(r)->body, "Trails, worst first\n");
-        assert_says(last(r)->body, "  management-events-6 (111122223333 us-east-1): NOT LOGGING, ");
+        assert_has(last(r)->body, "Trails, worst first\n");
+        assert_has(last(r)->body, "  management-events-6 (111122223333 us-east-1): NOT LOGGING, ");
         r->truth.is_logging = true;
         r->truth.start_logging_msec = r->now.wall_msec;
         rig_live(r, 11 * USEC_PER_MINUTE);
@@ -148,12 +142,11 @@ static void test_failing(void **state)
         stop(r, 1);
         rig_live(r, 4 * USEC_PER_SEC);
         assert_int_equal(r->phases[PHASE_FAILING], 1);
-        assert_says(last(r)->subject, "NOT LOGGING, restart FAILS");
+        assert_has(last(r)->subject, "NOT LOGGING, restart FAILS");
         assert_int_equal(last(r)->severity, SEVERITY_CRITICAL);
-        assert_says(last(r)->body,
-                    "Restart FAILS   for 1 trail, goes on being tried: access denied "
-                    "(SomeException): in so many words\n");
-        assert_says(last(r)->body, "1. Allow cloudtrail:StartLogging");
+        assert_has(last(r)->body, "Restart FAILS   for 1 trail, goes on being tried: access denied "
+                                  "(SomeException): in so many words\n");
+        assert_has(last(r)->body, "1. Allow cloudtrail:StartLogging");
         rig_live(r, 50 * USEC_PER_MINUTE);
         assert_int_equal(r->phases[PHASE_FAILING], 1);
         rig_live(r, 15 * USEC_PER_MINUTE);
@@ -186,9 +179,9 @@ static void test_who(void **state)
         r->n_records = ELEMENTSOF(mallory);
         stop_four(r);
         rig_live(r, 3 * USEC_PER_MINUTE);
-        assert_says(last(r)->subject, " by mallory");
-        assert_says(last(r)->body, ": mallory (IAMUser) from 203.0.113.7, key ");
-        assert_says(last(r)->body, "Deactivate the long-lived access key of IAM user mallory");
+        assert_has(last(r)->subject, " by mallory");
+        assert_has(last(r)->body, ": mallory (IAMUser) from 203.0.113.7, key ");
+        assert_has(last(r)->body, "Deactivate the long-lived access key of IAM user mallory");
         /* One search for all of them, and not one each. */
         assert_true(r->asked[ACTION_LOOKUP] <= 12);
 }
@@ -220,5 +213,28 @@ static void test_series_on_disk(void **state)
 
 #define T(f) cmocka_unit_test(f)
 
+/* A trail that is down in maintenance is not well: the group is not over before it logs. */
+static void test_down_in_maintenance(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_seen(NULL);
+        MaintenanceRequest m = {.for_msec = MSEC_PER_HOUR, .reason = "r", .who = "w"};
+
+        stop(r, 1);
+        rig_live(r, USEC_PER_MINUTE);
+        r->starts = AWS_ERROR_DENIED;
+        stop(r, 1);
+        rig_live(r, USEC_PER_MINUTE);
+        unsigned closed = r->phases[PHASE_CLOSED];
+        rig_step(r,
+                 &(Input){.kind = INPUT_MAINTENANCE_START, .trail = SIZE_MAX, .maintenance = &m});
+        rig_live(r, 30 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_CLOSED], closed);
+        assert_has(last(r)->body, "in maintenance, not restarted");
+        r->starts = AWS_ERROR_NONE;
+        rig_live(r, 45 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_CLOSED], closed + 1);
+        assert_has(last(r)->body, "Now: logging again");
+}
+
 UNIT_MAIN(T(test_one_stop), T(test_two_stops), T(test_flood), T(test_storm), T(test_failing),
-          T(test_who), T(test_series_on_disk))
+          T(test_who), T(test_series_on_disk), T(test_down_in_maintenance))

@@ -23,3 +23,17 @@
         }
 
 #define T(f) cmocka_unit_test(f)
+
+/* Whether part stands somewhere in text; says both when it should and does not, or the other way.
+ */
+static inline void assert_has(const char *text, const char *part)
+{
+        if (!strstr(text, part))
+                fail_msg("\"%s\" is not in:\n%s", part, text);
+}
+
+static inline void assert_has_not(const char *text, const char *part)
+{
+        if (strstr(text, part))
+                fail_msg("\"%s\" is in:\n%s", part, text);
+}
