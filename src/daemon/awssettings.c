@@ -357,7 +357,11 @@ bool aws_settings_note(const AwsSettings *s, size_t i, AwsSettingNote *ret)
                 const AwsSetting *x = others[k].setting;
                 char *shown = NULL;
 
-                if (!x->value || i-- > 0)
+                bool counts = x == &s->fips || x == &s->dual_stack ? aws_setting_is_true(x)
+                              : x == &s->no_proxy ? !isempty(s->proxy.value) && x->value
+                                                  : x->value != NULL;
+
+                if (!counts || i-- > 0)
                         continue;
                 if (x == &s->proxy && proxy_parse(x->value, &shown) < 0)
                         shown = mem_strdup("none");
