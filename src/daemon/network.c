@@ -19,8 +19,12 @@ static int http_new(const NetworkOptions *o, Network *n, char **reterr_text)
                 .proxy = isempty(s->proxy.value) ? NULL : s->proxy.value,
                 .no_proxy = s->no_proxy.value,
         };
-        int r = http_curl_new(&http, &n->http, reterr_text);
+        _cleanup_free_ char *why = NULL;
+        int r = http_curl_new(&http, &n->http, &why);
 
+        if (r < 0)
+                *reterr_text = http.ca_file ? mem_printf("%s (%s)", why, s->ca_file.origin)
+                                            : TAKE_PTR(why);
         /* It has just been read: whatever changes from here on is another file. */
         if (r >= 0 && http.ca_file && stat(http.ca_file, &n->ca_file) < 0)
                 n->ca_file = (struct stat){0};
