@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kept connections as services treat them: closed while idle, reset under a request."""
+
+import signal
+
+from guard import SLOW, TRAIL
+from test_credentials import stop_and_see
+
+
+def drop_idle(aws, times):
+    """The service tires of idle connections, again and again; polls go on."""
+    before = aws.state()["accepted"]["https"]
+    while aws.state()["accepted"]["https"] < before + times:
+        aws.call("drop_connections")
+        aws.polls(1)
+
+
+def test_keep_alive_longer_than_the_services_idle_close(aws, make_guard):
+    """A dead connection in the pool costs nobody anything: no failure, no word."""
+    guard = make_guard(poll="10s", scale=50).run()
+    drop_idle(aws, 6)
+    stop_and_see(aws)
+    drop_idle(aws, 2)
+    assert [c["code"] for c in aws.calls() if c["code"]] == []
+    assert [r for r in guard.records if "failed" in r.text] == []
+
+
+def test_sigpipe_from_tls_close(aws, make_guard):
+    """libcurl says goodbye on connections whose other end is gone, and that is a signal."""
+    guard = make_guard(poll="10s", scale=50, wrapped=False).run()
+    with open(f"/proc/{guard.process.pid}/status", encoding="ascii") as status:
+        ignored = next(int(line.split()[1], 16) for line in status if line.startswith("SigIgn"))
+    assert ignored >> (signal.SIGPIPE - 1) & 1
+    drop_idle(aws, 3)
+    guard.stop()
+
+
+def test_request_silently_resent_by_the_library(aws, guard):
+    """A Publish that took effect on a kept connection, which was then reset: libcurl sends it again
+    without a word, so that it comes twice, with the same incident and sequence."""
+    guard.run()
+    stop_and_see(aws)
+    guard.wait_silent()
+    aws.repeats = 2
+    first = aws.last_message()
+    aws.fault(service="sns", operation="Publish", kind="close", effect=True, count=1)
+    aws.attack(TRAIL)
+    aws.message(phase="CLOSED", kind="stopped", after=first, timeout=20 * SLOW)
+    guard.wait_silent()
+    keys = sorted((m.incident, m.sequence) for m in aws.all_messages() if m.seq > first)
+    assert len(keys) == len(set(keys)) + 1
+    assert not any("not accepted" in r.text for r in guard.records)
