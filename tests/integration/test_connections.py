@@ -3,7 +3,6 @@
 
 import signal
 
-from guard import SLOW, TRAIL
 from test_credentials import stop_and_see
 
 
@@ -21,7 +20,7 @@ def test_keep_alive_longer_than_the_services_idle_close(aws, make_guard):
     drop_idle(aws, 6)
     stop_and_see(aws)
     drop_idle(aws, 2)
-    assert [c["code"] for c in aws.calls() if c["code"]] == []
+    assert [c["code"] for c in aws.calls() if c["code"] and c["service"] != "imds"] == []
     assert [r for r in guard.records if "failed" in r.text] == []
 
 
@@ -39,14 +38,11 @@ def test_request_silently_resent_by_the_library(aws, guard):
     """A Publish that took effect on a kept connection, which was then reset: libcurl sends it again
     without a word, so that it comes twice, with the same incident and sequence."""
     guard.run()
-    stop_and_see(aws)
-    guard.wait_silent()
     aws.repeats = 2
-    first = aws.last_message()
-    aws.fault(service="sns", operation="Publish", kind="close", effect=True, count=1)
-    aws.attack(TRAIL)
-    aws.message(phase="CLOSED", kind="stopped", after=first, timeout=20 * SLOW)
+    aws.fault(service="sns", operation="Publish", kind="close", effect=True, skip=2, count=1)
+    stop_and_see(aws)
+    aws.message(4)
     guard.wait_silent()
-    keys = sorted((m.incident, m.sequence) for m in aws.all_messages() if m.seq > first)
+    keys = [(m.incident, m.sequence) for m in aws.all_messages()]
     assert len(keys) == len(set(keys)) + 1
     assert not any("not accepted" in r.text for r in guard.records)
