@@ -3,23 +3,23 @@
 
 import signal
 
+from guard import TRAIL
 from test_credentials import stop_and_see
 
 
-def drop_idle(aws, times):
-    """The service tires of idle connections, again and again; polls go on."""
+def see_closed(aws, times):
+    """The service closes idle connections, again and again; polls go on."""
+    aws.set(idle_timeout=0.1)
     before = aws.state()["accepted"]["https"]
     while aws.state()["accepted"]["https"] < before + times:
-        aws.call("drop_connections")
         aws.polls(1)
 
 
 def test_keep_alive_longer_than_the_services_idle_close(aws, make_guard):
     """A dead connection in the pool costs nobody anything: no failure, no word."""
     guard = make_guard(poll="10s", scale=50).run()
-    drop_idle(aws, 6)
+    see_closed(aws, 3)
     stop_and_see(aws)
-    drop_idle(aws, 2)
     assert [c["code"] for c in aws.calls() if c["code"] and c["service"] != "imds"] == []
     assert [r for r in guard.records if "failed" in r.text] == []
 
@@ -30,7 +30,7 @@ def test_sigpipe_from_tls_close(aws, make_guard):
     with open(f"/proc/{guard.process.pid}/status", encoding="ascii") as status:
         ignored = next(int(line.split()[1], 16) for line in status if line.startswith("SigIgn"))
     assert ignored >> (signal.SIGPIPE - 1) & 1
-    drop_idle(aws, 3)
+    see_closed(aws, 2)
     guard.stop()
 
 
@@ -39,8 +39,12 @@ def test_request_silently_resent_by_the_library(aws, guard):
     without a word, so that it comes twice, with the same incident and sequence."""
     guard.run()
     aws.repeats = 2
-    aws.fault(service="sns", operation="Publish", kind="close", effect=True, skip=2, count=1)
-    stop_and_see(aws)
+    aws.set(history_lag=3600)
+    attack = aws.attack(TRAIL)
+    aws.message(phase="CLOSED")
+    aws.fault(service="sns", operation="Publish", kind="close", effect=True, count=1)
+    aws.reveal()
+    aws.actor(attack)
     aws.message(4)
     guard.wait_silent()
     keys = [(m.incident, m.sequence) for m in aws.all_messages()]
