@@ -35,8 +35,9 @@ def test_sigpipe_from_tls_close(aws, make_guard):
 
 
 def test_request_silently_resent_by_the_library(aws, guard):
-    """A Publish that took effect on a kept connection, which was then reset: libcurl sends it again
-    without a word, so that it comes twice, with the same incident and sequence."""
+    """A Publish that took effect, and whose connection was then reset, is sent again without a word:
+    by libcurl on a kept connection, else by the client. It comes twice, with the same incident and
+    sequence."""
     guard.run()
     aws.repeats = 2
     aws.set(history_lag=3600)
