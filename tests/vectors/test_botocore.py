@@ -46,6 +46,9 @@ NEWER_PARTITIONS = {
 }
 # These answer FIPS over dual stack at the plain host of GovCloud.
 NEWER_GOV_DUAL_STACK = ("events", "monitoring", "organizations")
+OVERRIDE = ("error: Endpoint override is not supported for dual-stack endpoints. Please enable "
+            "dual-stack functionality by enabling the configuration. For more details, see: "
+            "https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html")
 
 
 def partitions():
@@ -123,7 +126,7 @@ def test_endpoints(service):
     assert len(cases) > 300
 
 
-def test_pseudo_regions():
+def test_pseudo_regions_and_newer_rules():
     assert resolve([
         ("sts", "aws-global", False, False, None),
         ("s3", "aws-global", False, False, None),
@@ -131,15 +134,17 @@ def test_pseudo_regions():
         ("dynamodb", "local", False, False, None),
         ("dynamodb", "local", True, False, None),
         ("sqs", "aws-global", False, False, None),
+        ("dynamodb", "eu-west-1", False, False, "https://search-dynamodb.eu-west-1.api.aws"),
         ("dynamodb", "eu-west-1", False, False, "https://dynamodb.eu-west-1.api.aws"),
+        ("dynamodb", "eu-west-1", False, False, "https://dynamodb.us-east-1.api.aws"),
     ]) == [
         "https://sts.amazonaws.com",
         "https://s3.amazonaws.com",
         "https://organizations.cn-northwest-1.amazonaws.com.cn",
         "http://localhost:8000",
+        "error: Invalid Configuration: FIPS and local endpoint are not supported",
         "error: Invalid Configuration: no region of this service",
-        "error: Invalid Configuration: no region of this service",
-        "error: Invalid Configuration: no custom endpoint of a form that can be used",
+        OVERRIDE, OVERRIDE, "https://dynamodb.us-east-1.api.aws",
     ]
 
 
