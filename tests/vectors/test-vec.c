@@ -39,6 +39,7 @@ static void test_retry_forms(void **state)
                 " {\"response\": {\"status_code\": 200}}]}",
                 "{\"responses\": [{\"status\": 504}, {\"error\": {\"code\": \"SlowDown\"}},"
                 " {\"outcome\": \"success\"}]}",
+                "[{\"class\": \"transient\"}, {\"kind\": \"throttled\"}, {\"success\": true}]",
                 "[{\"error\": \"timeout\"}, {\"code\": \"RequestLimitExceeded\", \"status\": 503},"
                 " {\"kind\": \"success\"}]",
         };

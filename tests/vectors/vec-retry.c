@@ -26,6 +26,7 @@ static const Names names_long_poll = {
 static const Names names_status = {{"status_code", "status", "statusCode", "http_status"}};
 static const Names names_code = {{"error_code", "code", "errorCode", "error", "__type"}};
 static const Names names_kind = {{"kind", "type", "class", "outcome", "result"}};
+static const Names names_success = {{"success", "ok"}};
 static const Names names_retry_after = {
         {"x-amz-retry-after", "retry_after", "retry_after_ms", "retryAfter"}};
 
@@ -137,6 +138,8 @@ static bool read_outcome(const json_t *o, RetryFailure *ret)
                 ret->class = class_of_status((long)status);
         else if (json_is_string(kind))
                 ret->class = class_of_text(json_string_value(kind), 400);
+        else if (json_is_true(find(o, &names_success)))
+                ret->class = AWS_ERROR_NONE;
         else
                 return false;
         return true;
