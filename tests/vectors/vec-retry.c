@@ -111,7 +111,8 @@ static int64_t retry_after_of(const json_t *outcome)
                 v = find(outcome, &names_retry_after);
         if (json_is_array(v))
                 v = json_array_get(v, 0);
-        return json_is_integer(v) ? json_integer_value(v) : retry_after_parse(json_string_value(v));
+        return json_is_number(v) ? (int64_t)MIN(json_number_value(v), INT32_MAX)
+                                 : retry_after_parse(json_string_value(v));
 }
 
 static bool read_outcome(const json_t *o, RetryFailure *ret)
