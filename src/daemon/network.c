@@ -37,7 +37,7 @@ Network *network_free(Network *n)
 bool network_fits(const Conf *a, const Conf *b)
 {
         if (!streq_ptr(a->endpoint, b->endpoint) || !streq_ptr(a->ca_file, b->ca_file) ||
-            !streq_ptr(a->proxy, b->proxy) || a->fips != b->fips ||
+            !streq_ptr(a->proxy, b->proxy) || !streq_ptr(a->profile, b->profile) || a->fips != b->fips ||
             a->dual_stack != b->dual_stack || a->n_accounts != b->n_accounts)
                 return false;
         for (size_t k = 0; k < a->n_accounts; k++)

@@ -128,7 +128,8 @@ static size_t on_body(char *data, size_t size, size_t n, void *userdata)
 static bool host_is_allowed(const char *host, HttpPolicy policy)
 {
         return uri_host_is_loopback(host) ||
-               (policy == HTTP_POLICY_METADATA && uri_host_is_metadata(host));
+               (policy == HTTP_POLICY_METADATA && uri_host_is_metadata(host)) ||
+               (policy == HTTP_POLICY_CONTAINER && uri_host_is_container(host));
 }
 
 static bool address_is_allowed(const struct sockaddr *address, HttpPolicy policy)
@@ -306,7 +307,7 @@ int http_transfer_prepare(HttpTransfer *transfer, CURL *easy, const HttpRequest 
         SET(CURLOPT_URL, request->url);
         SET(CURLOPT_PROTOCOLS_STR, transfer->plain ? "http" : "https");
         /* "" also keeps the environment's proxies away; NULL lets them in. */
-        SET(CURLOPT_PROXY, transfer->plain ? "" : proxy);
+        SET(CURLOPT_PROXY, transfer->policy != HTTP_POLICY_SERVICE || transfer->plain ? "" : proxy);
         /* POSTFIELDS turns the method into POST, so that the method comes after it. */
         SET(CURLOPT_POSTFIELDS, get ? NULL : transfer->body);
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
