@@ -35,16 +35,21 @@ int accounts_new(const AccountsOptions *o, Accounts **ret, char **reterr_text)
 {
         _cleanup_(accounts_freep) Accounts *a = mem_new0(Accounts);
         _cleanup_free_ char *session = accounts_session_name(o->hostname);
+        const AwsSettings *settings = o->settings;
+        const char *endpoints[_AWS_SERVICE_MAX];
         int r;
+
+        for (size_t i = 0; i < _AWS_SERVICE_MAX; i++)
+                endpoints[i] = settings->endpoint[i].value;
 
         for (size_t i = 0; i < o->conf->n_accounts; i++) {
                 const ConfAccount *c = &o->conf->accounts[i];
                 AwsClientOptions client = {
                         .env = o->env,
                         .user_agent = "trailsentry/" PACKAGE_VERSION,
-                        .endpoint = o->conf->endpoint,
-                        .fips = o->conf->fips,
-                        .dual_stack = o->conf->dual_stack,
+                        .endpoints = endpoints,
+                        .fips = aws_setting_is_true(&settings->fips),
+                        .dual_stack = aws_setting_is_true(&settings->dual_stack),
                 };
                 Account *account;
 

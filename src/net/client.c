@@ -43,7 +43,7 @@ struct AwsClient {
         NetEnv *env;
         CredCache *credentials;
         char *user_agent;
-        char *endpoint;
+        char *endpoints[_AWS_SERVICE_MAX];
         bool fips;
         bool dual_stack;
         Lane **lanes; /* never moved, calls point to them */
@@ -99,10 +99,11 @@ AwsClient *aws_client_new(const AwsClientOptions *o)
                 .env = o->env,
                 .credentials = o->source ? cred_cache_new(o->env, o->source) : NULL,
                 .user_agent = mem_strdup(o->user_agent),
-                .endpoint = mem_strdup(o->endpoint),
                 .fips = o->fips,
                 .dual_stack = o->dual_stack,
         };
+        for (size_t i = 0; o->endpoints && i < _AWS_SERVICE_MAX; i++)
+                c->endpoints[i] = mem_strdup(o->endpoints[i]);
         return c;
 }
 
@@ -116,7 +117,8 @@ AwsClient *aws_client_free(AwsClient *c)
         free(c->lanes);
         cred_cache_free(c->credentials);
         free(c->user_agent);
-        free(c->endpoint);
+        for (size_t i = 0; i < _AWS_SERVICE_MAX; i++)
+                free(c->endpoints[i]);
         free(c);
         return NULL;
 }
@@ -160,7 +162,7 @@ static int lane_get(AwsClient *c, AwsService service, const char *region, Lane *
                 &(EndpointParams){
                         .service = service,
                         .region = region,
-                        .custom = c->endpoint,
+                        .custom = c->endpoints[service],
                         .fips = c->fips,
                         .dual_stack = c->dual_stack,
                 },

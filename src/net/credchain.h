@@ -27,6 +27,12 @@ typedef struct CredChainOptions {
 int cred_source_new_chain(const CredChainOptions *o, CredSource **ret,
                           char **reterr_text) _must_check_;
 
+/* AWS's shared files, where AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE and HOME say; what is not
+ * there is empty. -EINVAL when one cannot be read or understood. */
+int cred_profiles_read(NetEnv *env, ProfileSet **ret, char **reterr_text) _must_check_;
+/* Which profile counts: option unless NULL, AWS_PROFILE, AWS_DEFAULT_PROFILE, "default". */
+const char *cred_profile_name(NetEnv *env, const char *option);
+
 /* Parts of the chain. */
 
 /* One profile of set, with all that it leads to. -ENXIO when it says nothing about credentials,

@@ -15,7 +15,8 @@ typedef struct ChainSource {
         CredSource source; /* first: a CredSource is cast back to us */
         NetEnv *env;
         CredChainOptions o; /* strings owned */
-        char *name;         /* of the last choice */
+        const char *endpoints[_AWS_SERVICE_MAX]; /* that of STS, owned */
+        char *name;                              /* of the last choice */
 } ChainSource;
 
 struct CredFetch {
@@ -71,7 +72,7 @@ static int read_shared(NetEnv *env, const char *variable, const char *usual, Sec
                     : 0;
 }
 
-static int read_profiles(NetEnv *env, ProfileSet **ret, char **reterr_text)
+int cred_profiles_read(NetEnv *env, ProfileSet **ret, char **reterr_text)
 {
         _cleanup_(secret_freep) Secret *config = NULL, *credentials = NULL;
         int r;
@@ -84,6 +85,21 @@ static int read_profiles(NetEnv *env, ProfileSet **ret, char **reterr_text)
                      : profile_set_parse(config ? secret_expose(config) : NULL,
                                          credentials ? secret_expose(credentials) : NULL, ret,
                                          reterr_text);
+}
+
+/* The profile that somebody has asked for, NULL: nobody. */
+static const char *profile_asked(NetEnv *env, const char *option)
+{
+        const char *name = option ? option : cred_environ(env, "AWS_PROFILE");
+
+        return name ? name : cred_environ(env, "AWS_DEFAULT_PROFILE");
+}
+
+const char *cred_profile_name(NetEnv *env, const char *option)
+{
+        const char *asked = profile_asked(env, option);
+
+        return asked ? asked : PROFILE_DEFAULT;
 }
 
 static int choose_systemd(Choice *c)
@@ -126,14 +142,12 @@ static int choose_environment(Choice *c)
 
 static int choose_profile(Choice *c)
 {
-        const char *asked = c->o->profile ? c->o->profile : cred_environ(c->env, "AWS_PROFILE");
-        int r = read_profiles(c->env, &c->set, &c->text);
+        const char *asked = profile_asked(c->env, c->o->profile);
+        int r = cred_profiles_read(c->env, &c->set, &c->text);
 
         if (r < 0)
                 return r;
-        if (!asked)
-                asked = cred_environ(c->env, "AWS_DEFAULT_PROFILE");
-        c->profile = asked ? asked : PROFILE_DEFAULT;
+        c->profile = cred_profile_name(c->env, c->o->profile);
         if (asked && !profile_set_has(c->set, asked)) {
                 _cleanup_free_ char *config = shared_file(c->env, "AWS_CONFIG_FILE", "config");
                 _cleanup_free_ char *keys =
@@ -288,7 +302,7 @@ static CredSource *chain_free(CredSource *source)
         ChainSource *s = (ChainSource *)source;
 
         free((char *)s->o.client.user_agent);
-        free((char *)s->o.client.endpoint);
+        free((char *)s->endpoints[AWS_SERVICE_STS]);
         free((char *)s->o.region);
         free((char *)s->o.profile);
         free((char *)s->o.session_name);
@@ -312,7 +326,9 @@ int cred_source_new_chain(const CredChainOptions *o, CredSource **ret, char **re
                 .o = *o,
         };
         s->o.client.user_agent = mem_strdup(o->client.user_agent);
-        s->o.client.endpoint = mem_strdup(o->client.endpoint);
+        if (o->client.endpoints)
+                s->endpoints[AWS_SERVICE_STS] = mem_strdup(o->client.endpoints[AWS_SERVICE_STS]);
+        s->o.client.endpoints = s->endpoints;
         s->o.region = mem_strdup(o->region);
         s->o.profile = mem_strdup(o->profile);
         s->o.session_name = mem_strdup(o->session_name);

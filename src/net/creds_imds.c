@@ -324,9 +324,9 @@ static int choose_endpoint(NetEnv *env, const char *endpoint, const char *mode, 
         const char *family = cred_environ(env, "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE");
         _cleanup_uri_ Uri u = {};
 
-        if (!url)
+        if (!url && !isempty(endpoint))
                 url = endpoint;
-        if (!family)
+        if (!family && !isempty(mode))
                 family = mode;
         if (url) {
                 if (uri_parse(url, &u) < 0 || !streq(u.scheme, "http") || u.query ||

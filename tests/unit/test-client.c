@@ -88,7 +88,10 @@ static void test_endpoints(void **state)
         Fixture *f = *state;
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                make_client(f, (AwsClientOptions){.endpoint = cases[i].endpoint});
+                const char *endpoints[_AWS_SERVICE_MAX] = {
+                        [AWS_SERVICE_CLOUDTRAIL] = cases[i].endpoint,
+                        [AWS_SERVICE_SNS] = "https://elsewhere.example.com"};
+                make_client(f, (AwsClientOptions){.endpoints = endpoints});
                 prime(f);
                 assert_string_equal(last(f)->url, cases[i].url);
                 assert_string_equal(fake_sent_header(last(f), "Host"), cases[i].host);
