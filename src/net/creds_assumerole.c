@@ -50,8 +50,13 @@ static void role_cancel(CredFetch *f)
  * AccessDenied must not pass for one of CloudTrail. */
 static void describe(const char *role_arn, const AwsError *e, AwsError *ret)
 {
-        aws_error_set(ret, AWS_ERROR_CREDENTIALS, e->code, "no credentials: cannot assume %s: %s",
-                      role_arn, *e->message ? e->message : e->code);
+        static const char prefix[] = "no credentials: ";
+        const char *why = *e->message ? e->message : e->code;
+
+        if (strncmp(why, prefix, strlen(prefix)) == 0)
+                why += strlen(prefix);
+        aws_error_set(ret, AWS_ERROR_CREDENTIALS, e->code, "%scannot assume %s: %s", prefix,
+                      role_arn, why);
         ret->status = e->status;
         memcpy(ret->request_id, e->request_id, sizeof(ret->request_id));
 }

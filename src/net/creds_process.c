@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A program that hands out credentials: the credential_process of a profile. The command is taken
- * apart as AWS's command line does it on Unix (by POSIX shell quoting, nothing is expanded) and run
- * without a shell.
+/* A program that hands out credentials: the credential_process of a profile. AWS's command line
+ * takes the command apart itself, most of its SDKs give it to a shell. Both come to the same for a
+ * program with arguments, quoted or not, which is run directly here (the sandbox then needs to allow
+ * that program only); what a shell would do more with goes to sh.
  *
  * https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
  * https://pubs.opengroup.org/onlinepubs/9699919799/utilities/V3_chap02.html#tag_18_02 */
@@ -14,12 +15,14 @@
 #define TIMEOUT_USEC (20 * USEC_PER_SEC)
 #define OUTPUT_MAX ((size_t)64 * 1024)
 #define COMMAND_MAX ((size_t)32 * 1024)
+#define BLANKS " \t\r\n"
 
 typedef struct ProcessSource {
         CredSource source; /* first: a CredSource is cast back to us */
         NetEnv *env;
         char **argv;
         size_t n_args; /* argv[n_args] is NULL */
+        char *shown;   /* without arguments, which may be secrets */
         char *account;
 } ProcessSource;
 
@@ -66,7 +69,7 @@ static void on_over(void *userdata)
 static void set_error(CredFetch *f, const char *code, const char *why)
 {
         aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, code,
-                      "no credentials: credential_process %s %s", f->owner->argv[0], why);
+                      "no credentials: credential_process %s %s", f->owner->shown, why);
 }
 
 static void on_end(void *userdata, const NetProcessResult *result)
@@ -124,28 +127,35 @@ static CredSource *process_free(CredSource *source)
         ProcessSource *s = (ProcessSource *)source;
 
         mem_free_strv(s->argv, s->n_args);
+        free(s->shown);
         free(s->account);
         free(s);
         return NULL;
 }
 
+/* What a shell would do more with than to split at blanks and take off quotes. */
+#define SHELL_ALWAYS "$`"
+#define SHELL_UNQUOTED SHELL_ALWAYS "|&;<>()*?[]#~!{}"
+
 /* Adds the word at *p, quotes taken off, and moves behind it. -EINVAL when a quote is not closed. */
-static int add_word(const char **p, StrBuf *word)
+static int add_word(const char **p, StrBuf *word, bool *ret_shell)
 {
         char quote = '\0';
         const char *s;
 
-        for (s = *p; *s && (quote || !strchr(" \t\r\n", *s)); s++) {
+        for (s = *p; *s && (quote || !strchr(BLANKS, *s)); s++) {
                 if (*s == '\\' && quote != '\'') {
                         if (!s[1])
                                 return -EINVAL;
                         /* Within double quotes a backslash is one, but before these. */
-                        if (quote && !strchr("\"\\", s[1]))
+                        if (quote && !strchr("\"\\" SHELL_ALWAYS, s[1]))
                                 strbuf_add_char(word, '\\');
                         strbuf_add_char(word, *++s);
                 } else if (quote ? *s == quote : (*s == '\'' || *s == '"')) {
                         quote = quote ? '\0' : *s;
                 } else {
+                        *ret_shell |= quote != '\'' &&
+                                      strchr(quote ? SHELL_ALWAYS : SHELL_UNQUOTED, *s) != NULL;
                         strbuf_add_char(word, *s);
                 }
         }
@@ -153,41 +163,58 @@ static int add_word(const char **p, StrBuf *word)
         return quote ? -EINVAL : 0;
 }
 
-static int split(const char *command, char ***ret, size_t *ret_n)
+typedef struct Words {
+        char **argv;
+        size_t n;
+} Words;
+
+static void words_done(Words *w)
 {
-        char **argv = NULL;
-        size_t n = 0;
+        mem_free_strv(w->argv, w->n);
+}
+
+static void words_push(Words *w, char *text)
+{
+        *mem_push0(w->argv, w->n) = text;
+}
+
+static int split(const char *command, Words *ret)
+{
+        _cleanup_(words_done) Words w = {};
+        bool shell = false;
         int r = 0;
 
-        for (const char *p = command + strspn(command, " \t\r\n"); *p && r >= 0;
-             p += strspn(p, " \t\r\n")) {
+        for (const char *p = command + strspn(command, BLANKS); *p; p += strspn(p, BLANKS)) {
                 _cleanup_strbuf_ StrBuf word = STRBUF_INIT(COMMAND_MAX);
                 char *text = NULL;
 
-                r = add_word(&p, &word);
+                r = add_word(&p, &word, &shell);
                 if (r >= 0)
                         r = strbuf_take(&word, &text);
-                if (r >= 0)
-                        *mem_push0(argv, n) = text;
+                if (r < 0)
+                        return r;
+                words_push(&w, text);
         }
-        if (r >= 0 && n == 0)
-                r = -EINVAL;
-        if (r < 0) {
-                mem_free_strv(argv, n);
-                return r;
+        if (w.n == 0)
+                return -EINVAL;
+        if (shell) {
+                words_done(&w);
+                w = (Words){};
+                words_push(&w, mem_strdup("sh"));
+                words_push(&w, mem_strdup("-c"));
+                words_push(&w, mem_strdup(command));
         }
-        (void)mem_push0(argv, n); /* the NULL at the end */
-        *ret = argv;
-        *ret_n = n - 1;
+        words_push(&w, NULL);
+        *ret = (Words){TAKE_PTR(w.argv), w.n - 1};
+        w.n = 0;
         return 0;
 }
 
 int cred_source_new_process(NetEnv *env, const char *command, const char *account,
                             CredSource **ret, char **reterr_text)
 {
-        char **argv;
-        size_t n;
-        int r = split(command, &argv, &n);
+        Words words;
+        int r = split(command, &words);
 
         if (r < 0) {
                 *reterr_text = mem_strdup(r == -E2BIG ? "credential_process is too long"
@@ -203,8 +230,9 @@ int cred_source_new_process(NetEnv *env, const char *command, const char *accoun
                            .cancel = process_cancel,
                            .free = process_free},
                 .env = env,
-                .argv = argv,
-                .n_args = n,
+                .argv = words.argv,
+                .n_args = words.n,
+                .shown = mem_strndup(command, strcspn(command, BLANKS)),
                 .account = mem_strdup(account),
         };
         *ret = &s->source;
