@@ -106,7 +106,7 @@ static CredFetch *process_fetch(CredSource *source, CredCallback callback, void 
 
         *f = (CredFetch){.owner = s, .callback = callback, .userdata = userdata};
         r = s->env->process_start(s->env,
-                                  &(NetProcessOptions){.argv = s->argv,
+                                  &(NetProcessOptions){.argv = (const char *const *)s->argv,
                                                        .timeout_usec = TIMEOUT_USEC,
                                                        .output_max = OUTPUT_MAX},
                                   on_end, f, &f->process);

@@ -12,7 +12,7 @@ typedef struct NetTimer NetTimer;
 typedef void (*NetTimerCallback)(void *userdata);
 
 typedef struct NetProcessOptions {
-        char *const *argv; /* ends with NULL; the program is looked up in PATH */
+        const char *const *argv; /* ends with NULL; the program is looked up in PATH */
         uint64_t timeout_usec;
         size_t output_max;
 } NetProcessOptions;

@@ -136,7 +136,7 @@ static int on_output(sd_event_source *s, int fd, uint32_t events, void *userdata
 }
 
 /* posix_spawn(3) tells when there is no such program, or none that may be run. */
-static int spawn(char *const argv[], int output, pid_t *ret)
+static int spawn(const char *const argv[], int output, pid_t *ret)
 {
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
@@ -163,7 +163,8 @@ static int spawn(char *const argv[], int output, pid_t *ret)
         if (r == 0)
                 r = posix_spawnattr_setsigdefault(&attributes, &usual);
         if (r == 0)
-                r = posix_spawnp(ret, argv[0], &actions, &attributes, argv, environ);
+                r = posix_spawnp(ret, argv[0], &actions, &attributes, (char *const *)argv,
+                                 environ);
         posix_spawn_file_actions_destroy(&actions);
         posix_spawnattr_destroy(&attributes);
         return -r;

@@ -319,7 +319,7 @@ static int fake_process_start(NetEnv *e, const NetProcessOptions *o, NetProcessC
 
         assert_true(f->n_processes < ELEMENTSOF(f->processes));
         FakeProcess *q = &f->processes[f->n_processes++];
-        for (char *const *word = o->argv; *word; word++)
+        for (const char *const *word = o->argv; *word; word++)
                 strbuf_addf(&command, "%s|", *word);
         assert_int_equal(strbuf_take(&command, &q->command), 0);
         q->timeout_usec = o->timeout_usec;

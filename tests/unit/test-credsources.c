@@ -1,0 +1,3 @@
+#include "unit.h"
+static void x(void **s){}
+UNIT_MAIN(T(x))
