@@ -155,8 +155,7 @@ void caller_identity_done(CallerIdentity *c)
 
 int sts_request_assume_role(const AssumeRole *a, AwsRequest *ret)
 {
-        const char *operation =
-                a->web_identity_token ? "AssumeRoleWithWebIdentity" : "AssumeRole";
+        const char *operation = a->web_identity_token ? "AssumeRoleWithWebIdentity" : "AssumeRole";
         _cleanup_strbuf_wipe_ StrBuf b = form_begin(operation, "2011-06-15");
 
         uri_form_add(&b, "RoleArn", a->role_arn);
@@ -304,10 +303,8 @@ static int document_to_credentials(ImdsDocument *d, AwsCredentials **ret)
 int imds_parse_credentials(const char *body, size_t len, AwsCredentials **ret, char **reterr_text)
 {
         static const JsonField fields[] = {
-                TEXT("Code", code),
-                TEXT("code", code_lower),
-                TEXT("Message", message),
-                TEXT("message", message_lower),
+                TEXT("Code", code),       TEXT("code", code_lower),
+                TEXT("Message", message), TEXT("message", message_lower),
                 TEXT("Token", token),
         };
         _cleanup_(imds_document_done) ImdsDocument d = {0};

@@ -45,8 +45,9 @@ typedef struct AssumeRole {
         const char *region;
         const char *role_arn;
         const char *session_name;
-        const char *external_id;        /* NULL for none */
-        const char *web_identity_token; /* NULL, or: AssumeRoleWithWebIdentity, to be sent unsigned */
+        const char *external_id; /* NULL for none */
+        const char
+                *web_identity_token; /* NULL, or: AssumeRoleWithWebIdentity, to be sent unsigned */
         int duration_sec;
 } AssumeRole;
 

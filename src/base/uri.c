@@ -214,7 +214,7 @@ bool uri_host_is_metadata(const char *host)
 
 bool uri_host_is_container(const char *host)
 {
-        return is_address(host, AF_INET, "169.254.170.2") || /* ECS */
+        return is_address(host, AF_INET, "169.254.170.2") ||  /* ECS */
                is_address(host, AF_INET, "169.254.170.23") || /* EKS */
                is_address(host, AF_INET6, "fd00:ec2::23");
 }

@@ -14,7 +14,7 @@
 typedef struct ChainSource {
         CredSource source; /* first: a CredSource is cast back to us */
         NetEnv *env;
-        CredChainOptions o; /* strings owned */
+        CredChainOptions o;                      /* strings owned */
         const char *endpoints[_AWS_SERVICE_MAX]; /* that of STS, owned */
         char *name;                              /* of the last choice */
 } ChainSource;
@@ -47,7 +47,8 @@ static int read_text(NetEnv *env, const char *path, bool named, Secret **ret, ch
         /* The usual place may be out of sight: ProtectHome=. */
         if (r >= 0 || r == -ENOENT || r == -ENOTDIR || (!named && r == -EACCES))
                 return 0;
-        *reterr_text = mem_printf("cannot read %s: %s", path, strerror(-r));
+        *reterr_text = mem_printf("cannot read %s: %s", path,
+                                  r == -E2BIG ? "it is larger than 1 MiB" : strerror(-r));
         return -EINVAL;
 }
 

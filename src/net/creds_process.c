@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A program that hands out credentials: the credential_process of a profile. AWS's command line
  * takes the command apart itself, most of its SDKs give it to a shell. Both come to the same for a
- * program with arguments, quoted or not, which is run directly here (the sandbox then needs to allow
- * that program only); what a shell would do more with goes to sh.
+ * program with arguments, quoted or not, which is run directly here (the sandbox then needs to
+ * allow that program only); what a shell would do more with goes to sh.
  *
  * https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
  * https://pubs.opengroup.org/onlinepubs/9699919799/utilities/V3_chap02.html#tag_18_02 */
@@ -90,8 +90,9 @@ static void on_end(void *userdata, const NetProcessResult *result)
                 set_error(f, "ProcessFailed", status);
         } else if (process_parse_credentials(result->output, result->output_len, &credentials) <
                    0) {
-                set_error(f, "MalformedAnswer", "wrote something that is no credentials of "
-                                                "\"Version\": 1");
+                set_error(f, "MalformedAnswer",
+                          "wrote something that is no credentials of "
+                          "\"Version\": 1");
         } else if (!credentials->account_id && s->account && arn_account_is_valid(s->account)) {
                 credentials->account_id = mem_strdup(s->account);
         }
@@ -137,7 +138,8 @@ static CredSource *process_free(CredSource *source)
 #define SHELL_ALWAYS "$`"
 #define SHELL_UNQUOTED SHELL_ALWAYS "|&;<>()*?[]#~!{}"
 
-/* Adds the word at *p, quotes taken off, and moves behind it. -EINVAL when a quote is not closed. */
+/* Adds the word at *p, quotes taken off, and moves behind it. -EINVAL when a quote is not closed.
+ */
 static int add_word(const char **p, StrBuf *word, bool *ret_shell)
 {
         char quote = '\0';
@@ -210,8 +212,8 @@ static int split(const char *command, Words *ret)
         return 0;
 }
 
-int cred_source_new_process(NetEnv *env, const char *command, const char *account,
-                            CredSource **ret, char **reterr_text)
+int cred_source_new_process(NetEnv *env, const char *command, const char *account, CredSource **ret,
+                            char **reterr_text)
 {
         Words words;
         int r = split(command, &words);

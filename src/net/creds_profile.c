@@ -94,14 +94,17 @@ static int check_role(Walk *w, const char *profile)
              web = get(w, profile, "web_identity_token_file");
 
         if (source && named)
-                return fail(w, profile, "has both source_profile and credential_source: one is "
-                                        "the source of the role's credentials");
+                return fail(w, profile,
+                            "has both source_profile and credential_source: one is "
+                            "the source of the role's credentials");
         if (!source && !named && !web)
-                return fail(w, profile, "has role_arn, but no source_profile, credential_source or "
-                                        "web_identity_token_file to assume it with");
+                return fail(w, profile,
+                            "has role_arn, but no source_profile, credential_source or "
+                            "web_identity_token_file to assume it with");
         if (get(w, profile, "mfa_serial"))
-                return fail(w, profile, "asks for an MFA code (mfa_serial), and there is nobody to "
-                                        "type one: use a role that does not demand it");
+                return fail(w, profile,
+                            "asks for an MFA code (mfa_serial), and there is nobody to "
+                            "type one: use a role that does not demand it");
         return 0;
 }
 
@@ -241,12 +244,14 @@ static int first_credentials(Walk *w, const char *profile, CredSource **ret)
         }
         if (get(w, profile, "sso_session") || get(w, profile, "sso_start_url") ||
             get(w, profile, "sso_account_id") || get(w, profile, "sso_role_name"))
-                return fail(w, profile, "is one of AWS IAM Identity Center (sso_...): logging in "
-                                        "there needs a browser and is out of scope; use a role, or "
-                                        "keys");
+                return fail(w, profile,
+                            "is one of AWS IAM Identity Center (sso_...): logging in "
+                            "there needs a browser and is out of scope; use a role, or "
+                            "keys");
         if (get(w, profile, "login_session"))
-                return fail(w, profile, "is one of `aws login` (login_session): logging in needs a "
-                                        "browser and is out of scope; use a role, or keys");
+                return fail(w, profile,
+                            "is one of `aws login` (login_session): logging in needs a "
+                            "browser and is out of scope; use a role, or keys");
         if (w->n_roles > 0)
                 return fail(w, profile, "is to be the source of a role's credentials and has none");
         return -ENXIO;

@@ -30,7 +30,7 @@ const char *cred_environ(NetEnv *env, const char *name);
 
 /* Keys as they are given; each value may be NULL. */
 typedef struct CredKeys {
-        const char *where;                               /* "environment", for errors */
+        const char *where;                              /* "environment", for errors */
         const char *id_name, *secret_name, *token_name; /* what they are called there, likewise */
         const char *id, *secret, *token, *account;
 } CredKeys;
@@ -48,8 +48,8 @@ int cred_source_new_environment(NetEnv *env, CredSource **ret, char **reterr_tex
 int cred_source_new_container(NetEnv *env, CredSource **ret, char **reterr_text) _must_check_;
 
 /* A credential_process; account, which may be NULL, is for a program that does not say it. */
-int cred_source_new_process(NetEnv *env, const char *command, const char *account,
-                            CredSource **ret, char **reterr_text) _must_check_;
+int cred_source_new_process(NetEnv *env, const char *command, const char *account, CredSource **ret,
+                            char **reterr_text) _must_check_;
 
 /* IMDSv2, never v1, where AWS_EC2_METADATA_SERVICE_ENDPOINT and ..._ENDPOINT_MODE say, else these
  * two, which may be NULL; -ENXIO when AWS_EC2_METADATA_DISABLED is "true". */

@@ -163,8 +163,7 @@ static int spawn(const char *const argv[], int output, pid_t *ret)
         if (r == 0)
                 r = posix_spawnattr_setsigdefault(&attributes, &usual);
         if (r == 0)
-                r = posix_spawnp(ret, argv[0], &actions, &attributes, (char *const *)argv,
-                                 environ);
+                r = posix_spawnp(ret, argv[0], &actions, &attributes, (char *const *)argv, environ);
         posix_spawn_file_actions_destroy(&actions);
         posix_spawnattr_destroy(&attributes);
         return -r;
@@ -203,8 +202,8 @@ int net_process_start(sd_event *event, const NetProcessOptions *o, NetProcessCal
         else
                 r = sd_event_source_set_io_fd_own(p->source, true);
         if (r >= 0)
-                r = sd_event_add_time_relative(event, &p->deadline, CLOCK_BOOTTIME,
-                                               o->timeout_usec, 0, on_deadline, p);
+                r = sd_event_add_time_relative(event, &p->deadline, CLOCK_BOOTTIME, o->timeout_usec,
+                                               0, on_deadline, p);
         if (r < 0) {
                 net_process_cancel(p);
                 return r;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A NetEnv of virtual time, scripted answers, and an environment, files and programs of its own. Nothing happens but by fake_net_turn() and
- * fake_net_advance(), so that a test decides the order of everything. A request without an answer
- * in the script stays open until the caller's time-out or cancel. */
+/* A NetEnv of virtual time, scripted answers, and an environment, files and programs of its own.
+ * Nothing happens but by fake_net_turn() and fake_net_advance(), so that a test decides the order
+ * of everything. A request without an answer in the script stays open until the caller's time-out
+ * or cancel. */
 
 #include "net/credsource.h"
 #include "unit.h"
@@ -53,7 +54,7 @@ typedef struct FakeProcess {
 } FakeProcess;
 
 typedef struct FakeNet {
-        NetEnv env; /* first */
+        NetEnv env;                     /* first */
         const char *environment[32][2]; /* name and value, both borrowed; a NULL value: unset */
         const char *files[16][2];       /* path and content, both borrowed; the rest: ENOENT */
         int file_error;                 /* of every file; 0: none */

@@ -111,8 +111,8 @@ static void test_half_a_key(void **state)
 
         fake_net_setenv(&f->net, "AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
         assert_int_equal(make(f, ""), -EINVAL);
-        assert_string_equal(
-                f->text, "environment: AWS_ACCESS_KEY_ID is set, AWS_SECRET_ACCESS_KEY is not");
+        assert_string_equal(f->text,
+                            "environment: AWS_ACCESS_KEY_ID is set, AWS_SECRET_ACCESS_KEY is not");
 }
 
 static void test_session_name(void **state)

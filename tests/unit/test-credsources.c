@@ -139,8 +139,7 @@ static void container(Fixture *f)
 
 static void ecs(Fixture *f)
 {
-        fake_net_setenv(&f->net, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-                        "/v2/credentials/x?a=1");
+        fake_net_setenv(&f->net, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/x?a=1");
         container(f);
 }
 
@@ -176,7 +175,8 @@ static void test_container(void **state)
         assert_string_equal(f->net.sent[1].url, "https://other.example/");
 }
 
-/* The file beats the variable, and is read each time; what could begin another header is refused. */
+/* The file beats the variable, and is read each time; what could begin another header is refused.
+ */
 static void test_container_token(void **state)
 {
         static const char *const bad[] = {"a\nb", "token\n", "a\r\nX: y", "a\tb", "\xc3\xa9"};
@@ -242,8 +242,12 @@ static void test_container_failures(void **state)
                 {{.status = 200, .body = "{\"code\":\"Nope\",\"message\":\"no role\"}"},
                  3,
                  "has none: Nope: no role"},
-                {{.error_class = AWS_ERROR_NETWORK, .error_code = "CouldNotConnect"}, 3, "scripted"},
-                {{.error_class = AWS_ERROR_PROTOCOL, .error_code = "AnswerTooLarge"}, 3, "scripted"},
+                {{.error_class = AWS_ERROR_NETWORK, .error_code = "CouldNotConnect"},
+                 3,
+                 "scripted"},
+                {{.error_class = AWS_ERROR_PROTOCOL, .error_code = "AnswerTooLarge"},
+                 3,
+                 "scripted"},
                 {{.silent = true}, 3, "scripted"},
                 {{.start_error = -EPERM}, 1, "plain http is allowed to loopback"},
         };

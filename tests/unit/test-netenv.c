@@ -107,11 +107,10 @@ static void on_end(void *userdata, const NetProcessResult *r)
 static int start(Fixture *f, const char *const argv[], uint64_t timeout_usec, NetProcess **ret)
 {
         f->n_called = 0;
-        return f->env->process_start(f->env,
-                                     &(NetProcessOptions){.argv = argv,
-                                                          .timeout_usec = timeout_usec,
-                                                          .output_max = 200},
-                                     on_end, f, ret);
+        return f->env->process_start(
+                f->env,
+                &(NetProcessOptions){.argv = argv, .timeout_usec = timeout_usec, .output_max = 200},
+                on_end, f, ret);
 }
 
 static void run(Fixture *f, const char *script, uint64_t timeout_usec)
@@ -198,7 +197,8 @@ static void test_deadline_kills_what_was_started(void **state)
 static void test_not_to_be_run(void **state)
 {
         Fixture *f = *state;
-        const char *const missing[] = {"no-such-program-here", NULL}, *const plain[] = {f->path, NULL};
+        const char *const missing[] = {"no-such-program-here", NULL}, *const plain[] = {f->path,
+                                                                                        NULL};
         NetProcess *p = NULL;
 
         write_file(f, "text");

@@ -153,8 +153,8 @@ static const char *header(const json_t *response, const char *name)
 {
         const json_t *values = json_object_get(json_object_get(response, "headers"), name);
 
-        return strempty(json_string_value(json_is_array(values) ? json_array_get(values, 0)
-                                                                : values));
+        return strempty(
+                json_string_value(json_is_array(values) ? json_array_get(values, 0) : values));
 }
 
 static void on_answer_due(void *userdata)
@@ -242,8 +242,8 @@ static int read_traffic(World *w)
         {
                 json_int_t connection = json_integer_value(json_object_get(event, "connection_id"));
                 const json_t *action = json_object_get(event, "action"),
-                             *request = json_object_get(json_object_get(action, "Request"),
-                                                        "request"),
+                             *request =
+                                     json_object_get(json_object_get(action, "Request"), "request"),
                              *response = json_object_get(json_object_get(action, "Response"),
                                                          "response"),
                              *data = json_object_get(action, "Data");
@@ -281,11 +281,11 @@ static void on_credentials(void *userdata, AwsCredentials *c, const AwsError *er
                 w->outcome = json_pack("{s:s}", "error", w->wrong ? w->wrong : error->message);
                 return;
         }
-        w->outcome = json_pack(
-                "{s:s, s:s, s:s*, s:s*}", "access_key_id", c->access_key_id, "secret_access_key",
-                secret_expose(c->secret_access_key), "session_token",
-                c->session_token ? secret_expose(c->session_token) : NULL, "account_id",
-                c->account_id);
+        w->outcome =
+                json_pack("{s:s, s:s, s:s*, s:s*}", "access_key_id", c->access_key_id,
+                          "secret_access_key", secret_expose(c->secret_access_key), "session_token",
+                          c->session_token ? secret_expose(c->session_token) : NULL, "account_id",
+                          c->account_id);
         if (c->expiry_msec != INT64_MAX)
                 (void)json_object_set_new(w->outcome, "expiry",
                                           json_integer(c->expiry_msec / MSEC_PER_SEC));
