@@ -12,6 +12,8 @@ const Permission permissions[] = {
         {AWS_SERVICE_CLOUDTRAIL, "LookupEvents", "cloudtrail:LookupEvents", PERMISSION_ON_ALL},
         {AWS_SERVICE_SNS, "Publish", "sns:Publish", PERMISSION_ON_TOPIC},
         {AWS_SERVICE_STS, "AssumeRole", "sts:AssumeRole", PERMISSION_ON_ROLE},
+        {AWS_SERVICE_STS, "AssumeRoleWithWebIdentity", "sts:AssumeRoleWithWebIdentity",
+         PERMISSION_ON_NOTHING},
         {AWS_SERVICE_STS, "GetCallerIdentity", "sts:GetCallerIdentity", PERMISSION_ON_NOTHING},
         {AWS_SERVICE_MONITORING, "PutMetricData", "cloudwatch:PutMetricData",
          PERMISSION_ON_NAMESPACE},

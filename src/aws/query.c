@@ -153,21 +153,31 @@ void caller_identity_done(CallerIdentity *c)
         *c = (CallerIdentity){0};
 }
 
-void sts_request_assume_role(const AssumeRole *a, AwsRequest *ret)
+int sts_request_assume_role(const AssumeRole *a, AwsRequest *ret)
 {
-        _cleanup_strbuf_ StrBuf b = form_begin("AssumeRole", "2011-06-15");
+        const char *operation = a->web_identity_token ? "AssumeRoleWithWebIdentity" : "AssumeRole";
+        _cleanup_strbuf_wipe_ StrBuf b = form_begin(operation, "2011-06-15");
 
         uri_form_add(&b, "RoleArn", a->role_arn);
         uri_form_add(&b, "RoleSessionName", a->session_name);
         form_add_int(&b, "DurationSeconds", a->duration_sec);
         uri_form_add(&b, "ExternalId", a->external_id);
-        if (form_finish(&b, AWS_SERVICE_STS, "AssumeRole", a->region, ret) < 0)
-                abort(); /* the configuration caps what goes in here */
+        uri_form_add(&b, "WebIdentityToken", a->web_identity_token);
+        return form_finish(&b, AWS_SERVICE_STS, operation, a->region, ret);
 }
 
-int sts_parse_assume_role(const char *body, size_t len, AwsCredentials **ret)
+/* What both answers hold below their result. */
+enum { ROLE_KEY_ID, ROLE_SECRET, ROLE_TOKEN, ROLE_EXPIRATION, ROLE_USER, _ROLE_MAX };
+#define ROLE_PATHS(result)                                                                         \
+        {                                                                                          \
+                result "Credentials/AccessKeyId", result "Credentials/SecretAccessKey",            \
+                        result "Credentials/SessionToken", result "Credentials/Expiration",        \
+                        result "AssumedRoleUser/Arn"                                               \
+        }
+
+static int parse_role(const char *body, size_t len, const char *const paths[_ROLE_MAX],
+                      AwsCredentials **ret)
 {
-#define RESULT "AssumeRoleResponse/AssumeRoleResult/"
         _cleanup_(xml_freep) XmlDoc *doc = NULL;
         int64_t expiry_msec;
         Arn arn;
@@ -175,19 +185,32 @@ int sts_parse_assume_role(const char *body, size_t len, AwsCredentials **ret)
         int r = parse_xml(body, len, &doc);
         if (r < 0)
                 return r;
-        const char *expiration = xml_text(doc, RESULT "Credentials/Expiration");
-        const char *token = xml_text(doc, RESULT "Credentials/SessionToken");
+        const char *expiration = xml_text(doc, paths[ROLE_EXPIRATION]);
+        const char *token = xml_text(doc, paths[ROLE_TOKEN]);
         if (isempty(token) || timefmt_parse_iso8601(strempty(expiration), &expiry_msec) < 0 ||
-            aws_credentials_new(xml_text(doc, RESULT "Credentials/AccessKeyId"),
-                                xml_text(doc, RESULT "Credentials/SecretAccessKey"), token,
-                                expiry_msec, ret) < 0)
+            aws_credentials_new(xml_text(doc, paths[ROLE_KEY_ID]),
+                                xml_text(doc, paths[ROLE_SECRET]), token, expiry_msec, ret) < 0)
                 return -EBADMSG;
 
-        const char *user = xml_text(doc, RESULT "AssumedRoleUser/Arn");
+        const char *user = xml_text(doc, paths[ROLE_USER]);
         if (user && arn_parse(user, &arn) == 0 && !isempty(arn.account))
                 (*ret)->account_id = mem_strdup(arn.account);
         return 0;
-#undef RESULT
+}
+
+int sts_parse_assume_role(const char *body, size_t len, AwsCredentials **ret)
+{
+        static const char *const paths[] = ROLE_PATHS("AssumeRoleResponse/AssumeRoleResult/");
+
+        return parse_role(body, len, paths, ret);
+}
+
+int sts_parse_web_identity(const char *body, size_t len, AwsCredentials **ret)
+{
+        static const char *const paths[] =
+                ROLE_PATHS("AssumeRoleWithWebIdentityResponse/AssumeRoleWithWebIdentityResult/");
+
+        return parse_role(body, len, paths, ret);
 }
 
 void monitoring_request_put_metric_data(const char *region, const char *metric_namespace,
@@ -221,6 +244,7 @@ typedef struct ImdsDocument {
         char *token;
         char *account_id;
         int64_t expiry_msec;
+        int64_t version;
 } ImdsDocument;
 
 static void wipe(char *s)
@@ -242,29 +266,50 @@ static void imds_document_done(ImdsDocument *d)
         free(d->account_id);
 }
 
-int imds_parse_credentials(const char *body, size_t len, AwsCredentials **ret, char **reterr_text)
-{
+/* In both kinds of document a member of another type counts as absent. */
 #define TEXT(key, member)                                                                          \
         {                                                                                          \
                 key, JSONMAP_STRING_NONEMPTY, offsetof(ImdsDocument, member), JSONMAP_LENIENT      \
         }
-        static const JsonField fields[] = {
-                TEXT("Code", code),
-                TEXT("code", code_lower),
-                TEXT("Message", message),
-                TEXT("message", message_lower),
-                TEXT("AccessKeyId", access_key_id),
-                TEXT("SecretAccessKey", secret_access_key),
-                TEXT("Token", token),
-                TEXT("AccountId", account_id),
-                {"Expiration", JSONMAP_TIME, offsetof(ImdsDocument, expiry_msec), JSONMAP_LENIENT},
-        };
-#undef TEXT
-        _cleanup_(imds_document_done) ImdsDocument d = {0};
+static const JsonField key_fields[] = {
+        TEXT("AccessKeyId", access_key_id),
+        TEXT("SecretAccessKey", secret_access_key),
+        TEXT("AccountId", account_id),
+        {"Expiration", JSONMAP_TIME, offsetof(ImdsDocument, expiry_msec), JSONMAP_LENIENT},
+};
+
+static int document_decode(const char *body, size_t len, const JsonField *fields, size_t n_fields,
+                           ImdsDocument *ret)
+{
         _cleanup_json_ json_t *root = NULL;
 
         if (json_parse(body, len, IMDS_BODY_MAX, &root) < 0 ||
-            jsonmap_decode(root, fields, ELEMENTSOF(fields), &d, NULL) < 0)
+            jsonmap_decode(root, key_fields, ELEMENTSOF(key_fields), ret, NULL) < 0 ||
+            jsonmap_decode(root, fields, n_fields, ret, NULL) < 0)
+                return -EBADMSG;
+        return 0;
+}
+
+static int document_to_credentials(ImdsDocument *d, AwsCredentials **ret)
+{
+        if (aws_credentials_new(d->access_key_id, d->secret_access_key, d->token, d->expiry_msec,
+                                ret) < 0)
+                return -EBADMSG;
+        if (d->account_id && arn_account_is_valid(d->account_id))
+                (*ret)->account_id = TAKE_PTR(d->account_id);
+        return 0;
+}
+
+int imds_parse_credentials(const char *body, size_t len, AwsCredentials **ret, char **reterr_text)
+{
+        static const JsonField fields[] = {
+                TEXT("Code", code),       TEXT("code", code_lower),
+                TEXT("Message", message), TEXT("message", message_lower),
+                TEXT("Token", token),
+        };
+        _cleanup_(imds_document_done) ImdsDocument d = {0};
+
+        if (document_decode(body, len, fields, ELEMENTSOF(fields), &d) < 0)
                 return -EBADMSG;
 
         const char *code = d.code ? d.code : d.code_lower;
@@ -275,11 +320,24 @@ int imds_parse_credentials(const char *body, size_t len, AwsCredentials **ret, c
                 *reterr_text = escape_text(text, 300);
                 return -EREMOTEIO;
         }
-        if (!d.token || d.expiry_msec == 0 ||
-            aws_credentials_new(d.access_key_id, d.secret_access_key, d.token, d.expiry_msec, ret) <
-                    0)
+        if (!d.token || d.expiry_msec == 0)
                 return -EBADMSG;
-        if (d.account_id && arn_account_is_valid(d.account_id))
-                (*ret)->account_id = TAKE_PTR(d.account_id);
-        return 0;
+        return document_to_credentials(&d, ret);
 }
+
+/* Members that are there and of another type are mistakes of the program's author: refused. */
+int process_parse_credentials(const char *body, size_t len, AwsCredentials **ret)
+{
+        static const JsonField fields[] = {
+                {"Version", JSONMAP_INT, offsetof(ImdsDocument, version), JSONMAP_REQUIRED},
+                {"SessionToken", JSONMAP_STRING, offsetof(ImdsDocument, token), JSONMAP_OPTIONAL},
+                /* Again, and not lenient: keys that never expire are no reading of a mistake. */
+                {"Expiration", JSONMAP_TIME, offsetof(ImdsDocument, expiry_msec), JSONMAP_OPTIONAL},
+        };
+        _cleanup_(imds_document_done) ImdsDocument d = {0};
+
+        if (document_decode(body, len, fields, ELEMENTSOF(fields), &d) < 0 || d.version != 1)
+                return -EBADMSG;
+        return document_to_credentials(&d, ret);
+}
+#undef TEXT

@@ -46,11 +46,16 @@ typedef struct AssumeRole {
         const char *role_arn;
         const char *session_name;
         const char *external_id; /* NULL for none */
+        const char
+                *web_identity_token; /* NULL, or: AssumeRoleWithWebIdentity, to be sent unsigned */
         int duration_sec;
 } AssumeRole;
 
-void sts_request_assume_role(const AssumeRole *a, AwsRequest *ret);
+/* -E2BIG when it did not fit. */
+int sts_request_assume_role(const AssumeRole *a, AwsRequest *ret) _must_check_;
 int sts_parse_assume_role(const char *body, size_t len, AwsCredentials **ret) _must_check_;
+/* The same of AssumeRoleWithWebIdentity. */
+int sts_parse_web_identity(const char *body, size_t len, AwsCredentials **ret) _must_check_;
 
 /* CloudWatch PutMetricData, one value a metric, unit Count. */
 typedef struct Metric {
@@ -69,3 +74,5 @@ void monitoring_request_put_metric_data(const char *region, const char *metric_n
  * "Success", which is copied (escaped) with its message to reterr_text, owned. */
 int imds_parse_credentials(const char *body, size_t len, AwsCredentials **ret,
                            char **reterr_text) _must_check_;
+/* What a credential_process writes: Version 1 and keys are demanded. -EBADMSG. */
+int process_parse_credentials(const char *body, size_t len, AwsCredentials **ret) _must_check_;

@@ -2,6 +2,7 @@
 #include "aws/request.h"
 
 #include "base/mem.h"
+#include "base/secret.h"
 
 static const struct {
         AwsProtocol protocol;
@@ -37,6 +38,8 @@ char *aws_request_target(const AwsRequest *r)
 void aws_request_done(AwsRequest *r)
 {
         free(r->region);
+        if (r->body)
+                secret_cleanse(r->body, r->body_len); /* may hold a web identity */
         free(r->body);
         *r = (AwsRequest){0};
 }

@@ -210,10 +210,25 @@ static int join(const struct tm *tm, int msec, int64_t *ret)
         return 0;
 }
 
+/* "Z", "+hh:mm" or "-hh:mm": what local time is ahead of UTC. */
+static bool take_offset(const char **p, int64_t *ret_msec)
+{
+        int sign = take_text(p, "+") ? 1 : take_text(p, "-") ? -1 : 0, hours = 0, minutes = 0;
+
+        if (sign == 0 && !take_text(p, "Z"))
+                return false;
+        if (sign != 0 && (!take_digits(p, 2, &hours) || !take_text(p, ":") ||
+                          !take_digits(p, 2, &minutes) || hours > 23 || minutes > 59))
+                return false;
+        *ret_msec = sign * (hours * MSEC_PER_HOUR + minutes * MSEC_PER_MINUTE);
+        return true;
+}
+
 int timefmt_parse_iso8601(const char *s, int64_t *ret_msec)
 {
         struct tm tm = {0};
-        int msec = 0;
+        int64_t at, offset;
+        int msec = 0, r;
         const char *p = s;
 
         if (!take_digits(&p, 4, &tm.tm_year) || !take_text(&p, "-") ||
@@ -232,9 +247,15 @@ int timefmt_parse_iso8601(const char *s, int64_t *ret_msec)
                 if (p == start)
                         return -EINVAL;
         }
-        if (!take_text(&p, "Z") || *p != '\0')
+        if (!take_offset(&p, &offset) || *p != '\0')
                 return -EINVAL;
-        return join(&tm, msec, ret_msec);
+        r = join(&tm, msec, &at);
+        if (r < 0)
+                return r;
+        if (at < offset || at - offset > MSEC_MAX)
+                return -EINVAL;
+        *ret_msec = at - offset;
+        return 0;
 }
 
 int timefmt_parse_http_date(const char *s, int64_t *ret_msec)

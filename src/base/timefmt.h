@@ -21,7 +21,8 @@ const char *timefmt_duration(int64_t msec, char buf[static TIMEFMT_MAX]);
  * systemd.time(7) spells them. -EINVAL on anything else, -ERANGE on overflow. */
 int timefmt_parse_duration(const char *s, uint64_t *ret_usec) _must_check_;
 
-/* RFC 3339 in UTC, fraction optional, 'Z' required: "2026-11-23T03:12:09.123Z". -EINVAL. */
+/* RFC 3339, fraction optional, "2026-11-23T03:12:09.123Z" or "...+01:00"; a 'T' and the offset are
+ * required. -EINVAL. */
 int timefmt_parse_iso8601(const char *s, int64_t *ret_msec) _must_check_;
 
 /* IMF-fixdate of RFC 9110 section 5.6.7: "Mon, 23 Nov 2026 03:12:09 GMT". -EINVAL. */

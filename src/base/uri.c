@@ -198,24 +198,23 @@ bool uri_host_is_loopback(const char *host)
                (n == m || (host[n - m - 1] == '.' && n > m + 1));
 }
 
-bool uri_host_is_metadata(const char *host)
+static bool is_address(const char *host, int family, const char *address)
 {
-        static const struct {
-                int family;
-                const char *address;
-        } known[] = {
-                {AF_INET, "169.254.169.254"},                             /* instance metadata */
-                {AF_INET6, "fd00:ec2::254"},  {AF_INET, "169.254.170.2"}, /* ECS */
-                {AF_INET, "169.254.170.23"},                              /* EKS */
-                {AF_INET6, "fd00:ec2::23"},
-        };
         unsigned char a[sizeof(struct in6_addr)], b[sizeof(struct in6_addr)];
 
-        for (size_t i = 0; i < ELEMENTSOF(known); i++) {
-                size_t n = known[i].family == AF_INET ? 4 : 16;
-                if (inet_pton(known[i].family, host, a) == 1 &&
-                    inet_pton(known[i].family, known[i].address, b) == 1 && memcmp(a, b, n) == 0)
-                        return true;
-        }
-        return false;
+        return inet_pton(family, host, a) == 1 && inet_pton(family, address, b) == 1 &&
+               memcmp(a, b, family == AF_INET ? 4 : 16) == 0;
+}
+
+bool uri_host_is_metadata(const char *host)
+{
+        return is_address(host, AF_INET, "169.254.169.254") ||
+               is_address(host, AF_INET6, "fd00:ec2::254");
+}
+
+bool uri_host_is_container(const char *host)
+{
+        return is_address(host, AF_INET, "169.254.170.2") ||  /* ECS */
+               is_address(host, AF_INET, "169.254.170.23") || /* EKS */
+               is_address(host, AF_INET6, "fd00:ec2::23");
 }

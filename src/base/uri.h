@@ -30,7 +30,9 @@ void uri_encode(StrBuf *b, const char *s, size_t n, UriEncode how);
 void uri_form_add(StrBuf *b, const char *key, const char *value);
 
 /* Whether a host (name or literal, as in Uri.host) is a literal loopback address or "localhost"
- * or a name below it; whether it is a literal metadata address (169.254.169.254,
- * fd00:ec2::254, 169.254.170.2, 169.254.170.23, fd00:ec2::23). Names are never resolved. */
+ * or a name below it; whether it is a literal address of instance metadata (169.254.169.254,
+ * fd00:ec2::254); one of a container's credentials (169.254.170.2, 169.254.170.23,
+ * fd00:ec2::23). Names are never resolved. */
 bool uri_host_is_loopback(const char *host);
 bool uri_host_is_metadata(const char *host);
+bool uri_host_is_container(const char *host);

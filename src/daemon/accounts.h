@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The clients that a configuration asks for, one an account: 0 is the base credentials (the
- * environment's keys when they are set, else IMDSv2), each further one a role assumed on top of
- * them. Shared by the daemon and the command. */
+/* The clients that a configuration asks for, one an account: 0 is the base credentials (where the
+ * chain of net/credchain.h finds them), each further one a role assumed on top of them. Shared by
+ * the daemon and the command. */
 
 #include "daemon/awssettings.h"
 #include "daemon/conf.h"
@@ -16,7 +16,6 @@ typedef struct AccountsOptions {
         const AwsSettings *settings; /* the same */
         NetEnv *env;                 /* borrowed, outlives the clients */
         const char *hostname;        /* for the name of the sessions; copied */
-        const char *(*environ_get)(const char *name); /* NULL for getenv() */
 } AccountsOptions;
 
 /* No call is made. -ENXIO when there is no source of credentials, -EINVAL when the environment

@@ -44,6 +44,7 @@ Conf *conf_free(Conf *c)
         free(c->endpoint);
         free(c->ca_file);
         free(c->proxy);
+        free(c->profile);
         free(c);
         return NULL;
 }

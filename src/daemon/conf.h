@@ -53,7 +53,8 @@ typedef struct Conf {
         char *heartbeat_region; /* of the first topic unless said */
         char *endpoint;         /* NULL, as is UNSAID below: see awssettings.h */
         char *ca_file;
-        char *proxy; /* "" for none at all */
+        char *proxy;   /* "" for none at all */
+        char *profile; /* NULL: whatever the chain of net/credchain.h finds */
         Declared fips;
         Declared dual_stack;
         int log_level; /* syslog's */

@@ -83,6 +83,14 @@ static bool check_proxy(const char *value, const char **reterr)
         return !*value || aws_setting_check_proxy(value, reterr);
 }
 
+static bool check_profile(const char *value, const char **reterr)
+{
+        for (const char *p = value; *p; p++)
+                if ((unsigned char)*p < 0x20 || *p == 0x7f)
+                        return false;
+        return *value != '\0';
+}
+
 /* What AWS may show there, or "" for none: nothing that would need to be escaped. */
 static bool check_setting(const char *value, const char **reterr)
 {
@@ -138,6 +146,8 @@ static const ConfOption top_options[] = {
          .form = "a full path, as \"/etc/ssl/ca.pem\""},
         {"proxy", CONF_STRING, CONF_SECRET, .offset = offsetof(Conf, proxy), .check = check_proxy,
          .form = AWS_SETTING_PROXY_FORM ", or \"\" for none at all"},
+        {"profile", CONF_STRING, .offset = offsetof(Conf, profile), .check = check_profile,
+         .form = "the name of a profile in AWS's config or credentials file"},
         {"log_level", CONF_LOG_LEVEL, .offset = offsetof(Conf, log_level),
          .form = "\"debug\", \"info\", \"notice\", \"warning\" or \"error\"",
          .default_text = "\"info\""},

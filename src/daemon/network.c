@@ -4,10 +4,34 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "net/credchain.h"
 
 static const char *get_variable(void *userdata, const char *name)
 {
-        return getenv(name);
+        NetEnv *env = userdata;
+
+        return env->environ_get(env, name);
+}
+
+static int settings_new(const NetworkOptions *o, Network *n, char **reterr_text)
+{
+        _cleanup_(profile_set_freep) ProfileSet *profiles = NULL;
+        const char *named = n->env->environ_get(n->env, "AWS_CONFIG_FILE");
+        _cleanup_free_ char *path = mem_strdup(isempty(named) ? "~/.aws/config" : named);
+        int r = cred_profiles_read(n->env, &profiles, reterr_text);
+
+        if (r < 0)
+                return r;
+        return aws_settings_new(
+                &(AwsSettingsOptions){
+                        .conf = o->conf,
+                        .get = get_variable,
+                        .userdata = n->env,
+                        .profiles = profiles,
+                        .profile = cred_profile_name(n->env, o->conf->profile),
+                        .profile_path = path,
+                },
+                &n->settings, reterr_text);
 }
 
 static int http_new(const NetworkOptions *o, Network *n, char **reterr_text)
@@ -34,14 +58,15 @@ static int http_new(const NetworkOptions *o, Network *n, char **reterr_text)
 int network_new(const NetworkOptions *o, Network **ret, char **reterr_text)
 {
         _cleanup_(network_freep) Network *n = mem_new0(Network);
-        const AwsSettingsOptions settings = {.conf = o->conf, .get = get_variable};
-        int r = aws_settings_new(&settings, &n->settings, reterr_text);
+        int r;
 
+        n->env = net_env_new_event(o->event, NULL);
+        r = settings_new(o, n, reterr_text);
         if (r >= 0)
                 r = http_new(o, n, reterr_text);
         if (r < 0)
                 return r;
-        n->env = net_env_new_event(o->event, n->http);
+        n->env->http = n->http;
         AccountsOptions accounts = {
                 .conf = o->conf, .settings = n->settings, .env = n->env, .hostname = o->hostname};
         r = accounts_new(&accounts, &n->accounts, reterr_text);
@@ -72,6 +97,7 @@ static bool same_file(const struct stat *a, const struct stat *b)
 bool network_fits(const Network *n, const Conf *n_conf, const Network *m, const Conf *m_conf)
 {
         if (!aws_settings_equal(n->settings, m->settings) || !same_file(&n->ca_file, &m->ca_file) ||
+            !streq_ptr(n_conf->profile, m_conf->profile) ||
             n_conf->n_accounts != m_conf->n_accounts)
                 return false;
         for (size_t k = 0; k < n_conf->n_accounts; k++) {

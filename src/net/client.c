@@ -97,7 +97,7 @@ AwsClient *aws_client_new(const AwsClientOptions *o)
 
         *c = (AwsClient){
                 .env = o->env,
-                .credentials = cred_cache_new(o->env, o->source),
+                .credentials = o->source ? cred_cache_new(o->env, o->source) : NULL,
                 .user_agent = mem_strdup(o->user_agent),
                 .fips = o->fips,
                 .dual_stack = o->dual_stack,
@@ -315,31 +315,32 @@ static int call_try_send(AwsCall *call)
         uint64_t now = c->env->boottime_usec(c->env);
         int r;
 
-        check_clock_step(c);
-        r = sigv4_sign(
-                &(SigV4Request){
-                        .method = "POST",
-                        .path = lane->path,
-                        .headers = own,
-                        .n_headers = n_own,
-                        .body = call->request.body,
-                        .body_len = call->request.body_len,
-                        .region = lane->region,
-                        .service = aws_service_to_string(lane->service),
-                        .time_msec = c->env->wall_msec(c->env) + c->skew_msec,
-                        .credentials = credentials,
-                },
-                &lane->key, &signature);
-        if (r < 0)
-                return r;
-
         for (size_t i = 0; i < n_own; i++)
                 headers[n++] = (HttpHeader){own[i].name, own[i].value};
-        headers[n++] = (HttpHeader){"X-Amz-Date", signature.date};
-        headers[n++] = (HttpHeader){"Authorization", signature.authorization};
-        if (credentials->session_token)
-                headers[n++] = (HttpHeader){"X-Amz-Security-Token",
-                                            secret_expose(credentials->session_token)};
+        if (credentials) {
+                check_clock_step(c);
+                r = sigv4_sign(
+                        &(SigV4Request){
+                                .method = "POST",
+                                .path = lane->path,
+                                .headers = own,
+                                .n_headers = n_own,
+                                .body = call->request.body,
+                                .body_len = call->request.body_len,
+                                .region = lane->region,
+                                .service = aws_service_to_string(lane->service),
+                                .time_msec = c->env->wall_msec(c->env) + c->skew_msec,
+                                .credentials = credentials,
+                        },
+                        &lane->key, &signature);
+                if (r < 0)
+                        return r;
+                headers[n++] = (HttpHeader){"X-Amz-Date", signature.date};
+                headers[n++] = (HttpHeader){"Authorization", signature.authorization};
+                if (credentials->session_token)
+                        headers[n++] = (HttpHeader){"X-Amz-Security-Token",
+                                                    secret_expose(credentials->session_token)};
+        }
         headers[n++] = (HttpHeader){"User-Agent", c->user_agent};
         headers[n++] = (HttpHeader){"Accept-Encoding", "identity"};
 
@@ -419,9 +420,9 @@ static void on_credentials(void *userdata, AwsCredentials *credentials, const Aw
 static void call_attempt(AwsCall *call)
 {
         CredCache *cache = call->client->credentials;
-        AwsCredentials *credentials = cred_cache_peek(cache);
+        AwsCredentials *credentials = cache ? cred_cache_peek(cache) : NULL;
 
-        if (credentials)
+        if (credentials || !cache)
                 call_send(call, credentials);
         else
                 call->wait = cred_cache_get(cache, on_credentials, call);
@@ -451,7 +452,7 @@ static bool call_goes_on(AwsCall *call, int64_t retry_after_msec)
 
         case AWS_ERROR_EXPIRED:
         case AWS_ERROR_DENIED: /* what a revoked session gets, too */
-                if (call->credentials_told ||
+                if (call->credentials_told || !c->credentials ||
                     !cred_cache_refused(c->credentials, call->credentials))
                         return false;
                 call->credentials_told = true;

@@ -15,7 +15,7 @@ typedef struct AwsClient AwsClient;
 
 typedef struct AwsClientOptions {
         NetEnv *env;            /* borrowed, outlives the client */
-        CredSource *source;     /* taken */
+        CredSource *source;     /* taken; NULL: calls go unsigned */
         const char *user_agent; /* copied: "trailsentry/0.1.0" */
         /* Custom URLs by AwsService, as EndpointParams.custom; copied. NULL, all or one: AWS's. */
         const char *const *endpoints;
@@ -57,20 +57,23 @@ AwsCall *aws_call_start(AwsClient *c, AwsRequest *request, const AwsCallOptions 
 AwsCall *aws_call_cancel(AwsCall *call); /* takes NULL, returns NULL */
 DEFINE_CLEANUP(AwsCall *, aws_call_cancel)
 
-CredCache *aws_client_credentials(AwsClient *c); /* borrowed, for status */
+CredCache *aws_client_credentials(AwsClient *c); /* borrowed, for status; NULL without a source */
 
 /* Offset of AWS's clock from ours in ms as learnt from answers, 0 while it does not matter. */
 int64_t aws_client_clock_skew_msec(const AwsClient *c);
 
 typedef struct CredAssumeRoleOptions {
-        AwsClient *client; /* borrowed: whose credentials assume the role; outlives the source */
+        /* Whose credentials assume the role; without a source of its own for a web identity. */
+        AwsClient *client;
+        bool client_taken; /* freed with the source, also when there is none; else it outlives it */
         NetEnv *env;
         const char *region;
         const char *role_arn;
-        const char *external_id; /* NULL for none */
+        const char *external_id;    /* NULL for none */
+        const char *web_token_file; /* NULL, or: the web identity in it, read at each fetch */
         const char *session_name;
         int duration_sec; /* 0 for 3600, the most that role chaining allows */
 } CredAssumeRoleOptions;
 
-/* AssumeRole; copies its options. */
+/* AssumeRole, or AssumeRoleWithWebIdentity; copies its options. -EINVAL when one is missing. */
 int cred_source_new_assume_role(const CredAssumeRoleOptions *o, CredSource **ret) _must_check_;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Credentials of another role, assumed with those of another client. An instance's role that
- * assumes a role is role chaining, which AWS limits to an hour.
- * https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html */
+/* Credentials of another role, assumed with those of another client, or with a web identity (a
+ * token in a file that somebody else keeps fresh, hence read at each fetch). A role that assumes a
+ * role is role chaining, which AWS limits to an hour.
+ *
+ * https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+ * https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html */
 
-#include "aws/arn.h"
 #include "aws/query.h"
 #include "base/mem.h"
 #include "net/client.h"
@@ -11,13 +13,17 @@
 #define DURATION_DEFAULT_SEC 3600
 #define DEADLINE_USEC (15 * USEC_PER_SEC)
 #define BODY_MAX (64 * 1024)
+#define TOKEN_MAX 20000
 
 typedef struct RoleSource {
         CredSource source; /* first: a CredSource is cast back to us */
+        NetEnv *env;
         AwsClient *client;
+        bool client_taken;
         char *region;
         char *role_arn;
         char *external_id;
+        char *web_token_file;
         char *session_name;
         int duration_sec;
 } RoleSource;
@@ -25,6 +31,8 @@ typedef struct RoleSource {
 struct CredFetch {
         RoleSource *owner;
         AwsCall *call;
+        NetTimer *timer; /* about to tell of error */
+        AwsError error;
         CredCallback callback;
         void *userdata;
 };
@@ -34,6 +42,7 @@ static void role_cancel(CredFetch *f)
         if (!f)
                 return;
         aws_call_cancel(f->call);
+        f->owner->env->timer_cancel(f->timer);
         free(f);
 }
 
@@ -41,30 +50,103 @@ static void role_cancel(CredFetch *f)
  * AccessDenied must not pass for one of CloudTrail. */
 static void describe(const char *role_arn, const AwsError *e, AwsError *ret)
 {
-        aws_error_set(ret, AWS_ERROR_CREDENTIALS, e->code, "no credentials: cannot assume %s: %s",
-                      role_arn, *e->message ? e->message : e->code);
+        static const char prefix[] = "no credentials: ";
+        const char *why = *e->message ? e->message : e->code;
+
+        if (strncmp(why, prefix, strlen(prefix)) == 0)
+                why += strlen(prefix);
+        aws_error_set(ret, AWS_ERROR_CREDENTIALS, e->code, "%scannot assume %s: %s", prefix,
+                      role_arn, why);
         ret->status = e->status;
         memcpy(ret->request_id, e->request_id, sizeof(ret->request_id));
+}
+
+/* Frees the fetch and tells its owner; credentials NULL: f->error says why. */
+static void fetch_finish(CredFetch *f, AwsCredentials *credentials)
+{
+        CredCallback callback = f->callback;
+        void *userdata = f->userdata;
+        AwsError error = f->error;
+
+        role_cancel(f);
+        callback(userdata, credentials, credentials ? NULL : &error);
+}
+
+static void on_over(void *userdata)
+{
+        CredFetch *f = userdata;
+
+        f->timer = NULL;
+        fetch_finish(f, NULL);
 }
 
 static void on_result(void *userdata, const AwsResult *result)
 {
         CredFetch *f = userdata;
-        CredCallback callback = f->callback;
         _cleanup_(aws_credentials_unrefp) AwsCredentials *credentials = NULL;
-        AwsError error = {.class = AWS_ERROR_NONE}, cause = result->error;
+        AwsError cause = result->error;
 
+        f->call = NULL;
         if (cause.class == AWS_ERROR_NONE &&
-            sts_parse_assume_role(result->body, result->body_len, &credentials) < 0)
+            (f->owner->web_token_file ? sts_parse_web_identity : sts_parse_assume_role)(
+                    result->body, result->body_len, &credentials) < 0)
                 aws_error_set(&cause, AWS_ERROR_PROTOCOL, "MalformedAnswer",
                               "the answer of STS holds no credentials");
         if (!credentials)
-                describe(f->owner->role_arn, &cause, &error);
+                describe(f->owner->role_arn, &cause, &f->error);
+        fetch_finish(f, credentials);
+}
 
-        f->call = NULL;
-        userdata = f->userdata;
-        role_cancel(f);
-        callback(userdata, credentials, credentials ? NULL : &error);
+/* The line break at the end of the file is not of the token; STS judges the rest. */
+static int read_token(RoleSource *s, Secret **ret, AwsError *reterr)
+{
+        _cleanup_(secret_freep) Secret *file = NULL;
+        int r = s->env->file_read(s->env, s->web_token_file, TOKEN_MAX + 2, &file);
+        size_t n;
+
+        if (r < 0) {
+                aws_error_set(reterr, AWS_ERROR_CREDENTIALS, "WebIdentityToken",
+                              "no credentials: cannot read the web identity token %s: %s",
+                              s->web_token_file,
+                              r == -E2BIG ? "too large for a token" : strerror(-r));
+                return r;
+        }
+        for (n = secret_len(file); n > 0 && strchr(" \t\r\n", secret_expose(file)[n - 1]); n--)
+                ;
+        if (n == 0 || strlen(secret_expose(file)) < n) {
+                aws_error_set(reterr, AWS_ERROR_CREDENTIALS, "WebIdentityToken",
+                              "no credentials: there is no web identity token in %s",
+                              s->web_token_file);
+                return -EBADMSG;
+        }
+        *ret = secret_new(secret_expose(file), n);
+        return 0;
+}
+
+static int make_request(RoleSource *s, AwsRequest *ret, AwsError *reterr)
+{
+        _cleanup_(secret_freep) Secret *token = NULL;
+        int r;
+
+        if (s->web_token_file) {
+                r = read_token(s, &token, reterr);
+                if (r < 0)
+                        return r;
+        }
+        r = sts_request_assume_role(
+                &(AssumeRole){
+                        .region = s->region,
+                        .role_arn = s->role_arn,
+                        .session_name = s->session_name,
+                        .external_id = s->external_id,
+                        .web_identity_token = token ? secret_expose(token) : NULL,
+                        .duration_sec = s->duration_sec,
+                },
+                ret);
+        if (r < 0)
+                aws_error_set(reterr, AWS_ERROR_CREDENTIALS, "RequestTooLarge",
+                              "no credentials: cannot assume a role with such a long name");
+        return r;
 }
 
 static CredFetch *role_fetch(CredSource *source, CredCallback callback, void *userdata)
@@ -74,15 +156,10 @@ static CredFetch *role_fetch(CredSource *source, CredCallback callback, void *us
         _cleanup_aws_request_ AwsRequest request = {0};
 
         *f = (CredFetch){.owner = s, .callback = callback, .userdata = userdata};
-        sts_request_assume_role(
-                &(AssumeRole){
-                        .region = s->region,
-                        .role_arn = s->role_arn,
-                        .session_name = s->session_name,
-                        .external_id = s->external_id,
-                        .duration_sec = s->duration_sec,
-                },
-                &request);
+        if (make_request(s, &request, &f->error) < 0) {
+                f->timer = s->env->timer_start(s->env, 0, on_over, f);
+                return f;
+        }
         f->call = aws_call_start(s->client, &request,
                                  &(AwsCallOptions){
                                          .retry = RETRY_STANDARD,
@@ -98,9 +175,12 @@ static CredSource *role_free(CredSource *source)
 {
         RoleSource *s = (RoleSource *)source;
 
+        if (s->client_taken)
+                aws_client_free(s->client);
         free(s->region);
         free(s->role_arn);
         free(s->external_id);
+        free(s->web_token_file);
         free(s->session_name);
         free(s);
         return NULL;
@@ -108,12 +188,11 @@ static CredSource *role_free(CredSource *source)
 
 int cred_source_new_assume_role(const CredAssumeRoleOptions *o, CredSource **ret)
 {
-        Arn arn;
-        const char *text;
-
-        if (arn_parse_role(o->role_arn, &arn, &text) < 0 || isempty(o->region) ||
-            isempty(o->session_name))
+        if (isempty(o->role_arn) || isempty(o->region) || isempty(o->session_name)) {
+                if (o->client_taken)
+                        aws_client_free(o->client);
                 return -EINVAL;
+        }
 
         RoleSource *s = mem_new0(RoleSource);
         *s = (RoleSource){
@@ -121,10 +200,13 @@ int cred_source_new_assume_role(const CredAssumeRoleOptions *o, CredSource **ret
                            .fetch = role_fetch,
                            .cancel = role_cancel,
                            .free = role_free},
+                .env = o->env,
                 .client = o->client,
+                .client_taken = o->client_taken,
                 .region = mem_strdup(o->region),
                 .role_arn = mem_strdup(o->role_arn),
                 .external_id = isempty(o->external_id) ? NULL : mem_strdup(o->external_id),
+                .web_token_file = mem_strdup(o->web_token_file),
                 .session_name = mem_strdup(o->session_name),
                 .duration_sec = o->duration_sec > 0 ? o->duration_sec : DURATION_DEFAULT_SEC,
         };

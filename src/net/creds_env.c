@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Static keys from the environment, read once when the source is made.
+/* Keys as they are given, and those of the environment.
  * https://docs.aws.amazon.com/sdkref/latest/guide/feature-static-credentials.html */
 
+#include "aws/arn.h"
 #include "base/mem.h"
 #include "net/credsource.h"
 
-typedef struct EnvSource {
+typedef struct KeysSource {
         CredSource source; /* first: a CredSource is cast back to us */
         NetEnv *env;
         AwsCredentials *credentials;
-} EnvSource;
+} KeysSource;
 
 struct CredFetch {
-        EnvSource *owner;
+        KeysSource *owner;
         NetTimer *timer;
         CredCallback callback;
         void *userdata;
 };
 
-static void env_cancel(CredFetch *f)
+static void keys_cancel(CredFetch *f)
 {
         if (!f)
                 return;
@@ -35,13 +36,13 @@ static void on_turn(void *userdata)
 
         f->timer = NULL;
         userdata = f->userdata;
-        env_cancel(f);
+        keys_cancel(f);
         callback(userdata, credentials, NULL);
 }
 
-static CredFetch *env_fetch(CredSource *source, CredCallback callback, void *userdata)
+static CredFetch *keys_fetch(CredSource *source, CredCallback callback, void *userdata)
 {
-        EnvSource *s = (EnvSource *)source;
+        KeysSource *s = (KeysSource *)source;
         CredFetch *f = mem_new0(CredFetch);
 
         *f = (CredFetch){.owner = s, .callback = callback, .userdata = userdata};
@@ -49,45 +50,71 @@ static CredFetch *env_fetch(CredSource *source, CredCallback callback, void *use
         return f;
 }
 
-static CredSource *env_free(CredSource *source)
+static CredSource *keys_free(CredSource *source)
 {
-        EnvSource *s = (EnvSource *)source;
+        KeysSource *s = (KeysSource *)source;
 
         aws_credentials_unref(s->credentials);
         free(s);
         return NULL;
 }
 
-int cred_source_new_environment(NetEnv *env, const char *(*get)(const char *name), CredSource **ret,
-                                const char **reterr_text)
+int cred_source_new_keys(NetEnv *env, const CredKeys *k, CredSource **ret, char **reterr_text)
 {
-        const char *id = get("AWS_ACCESS_KEY_ID"), *secret = get("AWS_SECRET_ACCESS_KEY");
-        const char *token = get("AWS_SESSION_TOKEN");
         AwsCredentials *credentials;
 
-        if (isempty(id) && isempty(secret))
+        if (isempty(k->id) && isempty(k->secret))
                 return -ENXIO;
-        if (isempty(id) || isempty(secret)) {
-                *reterr_text = isempty(id)
-                                       ? "AWS_SECRET_ACCESS_KEY is set, AWS_ACCESS_KEY_ID is not"
-                                       : "AWS_ACCESS_KEY_ID is set, AWS_SECRET_ACCESS_KEY is not";
+        if (isempty(k->id) || isempty(k->secret)) {
+                *reterr_text = mem_printf("%s: %s is set, %s is not", k->where,
+                                          isempty(k->id) ? k->secret_name : k->id_name,
+                                          isempty(k->id) ? k->id_name : k->secret_name);
                 return -EINVAL;
         }
-        if (aws_credentials_new(id, secret, token, 0, &credentials) < 0) {
-                *reterr_text = "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or AWS_SESSION_TOKEN "
-                               "holds a space or a control character";
+        if (aws_credentials_new(k->id, k->secret, k->token, 0, &credentials) < 0) {
+                *reterr_text = mem_printf("%s: %s, %s or %s holds a space or a control character",
+                                          k->where, k->id_name, k->secret_name, k->token_name);
                 return -EINVAL;
         }
+        if (k->account && arn_account_is_valid(k->account))
+                credentials->account_id = mem_strdup(k->account);
 
-        EnvSource *s = mem_new0(EnvSource);
-        *s = (EnvSource){
-                .source = {.name = "environment",
-                           .fetch = env_fetch,
-                           .cancel = env_cancel,
-                           .free = env_free},
+        KeysSource *s = mem_new0(KeysSource);
+        *s = (KeysSource){
+                .source = {.name = "keys",
+                           .fetch = keys_fetch,
+                           .cancel = keys_cancel,
+                           .free = keys_free},
                 .env = env,
                 .credentials = credentials,
         };
         *ret = &s->source;
         return 0;
+}
+
+const char *cred_environ(NetEnv *env, const char *name)
+{
+        const char *value = env->environ_get(env, name);
+
+        return value && value[strspn(value, " \t\r\n")] ? value : NULL;
+}
+
+int cred_source_new_environment(NetEnv *env, CredSource **ret, char **reterr_text)
+{
+        int r = cred_source_new_keys(env,
+                                     &(CredKeys){
+                                             .where = "environment",
+                                             .id_name = "AWS_ACCESS_KEY_ID",
+                                             .secret_name = "AWS_SECRET_ACCESS_KEY",
+                                             .token_name = "AWS_SESSION_TOKEN",
+                                             .id = cred_environ(env, "AWS_ACCESS_KEY_ID"),
+                                             .secret = cred_environ(env, "AWS_SECRET_ACCESS_KEY"),
+                                             .token = cred_environ(env, "AWS_SESSION_TOKEN"),
+                                             .account = cred_environ(env, "AWS_ACCOUNT_ID"),
+                                     },
+                                     ret, reterr_text);
+
+        if (r >= 0)
+                (*ret)->name = "environment";
+        return r;
 }

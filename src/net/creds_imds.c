@@ -8,6 +8,7 @@
  */
 
 #include <stdio.h>
+#include <strings.h>
 
 #include "aws/arn.h"
 #include "aws/query.h"
@@ -16,7 +17,8 @@
 #include "base/uri.h"
 #include "net/credsource.h"
 
-#define ENDPOINT_DEFAULT "http://169.254.169.254"
+#define ENDPOINT_IPV4 "http://169.254.169.254"
+#define ENDPOINT_IPV6 "http://[fd00:ec2::254]"
 #define CREDENTIALS_PATH "/latest/meta-data/iam/security-credentials/"
 #define TOKEN_TTL_SEC 21600
 #define TOKEN_RENEW_BEFORE_USEC (2 * USEC_PER_MINUTE)
@@ -314,19 +316,55 @@ static CredSource *imds_free(CredSource *source)
         return NULL;
 }
 
-int cred_source_new_imds(NetEnv *env, const char *endpoint, CredSource **ret)
+/* What is nearer to the program beats what is in a file, an endpoint beats a mode. */
+static int choose_endpoint(NetEnv *env, const char *endpoint, const char *mode, const char **ret,
+                           char **reterr_text)
 {
-        _cleanup_uri_ Uri u = {0};
+        const char *url = cred_environ(env, "AWS_EC2_METADATA_SERVICE_ENDPOINT");
+        const char *family = cred_environ(env, "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE");
+        _cleanup_uri_ Uri u = {};
+
+        if (!url && !isempty(endpoint))
+                url = endpoint;
+        if (!family && !isempty(mode))
+                family = mode;
+        if (url) {
+                if (uri_parse(url, &u) < 0 || !streq(u.scheme, "http") || u.query ||
+                    (!uri_host_is_loopback(u.host) && !uri_host_is_metadata(u.host))) {
+                        *reterr_text = mem_strdup(
+                                "AWS_EC2_METADATA_SERVICE_ENDPOINT (in a profile: "
+                                "ec2_metadata_service_endpoint) has to be a plain http URL of a "
+                                "metadata address (http://169.254.169.254) or of a loopback one");
+                        return -EINVAL;
+                }
+                *ret = url;
+                return 0;
+        }
+        if (family && strcasecmp(family, "IPv4") != 0 && strcasecmp(family, "IPv6") != 0) {
+                *reterr_text =
+                        mem_strdup("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE (in a profile: "
+                                   "ec2_metadata_service_endpoint_mode) has to be IPv4 or IPv6");
+                return -EINVAL;
+        }
+        *ret = family && strcasecmp(family, "IPv6") == 0 ? ENDPOINT_IPV6 : ENDPOINT_IPV4;
+        return 0;
+}
+
+int cred_source_new_imds(NetEnv *env, const char *endpoint, const char *mode, CredSource **ret,
+                         char **reterr_text)
+{
+        const char *disabled = cred_environ(env, "AWS_EC2_METADATA_DISABLED");
         ImdsSource *s;
         int r;
 
-        if (isempty(endpoint))
-                endpoint = ENDPOINT_DEFAULT;
-        r = uri_parse(endpoint, &u);
+        if (disabled && strcasecmp(disabled, "true") == 0) {
+                *reterr_text = mem_strdup("AWS_EC2_METADATA_DISABLED=true forbids the instance's "
+                                          "role");
+                return -ENXIO;
+        }
+        r = choose_endpoint(env, endpoint, mode, &endpoint, reterr_text);
         if (r < 0)
                 return r;
-        if (!streq(u.scheme, "http") || u.query)
-                return -EINVAL;
 
         s = mem_new0(ImdsSource);
         *s = (ImdsSource){

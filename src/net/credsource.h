@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Where credentials come from. A CredSource is one origin (environment, IMDSv2, AssumeRole on top
- * of another client); CredCache in front of it keeps them fresh and shares one fetch among all
- * who wait. Further origins (profiles, process, web identity, containers) are further sources. */
+/* Where credentials come from. A CredSource is one origin (keys, a program, a metadata service,
+ * AssumeRole on top of another client); CredCache in front of it keeps them fresh and shares one
+ * fetch among all who wait. credchain.h chooses among the origins. */
 
 #include "aws/credentials.h"
 #include "net/env.h"
@@ -13,7 +13,7 @@ typedef void (*CredCallback)(void *userdata, AwsCredentials *credentials, const 
 typedef struct CredFetch CredFetch;
 typedef struct CredSource CredSource;
 struct CredSource {
-        const char *name; /* "environment", "imds", "assume-role" */
+        const char *name; /* "environment", "imds", "profile guard -> role ARN" */
         /* Starts one fetch, never NULL; pattern of http.h. On success the callback borrows
          * credentials (ref to keep them), else error (class CREDENTIALS) says why. Ends by itself
          * within seconds. */
@@ -25,14 +25,36 @@ struct CredSource {
 CredSource *cred_source_free(CredSource *s);
 DEFINE_CLEANUP(CredSource *, cred_source_free)
 
-/* Static keys, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, as given by get
- * (getenv, or a test's). -ENXIO when unset (blank counts as unset), -EINVAL when only half is
- * there: *reterr_text, static, says which half. */
-int cred_source_new_environment(NetEnv *env, const char *(*get)(const char *name), CredSource **ret,
-                                const char **reterr_text) _must_check_;
+/* A variable of the environment; NULL when it is unset or blank. */
+const char *cred_environ(NetEnv *env, const char *name);
 
-/* IMDSv2, never v1. endpoint is NULL for http://169.254.169.254. */
-int cred_source_new_imds(NetEnv *env, const char *endpoint, CredSource **ret) _must_check_;
+/* Keys as they are given; each value may be NULL. */
+typedef struct CredKeys {
+        const char *where;                              /* "environment", for errors */
+        const char *id_name, *secret_name, *token_name; /* what they are called there, likewise */
+        const char *id, *secret, *token, *account;
+} CredKeys;
+
+/* All that follow: -ENXIO when there is no such origin, -EINVAL when there is a mistake in it;
+ * *reterr_text, owned, says which. */
+int cred_source_new_keys(NetEnv *env, const CredKeys *keys, CredSource **ret,
+                         char **reterr_text) _must_check_;
+
+/* AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_ACCOUNT_ID. */
+int cred_source_new_environment(NetEnv *env, CredSource **ret, char **reterr_text) _must_check_;
+
+/* The container's endpoint for credentials (ECS, EKS), as AWS_CONTAINER_CREDENTIALS_RELATIVE_URI
+ * or AWS_CONTAINER_CREDENTIALS_FULL_URI say. */
+int cred_source_new_container(NetEnv *env, CredSource **ret, char **reterr_text) _must_check_;
+
+/* A credential_process; account, which may be NULL, is for a program that does not say it. */
+int cred_source_new_process(NetEnv *env, const char *command, const char *account, CredSource **ret,
+                            char **reterr_text) _must_check_;
+
+/* IMDSv2, never v1, where AWS_EC2_METADATA_SERVICE_ENDPOINT and ..._ENDPOINT_MODE say, else these
+ * two, which may be NULL; -ENXIO when AWS_EC2_METADATA_DISABLED is "true". */
+int cred_source_new_imds(NetEnv *env, const char *endpoint, const char *mode, CredSource **ret,
+                         char **reterr_text) _must_check_;
 
 typedef struct CredCache CredCache;
 

@@ -18,8 +18,10 @@ typedef struct HttpHeader {
 } HttpHeader;
 
 typedef enum HttpPolicy {
-        HTTP_POLICY_SERVICE,  /* https, or plain http to a loopback address; proxy honoured */
-        HTTP_POLICY_METADATA, /* plain http to loopback or a metadata address; never a proxy */
+        HTTP_POLICY_SERVICE,   /* https, or plain http to a loopback address; proxy honoured */
+        HTTP_POLICY_METADATA,  /* plain http to loopback or a metadata address; never a proxy */
+        HTTP_POLICY_CONTAINER, /* https, or plain http to loopback or an address of a container's
+                                * credentials; never a proxy */
 } HttpPolicy;
 
 /* Everything borrowed for the duration of start(). */

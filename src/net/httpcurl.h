@@ -27,7 +27,7 @@ int http_curl_new(const HttpCurlOptions *o, HttpTransport **ret, char **reterr_t
 HttpTransport *http_curl_free(HttpTransport *t); /* no call may be in flight */
 DEFINE_CLEANUP(HttpTransport *, http_curl_free)
 
-/* CLOCK_BOOTTIME, CLOCK_REALTIME, sd-event timers, getrandom(). */
+/* CLOCK_BOOTTIME, CLOCK_REALTIME, sd-event timers, getrandom(), environment, files, programs. */
 NetEnv *net_env_new_event(sd_event *event, HttpTransport *http);
 NetEnv *net_env_free_event(NetEnv *e);
 DEFINE_CLEANUP(NetEnv *, net_env_free_event)

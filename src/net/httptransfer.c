@@ -129,7 +129,8 @@ static size_t on_body(char *data, size_t size, size_t n, void *userdata)
 static bool host_is_allowed(const char *host, HttpPolicy policy)
 {
         return uri_host_is_loopback(host) ||
-               (policy == HTTP_POLICY_METADATA && uri_host_is_metadata(host));
+               (policy == HTTP_POLICY_METADATA && uri_host_is_metadata(host)) ||
+               (policy == HTTP_POLICY_CONTAINER && uri_host_is_container(host));
 }
 
 static bool address_is_allowed(const struct sockaddr *address, HttpPolicy policy)
@@ -283,7 +284,7 @@ static int add_headers(HttpTransfer *transfer, const HttpRequest *request)
 /* For CURLOPT_PROXY and CURLOPT_NOPROXY "" keeps the environment's away, NULL would let it in. */
 static const char *choose_proxy(HttpTransfer *transfer, const HttpProxy *proxy)
 {
-        if (!proxy->url || transfer->plain || transfer->policy == HTTP_POLICY_METADATA ||
+        if (!proxy->url || transfer->plain || transfer->policy != HTTP_POLICY_SERVICE ||
             proxy_exempts(proxy->exempt, transfer->host)) {
                 transfer->peer = mem_strdup(transfer->host);
                 return "";

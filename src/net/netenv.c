@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The real world as a NetEnv: the kernel's clocks, sd-event's timers, getrandom(2). Timers run on
- * CLOCK_BOOTTIME, which goes on counting while the machine is suspended. */
+/* The real world as a NetEnv: the kernel's clocks, sd-event's timers, getrandom(2), the process's
+ * environment, files. Timers run on CLOCK_BOOTTIME, which goes on counting while the machine is
+ * suspended. */
 
+#include <fcntl.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "net/httpcurl.h"
+#include "net/netprocess.h"
 
 #define TIMER_ACCURACY_USEC USEC_PER_MSEC
 
@@ -85,6 +90,55 @@ static NetTimer *event_timer_start(NetEnv *e, uint64_t delay_usec, NetTimerCallb
         return t;
 }
 
+static const char *event_environ_get(NetEnv *e, const char *name)
+{
+        return getenv(name);
+}
+
+static int read_whole(int fd, size_t max, Secret **ret)
+{
+        _cleanup_strbuf_wipe_ StrBuf b = STRBUF_INIT(max);
+        char piece[4096];
+        ssize_t n;
+
+        do {
+                n = read(fd, piece, sizeof(piece));
+                if (n > 0)
+                        strbuf_add_n(&b, piece, (size_t)n);
+        } while (n > 0 && strbuf_error(&b) >= 0);
+        int r = n < 0 ? -errno : strbuf_error(&b);
+
+        secret_cleanse(piece, sizeof(piece));
+        if (r < 0)
+                return r;
+        *ret = secret_new(strbuf_str(&b), b.len);
+        return 0;
+}
+
+/* O_NONBLOCK, so that a FIFO in the file's place does not hold up the loop before it is refused. */
+static int event_file_read(NetEnv *e, const char *path, size_t max, Secret **ret)
+{
+        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), r;
+        struct stat st;
+
+        if (fd < 0)
+                return -errno;
+        if (fstat(fd, &st) < 0)
+                r = -errno;
+        else if (!S_ISREG(st.st_mode))
+                r = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+        else
+                r = read_whole(fd, max, ret);
+        (void)close(fd); /* only read from */
+        return r;
+}
+
+static int event_process_start(NetEnv *e, const NetProcessOptions *o, NetProcessCallback callback,
+                               void *userdata, NetProcess **ret)
+{
+        return net_process_start(((EventEnv *)e)->event, o, callback, userdata, ret);
+}
+
 NetEnv *net_env_new_event(sd_event *event, HttpTransport *http)
 {
         EventEnv *e = mem_new0(EventEnv);
@@ -97,6 +151,10 @@ NetEnv *net_env_new_event(sd_event *event, HttpTransport *http)
                 .random01 = event_random01,
                 .timer_start = event_timer_start,
                 .timer_cancel = event_timer_cancel,
+                .environ_get = event_environ_get,
+                .file_read = event_file_read,
+                .process_start = event_process_start,
+                .process_cancel = net_process_cancel,
         };
         return &e->env;
 }

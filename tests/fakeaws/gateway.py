@@ -22,6 +22,7 @@ HOST = re.compile(
     r"(?::\d+)?")
 NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 OPEN = (("sts", "GetCallerIdentity"), ("sts", "AssumeRole"))
+UNSIGNED = b"AssumeRoleWithWebIdentity"
 NO_LIMIT = ("sns", "sts", "monitoring", "s3")
 TIME_MEMBER = re.compile(rb'("[A-Za-z]+Time":)(\d)(\d{9})(?:\.(\d+))?(?=[,}])')
 
@@ -118,12 +119,13 @@ class Gateway:
 
     def serve(self, call):
         body_service = self.classify(call)
-        scope = sigv4.parse_authorization(call.request)
-        call.region = scope.region
-        self.check_host(call, scope, body_service)
-        call.credential = sigv4.check(call.request, scope, self.world.find_credential, call.time,
-                                      self.settings.skew_tolerance)
-        call.account = call.credential.account
+        if not self.admit_unsigned(call):
+            scope = sigv4.parse_authorization(call.request)
+            call.region = scope.region
+            self.check_host(call, scope, body_service)
+            call.credential = sigv4.check(call.request, scope, self.world.find_credential,
+                                          call.time, self.settings.skew_tolerance)
+            call.account = call.credential.account
         call.partition = partition_of(call.region)
         if call.protocol == "s3":
             s3.route(call)
@@ -168,6 +170,17 @@ class Gateway:
         if call.service == "s3" and call.protocol == "json":
             call.protocol = "s3"
         return None
+
+    @staticmethod
+    def admit_unsigned(call):
+        """Whether it is the one operation that carries its proof in its parameters."""
+        request = call.request
+        host = HOST.fullmatch(call.host.lower())
+        if "authorization" in request.first or not host or host.group(1) != "sts" or \
+                UNSIGNED not in request.body:
+            return False
+        call.service, call.protocol, call.region = "sts", "query", host.group(2) or "us-east-1"
+        return True
 
     def check_host(self, call, scope, body_service):
         services = (*QUERY_SERVICES, "cloudtrail", *(["s3"] if call.protocol == "s3" else []))
@@ -245,11 +258,15 @@ class Gateway:
 
     def facts(self, call):
         return {"service": call.service, "operation": call.operation, "account": call.account,
-                "region": call.region, "access_key": call.credential.access_key,
+                "region": call.region,
+                "access_key": call.credential.access_key if call.credential else None,
                 "trail": self.trail_of(call), "topic": call.params.get("TopicArn")}
 
     def authorize(self, call):
-        if (call.service, call.operation) in OPEN:
+        if call.credential is None and call.operation != UNSIGNED.decode():
+            raise ApiError("MissingAuthenticationToken", "Request is missing Authentication Token",
+                           403)
+        if call.credential is None or (call.service, call.operation) in OPEN:
             return
         resource = self.trail_of(call) or call.params.get("TopicArn")
         if call.service == "cloudtrail" and resource is None and call.operation in WRITES:

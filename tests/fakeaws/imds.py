@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The instance metadata service, version 2 only."""
+"""The instance metadata service, version 2 only; beside it, a container's credentials."""
 
 import json
 
@@ -11,6 +11,7 @@ MODES = ("ok", "no_role", "error", "silence", "close", "failed", "expired", "tok
          "malformed", "oversize")
 TOKEN_PATH = "/latest/api/token"
 ROLE_PATH = "/latest/meta-data/iam/security-credentials/"
+CONTAINER_PATH = "/v2/credentials/guard"
 DOCUMENT_PATH = "/latest/dynamic/instance-identity/document"
 MAX_TOKENS = 4096
 
@@ -31,6 +32,7 @@ class Imds:
         self.count = None
         self.tokens = {}
         self.session = None
+        self.container_token = None
 
     def change(self, row):
         mode = row.get("mode", self.mode)
@@ -39,6 +41,7 @@ class Imds:
         self.mode = mode
         self.status = int(row.get("status", self.status))
         self.count = None if row.get("count") in (None, "forever") else int(row["count"])
+        self.container_token = row.get("container_token", self.container_token)
         if row.get("forget_tokens"):
             self.tokens.clear()
 
@@ -94,6 +97,8 @@ class Imds:
             return self.put_token(request)
         if request.method != "GET":
             return self.text("", 405)
+        if request.path == CONTAINER_PATH:
+            return self.container(request)
         token = request.get("x-aws-ec2-metadata-token")
         if token is None or self.tokens.get(token, 0.0) <= self.clock.now():
             return self.text("", 401)
@@ -149,6 +154,16 @@ class Imds:
             "Code": "Success", "LastUpdated": iso(session.created), "Type": "AWS-HMAC",
             "AccessKeyId": session.access_key, "SecretAccessKey": session.secret_key,
             "Token": session.token, "Expiration": iso(expires)}, indent=2))
+
+    def container(self, request):
+        """As the agent of ECS or EKS gives the task's role, to who has the token when there is one."""
+        if self.container_token and request.get("authorization") != self.container_token:
+            return self.text('{"code":"Unauthorized","message":"Unauthorized"}', 401)
+        role, session = self.credentials()
+        return self.text(json.dumps({
+            "RoleArn": role.arn, "AccessKeyId": session.access_key,
+            "SecretAccessKey": session.secret_key, "Token": session.token,
+            "AccountId": role.account, "Expiration": iso(session.expires)}))
 
     def document(self):
         instance = self.world.instance

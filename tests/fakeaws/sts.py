@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""STS: GetCallerIdentity and AssumeRole (API version 2011-06-15)."""
+"""STS: GetCallerIdentity, AssumeRole, AssumeRoleWithWebIdentity (API version 2011-06-15)."""
 
 import re
 
@@ -41,15 +41,36 @@ class Sts:
         source = params.get("SourceIdentity") or caller.source_identity
         session = self.world.new_session(role, params["RoleSessionName"], seconds, chained=chained,
                                          source_identity=source)
-        answer = {
+        answer = self.describe(session)
+        if source:
+            answer = {"SourceIdentity": source, **answer}
+        return answer
+
+    def AssumeRoleWithWebIdentity(self, call):
+        """One token at a time is good, for one role: what the verb web_identity has said last."""
+        params, known = call.params, self.world.web_identity
+        if known is None or params["WebIdentityToken"] != known["token"]:
+            raise ApiError("InvalidIdentityToken", "No OpenIDConnect provider found in your account "
+                           "for https://oidc.example.com", 400)
+        if params["RoleArn"] != known["role"]:
+            raise ApiError("AccessDenied", "Not authorized to perform "
+                           "sts:AssumeRoleWithWebIdentity", 403)
+        role = self.world.roles[known["role"]]
+        call.account = role.account
+        session = self.world.new_session(role, params["RoleSessionName"],
+                                         known.get("seconds", params.get("DurationSeconds", 3600)))
+        return {"SubjectFromWebIdentityToken": "system:serviceaccount:default:guard",
+                "Audience": "sts.amazonaws.com", **self.describe(session),
+                "Provider": f"arn:aws:iam::{role.account}:oidc-provider/oidc.example.com"}
+
+    @staticmethod
+    def describe(session):
+        return {
             "AssumedRoleUser": {"AssumedRoleId": session.unique_id, "Arn": session.arn},
             "Credentials": {"AccessKeyId": session.access_key,
                             "SecretAccessKey": session.secret_key,
                             "SessionToken": session.token, "Expiration": iso(session.expires)},
         }
-        if source:
-            answer = {"SourceIdentity": source, **answer}
-        return answer
 
     @staticmethod
     def check_trust(caller, role, arn, external_id):

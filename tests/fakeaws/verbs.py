@@ -278,7 +278,7 @@ class Verbs:
         return {"arn": entity.arn}
 
     def do_imds(self, row):
-        """Behaviour of the metadata service: mode, status, count, forget_tokens."""
+        """Behaviour of the metadata service: mode, status, count, forget_tokens, container_token."""
         imds = self.parts.imds
         imds.change(row)
         if row.get("expire_tokens"):
@@ -287,6 +287,13 @@ class Verbs:
             self.world.instance["role"] = row["role"]
         return {"mode": imds.mode, "count": imds.count, "instance": self.world.instance,
                 "access_key": imds.session.access_key if imds.session else None}
+
+    def do_web_identity(self, row):
+        """The token that is good from now on, for the role; sessions of so many seconds."""
+        need(row, "token", "role")
+        self.world.roles[row["role"]]  # a mistake of the test's
+        self.world.web_identity = row
+        return {}
 
     def do_rotate(self, row):
         self.parts.imds.rotate()

@@ -173,6 +173,7 @@ class World:
         self.users = {row["arn"]: Entity("user", row) for row in rows.get("users", [])}
         self.roles = {row["arn"]: Entity("role", row) for row in rows.get("roles", [])}
         self.credentials = {}
+        self.web_identity = None
         for row in rows.get("users", []):
             if "access_key" in row:
                 self.add_key(row["access_key"], row["secret_key"], self.users[row["arn"]])

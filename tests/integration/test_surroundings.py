@@ -161,3 +161,35 @@ def test_ca_bundle_vanishes_and_is_replaced_while_running(aws, make_guard, tmp_p
     os.rename(bundle + ".new", bundle)
     guard.process.send_signal(1)
     aws.message(phase="CLOSED", kind="cannot-see", timeout=40 * SLOW)
+
+
+# AWS's configuration file
+
+def test_profile_names_endpoints_and_certificates(aws, make_guard, tmp_path):
+    """What names the service counts before what does not; the environment before both."""
+    config = os.path.join(tmp_path, "config")
+    names = own_names(aws, "cloudtrail", "sns", "monitoring")
+    with open(config, "w", encoding="utf-8") as out:
+        out.write(f"[profile guard]\nca_bundle = {aws.ca_file}\nservices = own\n"
+                  f"endpoint_url = {own_names(aws, 'sts')['AWS_ENDPOINT_URL_STS']}\n"
+                  "[services own]\n"
+                  f"cloudtrail =\n  endpoint_url = {names['AWS_ENDPOINT_URL_CLOUDTRAIL']}\n"
+                  "sns =\n  endpoint_url = https://127.0.0.1:1\n")
+    del names["AWS_ENDPOINT_URL_CLOUDTRAIL"]
+    guard = make_guard(endpoint=None, ca_file=None, environment={
+        "AWS_CONFIG_FILE": config, "AWS_PROFILE": "guard", **names,
+        "AWS_ACCESS_KEY_ID": "AKIAI44QH8DHBEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY"}).run()
+    stop_and_see(aws)
+    said = " ".join(r.text for r in guard.records)
+    for origin in ("endpoint_url of cloudtrail in [services own]", "AWS_ENDPOINT_URL_SNS",
+                   "endpoint_url of profile guard", "ca_bundle of profile guard"):
+        assert f"({origin}" in said
+
+
+def test_profile_that_is_malformed(make_guard, tmp_path):
+    config = os.path.join(tmp_path, "config")
+    with open(config, "w", encoding="utf-8") as out:
+        out.write("[default]\nuse_fips_endpoint = maybe\n")
+    said = refused(make_guard(endpoint=None, environment={"AWS_CONFIG_FILE": config}))
+    assert said == [f"use_fips_endpoint of profile default ({config}) has to be true or false"]

@@ -296,6 +296,52 @@ def maintenance_is_for_root(w):
     w.wait_journal("was stopped; logging again, blind for")
 
 
+KEYS = ("AKIAI44QH8DHBEXAMPLE", "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY")
+STATIC_USER = "arn:aws:iam::111122223333:user/trailsentry-static"
+
+
+def credentials_from(w, name, arn):
+    """After a restart: what the daemon calls their origin, and whom they make it."""
+    w.run("systemctl", "restart", UNIT)
+    w.wait_active()
+    w.wait_polls()
+
+    def first_account():
+        text = w.run("cat", "/run/trailsentry/status.json").stdout
+        account = json.loads(text)["accounts"][0]
+        return account if account["identity_arn"] else None
+    account = wait_for("who it is", first_account, 10)
+    assert (account["credentials"], account["identity_arn"]) == (name, arn), account
+
+
+def takes_keys_from_the_credential_store(w):
+    where = "/etc/credstore/trailsentry.aws-credentials"
+    w.write(where, "[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n".format(*KEYS))
+    os.chmod(w.path(where), 0o600)
+    credentials_from(w, "systemd credential", STATIC_USER)
+    os.unlink(w.path(where))
+
+
+def runs_a_credential_process_that_is_allowed(w):
+    program = "/usr/local/libexec/get-credentials"
+    w.write(program, "#!/bin/sh\necho '" + json.dumps({
+        "Version": 1, "AccessKeyId": KEYS[0], "SecretAccessKey": KEYS[1]}) + "'\n")
+    os.chmod(w.path(program), 0o755)
+    w.write("/etc/trailsentry/aws-config", f"[default]\ncredential_process = {program}\n")
+    w.drop_in("/etc", "process", "Environment=AWS_CONFIG_FILE=/etc/trailsentry/aws-config")
+    w.run("systemctl", "daemon-reload")
+    w.run("systemctl", "restart", UNIT)
+    w.wait_journal(f"credential_process {program} cannot be run: Permission denied")
+    w.drop_in("/etc", "process", "Environment=AWS_CONFIG_FILE=/etc/trailsentry/aws-config\n"
+              f"ExecPaths={program} /bin/sh")
+    w.run("systemctl", "daemon-reload")
+    credentials_from(w, "profile default -> credential_process", STATIC_USER)
+    w.drop_in("/etc", "process", "")
+    w.run("systemctl", "daemon-reload")
+    credentials_from(w, "imds", "arn:aws:sts::111122223333:assumed-role/trailsentry-guard/"
+                                "i-1234567890abcdef0")
+
+
 def stops_in_time(w):
     w.run("systemctl", "restart", UNIT)
     w.wait_active()
@@ -365,6 +411,8 @@ CASES = [
     survives_a_wedge,
     reloads_whole_or_not_at_all,
     maintenance_is_for_root,
+    takes_keys_from_the_credential_store,
+    runs_a_credential_process_that_is_allowed,
     stops_in_time,
     stays_down_with_a_wrong_configuration,
     powers_off_in_time,

@@ -232,19 +232,14 @@ static void parse_options(Tool *t, int argc, char **argv)
         }
 }
 
-static const char *get_environment(const char *name)
-{
-        return getenv(name);
-}
-
 static CredSource *make_source(const Tool *t, NetEnv *env)
 {
         CredSource *source = NULL;
-        const char *text = NULL;
-        int r = cred_source_new_environment(env, get_environment, &source, &text);
+        _cleanup_free_ char *text = NULL;
+        int r = cred_source_new_environment(env, &source, &text);
 
         if (r == -ENXIO)
-                r = cred_source_new_imds(env, t->imds, &source);
+                r = cred_source_new_imds(env, t->imds, NULL, &source, &text);
         if (r < 0) {
                 fprintf(stderr, "no source of credentials: %s\n", text ? text : strerror(-r));
                 exit(2);

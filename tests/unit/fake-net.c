@@ -220,6 +220,121 @@ static void fake_http_cancel(HttpCall *call)
         http_free(call);
 }
 
+static void put(const char *(*table)[2], size_t n, const char *name, const char *value)
+{
+        for (size_t i = 0; i < n; i++)
+                if (!table[i][0] || streq(table[i][0], name)) {
+                        table[i][0] = name;
+                        table[i][1] = value;
+                        return;
+                }
+        fail_msg("no room for %s", name);
+}
+
+static const char *look_up(const char *(*table)[2], size_t n, const char *name)
+{
+        for (size_t i = 0; i < n && table[i][0]; i++)
+                if (streq(table[i][0], name))
+                        return table[i][1];
+        return NULL;
+}
+
+void fake_net_setenv(FakeNet *f, const char *name, const char *value)
+{
+        put(f->environment, ELEMENTSOF(f->environment), name, value);
+}
+
+void fake_net_file(FakeNet *f, const char *path, const char *content)
+{
+        put(f->files, ELEMENTSOF(f->files), path, content);
+}
+
+static const char *fake_environ_get(NetEnv *e, const char *name)
+{
+        FakeNet *f = (FakeNet *)e;
+
+        return look_up(f->environment, ELEMENTSOF(f->environment), name);
+}
+
+static int fake_file_read(NetEnv *e, const char *path, size_t max, Secret **ret)
+{
+        FakeNet *f = (FakeNet *)e;
+        const char *content = look_up(f->files, ELEMENTSOF(f->files), path);
+
+        if (f->file_error < 0)
+                return f->file_error;
+        if (!content)
+                return -ENOENT;
+        if (strlen(content) > max)
+                return -E2BIG;
+        *ret = secret_new(content, strlen(content));
+        return 0;
+}
+
+struct NetProcess {
+        FakeNet *owner;
+        FakeProcess *process;
+        NetTimer *timer;
+        NetProcessCallback callback;
+        void *userdata;
+};
+
+static void process_free(NetProcess *p)
+{
+        fake_timer_cancel(p->timer);
+        p->owner->n_open--;
+        free(p);
+}
+
+static void fake_process_cancel(NetProcess *p)
+{
+        if (!p)
+                return;
+        p->process->cancelled = true;
+        process_free(p);
+}
+
+static void on_process(void *userdata)
+{
+        NetProcess *p = userdata;
+        const FakeProcess *q = p->process;
+        NetProcessCallback callback = p->callback;
+
+        userdata = p->userdata;
+        p->timer = NULL;
+        process_free(p);
+        callback(userdata, &(NetProcessResult){
+                                   .error = q->silent ? -ETIMEDOUT : q->error,
+                                   .exit_status = q->exit_status,
+                                   .output = strempty(q->output),
+                                   .output_len = strlen(strempty(q->output)),
+                           });
+}
+
+static int fake_process_start(NetEnv *e, const NetProcessOptions *o, NetProcessCallback callback,
+                              void *userdata, NetProcess **ret)
+{
+        FakeNet *f = (FakeNet *)e;
+        StrBuf command = STRBUF_INIT(1 << 16);
+
+        assert_true(f->n_processes < ELEMENTSOF(f->processes));
+        FakeProcess *q = &f->processes[f->n_processes++];
+        for (const char *const *word = o->argv; *word; word++)
+                strbuf_addf(&command, "%s|", *word);
+        assert_int_equal(strbuf_take(&command, &q->command), 0);
+        q->timeout_usec = o->timeout_usec;
+        q->output_max = o->output_max;
+        if (q->start_error < 0)
+                return q->start_error;
+
+        NetProcess *p = mem_new0(NetProcess);
+        *p = (NetProcess){.owner = f, .process = q, .callback = callback, .userdata = userdata};
+        f->n_open++;
+        *ret = p;
+        p->timer = fake_timer_start(e, q->silent ? o->timeout_usec : 0, on_process, p);
+        return 0;
+}
+
 void fake_net_init(FakeNet *f)
 {
         *f = (FakeNet){
@@ -231,6 +346,10 @@ void fake_net_init(FakeNet *f)
                                 .random01 = fake_random01,
                                 .timer_start = fake_timer_start,
                                 .timer_cancel = fake_timer_cancel,
+                                .environ_get = fake_environ_get,
+                                .file_read = fake_file_read,
+                                .process_start = fake_process_start,
+                                .process_cancel = fake_process_cancel,
                         },
                 .http = {.start = fake_http_start, .cancel = fake_http_cancel},
                 .boottime_usec = USEC_PER_HOUR,
@@ -241,6 +360,8 @@ void fake_net_init(FakeNet *f)
 
 void fake_net_done(FakeNet *f)
 {
+        for (size_t i = 0; i < f->n_processes; i++)
+                free(f->processes[i].command);
         for (size_t i = 0; i < f->n_sent; i++) {
                 free(f->sent[i].method);
                 free(f->sent[i].url);

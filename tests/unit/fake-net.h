@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A NetEnv of virtual time and scripted answers. Nothing happens but by fake_net_turn() and
- * fake_net_advance(), so that a test decides the order of everything. A request without an answer
- * in the script stays open until the caller's time-out or cancel. */
+/* A NetEnv of virtual time, scripted answers, and an environment, files and programs of its own.
+ * Nothing happens but by fake_net_turn() and fake_net_advance(), so that a test decides the order
+ * of everything. A request without an answer in the script stays open until the caller's time-out
+ * or cancel. */
 
 #include "net/credsource.h"
 #include "unit.h"
@@ -39,8 +40,26 @@ typedef struct FakeSent {
         bool cancelled;
 } FakeSent;
 
+/* A program that was run: what it is to do, then what it was asked to do. */
+typedef struct FakeProcess {
+        const char *output;
+        int exit_status;
+        int error;       /* of the result */
+        int start_error; /* process_start() itself fails */
+        bool silent;     /* runs until its deadline */
+        char *command;   /* its words as it got them, "|" after each */
+        uint64_t timeout_usec;
+        size_t output_max;
+        bool cancelled;
+} FakeProcess;
+
 typedef struct FakeNet {
-        NetEnv env; /* first */
+        NetEnv env;                     /* first */
+        const char *environment[32][2]; /* name and value, both borrowed; a NULL value: unset */
+        const char *files[16][2];       /* path and content, both borrowed; the rest: ENOENT */
+        int file_error;                 /* of every file; 0: none */
+        FakeProcess processes[8];       /* in the order of their starts */
+        size_t n_processes;
         HttpTransport http;
         uint64_t boottime_usec;
         int64_t wall_offset_msec; /* wall clock less boottime */
@@ -61,6 +80,10 @@ void fake_net_init(FakeNet *f);
 void fake_net_done(FakeNet *f); /* fails the test when a timer or call is left, or an answer */
 
 void fake_net_answer(FakeNet *f, FakeAnswer answer);
+
+/* Sets a variable, or the content of a file; NULL takes it away. */
+void fake_net_setenv(FakeNet *f, const char *name, const char *value);
+void fake_net_file(FakeNet *f, const char *path, const char *content);
 
 /* Fires what is due, also what becomes due thereby, without moving the clocks. */
 void fake_net_turn(FakeNet *f);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which origin of credentials an environment leads to. Nothing is fetched: what a source does is
- * tested with the floor below. */
+/* The clients that a configuration leads to. Nothing is fetched: what a source does is tested with
+ * the floor below. */
 
-#include "unit.h"
+#include "fake-net.h"
 
 #include "base/mem.h"
 #include "daemon/accounts.h"
@@ -13,197 +13,106 @@
         "\"arn:aws:iam::444455556666:role/guard\" } );\n"
 #define TOPICS "topics = ( { arn = \"arn:aws:sns:eu-west-1:111122223333:alerts\" } );\n"
 
-static uint64_t boottime_usec(NetEnv *e)
-{
-        return USEC_PER_HOUR;
-}
-
-static int64_t wall_msec(NetEnv *e)
-{
-        return 1795000000000;
-}
-
-static double random01(NetEnv *e)
-{
-        return 0.5;
-}
-
-static int http_start(HttpTransport *t, const HttpRequest *request, HttpCallback callback,
-                      void *userdata, HttpCall **ret_call)
-{
-        fail_msg("a call was made");
-        return -EIO;
-}
-
-static void http_cancel(HttpCall *call)
-{
-}
-
-static NetTimer *timer_start(NetEnv *e, uint64_t delay_usec, NetTimerCallback callback,
-                             void *userdata)
-{
-        fail_msg("a timer was set");
-        return NULL;
-}
-
-static void timer_cancel(NetTimer *t)
-{
-}
-
-static HttpTransport http = {.start = http_start, .cancel = http_cancel};
-static NetEnv env = {
-        .http = &http,
-        .boottime_usec = boottime_usec,
-        .wall_msec = wall_msec,
-        .random01 = random01,
-        .timer_start = timer_start,
-        .timer_cancel = timer_cancel,
-};
-
 static const AwsSettings settings; /* nothing but AWS's own */
 
-/* The environment of the case at hand: name, value, ..., NULL. */
-static const char *const *variables;
+typedef struct Fixture {
+        FakeNet net;
+        Accounts *accounts;
+        char *text;
+} Fixture;
 
-static const char *environ_get(const char *name)
+static int setup(void **state)
 {
-        for (size_t i = 0; variables[i]; i += 2)
-                if (streq(variables[i], name))
-                        return variables[i + 1];
-        return NULL;
+        Fixture *f = mem_new0(Fixture);
+
+        fake_net_init(&f->net);
+        *state = f;
+        return 0;
 }
 
-typedef struct Case {
-        const char *name;
-        const char *variables[9];
-        int error;
-        const char *expected; /* source of account 0, or the words of the refusal */
-} Case;
-
-static const Case cases[] = {
-        {"keys in the environment",
-         {"AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY", "secret"},
-         0,
-         "environment"},
-        {"keys go before a metadata service that is off",
-         {"AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY", "secret",
-          "AWS_EC2_METADATA_DISABLED", "true"},
-         0,
-         "environment"},
-        {"nothing set", {NULL}, 0, "imds"},
-        {"blank keys count as unset",
-         {"AWS_ACCESS_KEY_ID", "", "AWS_SECRET_ACCESS_KEY", ""},
-         0,
-         "imds"},
-        {"metadata service off, nothing else",
-         {"AWS_EC2_METADATA_DISABLED", "TRUE"},
-         -ENXIO,
-         "no credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set, and "
-         "AWS_EC2_METADATA_DISABLED=true forbids the instance's role"},
-        {"metadata service not off", {"AWS_EC2_METADATA_DISABLED", "false"}, 0, "imds"},
-        {"metadata endpoint on loopback",
-         {"AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1338/"},
-         0,
-         "imds"},
-        {"metadata endpoint elsewhere",
-         {"AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.evil.example/"},
-         -EINVAL,
-         "AWS_EC2_METADATA_SERVICE_ENDPOINT has to be a plain http URL of a metadata address "
-         "(http://169.254.169.254) or of a loopback one"},
-        {"metadata endpoint over TLS",
-         {"AWS_EC2_METADATA_SERVICE_ENDPOINT", "https://127.0.0.1:1338/"},
-         -EINVAL,
-         "AWS_EC2_METADATA_SERVICE_ENDPOINT has to be a plain http URL of a metadata address "
-         "(http://169.254.169.254) or of a loopback one"},
-        {"metadata endpoint that is none",
-         {"AWS_EC2_METADATA_SERVICE_ENDPOINT", "169.254.169.254"},
-         -EINVAL,
-         "AWS_EC2_METADATA_SERVICE_ENDPOINT has to be a plain http URL of a metadata address "
-         "(http://169.254.169.254) or of a loopback one"},
-        {"metadata service over IPv6",
-         {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv6"},
-         0,
-         "imds"},
-        {"metadata mode that is none",
-         {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv5"},
-         -EINVAL,
-         "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE has to be IPv4 or IPv6"},
-};
-
-static Conf *conf_new(void)
+static int teardown(void **state)
 {
+        Fixture *f = *state;
+
+        accounts_free(f->accounts);
+        free(f->text);
+        fake_net_done(&f->net);
+        free(f);
+        return 0;
+}
+
+static int make(Fixture *f, const char *more)
+{
+        _cleanup_free_ char *file = mem_printf(TRAILS TOPICS "%s", more);
+        _cleanup_(conf_freep) Conf *conf = NULL;
         ConfProblems problems = {};
-        Conf *conf;
 
-        assert_int_equal(
-                conf_parse("x.conf", TRAILS TOPICS, strlen(TRAILS TOPICS), &conf, &problems), 0);
-        return conf;
+        assert_int_equal(conf_parse("x.conf", file, strlen(file), &conf, &problems), 0);
+        return accounts_new(&(AccountsOptions){.conf = conf,
+                                               .settings = &settings,
+                                               .env = &f->net.env,
+                                               .hostname = "guard"},
+                            &f->accounts, &f->text);
 }
 
-static void test_case(void **state)
+static void assert_source(Fixture *f, size_t i, const char *expected)
 {
-        const Case *c = *state;
-        _cleanup_(conf_freep) Conf *conf = conf_new();
-        _cleanup_(accounts_freep) Accounts *a = NULL;
-        _cleanup_free_ char *text = NULL;
-        AccountsOptions options = {.conf = conf,
-                                   .settings = &settings,
-                                   .env = &env,
-                                   .hostname = "guard",
-                                   .environ_get = environ_get};
+        CredStatus status;
 
-        variables = c->variables;
-        assert_int_equal(accounts_new(&options, &a, &text), c->error);
-        if (c->error < 0) {
-                assert_null(a);
-                assert_string_equal(text, c->expected);
-        } else {
-                CredStatus status;
-
-                cred_cache_status(aws_client_credentials(accounts_client(a, 0)), &status);
-                assert_string_equal(status.source, c->expected);
-        }
-}
-
-static void test_half_a_key(void **state)
-{
-        static const char *const half[] = {"AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", NULL};
-        _cleanup_(conf_freep) Conf *conf = conf_new();
-        _cleanup_free_ char *text = NULL;
-        AccountsOptions options = {.conf = conf,
-                                   .settings = &settings,
-                                   .env = &env,
-                                   .hostname = "guard",
-                                   .environ_get = environ_get};
-        Accounts *a = NULL;
-
-        variables = half;
-        assert_int_equal(accounts_new(&options, &a, &text), -EINVAL);
-        assert_null(a);
-        assert_non_null(text);
+        cred_cache_status(aws_client_credentials(accounts_client(f->accounts, i)), &status);
+        assert_string_equal(status.source, expected);
 }
 
 static void test_one_client_an_account(void **state)
 {
-        static const char *const none[] = {NULL};
-        _cleanup_(conf_freep) Conf *conf = conf_new();
-        _cleanup_(accounts_freep) Accounts *a = NULL;
-        _cleanup_free_ char *text = NULL;
-        AccountsOptions options = {.conf = conf,
-                                   .settings = &settings,
-                                   .env = &env,
-                                   .hostname = "guard",
-                                   .environ_get = environ_get};
-        CredStatus status;
+        Fixture *f = *state;
 
-        variables = none;
-        assert_int_equal(accounts_new(&options, &a, &text), 0);
-        assert_int_equal(accounts_count(a), 2);
-        assert_string_equal(accounts_region(a, 0), "eu-west-1");
-        assert_string_equal(accounts_region(a, 1), "eu-west-2");
-        assert_ptr_not_equal(accounts_client(a, 0), accounts_client(a, 1));
-        cred_cache_status(aws_client_credentials(accounts_client(a, 1)), &status);
-        assert_string_equal(status.source, "assume-role");
+        assert_int_equal(make(f, ""), 0);
+        assert_int_equal(accounts_count(f->accounts), 2);
+        assert_string_equal(accounts_region(f->accounts, 0), "eu-west-1");
+        assert_string_equal(accounts_region(f->accounts, 1), "eu-west-2");
+        assert_ptr_not_equal(accounts_client(f->accounts, 0), accounts_client(f->accounts, 1));
+        assert_source(f, 0, "imds");
+        assert_source(f, 1, "assume-role");
+}
+
+/* The option is nearer than the environment, and leads nowhere else. */
+static void test_profile_of_the_configuration(void **state)
+{
+        Fixture *f = *state;
+
+        fake_net_setenv(&f->net, "HOME", "/h");
+        fake_net_setenv(&f->net, "AWS_PROFILE", "other");
+        fake_net_setenv(&f->net, "AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
+        fake_net_setenv(&f->net, "AWS_SECRET_ACCESS_KEY", "secret");
+        fake_net_file(&f->net, "/h/.aws/config",
+                      "[profile guard]\naws_access_key_id=a\naws_secret_access_key=b\n"
+                      "[profile empty]\nregion=eu-west-1\n");
+        assert_int_equal(make(f, "profile = \"guard\";\n"), 0);
+        assert_source(f, 0, "profile guard");
+        f->accounts = accounts_free(f->accounts);
+
+        assert_int_equal(make(f, "profile = \"empty\";\n"), -EINVAL);
+        assert_string_equal(f->text, "profile empty says nothing about credentials");
+}
+
+static void test_nothing_to_go_on_with(void **state)
+{
+        Fixture *f = *state;
+
+        fake_net_setenv(&f->net, "AWS_EC2_METADATA_DISABLED", "true");
+        assert_int_equal(make(f, ""), -ENXIO);
+        assert_non_null(f->text);
+}
+
+static void test_half_a_key(void **state)
+{
+        Fixture *f = *state;
+
+        fake_net_setenv(&f->net, "AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
+        assert_int_equal(make(f, ""), -EINVAL);
+        assert_string_equal(f->text,
+                            "environment: AWS_ACCESS_KEY_ID is set, AWS_SECRET_ACCESS_KEY is not");
 }
 
 static void test_session_name(void **state)
@@ -224,22 +133,6 @@ static void test_session_name(void **state)
         }
 }
 
-int main(int argc, char *argv[])
-{
-        static const struct CMUnitTest others[] = {
-                T(test_half_a_key),
-                T(test_one_client_an_account),
-                T(test_session_name),
-        };
-        struct CMUnitTest tests[ELEMENTSOF(cases) + ELEMENTSOF(others)];
-
-        for (size_t i = 0; i < ELEMENTSOF(cases); i++)
-                tests[i] = (struct CMUnitTest){.name = cases[i].name,
-                                               .test_func = test_case,
-                                               .initial_state = (void *)&cases[i]};
-        memcpy(tests + ELEMENTSOF(cases), others, sizeof(others));
-
-        if (argc > 1)
-                cmocka_set_test_filter(argv[1]);
-        return _cmocka_run_group_tests("accounts", tests, ELEMENTSOF(tests), NULL, NULL);
-}
+#define F(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+UNIT_MAIN(F(test_one_client_an_account), F(test_profile_of_the_configuration),
+          F(test_nothing_to_go_on_with), F(test_half_a_key), T(test_session_name))

@@ -206,7 +206,7 @@ static void test_bad_options(void **state)
         CredAssumeRoleOptions o[3] = {options(f), options(f), options(f)};
         CredSource *source = NULL;
 
-        o[0].role_arn = "arn:aws:iam::444455556666:user/guard";
+        o[0].role_arn = "";
         o[1].region = NULL;
         o[2].session_name = "";
         for (size_t i = 0; i < ELEMENTSOF(o); i++)

@@ -64,7 +64,7 @@ static const Refusal refusals[] = {
          GOOD "role_arn = \"" ROLE_ARN "\";\n",
          {"x.conf:3: role_arn: unknown option; known here: trails, topics, poll_interval, "
           "cannot_see_after, action, drift, heartbeat, endpoint, fips, dual_stack, ca_file, proxy, "
-          "log_level"}},
+          "profile, log_level"}},
         {"drift that is no group",
          GOOD "drift = false;\n",
          {"x.conf:3: drift: is true or false, and has to be a group { ... }"}},
@@ -414,7 +414,8 @@ static void test_everything_set(void **state)
                 "/* a comment */ heartbeat : { enabled = false; namespace = \"Acme/Guards\"; "
                 "region = \"us-east-1\" }; # another\n"
                 "endpoint = \"http://127.0.0.1:8080\"; ca_file = \"/etc/ca.pem\"\n"
-                "proxy = \"http://proxy.example.com:3128\"\nlog_level = \"warning\"\n");
+                "proxy = \"http://proxy.example.com:3128\"\nprofile = \"guard\"; "
+                "log_level = \"warning\"\n");
 
         assert_int_equal(c->n_trails, 2);
         assert_int_equal(c->trails[0].action, TRAIL_ACTION_RESTART);
@@ -433,6 +434,7 @@ static void test_everything_set(void **state)
         assert_string_equal(c->endpoint, "http://127.0.0.1:8080");
         assert_string_equal(c->ca_file, "/etc/ca.pem");
         assert_string_equal(c->proxy, "http://proxy.example.com:3128");
+        assert_string_equal(c->profile, "guard");
         assert_int_equal(c->log_level, LOG_WARNING);
 }
 

@@ -362,7 +362,7 @@ static void test_shipped_file_is_complete(void **state)
                 if (!strstr(text, line))
                         fail_msg("not in the shipped file: %s", line);
         }
-        assert_int_equal(n, 39);
+        assert_int_equal(n, 40);
 }
 
 #define TEST_FILE(f) cmocka_unit_test_setup_teardown(f, setup_folder, teardown_folder)

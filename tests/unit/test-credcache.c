@@ -415,82 +415,6 @@ static void test_refused_and_failing_origin(void **state)
         assert_string_equal(peek(f), "AKIDB");
 }
 
-static const char *const *environment; /* name, value, ..., NULL */
-
-static const char *get_fake(const char *name)
-{
-        for (size_t i = 0; environment[i]; i += 2)
-                if (streq(environment[i], name))
-                        return environment[i + 1];
-        return NULL;
-}
-
-static void test_environment(void **state)
-{
-        static const struct {
-                const char *variables[8];
-                int r;
-                const char *text;
-        } cases[] = {
-                {{NULL}, -ENXIO, NULL},
-                {{"AWS_ACCESS_KEY_ID", "", "AWS_SECRET_ACCESS_KEY", ""}, -ENXIO, NULL},
-                {{"AWS_SESSION_TOKEN", "t"}, -ENXIO, NULL},
-                {{"AWS_ACCESS_KEY_ID", "AKID"},
-                 -EINVAL,
-                 "AWS_ACCESS_KEY_ID is set, AWS_SECRET_ACCESS_KEY is not"},
-                {{"AWS_ACCESS_KEY_ID", "", "AWS_SECRET_ACCESS_KEY", "s"},
-                 -EINVAL,
-                 "AWS_SECRET_ACCESS_KEY is set, AWS_ACCESS_KEY_ID is not"},
-                {{"AWS_ACCESS_KEY_ID", "AKID\r\nx: y", "AWS_SECRET_ACCESS_KEY", "s"},
-                 -EINVAL,
-                 "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or AWS_SESSION_TOKEN holds a space or a "
-                 "control character"},
-        };
-        FakeNet net;
-
-        fake_net_init(&net);
-        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                CredSource *source = NULL;
-                const char *text = NULL;
-
-                environment = cases[i].variables;
-                assert_int_equal(cred_source_new_environment(&net.env, get_fake, &source, &text),
-                                 cases[i].r);
-                assert_null(source);
-                assert_true(streq_ptr(text, cases[i].text));
-        }
-        fake_net_done(&net);
-}
-
-static void test_environment_source(void **state)
-{
-        FakeNet net;
-        CredSource *source = NULL;
-        const char *text = NULL;
-        Waiter w = {0};
-
-        fake_net_init(&net);
-        environment = (const char *const[]){"AWS_ACCESS_KEY_ID",
-                                            "AKIDENV",
-                                            "AWS_SECRET_ACCESS_KEY",
-                                            "s",
-                                            "AWS_SESSION_TOKEN",
-                                            "",
-                                            NULL};
-        assert_int_equal(cred_source_new_environment(&net.env, get_fake, &source, &text), 0);
-        assert_string_equal(source->name, "environment");
-
-        source->cancel(source->fetch(source, on_credentials, &w));
-        fake_net_turn(&net);
-        assert_int_equal(w.n_called, 0);
-        (void)source->fetch(source, on_credentials, &w);
-        assert_int_equal(w.n_called, 0);
-        fake_net_turn(&net);
-        assert_string_equal(w.key, "AKIDENV");
-        cred_source_free(source);
-        fake_net_done(&net);
-}
-
 #define F(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 UNIT_MAIN(F(test_waiters_share_one_fetch), F(test_cancelled_waiter_is_never_called),
           F(test_cache_freed_by_callback), F(test_cache_freed_during_fetch),
@@ -500,5 +424,4 @@ UNIT_MAIN(F(test_waiters_share_one_fetch), F(test_cancelled_waiter_is_never_call
           F(test_failed_renewal_keeps_the_old_ones_past_expiry),
           F(test_expired_are_not_used_without_trying), F(test_expired_handed_out_are_used),
           F(test_worse_ones_do_not_replace_better_ones), F(test_backoff_while_there_is_nothing),
-          F(test_refused_are_fetched_anew), F(test_refused_and_failing_origin), T(test_environment),
-          T(test_environment_source))
+          F(test_refused_are_fetched_anew), F(test_refused_and_failing_origin))

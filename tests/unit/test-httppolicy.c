@@ -65,6 +65,11 @@ static void test_policy(void **state)
                 {"http://169.254.169.254/", HTTP_POLICY_SERVICE, -EPERM},
                 {"http://192.0.2.1/", HTTP_POLICY_METADATA, -EPERM},
                 {"https://169.254.169.254/", HTTP_POLICY_METADATA, -EPERM},
+                {"http://169.254.170.2/", HTTP_POLICY_METADATA, -EPERM},
+                {"http://192.0.2.1/", HTTP_POLICY_CONTAINER, -EPERM},
+                {"http://169.254.169.254/", HTTP_POLICY_CONTAINER, -EPERM},
+                {"http://169.254.170.20/", HTTP_POLICY_CONTAINER, -EPERM},
+                {"http://[fd00:ec2::254]/", HTTP_POLICY_CONTAINER, -EPERM},
                 {"ftp://127.0.0.1/", HTTP_POLICY_SERVICE, -EINVAL},
                 {"file:///etc/passwd", HTTP_POLICY_SERVICE, -EINVAL},
                 {"http://u:p@127.0.0.1/", HTTP_POLICY_SERVICE, -EINVAL},
@@ -103,6 +108,16 @@ static void test_policy_on_the_dialled_address(void **state)
                 {"http://169.254.169.254/", HTTP_POLICY_METADATA, "ConnectionRefused",
                  "169.254.169.254 "},
                 {"https://evil.test/", HTTP_POLICY_SERVICE, "ConnectionRefused", "192.0.2.1 "},
+                {"http://evil.test/", HTTP_POLICY_CONTAINER, "AddressRefused", ""},
+                {"http://mapped.test/", HTTP_POLICY_CONTAINER, "AddressRefused", ""},
+                {"http://metadata.test/", HTTP_POLICY_CONTAINER, "AddressRefused", ""},
+                {"http://169.254.170.2/", HTTP_POLICY_CONTAINER, "ConnectionRefused",
+                 "169.254.170.2 "},
+                {"http://169.254.170.23/", HTTP_POLICY_CONTAINER, "ConnectionRefused",
+                 "169.254.170.23 "},
+                {"http://[fd00:ec2::23]/", HTTP_POLICY_CONTAINER, "ConnectionRefused",
+                 "fd00:ec2::23 "},
+                {"https://evil.test/", HTTP_POLICY_CONTAINER, "ConnectionRefused", "192.0.2.1 "},
         };
         Fixture *f = *state;
         char url[64];

@@ -26,9 +26,10 @@ typedef struct Fixture {
 static int setup(void **state)
 {
         Fixture *f = mem_new0(Fixture);
+        char *text = NULL;
 
         fake_net_init(&f->net);
-        assert_int_equal(cred_source_new_imds(&f->net.env, NULL, &f->source), 0);
+        assert_int_equal(cred_source_new_imds(&f->net.env, NULL, NULL, &f->source, &text), 0);
         *state = f;
         return 0;
 }
@@ -368,34 +369,76 @@ static void test_no_request_goes_without_a_token(void **state)
         }
 }
 
+/* The variables beat what a profile says, an endpoint beats a mode. */
 static void test_endpoints(void **state)
 {
+        static const char *const must_be_plain =
+                "AWS_EC2_METADATA_SERVICE_ENDPOINT (in a profile: ec2_metadata_service_endpoint) "
+                "has to be a plain http URL of a metadata address (http://169.254.169.254) or of a "
+                "loopback one";
+        static const char *const must_be_family =
+                "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE (in a profile: "
+                "ec2_metadata_service_endpoint_mode) has to be IPv4 or IPv6";
         static const struct {
-                const char *endpoint, *url;
-        } good[] = {
-                {"http://[fd00:ec2::254]", "http://[fd00:ec2::254]/latest/api/token"},
-                {"http://127.0.0.1:8080//", "http://127.0.0.1:8080/latest/api/token"},
-                {"", BASE "api/token"},
+                const char *variable, *variable_mode, *endpoint, *mode;
+                const char *expected; /* host of the URL, or the refusal */
+        } cases[] = {
+                {NULL, NULL, NULL, NULL, "169.254.169.254"},
+                {"", " ", "", "", "169.254.169.254"},
+                {NULL, NULL, "http://[fd00:ec2::254]", NULL, "[fd00:ec2::254]"},
+                {"http://127.0.0.1:8080//", NULL, NULL, NULL, "127.0.0.1:8080"},
+                {"http://127.0.0.1:1", "IPv6", "http://127.0.0.1:2", "IPv5", "127.0.0.1:1"},
+                {NULL, "IPv6", "http://127.0.0.1:2", "IPv4", "127.0.0.1:2"},
+                {NULL, "ipv6", NULL, "IPv4", "[fd00:ec2::254]"},
+                {NULL, NULL, NULL, "IPv6", "[fd00:ec2::254]"},
+                {NULL, "IPv4", NULL, "IPv6", "169.254.169.254"},
+                {NULL, "IPv5", NULL, NULL, must_be_family},
+                {NULL, NULL, NULL, "IPv5", must_be_family},
+                {"https://169.254.169.254", NULL, NULL, NULL, must_be_plain},
+                {"169.254.169.254", NULL, NULL, NULL, must_be_plain},
+                {"http://a@169.254.169.254", NULL, NULL, NULL, must_be_plain},
+                {"http://169.254.169.254/?x", NULL, NULL, NULL, must_be_plain},
+                {"http://127.evil.example/", NULL, NULL, NULL, must_be_plain},
+                {"http://169.254.170.2/", NULL, NULL, NULL, must_be_plain},
+                {NULL, NULL, "http://192.0.2.1", NULL, must_be_plain},
         };
-        static const char *const bad[] = {"https://169.254.169.254", "169.254.169.254",
-                                          "http://a@169.254.169.254", "http://169.254.169.254/?x"};
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                FakeNet net;
+                CredSource *source = NULL;
+                Fixture seen = {0};
+                _cleanup_free_ char *text = NULL, *url = NULL;
+
+                fake_net_init(&net);
+                fake_net_setenv(&net, "AWS_EC2_METADATA_SERVICE_ENDPOINT", cases[i].variable);
+                fake_net_setenv(&net, "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+                                cases[i].variable_mode);
+                if (cred_source_new_imds(&net.env, cases[i].endpoint, cases[i].mode, &source,
+                                         &text) < 0) {
+                        assert_string_equal(text, cases[i].expected);
+                } else {
+                        source->cancel(source->fetch(source, on_credentials, &seen));
+                        url = mem_printf("http://%s/latest/api/token", cases[i].expected);
+                        assert_string_equal(net.sent[0].url, url);
+                        cred_source_free(source);
+                }
+                fake_net_done(&net);
+        }
+}
+
+static void test_switched_off(void **state)
+{
+        static const char *const values[] = {"true", "True", "TRUE", "false", "1", ""};
         FakeNet net;
 
         fake_net_init(&net);
-        for (size_t i = 0; i < ELEMENTSOF(good); i++) {
-                CredSource *source = NULL;
-                Fixture seen = {0};
+        for (size_t i = 0; i < ELEMENTSOF(values); i++) {
+                _cleanup_(cred_source_freep) CredSource *source = NULL;
+                _cleanup_free_ char *text = NULL;
 
-                assert_int_equal(cred_source_new_imds(&net.env, good[i].endpoint, &source), 0);
-                source->cancel(source->fetch(source, on_credentials, &seen));
-                assert_string_equal(net.sent[i].url, good[i].url);
-                cred_source_free(source);
-        }
-        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
-                CredSource *source = NULL;
-
-                assert_int_equal(cred_source_new_imds(&net.env, bad[i], &source), -EINVAL);
-                assert_null(source);
+                fake_net_setenv(&net, "AWS_EC2_METADATA_DISABLED", values[i]);
+                assert_int_equal(cred_source_new_imds(&net.env, NULL, NULL, &source, &text),
+                                 i < 3 ? -ENXIO : 0);
         }
         fake_net_done(&net);
 }
@@ -415,6 +458,7 @@ static void test_address_refused_by_the_transport(void **state)
 UNIT_MAIN(F(test_three_steps), F(test_token_is_kept_and_renewed_early),
           F(test_refused_token_is_replaced_once), F(test_failing_service_is_tried_four_times),
           F(test_silence), F(test_network_failure), T(test_answers_that_end_it),
-          T(test_no_request_goes_without_a_token), F(test_role_with_a_second_line),
-          F(test_error_in_a_good_answer), F(test_cancel_in_every_state), T(test_endpoints),
+          T(test_no_request_goes_without_a_token), T(test_switched_off),
+          F(test_role_with_a_second_line), F(test_error_in_a_good_answer),
+          F(test_cancel_in_every_state), T(test_endpoints),
           F(test_address_refused_by_the_transport))

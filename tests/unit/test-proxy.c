@@ -312,8 +312,8 @@ static void test_metadata_never_goes_through_a_proxy(void **state)
         static const char *const variables[] = {"http_proxy",  "HTTP_PROXY", "https_proxy",
                                                 "HTTPS_PROXY", "all_proxy",  "ALL_PROXY"};
         static const char *const addresses[] = {
-                "169.254.169.254", "169.254.170.2",  "169.254.170.23",
-                "[fd00:ec2::254]", "[fd00:ec2::23]",
+                "169.254.169.254", "[fd00:ec2::254]", /* the others are a container's */
+                "169.254.170.2",   "169.254.170.23",  "[fd00:ec2::23]",
         };
         Fixture *f = *state;
         uint16_t port;
@@ -329,7 +329,10 @@ static void test_metadata_never_goes_through_a_proxy(void **state)
                         _cleanup_free_ char *url = mem_printf("http://%s/", addresses[i]);
 
                         dialled[0] = '\0';
-                        start(f, &s, (HttpRequest){.url = url, .policy = HTTP_POLICY_METADATA});
+                        start(f, &s,
+                              (HttpRequest){.url = url,
+                                            .policy = i < 2 ? HTTP_POLICY_METADATA
+                                                            : HTTP_POLICY_CONTAINER});
                         wait_called(f, &s);
                         assert_string_equal(s.error.code, "ConnectionRefused");
                         assert_memory_equal(dialled, addresses[i] + (*addresses[i] == '['), 4);

@@ -161,15 +161,23 @@ static void test_assume_role_request(void **state)
                 .session_name = "trailsentry",
                 .duration_sec = 3600,
         };
-        _cleanup_aws_request_ AwsRequest plain = {0}, external = {0};
+        _cleanup_aws_request_ AwsRequest plain = {0}, external = {0}, web = {0};
 
-        sts_request_assume_role(&a, &plain);
+        assert_int_equal(sts_request_assume_role(&a, &plain), 0);
         assert_string_equal(plain.body, "Action=AssumeRole&Version=2011-06-15"
                                         "&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fguard"
                                         "&RoleSessionName=trailsentry&DurationSeconds=3600");
         a.external_id = "x/y";
-        sts_request_assume_role(&a, &external);
+        assert_int_equal(sts_request_assume_role(&a, &external), 0);
         assert_string_equal(external.body + strlen(plain.body), "&ExternalId=x%2Fy");
+        a.external_id = NULL;
+        a.web_identity_token = "ey.x/y";
+        assert_int_equal(sts_request_assume_role(&a, &web), 0);
+        assert_string_equal(web.operation, "AssumeRoleWithWebIdentity");
+        assert_string_equal(web.body, "Action=AssumeRoleWithWebIdentity&Version=2011-06-15"
+                                      "&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fguard"
+                                      "&RoleSessionName=trailsentry&DurationSeconds=3600"
+                                      "&WebIdentityToken=ey.x%2Fy");
 }
 
 static const char assume_role_body[] =

@@ -170,8 +170,10 @@ static void test_loopback(void **state)
 
 static void test_metadata(void **state)
 {
-        static const char *const yes[] = {"169.254.169.254", "fd00:ec2::254",  "fd00:0ec2:0::254",
-                                          "169.254.170.2",   "169.254.170.23", "fd00:ec2::23"};
+        static const char *const instance[] = {"169.254.169.254", "fd00:ec2::254",
+                                               "fd00:0ec2:0::254"};
+        static const char *const container[] = {"169.254.170.2", "169.254.170.23", "fd00:ec2::23",
+                                                "fd00:0ec2::0:23"};
         static const char *const no[] = {
                 "",
                 "169.254.169.253",
@@ -184,10 +186,16 @@ static void test_metadata(void **state)
                 "2852039166",
         };
 
-        for (size_t i = 0; i < ELEMENTSOF(yes); i++)
-                assert_true(uri_host_is_metadata(yes[i]));
+        for (size_t i = 0; i < ELEMENTSOF(instance); i++) {
+                assert_true(uri_host_is_metadata(instance[i]));
+                assert_false(uri_host_is_container(instance[i]));
+        }
+        for (size_t i = 0; i < ELEMENTSOF(container); i++) {
+                assert_true(uri_host_is_container(container[i]));
+                assert_false(uri_host_is_metadata(container[i]));
+        }
         for (size_t i = 0; i < ELEMENTSOF(no); i++)
-                if (uri_host_is_metadata(no[i]))
+                if (uri_host_is_metadata(no[i]) || uri_host_is_container(no[i]))
                         fail_msg("metadata: %s", no[i]);
 }
 

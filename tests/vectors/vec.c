@@ -16,6 +16,7 @@ static const struct {
         const char *usage;
 } commands[] = {
         {"sigv4", vec_sigv4, "--context FILE --request FILE --emit creq|sts|sig|req"},
+        {"creds", vec_creds, "--env FILE [--fs DIR] [--traffic FILE]"},
         {"endpoint", vec_endpoint,
          "--service S [--region R] [--fips] [--dualstack] [--endpoint URL], or -"},
         {"profiles", vec_profiles, "FILE"},

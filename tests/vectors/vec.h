@@ -17,6 +17,7 @@ enum {
 
 /* argv[0] is the command's own name; what the case comes to goes to out. Returns an exit status. */
 int vec_sigv4(int argc, char **argv, FILE *out);
+int vec_creds(int argc, char **argv, FILE *out);
 int vec_endpoint(int argc, char **argv, FILE *out);
 int vec_profiles(int argc, char **argv, FILE *out);
 int vec_retry(int argc, char **argv, FILE *out);

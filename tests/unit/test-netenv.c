@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files and programs of the real NetEnv. The programs are the system's own; the loop runs until
+ * what is waited for has happened. */
+
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "net/httpcurl.h"
+
+typedef struct Fixture {
+        sd_event *event;
+        NetEnv *env;
+        char folder[64];
+        char path[128]; /* of a file in it */
+        unsigned n_called;
+        int error;
+        int exit_status;
+        char output[256];
+        size_t output_len;
+} Fixture;
+
+static int setup(void **state)
+{
+        Fixture *f = mem_new0(Fixture);
+
+        assert_true(sd_event_new(&f->event) >= 0);
+        f->env = net_env_new_event(f->event, NULL);
+        (void)snprintf(f->folder, sizeof(f->folder), "/tmp/test-netenv-XXXXXX");
+        assert_non_null(mkdtemp(f->folder));
+        (void)snprintf(f->path, sizeof(f->path), "%s/file", f->folder);
+        *state = f;
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        Fixture *f = *state;
+
+        net_env_free_event(f->env);
+        sd_event_unref(f->event);
+        (void)unlink(f->path); /* not every case makes it */
+        assert_int_equal(rmdir(f->folder), 0);
+        free(f);
+        return 0;
+}
+
+static void write_file(Fixture *f, const char *text)
+{
+        FILE *file = fopen(f->path, "we");
+
+        assert_non_null(file);
+        assert_true(fputs(text, file) >= 0);
+        assert_int_equal(fclose(file), 0);
+}
+
+static int read_file(Fixture *f, const char *path, size_t max, const char *expected)
+{
+        _cleanup_(secret_freep) Secret *s = NULL;
+        int r = f->env->file_read(f->env, path, max, &s);
+
+        if (r >= 0) {
+                assert_string_equal(secret_expose(s), expected);
+                assert_int_equal(secret_len(s), strlen(expected));
+        } else {
+                assert_null(s);
+        }
+        return r;
+}
+
+static void test_files(void **state)
+{
+        Fixture *f = *state;
+
+        assert_int_equal(read_file(f, f->path, 10, ""), -ENOENT);
+        write_file(f, "0123456789");
+        assert_int_equal(read_file(f, f->path, 10, "0123456789"), 0);
+        assert_int_equal(read_file(f, f->path, 9, ""), -E2BIG);
+        write_file(f, "");
+        assert_int_equal(read_file(f, f->path, 10, ""), 0);
+        assert_int_equal(read_file(f, f->folder, 10, ""), -EISDIR);
+        assert_int_equal(read_file(f, "/dev/zero", 10, ""), -EINVAL);
+        assert_int_equal(unlink(f->path), 0);
+        assert_int_equal(mkfifo(f->path, 0600), 0);
+        assert_int_equal(read_file(f, f->path, 10, ""), -EINVAL); /* and does not hang */
+}
+
+static void on_end(void *userdata, const NetProcessResult *r)
+{
+        Fixture *f = userdata;
+
+        f->n_called++;
+        f->error = r->error;
+        f->exit_status = r->exit_status;
+        f->output_len = r->output_len;
+        assert_true(r->output_len < sizeof(f->output));
+        memcpy(f->output, r->output, r->output_len + 1);
+}
+
+static int start(Fixture *f, const char *const argv[], uint64_t timeout_usec, NetProcess **ret)
+{
+        f->n_called = 0;
+        return f->env->process_start(
+                f->env,
+                &(NetProcessOptions){.argv = argv, .timeout_usec = timeout_usec, .output_max = 200},
+                on_end, f, ret);
+}
+
+static void run(Fixture *f, const char *script, uint64_t timeout_usec)
+{
+        const char *const argv[] = {"sh", "-c", script, NULL};
+        NetProcess *p = NULL;
+
+        assert_int_equal(start(f, argv, timeout_usec, &p), 0);
+        assert_int_equal(f->n_called, 0);
+        while (f->n_called == 0)
+                assert_true(sd_event_run(f->event, USEC_INFINITY) >= 0);
+}
+
+/* Goes on until every child has been reaped. */
+static void wait_for_no_children(Fixture *f)
+{
+        siginfo_t info;
+
+        while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
+                assert_true(sd_event_run(f->event, 10 * USEC_PER_MSEC) >= 0);
+        assert_int_equal(errno, ECHILD);
+}
+
+static void test_ends(void **state)
+{
+        Fixture *f = *state;
+
+        run(f, "echo out; echo secret >&2; cat; exit 3", USEC_PER_MINUTE);
+        assert_int_equal(f->error, 0);
+        assert_int_equal(f->exit_status, 3);
+        assert_string_equal(f->output, "out\n"); /* the input is empty, complaints are nobody's */
+
+        run(f, "kill -9 $$", USEC_PER_MINUTE);
+        assert_int_equal(f->error, 0);
+        assert_int_equal(f->exit_status, 128 + SIGKILL);
+
+        run(f, "exec >&-; exit 0", USEC_PER_MINUTE); /* the output ends before the program */
+        assert_int_equal(f->exit_status, 0);
+        assert_int_equal(f->output_len, 0);
+        wait_for_no_children(f);
+}
+
+static void test_environment_and_signals_are_passed_on(void **state)
+{
+        Fixture *f = *state;
+
+        assert_int_equal(setenv("TEST_NETENV", "here", 1), 0);
+        (void)signal(SIGPIPE, SIG_IGN);
+        run(f, "echo $TEST_NETENV; kill -s PIPE $$; echo lived", USEC_PER_MINUTE);
+        (void)signal(SIGPIPE, SIG_DFL);
+        assert_string_equal(f->output, "here\n");
+        assert_int_equal(f->exit_status, 128 + SIGPIPE);
+        assert_string_equal(f->env->environ_get(f->env, "TEST_NETENV"), "here");
+}
+
+static void test_too_much(void **state)
+{
+        Fixture *f = *state;
+
+        run(f, "yes", USEC_PER_MINUTE);
+        assert_int_equal(f->error, -E2BIG);
+        wait_for_no_children(f);
+}
+
+/* The deadline holds for a child that keeps the output, too, and it is killed with its parent: the
+ * FIFO that both hold open for writing comes to its end. */
+static void test_deadline_kills_what_was_started(void **state)
+{
+        Fixture *f = *state;
+        _cleanup_free_ char *script = mem_printf("exec 9>%s; sleep 1000 & exit 0", f->path);
+        char byte;
+
+        assert_int_equal(mkfifo(f->path, 0600), 0);
+        int fd = open(f->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        assert_true(fd >= 0);
+        run(f, script, 300 * USEC_PER_MSEC);
+        assert_int_equal(f->error, -ETIMEDOUT);
+        assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+        assert_int_equal(read(fd, &byte, 1), 0);
+        assert_int_equal(close(fd), 0);
+        wait_for_no_children(f);
+}
+
+static void test_not_to_be_run(void **state)
+{
+        Fixture *f = *state;
+        const char *const missing[] = {"no-such-program-here", NULL}, *const plain[] = {f->path,
+                                                                                        NULL};
+        NetProcess *p = NULL;
+
+        write_file(f, "text");
+        assert_int_equal(start(f, missing, USEC_PER_SEC, &p), -ENOENT);
+        assert_int_equal(start(f, plain, USEC_PER_SEC, &p), -EACCES);
+        assert_null(p);
+        wait_for_no_children(f);
+}
+
+static void test_cancel(void **state)
+{
+        Fixture *f = *state;
+        const char *const argv[] = {"sleep", "1000", NULL};
+        NetProcess *p = NULL;
+
+        assert_int_equal(start(f, argv, USEC_PER_MINUTE, &p), 0);
+        f->env->process_cancel(p);
+        f->env->process_cancel(NULL);
+        wait_for_no_children(f);
+        assert_int_equal(f->n_called, 0);
+}
+
+#define F(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+UNIT_MAIN(F(test_files), F(test_ends), F(test_environment_and_signals_are_passed_on),
+          F(test_too_much), F(test_deadline_kills_what_was_started), F(test_not_to_be_run),
+          F(test_cancel))
