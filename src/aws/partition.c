@@ -170,16 +170,17 @@ static int expand(const EndpointParams *p, StrBuf *b)
         return strbuf_error(b) < 0 ? -EINVAL : 0;
 }
 
-/* DynamoDB's rules refuse its own dual-stack host as a custom one. */
+/* DynamoDB's rules refuse their own dual-stack hosts as custom ones. */
 static bool is_own_dual_stack_host(const EndpointParams *p, const Uri *uri)
 {
+        static const char prefix[] = "search-";
         const Partition *partition = p->region ? partition_by_region(p->region) : NULL;
 
         if (p->service != AWS_SERVICE_DYNAMODB || !partition || uri->port != 0)
                 return false;
-        _cleanup_free_ char *host =
-                mem_printf("dynamodb.%s.%s", p->region, partition->dual_stack_dns_suffix);
-        return streq(uri->host, host);
+        _cleanup_free_ char *search =
+                mem_printf("%sdynamodb.%s.%s", prefix, p->region, partition->dual_stack_dns_suffix);
+        return streq(uri->host, search) || streq(uri->host, search + strlen(prefix));
 }
 
 static int resolve_custom(const EndpointParams *p, char **ret_url)
@@ -192,8 +193,10 @@ static int resolve_custom(const EndpointParams *p, char **ret_url)
         if (expand(p, &b) < 0 || uri_parse(strbuf_str(&b), &uri) < 0)
                 return -EINVAL;
         /* Calls go to "/" and are signed so; there is no place for a path. */
-        if (!streq(uri.path, "/") || uri.query || is_own_dual_stack_host(p, &uri))
+        if (!streq(uri.path, "/") || uri.query)
                 return -EINVAL;
+        if (is_own_dual_stack_host(p, &uri))
+                return -EOPNOTSUPP;
 
         size_t n = b.len;
         if (b.data[n - 1] == '/')

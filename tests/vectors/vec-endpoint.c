@@ -11,17 +11,29 @@
 
 #define WORDS_MAX 16
 
+/* In the words of the services' rules, where they have any. */
 static const char *error_text(const EndpointParams *p, int r)
 {
+        bool local = p->region && streq(p->region, "local") && p->service == AWS_SERVICE_DYNAMODB;
+
         if (p->custom && p->fips)
                 return "Invalid Configuration: FIPS and custom endpoint are not supported";
         if (p->custom && p->dual_stack)
                 return "Invalid Configuration: Dualstack and custom endpoint are not supported";
+        if (p->custom && r == -EOPNOTSUPP)
+                return "Endpoint override is not supported for dual-stack endpoints. Please enable "
+                       "dual-stack functionality by enabling the configuration. For more details, "
+                       "see: "
+                       "https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html";
         if (p->custom)
                 return "Invalid Configuration: no custom endpoint of a form that can be used";
         if (!p->region)
                 return "Invalid Configuration: Missing Region";
-        return r == -EOPNOTSUPP ? "this partition does not support FIPS or DualStack here"
+        if (local && p->fips)
+                return "Invalid Configuration: FIPS and local endpoint are not supported";
+        if (local && p->dual_stack)
+                return "Invalid Configuration: Dualstack and local endpoint are not supported";
+        return r == -EOPNOTSUPP ? "Partition does not support FIPS"
                                 : "Invalid Configuration: no region of this service";
 }
 

@@ -26,6 +26,7 @@ static const Names names_long_poll = {
 static const Names names_status = {{"status_code", "status", "statusCode", "http_status"}};
 static const Names names_code = {{"error_code", "code", "errorCode", "error", "__type"}};
 static const Names names_kind = {{"kind", "type", "class", "outcome", "result"}};
+static const Names names_success = {{"success", "ok"}};
 static const Names names_retry_after = {
         {"x-amz-retry-after", "retry_after", "retry_after_ms", "retryAfter"}};
 
@@ -110,7 +111,8 @@ static int64_t retry_after_of(const json_t *outcome)
                 v = find(outcome, &names_retry_after);
         if (json_is_array(v))
                 v = json_array_get(v, 0);
-        return json_is_integer(v) ? json_integer_value(v) : retry_after_parse(json_string_value(v));
+        return json_is_number(v) ? (int64_t)MIN(json_number_value(v), INT32_MAX)
+                                 : retry_after_parse(json_string_value(v));
 }
 
 static bool read_outcome(const json_t *o, RetryFailure *ret)
@@ -137,6 +139,8 @@ static bool read_outcome(const json_t *o, RetryFailure *ret)
                 ret->class = class_of_status((long)status);
         else if (json_is_string(kind))
                 ret->class = class_of_text(json_string_value(kind), 400);
+        else if (json_is_true(find(o, &names_success)))
+                ret->class = AWS_ERROR_NONE;
         else
                 return false;
         return true;
