@@ -16,6 +16,8 @@ static const char *get_variable(void *userdata, const char *name)
 static int settings_new(const NetworkOptions *o, Network *n, char **reterr_text)
 {
         _cleanup_(profile_set_freep) ProfileSet *profiles = NULL;
+        const char *named = n->env->environ_get(n->env, "AWS_CONFIG_FILE");
+        _cleanup_free_ char *path = mem_strdup(isempty(named) ? "~/.aws/config" : named);
         int r = cred_profiles_read(n->env, &profiles, reterr_text);
 
         if (r < 0)
@@ -27,7 +29,7 @@ static int settings_new(const NetworkOptions *o, Network *n, char **reterr_text)
                         .userdata = n->env,
                         .profiles = profiles,
                         .profile = cred_profile_name(n->env, o->conf->profile),
-                        .profile_path = "AWS's config file",
+                        .profile_path = path,
                 },
                 &n->settings, reterr_text);
 }
@@ -41,8 +43,12 @@ static int http_new(const NetworkOptions *o, Network *n, char **reterr_text)
                 .proxy = isempty(s->proxy.value) ? NULL : s->proxy.value,
                 .no_proxy = s->no_proxy.value,
         };
-        int r = http_curl_new(&http, &n->http, reterr_text);
+        _cleanup_free_ char *why = NULL;
+        int r = http_curl_new(&http, &n->http, &why);
 
+        if (r < 0)
+                *reterr_text = http.ca_file ? mem_printf("%s (%s)", why, s->ca_file.origin)
+                                            : TAKE_PTR(why);
         /* It has just been read: whatever changes from here on is another file. */
         if (r >= 0 && http.ca_file && stat(http.ca_file, &n->ca_file) < 0)
                 n->ca_file = (struct stat){0};

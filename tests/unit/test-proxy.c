@@ -295,6 +295,14 @@ static void test_exempt_hosts_are_dialled(void **state)
         assert_string_equal(dialled, "192.0.2.1 ");
         assert_has_not(s.error.message, "proxy");
         assert_false(readable_now(f->listener));
+
+        /* By what this transport was told, not by the environment. */
+        setenv("no_proxy", "*", 1);
+        go_through_proxy(f, "", "example.com");
+        start(f, &s, (HttpRequest){.url = "https://evil.test/"});
+        close(serve_accept(f));
+        wait_called(f, &s);
+        unsetenv("no_proxy");
 }
 
 /* Field bug: IMDS through HTTP_PROXY. Whatever the environment and the options say, neither plain
