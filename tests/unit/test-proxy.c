@@ -338,6 +338,11 @@ static void test_metadata_never_goes_through_a_proxy(void **state)
                         assert_memory_equal(dialled, addresses[i] + (*addresses[i] == '['), 4);
                 }
                 close(exchange(f)); /* plain http to loopback */
+                dialled[0] = '\0';  /* a container's own server, with TLS */
+                start(f, &s,
+                      (HttpRequest){.url = "https://evil.test/", .policy = HTTP_POLICY_CONTAINER});
+                wait_called(f, &s);
+                assert_string_equal(dialled, "192.0.2.1 ");
                 assert_false(readable_now(proxy_listener));
         }
         make_transport(f, (HttpCurlOptions){0});

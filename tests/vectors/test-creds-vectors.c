@@ -4,7 +4,6 @@
  * into credentials or an error. Each folder is a case; one that is not understood fails the run. */
 
 #include "../unit/unit.h"
-#include "vec.h"
 #include "vectors.h"
 
 #define CASES 12
@@ -20,42 +19,22 @@ static json_t *read_json(const char *folder, const char *name)
         return value;
 }
 
-/* What ts-vec prints; its exit status says whether that is an error. */
-static json_t *run_vec(const char *folder, bool *ret_failed)
+static void run_case(const char *folder)
 {
         _cleanup_free_ char *env = mem_printf("%s/env.json", folder),
                             *fs = mem_printf("%s/fs", folder),
                             *traffic = mem_printf("%s/http-traffic.json", folder);
-        const char *argv[] = {"ts-vec", "creds",     "--env", env, "--fs",
-                              fs,       "--traffic", traffic, NULL};
-        _cleanup_free_ char *text = NULL;
-        size_t len = 0;
-        FILE *out = open_memstream(&text, &len);
-        json_t *value = NULL;
-
-        assert_non_null(out);
-        int status = vec_main(ELEMENTSOF(argv) - 1, (char **)argv, out);
-        assert_int_equal(fclose(out), 0);
-        if (status == VEC_USAGE || json_parse(text, len, 1 << 16, &value) < 0)
-                fail_msg("%s: %d %s", folder, status, strempty(text));
-        *ret_failed = status == VEC_FAILED;
-        return value;
-}
-
-static void run_case(const char *folder)
-{
         _cleanup_json_ json_t *test = read_json(folder, "test-case.json"), *have = NULL;
         const json_t *result = json_object_get(test, "result"),
                      *want = json_object_get(result, "Ok");
-        bool failed;
 
         assert_int_equal(json_object_size(result), 1);
         assert_true(want || json_object_get(result, "ErrorContains"));
-        have = run_vec(folder, &failed);
-        if (failed != !want || (want && !json_equal(have, want)))
-                fail_msg("%s: have %s", folder, json_dumps(have, JSON_SORT_KEYS));
-        if (failed)
-                assert_non_null(json_object_get(have, "error"));
+        _cleanup_free_ char *text = vectors_run(want ? VEC_OK : VEC_FAILED, "creds", "--env", env,
+                                                "--fs", fs, "--traffic", traffic, NULL);
+        assert_int_equal(json_parse(text, strlen(text), 1 << 16, &have), 0);
+        if (want ? !json_equal(have, want) : !json_object_get(have, "error"))
+                fail_msg("%s: have %s", folder, text);
 }
 
 static void every_case(void **state)
