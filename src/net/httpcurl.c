@@ -345,7 +345,8 @@ static int http_curl_start(HttpTransport *transport, const HttpRequest *request,
         call->callback = callback;
         call->userdata = userdata;
         call->urgent = request->urgent;
-        call->easy = t->n_idle > 0 ? t->idle[--t->n_idle] : http_transfer_new_easy(t->ca_file);
+        call->easy =
+                http_transfer_set_up_easy(t->n_idle > 0 ? t->idle[--t->n_idle] : NULL, t->ca_file);
         if (!call->easy)
                 return -ENOMEM;
         r = http_transfer_prepare(&call->transfer, call->easy, request, t->proxy);

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One transfer on a libcurl easy handle. Handles are used again (they keep the TLS sessions), so
- * whatever differs between transfers is set by every http_transfer_prepare().
+/* One transfer on a libcurl easy handle. Handles are used again (they keep the TLS sessions), each
+ * time as if new: only a reset takes back the count of requests sent again, which would let the
+ * sixth fail.
  *
  * What libcurl 7.88 asks for, each of it measured (design.md):
  * - QUICK_EXIT on every handle, else removing one joins the resolver thread on the loop;
  * - CAPATH set to NULL, else a built-in one defeats the cache of CA certificates, which lives in
  *   the multi handle for CURLOPT_CA_CACHE_TIMEOUT, a day by default;
- * - NOSIGNAL, since the resolver's time-out must not be a SIGALRM.
+ * - NOSIGNAL, since the resolver's time-out must not be a SIGALRM;
+ * - no DNS cache, else an address that is dead is dialled for a minute after the name has moved
+ *   (connections are kept, so that names are rarely asked for);
+ * - HAPPY_EYEBALLS_TIMEOUT just beyond the time that it gives the first of several addresses, half
+ *   of that for connecting: it drops that address then, but on its socket interface goes on to the
+ *   next one only when a timer happens to fire.
  *
  * A kept connection that died is not noticed before it is used. libcurl sends again on a fresh
  * one by itself, but only when not a byte of answer had come in.
@@ -28,6 +34,7 @@
 #define BODY_MAX_DEFAULT (1024 * 1024)
 #define HEADER_BYTES_MAX (64 * 1024)
 #define HEADER_LINE_MAX (16 * 1024)
+#define NEXT_ADDRESS_MSEC 20
 
 static const struct {
         CURLcode curl;
@@ -164,9 +171,9 @@ static curl_socket_t on_open_socket(void *userdata, curlsocktype purpose,
                         code = curl_easy_setopt(easy, option, value);                              \
         } while (0)
 
-CURL *http_transfer_new_easy(const char *ca_file)
+CURL *http_transfer_set_up_easy(CURL *used, const char *ca_file)
 {
-        CURL *easy = curl_easy_init();
+        CURL *easy = used ? used : curl_easy_init();
         CURLcode code = CURLE_OK;
 
         if (!easy)
@@ -174,6 +181,7 @@ CURL *http_transfer_new_easy(const char *ca_file)
 
         SET(CURLOPT_NOSIGNAL, 1L);
         SET(CURLOPT_QUICK_EXIT, 1L);
+        SET(CURLOPT_DNS_CACHE_TIMEOUT, 0L);
         SET(CURLOPT_CAPATH, NULL);
         SET(CURLOPT_PROXY_CAPATH, NULL);
         if (ca_file) {
@@ -282,6 +290,7 @@ int http_transfer_prepare(HttpTransfer *transfer, CURL *easy, const HttpRequest 
 {
         bool get = streq(request->method, "GET"), post = streq(request->method, "POST");
         CURLcode code = CURLE_OK;
+        long connect_msec;
         int r;
 
         if (!get && !post && !streq(request->method, "PUT"))
@@ -294,6 +303,7 @@ int http_transfer_prepare(HttpTransfer *transfer, CURL *easy, const HttpRequest 
                 request->connect_timeout_usec > 0
                         ? MIN(request->connect_timeout_usec, request->timeout_usec)
                         : request->timeout_usec;
+        connect_msec = (long)(MIN(transfer->connect_timeout_usec, USEC_PER_HOUR) / USEC_PER_MSEC);
         transfer->response.body =
                 STRBUF_INIT(request->body_max > 0 ? request->body_max : BODY_MAX_DEFAULT);
         r = add_headers(transfer, request);
@@ -313,8 +323,8 @@ int http_transfer_prepare(HttpTransfer *transfer, CURL *easy, const HttpRequest 
         SET(get ? CURLOPT_HTTPGET : CURLOPT_POST, 1L);
         SET(CURLOPT_CUSTOMREQUEST, get || post ? NULL : request->method);
         SET(CURLOPT_HTTPHEADER, transfer->headers);
-        SET(CURLOPT_CONNECTTIMEOUT_MS,
-            (long)(MIN(transfer->connect_timeout_usec, USEC_PER_HOUR) / USEC_PER_MSEC));
+        SET(CURLOPT_CONNECTTIMEOUT_MS, connect_msec);
+        SET(CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS, connect_msec / 2 + NEXT_ADDRESS_MSEC);
         SET(CURLOPT_ERRORBUFFER, transfer->reason);
         SET(CURLOPT_HEADERDATA, transfer);
         SET(CURLOPT_WRITEDATA, transfer);
@@ -419,10 +429,8 @@ void http_transfer_outcome(HttpTransfer *transfer, CURL *easy, CURLcode code, Aw
 
 void http_transfer_done(HttpTransfer *transfer, CURL *easy)
 {
-        /* Options that point into the transfer; that they are taken back cannot fail. */
-        (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
-        (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
-        (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
+        /* Options point into the transfer. Connections and TLS sessions stay. */
+        curl_easy_reset(easy);
 
         for (struct curl_slist *h = transfer->headers; h; h = h->next)
                 secret_cleanse(h->data, strlen(h->data));

@@ -65,7 +65,7 @@ static int resolve(unsigned cell, unsigned last, const char *service, const stru
 {
         static int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
         struct addrinfo h = *hints;
-        char text[INET_ADDRSTRLEN];
+        char text[64];
 
         if (!real)
                 *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");

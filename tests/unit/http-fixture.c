@@ -17,6 +17,7 @@
 
 sem_t hang_entered, hang_released;
 char dialled[1024];
+bool name_moved;
 
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
                 struct addrinfo **res)
@@ -42,6 +43,8 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
         }
         if (streq(node, "metadata.test"))
                 return real("169.254.169.254", service, &h, res);
+        if (streq(node, "moving.test"))
+                return real(name_moved ? "127.0.0.1" : "127.0.0.2", service, &h, res);
         if (streq(node, "good.test"))
                 return real("127.0.0.1", service, &h, res);
         return real(node, service, &h, res); /* no name leaves the machine */

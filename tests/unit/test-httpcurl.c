@@ -129,18 +129,19 @@ static void test_kept_connection_was_closed(void **state)
         close(exchange(f)); /* on a new one, without an error */
 }
 
-/* The service closes just while the request is on its way. */
+/* The service closes just while the request is on its way. However often: libcurl counts what it
+ * sends again for the whole life of a handle, and gives up the sixth time. */
 static void test_kept_connection_dies_under_the_request(void **state)
 {
         Fixture *f = *state;
 
-        for (size_t i = 0; i < 2; i++) {
+        for (size_t i = 0; i < 14; i++) {
                 Seen s = {0};
                 int fd = exchange(f);
 
                 start(f, &s, (HttpRequest){.method = "POST", .body = "b", .body_len = 1});
                 assert_string_not_equal(serve_read(f, fd), "");
-                if (i == 0)
+                if (i % 2 == 0)
                         close(fd);
                 else
                         reset(fd);
