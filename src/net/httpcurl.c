@@ -38,6 +38,7 @@ struct HttpCall {
         CURL *easy;
         sd_event_source *timer;
         bool urgent;
+        bool orphaned; /* has just lost a socket */
         HttpTransfer transfer;
         AwsError error; /* the outcome, once finished */
         HttpCallback callback;
@@ -52,6 +53,7 @@ struct HttpCurl {
         sd_event_source *defer; /* work for the next turn: due, queued and finished calls */
         bool due;               /* libcurl asked to be run at once */
         bool timer_told;        /* libcurl has said what it waits for */
+        bool orphans;           /* some running call may be orphaned */
         CallList queued;
         CallList running;
         CallList finished;
@@ -134,6 +136,23 @@ static void call_finish(HttpCall *call, CURLcode code)
         call_link(call, &call->owner->finished);
 }
 
+/* An address that refuses or is silent loses its socket, and libcurl 7.88 goes on to the next one
+ * only when it is run again, for which it asks nobody. To change what is paused asks. */
+static void nudge_orphans(HttpCurl *t)
+{
+        if (!t->orphans)
+                return;
+        t->orphans = false;
+        for (HttpCall *call = TAILQ_FIRST(&t->running); call; call = TAILQ_NEXT(call, entry)) {
+                if (!call->orphaned)
+                        continue;
+                call->orphaned = false;
+                /* If this fails, the call ends by its own timer. */
+                (void)curl_easy_pause(call->easy, CURLPAUSE_SEND);
+                (void)curl_easy_pause(call->easy, CURLPAUSE_CONT);
+        }
+}
+
 /* Lets libcurl work, then takes out the calls that have ended. Nobody is called back. */
 static void drive(HttpCurl *t, curl_socket_t fd, int events)
 {
@@ -150,6 +169,7 @@ static void drive(HttpCurl *t, curl_socket_t fd, int events)
                     curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &call) == CURLE_OK)
                         call_finish(call, msg->data.result);
         }
+        nudge_orphans(t);
 }
 
 /* Calls the owner of one finished call back. The last thing that a handler does: the transport may
@@ -319,7 +339,11 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userdata
         sd_event_source *io = socketp;
 
         if (what == CURL_POLL_REMOVE) {
+                HttpCall *call = NULL;
+
                 sd_event_source_disable_unref(io);
+                if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call) == CURLE_OK && call)
+                        call->orphaned = t->orphans = true;
                 return 0;
         }
 

@@ -9,10 +9,7 @@
  *   the multi handle for CURLOPT_CA_CACHE_TIMEOUT, a day by default;
  * - NOSIGNAL, since the resolver's time-out must not be a SIGALRM;
  * - no DNS cache, else an address that is dead is dialled for a minute after the name has moved
- *   (connections are kept, so that names are rarely asked for);
- * - HAPPY_EYEBALLS_TIMEOUT just beyond the time that it gives the first of several addresses, half
- *   of that for connecting: it drops that address then, but on its socket interface goes on to the
- *   next one only when a timer happens to fire.
+ *   (connections are kept, so that names are rarely asked for).
  *
  * A kept connection that died is not noticed before it is used. libcurl sends again on a fresh
  * one by itself, but only when not a byte of answer had come in.
@@ -34,7 +31,6 @@
 #define BODY_MAX_DEFAULT (1024 * 1024)
 #define HEADER_BYTES_MAX (64 * 1024)
 #define HEADER_LINE_MAX (16 * 1024)
-#define NEXT_ADDRESS_MSEC 20
 
 static const struct {
         CURLcode curl;
@@ -53,6 +49,7 @@ static const struct {
         {CURLE_GOT_NOTHING, "EmptyReply", AWS_ERROR_NETWORK},
         {CURLE_PARTIAL_FILE, "AnswerTruncated", AWS_ERROR_NETWORK},
         {CURLE_WRITE_ERROR, "AnswerTooLarge", AWS_ERROR_PROTOCOL},
+        {CURLE_OUT_OF_MEMORY, "AnswerTooLarge", AWS_ERROR_PROTOCOL}, /* a header line over 100 KB */
         {CURLE_WEIRD_SERVER_REPLY, "MalformedAnswer", AWS_ERROR_PROTOCOL},
         {CURLE_UNSUPPORTED_PROTOCOL, "MalformedAnswer", AWS_ERROR_PROTOCOL}, /* HTTP/0.9 */
         {CURLE_BAD_CONTENT_ENCODING, "MalformedAnswer", AWS_ERROR_PROTOCOL},
@@ -290,7 +287,6 @@ int http_transfer_prepare(HttpTransfer *transfer, CURL *easy, const HttpRequest 
 {
         bool get = streq(request->method, "GET"), post = streq(request->method, "POST");
         CURLcode code = CURLE_OK;
-        long connect_msec;
         int r;
 
         if (!get && !post && !streq(request->method, "PUT"))
@@ -303,7 +299,6 @@ int http_transfer_prepare(HttpTransfer *transfer, CURL *easy, const HttpRequest 
                 request->connect_timeout_usec > 0
                         ? MIN(request->connect_timeout_usec, request->timeout_usec)
                         : request->timeout_usec;
-        connect_msec = (long)(MIN(transfer->connect_timeout_usec, USEC_PER_HOUR) / USEC_PER_MSEC);
         transfer->response.body =
                 STRBUF_INIT(request->body_max > 0 ? request->body_max : BODY_MAX_DEFAULT);
         r = add_headers(transfer, request);
@@ -323,8 +318,8 @@ int http_transfer_prepare(HttpTransfer *transfer, CURL *easy, const HttpRequest 
         SET(get ? CURLOPT_HTTPGET : CURLOPT_POST, 1L);
         SET(CURLOPT_CUSTOMREQUEST, get || post ? NULL : request->method);
         SET(CURLOPT_HTTPHEADER, transfer->headers);
-        SET(CURLOPT_CONNECTTIMEOUT_MS, connect_msec);
-        SET(CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS, connect_msec / 2 + NEXT_ADDRESS_MSEC);
+        SET(CURLOPT_CONNECTTIMEOUT_MS,
+            (long)(MIN(transfer->connect_timeout_usec, USEC_PER_HOUR) / USEC_PER_MSEC));
         SET(CURLOPT_ERRORBUFFER, transfer->reason);
         SET(CURLOPT_HEADERDATA, transfer);
         SET(CURLOPT_WRITEDATA, transfer);
@@ -402,8 +397,15 @@ void http_transfer_outcome(HttpTransfer *transfer, CURL *easy, CURLcode code, Aw
                 timeout_error(transfer, easy, ret);
                 return;
         case CURLE_WRITE_ERROR:
-                aws_error_set(ret, class, name, "%s: the answer exceeds %zu bytes", transfer->host,
-                              transfer->response.body.max);
+        case CURLE_OUT_OF_MEMORY:
+                if (code == CURLE_WRITE_ERROR && strbuf_error(&transfer->response.body) < 0)
+                        aws_error_set(ret, class, name, "%s: the answer exceeds %zu bytes",
+                                      transfer->host, transfer->response.body.max);
+                else
+                        aws_error_set(ret, class, name,
+                                      "%s: the headers of the answer exceed %d "
+                                      "bytes, or one of them %d",
+                                      transfer->host, HEADER_BYTES_MAX, HEADER_LINE_MAX);
                 return;
         case CURLE_COULDNT_CONNECT:
                 if (transfer->refused) {

@@ -266,6 +266,7 @@ static uint64_t start_call(CellRun *c)
         AwsCallOptions o = {
                 .retry = c->api->retry,
                 .body_max = c->api->body_max,
+                .answer_unread = !c->api->parse,
                 .attempt_timeout_usec = (hurried ? 2 : 20) * USEC_PER_SEC,
                 .deadline_usec = (hurried ? 5 : 30) * USEC_PER_SEC,
         };

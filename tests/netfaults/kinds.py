@@ -17,15 +17,16 @@ NETWORK = {name: number for number, name in enumerate((
     "no-address", "name-hangs", "first-dead", "many-dead", "first-silent", "moved"))}
 KINDS = []
 RESET = "network (ConnectionReset|EmptyReply)"
-SILENT = "network Timeout"
+SILENT = "network (ConnectTimeout|Timeout)"  # the former of a last try with little time left
+UNREADABLE = "protocol (UnreadableAnswer|MalformedAnswer)"  # the latter of AssumeRole
 PORTAL = b"<!DOCTYPE html><html><body>Please log in to use this network.</body></html>"
 
 
 class Kind:
-    def __init__(self, name, want, act=None, *, stage=None, imds="same", accepted=None, slow=False,
+    def __init__(self, name, want, act=None, *, stage=None, imds="same", accepted=None, query=None, slow=False,
                  network="good", context=None, idle=None, proxied=False, placed=True):
         self.name, self.want, self.act, self.stage = name, want, act, stage
-        self.imds, self.accepted, self.slow = imds, accepted, slow
+        self.imds, self.accepted, self.query, self.slow = imds, accepted, query, slow
         self.network, self.context, self.idle = NETWORK[network], context, idle
         self.proxied = proxied
         self.placed = placed and not proxied  # also on a region's endpoint under the daemon
@@ -43,6 +44,8 @@ class Kind:
                     return None
         elif api in answers.ACCEPTED and self.accepted:
             want = self.accepted
+        elif api in ("GetCallerIdentity", "AssumeRole") and self.query:
+            want = self.query
         if want != "ok" and (api in answers.IMDS or api == "AssumeRole"):
             want = "credentials " + want.split(" ", 1)[1]
         return want
@@ -93,11 +96,10 @@ for _point, _stage, _until in POINTS:
         until(c, r)
         c.silence()
 
-    Kind("reset " + _point, "network (ConnectionReset|TlsHandshakeFailed|EmptyReply)", _reset,
+    Kind("reset " + _point, "network (ConnectionReset|TlsHandshakeFailed|EmptyReply|CouldNotConnect)", _reset,
          stage=_stage, imds=None if _hello or _tls else "same")
     Kind("silence " + _point,
-         "network (ConnectTimeout|Timeout)" if _stage == "accept" and not _tls else SILENT, _silent,
-         stage=_stage, slow=True, imds=None if _hello or _tls else SILENT)
+         SILENT, _silent, stage=_stage, slow=True, imds=None if _hello or _tls else SILENT)
 
 
 # Answers that do not end well
@@ -120,7 +122,7 @@ def _(c, r):
     c.send(answers.head(length=len(body) + 512) + body)
 
 
-@act("body longer than its length", "protocol UnreadableAnswer", "request", accepted="ok",
+@act("body longer than its length", UNREADABLE, "request", accepted="ok",
      imds={"ImdsCredentials": "- ImdsError"})
 def _(c, r):
     body = c.good(r)[1]
@@ -181,7 +183,7 @@ def _(c, r):
 # Answers of somebody else
 
 
-@act("captive portal", "protocol ForeignAnswer", "request",
+@act("captive portal", UNREADABLE, "request", accepted="protocol ForeignAnswer",
      imds={"ImdsToken": "- MalformedAnswer", "ImdsRole": "- MalformedAnswer",
            "ImdsCredentials": "- ImdsError"})
 def _(c, r):
@@ -189,7 +191,7 @@ def _(c, r):
            len(PORTAL) + PORTAL)
 
 
-@act("empty 200", "protocol ForeignAnswer", "request",
+@act("empty 200", UNREADABLE, "request", accepted="protocol ForeignAnswer",
      imds={"ImdsToken": "- MalformedAnswer", "ImdsRole": "- NoRole",
            "ImdsCredentials": "- ImdsError"})
 def _(c, r):
@@ -291,7 +293,7 @@ proxy_says("proxy fails (502)", "502 Bad Gateway")
 proxy_says("proxy redirects (302)", "302 Found\r\nLocation: https://example.test/")
 
 
-@act("proxy silent", "network (ConnectTimeout|Timeout)", slow=True, **PROXIED)
+@act("proxy silent", SILENT, slow=True, **PROXIED)
 def _(c, r):
     c.silence()
 
@@ -366,14 +368,13 @@ def _(c, r):
 # Bodies that are not what they should be
 
 
-def body_kind(name, change, want="protocol UnreadableAnswer", headers=(), imds="- ImdsError",
-              accepted="ok"):
+def body_kind(name, change, headers=(), query=None):
     def answer(c, r):
         body = change(c.good(r)[1])
         c.send(answers.head(length=len(body), headers=headers) + body)
         return True
-    Kind(name, want, answer, stage="request", accepted=accepted,
-         imds=None if imds is None else {"ImdsCredentials": imds})
+    Kind(name, UNREADABLE, answer, stage="request", accepted="ok", query=query,
+         imds={"ImdsCredentials": "- ImdsError"})
 
 
 def is_json(body):
@@ -381,9 +382,9 @@ def is_json(body):
 
 
 def of_wrong_types(body):
-    """Every value an array in an array, every text an element."""
+    """Every value another object, every text an element."""
     if is_json(body):
-        return b"{" + b",".join(b"%s:[[]]" % part for part in keys_of(body)) + b"}"
+        return b"{" + b",".join(b'%s:{"odd":1}' % part for part in keys_of(body)) + b"}"
     return body.replace(b"</", b"<odd/></")
 
 
@@ -393,12 +394,12 @@ def keys_of(body):
 
 def nested(body):
     if is_json(body):
-        return b'{"IsLogging":' + b"[" * 20000 + b"]" * 20000 + b"}"
-    return b"<a>" * 20000 + b"</a>" * 20000
+        return b'{"IsLogging":' + b"[" * 4000 + b"]" * 4000 + b"}"
+    return b"<a>" * 4000 + b"</a>" * 4000
 
 
 def doubled(body):
-    """The first member, and each element, once more."""
+    """The first member once more, and elements that matter."""
     if is_json(body):
         key = keys_of(body)[0]
         return b"{" + key + b":null," + body[1:]
@@ -411,7 +412,7 @@ body_kind("body of wrong types", of_wrong_types)
 body_kind("body deeply nested", nested)
 body_kind("body compressed unasked", gzip.compress, headers=("Content-Encoding: gzip",))
 body_kind("body with garbage behind", lambda body: body + b"\x00garbage")
-body_kind("body with members doubled", doubled)
+body_kind("body with members doubled", doubled, query="ok")  # of XML elements the first counts
 body_kind("body not UTF-8", lambda body: body[:-2] + b"\xff\xfe" + body[-2:])
 body_kind("body of white space", lambda body: b" \n" * 50)
 

@@ -7,7 +7,8 @@
  *
  * getaddrinfo() and connect() are this file's. Names: hang.test hangs until hang_released is
  * posted, none.test does not exist, evil.test and mapped.test lead to 192.0.2.1, metadata.test to
- * 169.254.169.254, good.test to loopback, moving.test to where nobody listens until name_moved.
+ * 169.254.169.254, good.test to loopback, moving.test to where nobody listens until name_moved,
+ * several.test to three such addresses and then to loopback.
  * What is not loopback is noted in `dialled` ("address " each) and refused: nothing leaves the
  * machine. */
 

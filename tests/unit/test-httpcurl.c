@@ -250,6 +250,29 @@ static void test_header_cap(void **state)
                 serve_write(fd, line);
         wait_called(f, &s);
         assert_string_equal(s.error.code, "AnswerTooLarge");
+        assert_string_equal(s.error.message, "127.0.0.1: the headers of the answer exceed 65536 "
+                                             "bytes, or one of them 16384");
+        close(fd);
+}
+
+/* Of which libcurl says that memory ran out. */
+static void test_header_line_without_an_end(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+        char part[1001] = "";
+
+        memset(part, 'x', sizeof(part) - 1);
+        start(f, &s, (HttpRequest){0});
+        int fd = serve_accept(f);
+        (void)serve_read(f, fd);
+        serve_write(fd, "HTTP/1.1 200 OK\r\nX: ");
+        for (size_t i = 0; i < 110; i++)
+                serve_write(fd, part);
+        wait_called(f, &s);
+        assert_string_equal(s.error.code, "AnswerTooLarge");
+        assert_int_equal(s.error.class, AWS_ERROR_PROTOCOL);
+        assert_memory_equal(s.error.message, "127.0.0.1: the headers", 22);
         close(fd);
 }
 
@@ -394,6 +417,7 @@ UNIT_MAIN(WITH_HTTP(test_request_and_answer), WITH_HTTP(test_methods),
           WITH_HTTP(test_sent_in_the_same_turn), WITH_HTTP(test_kept_connection_was_closed),
           WITH_HTTP(test_kept_connection_dies_under_the_request), WITH_HTTP(test_answers_cut_short),
           WITH_HTTP(test_body_cap), WITH_HTTP(test_header_cap),
-          WITH_HTTP(test_redirect_is_an_answer), WITH_HTTP(test_silent_server),
-          WITH_HTTP(test_cancel), WITH_HTTP(test_callback_cancels_a_finished_call),
+          WITH_HTTP(test_header_line_without_an_end), WITH_HTTP(test_redirect_is_an_answer),
+          WITH_HTTP(test_silent_server), WITH_HTTP(test_cancel),
+          WITH_HTTP(test_callback_cancels_a_finished_call),
           WITH_HTTP(test_callback_frees_the_transport), WITH_HTTP(test_event_env))
