@@ -15,13 +15,13 @@
 
 #include "net/httpcurl.h"
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "net/cafile.h"
 #include "net/httptransfer.h"
 
 #define CONNECTIONS_MAX_DEFAULT 32
@@ -45,6 +45,15 @@ struct HttpCall {
         void *userdata;
 };
 
+/* A descriptor that libcurl watches. That of a kept connection stays watched while it is idle. */
+typedef struct Socket {
+        HttpCurl *owner;
+        TAILQ_ENTRY(Socket) entry;
+        int fd;
+        sd_event_source *io;
+        bool idle;
+} Socket;
+
 struct HttpCurl {
         HttpTransport transport; /* first: a transport is cast back to us */
         sd_event *event;
@@ -57,6 +66,7 @@ struct HttpCurl {
         CallList queued;
         CallList running;
         CallList finished;
+        TAILQ_HEAD(, Socket) sockets;
         unsigned n_running;
         unsigned n_running_ordinary;
         unsigned connections_max;
@@ -267,10 +277,17 @@ static int on_defer(sd_event_source *s, void *userdata)
         return 0;
 }
 
-static int on_io(sd_event_source *s, int fd, uint32_t revents, void *userdata)
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
-        HttpCurl *t = userdata;
+        Socket *s = userdata;
+        HttpCurl *t = s->owner;
 
+        if (s->idle) {
+                /* Closed, or an answer to no request, which the next request must not take for its
+                 * own. libcurl finds the connection dead when it sends, and makes a new one. */
+                (void)shutdown(fd, SHUT_RDWR); /* fails when it is dead already */
+                return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        }
         drive(t, fd,
               (revents & EPOLLIN ? CURL_CSELECT_IN : 0) |
                       (revents & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
@@ -327,6 +344,52 @@ static int on_call_timer(sd_event_source *s, uint64_t usec, void *userdata)
         return 0;
 }
 
+static Socket *socket_find(HttpCurl *t, int fd)
+{
+        Socket *s;
+
+        TAILQ_FOREACH(s, &t->sockets, entry)
+        if (s->fd == fd)
+                return s;
+        return NULL;
+}
+
+static void socket_free(Socket *s)
+{
+        if (!s)
+                return;
+        TAILQ_REMOVE(&s->owner->sockets, s, entry);
+        sd_event_source_disable_unref(s->io);
+        free(s);
+}
+
+static Socket *socket_new(HttpCurl *t, int fd)
+{
+        Socket *s = mem_new0(Socket);
+
+        *s = (Socket){.owner = t, .fd = fd};
+        TAILQ_INSERT_HEAD(&t->sockets, s, entry);
+        if (sd_event_add_io(t->event, &s->io, fd, EPOLLIN, on_io, s) < 0)
+                socket_free(TAKE_PTR(s));
+        return s;
+}
+
+/* Else it is what wakes libcurl when a name is resolved, which it closes without a word. */
+static bool is_connection(int fd)
+{
+        int domain = AF_UNIX;
+        socklen_t len = sizeof(domain);
+
+        return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) >= 0 && domain != AF_UNIX;
+}
+
+/* Curl callback. */
+static int on_close_socket(void *userdata, curl_socket_t fd)
+{
+        socket_free(socket_find(userdata, fd));
+        return close(fd);
+}
+
 /* Curl callback. */
 static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, void *socketp)
 {
@@ -334,28 +397,31 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userdata
                 [CURL_POLL_IN] = EPOLLIN,
                 [CURL_POLL_OUT] = EPOLLOUT,
                 [CURL_POLL_INOUT] = EPOLLIN | EPOLLOUT,
+                [CURL_POLL_REMOVE] = EPOLLIN,
         };
         HttpCurl *t = userdata;
-        sd_event_source *io = socketp;
+        Socket *s = socketp ? socketp : socket_find(t, fd);
 
         if (what == CURL_POLL_REMOVE) {
                 HttpCall *call = NULL;
 
-                sd_event_source_disable_unref(io);
                 if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call) == CURLE_OK && call)
                         call->orphaned = t->orphans = true;
-                return 0;
+                if (!s || !is_connection(fd)) {
+                        socket_free(s);
+                        return 0;
+                }
+        } else if (!s) {
+                s = socket_new(t, fd);
+                if (!s)
+                        return -1;
         }
-
-        if (io)
-                return sd_event_source_set_io_events(io, events[what]) < 0 ? -1 : 0;
-        if (sd_event_add_io(t->event, &io, fd, events[what], on_io, t) < 0)
-                return -1;
-        if (curl_multi_assign(t->multi, fd, io) != CURLM_OK) {
-                sd_event_source_disable_unref(io);
-                return -1;
-        }
-        return 0;
+        s->idle = what == CURL_POLL_REMOVE;
+        return sd_event_source_set_io_events(s->io, events[what]) < 0 ||
+                               sd_event_source_set_enabled(s->io, SD_EVENT_ON) < 0 ||
+                               (!s->idle && curl_multi_assign(t->multi, fd, s) != CURLM_OK)
+                       ? -1
+                       : 0;
 }
 
 static int http_curl_start(HttpTransport *transport, const HttpRequest *request,
@@ -376,7 +442,10 @@ static int http_curl_start(HttpTransport *transport, const HttpRequest *request,
         r = http_transfer_prepare(&call->transfer, call->easy, request, t->proxy);
         if (r < 0)
                 return r;
-        if (curl_easy_setopt(call->easy, CURLOPT_PRIVATE, call) != CURLE_OK)
+        if (curl_easy_setopt(call->easy, CURLOPT_PRIVATE, call) != CURLE_OK ||
+            curl_easy_setopt(call->easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket) !=
+                    CURLE_OK ||
+            curl_easy_setopt(call->easy, CURLOPT_CLOSESOCKETDATA, t) != CURLE_OK)
                 return -ENOMEM;
         r = sd_event_add_time_relative(t->event, &call->timer, CLOCK_BOOTTIME,
                                        request->timeout_usec, TIMER_ACCURACY_USEC, on_call_timer,
@@ -408,6 +477,8 @@ HttpTransport *http_curl_free(HttpTransport *transport)
                 curl_easy_cleanup(t->idle[--t->n_idle]);
         if (t->multi)
                 (void)curl_multi_cleanup(t->multi); /* nothing is left in it */
+        while (!TAILQ_EMPTY(&t->sockets))
+                socket_free(TAILQ_FIRST(&t->sockets));
         sd_event_source_disable_unref(t->timer);
         sd_event_source_disable_unref(t->defer);
         sd_event_unref(t->event);
@@ -416,55 +487,6 @@ HttpTransport *http_curl_free(HttpTransport *transport)
         free(t);
         curl_global_cleanup();
         return NULL;
-}
-
-/* Whether the file holds certificates, each of them whole. What is within them libcurl reads when
- * it connects: to do so here as well would put the first poll off by some 20 ms. */
-static bool holds_certificates(const char *path)
-{
-        BIO *file = BIO_new_file(path, "r");
-        char *name = NULL, *header = NULL;
-        unsigned char *data = NULL;
-        long len = 0;
-        bool well = file != NULL, found = false;
-
-        while (well && PEM_read_bio(file, &name, &header, &data, &len)) {
-                if (streq(name, PEM_STRING_X509) || streq(name, PEM_STRING_X509_TRUSTED)) {
-                        const unsigned char *at = data;
-                        long inner = 0;
-                        int tag, class, flags = ASN1_get_object(&at, &inner, &tag, &class, len);
-
-                        well = !(flags & 0x80) && tag == V_ASN1_SEQUENCE;
-                        found = true;
-                }
-                OPENSSL_free(name);
-                OPENSSL_free(header);
-                OPENSSL_free(data);
-        }
-        /* Else it ended within a certificate, or in what is none. */
-        well = well && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-        ERR_clear_error();
-        BIO_free(file);
-        return well && found;
-}
-
-/* libcurl would tell of an unusable file at each connection only. */
-static int check_ca_file(const char *ca_file, char **reterr_text)
-{
-        if (!ca_file) {
-                const char *built_in = curl_version_info(CURLVERSION_NOW)->cainfo;
-                if (built_in && access(built_in, R_OK) >= 0)
-                        return 0;
-                *reterr_text = mem_printf("the system's CA bundle %s cannot be read",
-                                          built_in ? built_in : "is not known to libcurl and");
-                return -EINVAL;
-        }
-
-        if (!holds_certificates(ca_file)) {
-                *reterr_text = mem_printf("CA file %s cannot be read as certificates", ca_file);
-                return -EINVAL;
-        }
-        return 0;
 }
 
 static bool set_up_multi(HttpCurl *t)
@@ -518,12 +540,13 @@ int http_curl_new(const HttpCurlOptions *o, HttpTransport **ret, char **reterr_t
                 .queued = TAILQ_HEAD_INITIALIZER(t->queued),
                 .running = TAILQ_HEAD_INITIALIZER(t->running),
                 .finished = TAILQ_HEAD_INITIALIZER(t->finished),
+                .sockets = TAILQ_HEAD_INITIALIZER(t->sockets),
                 .ca_file = mem_strdup(o->ca_file),
                 .proxy = mem_strdup(o->proxy),
         };
         transport = &t->transport;
 
-        r = check_ca_file(o->ca_file, reterr_text);
+        r = cafile_check(o->ca_file, reterr_text);
         if (r < 0)
                 return r;
         r = set_up_multi(t) ? set_up_sources(t) : -EIO;

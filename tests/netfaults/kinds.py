@@ -356,7 +356,9 @@ for _name, _class, _status, _code in (
         c.send(answers.error(r, f"{status} Error", code, f"what AWS says of {code}"))
         return True
 
-    Kind("error: " + _name, f"{_class} {_code}", _error, stage="request", imds=None)
+    # A trail that is not found is another incident than one that cannot be seen.
+    Kind("error: " + _name, f"{_class} {_code}", _error, stage="request", imds=None,
+         placed=_name != "not found")
 
 
 @act("error that cannot be read", "invalid HTTP\\ 400", "request", imds=None)
@@ -480,7 +482,7 @@ def _(c, r):
     return True
 
 
-@act("answered before it was asked", "ok", "tls", imds=None)
+@act("answered before it was asked", "ok", "tls", imds=None, placed=False)
 def _(c, r):
     c.answer(c.server.usual_request(c))
     c.read_body(c.read_head())

@@ -155,6 +155,25 @@ static void test_kept_connection_dies_under_the_request(void **state)
         }
 }
 
+/* Else it would be taken for the answer to the next request, and that one's for the one after. */
+static void test_answer_that_nobody_asked_for(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+        int fd = exchange(f);
+
+        serve_write(fd, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfalse");
+        turn(f);
+        start(f, &s, (HttpRequest){.method = "POST", .body = "b", .body_len = 1});
+        int other = serve_accept(f);
+        assert_memory_equal(serve_read(f, other), "POST ", 5);
+        serve_write(other, PLAIN_OK);
+        wait_called(f, &s);
+        assert_string_equal(s.body, "ok");
+        close(fd);
+        close(other);
+}
+
 /* Not so when an answer had begun, nor on a fresh connection. */
 static void test_answers_cut_short(void **state)
 {
@@ -415,7 +434,8 @@ static void test_event_env(void **state)
 
 UNIT_MAIN(WITH_HTTP(test_request_and_answer), WITH_HTTP(test_methods),
           WITH_HTTP(test_sent_in_the_same_turn), WITH_HTTP(test_kept_connection_was_closed),
-          WITH_HTTP(test_kept_connection_dies_under_the_request), WITH_HTTP(test_answers_cut_short),
+          WITH_HTTP(test_kept_connection_dies_under_the_request),
+          WITH_HTTP(test_answer_that_nobody_asked_for), WITH_HTTP(test_answers_cut_short),
           WITH_HTTP(test_body_cap), WITH_HTTP(test_header_cap),
           WITH_HTTP(test_header_line_without_an_end), WITH_HTTP(test_redirect_is_an_answer),
           WITH_HTTP(test_silent_server), WITH_HTTP(test_cancel),
