@@ -15,6 +15,7 @@
 
 #include "net/httpcurl.h"
 
+#include <poll.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -45,13 +46,11 @@ struct HttpCall {
         void *userdata;
 };
 
-/* A descriptor that libcurl watches. That of a kept connection stays watched while it is idle. */
+/* A connection of libcurl's. */
 typedef struct Socket {
-        HttpCurl *owner;
         TAILQ_ENTRY(Socket) entry;
         int fd;
-        sd_event_source *io;
-        bool idle;
+        sd_event_source *io; /* NULL while it is idle */
 } Socket;
 
 struct HttpCurl {
@@ -207,11 +206,24 @@ static void dispatch_one(HttpCurl *t)
         strbuf_wipe(&response.body);
 }
 
+/* Of idle connections, those that have something to say: that they are closed, or an answer to no
+ * request, which the next request would take for its own. libcurl finds them dead when it sends,
+ * and makes new ones. */
+static void shut_talkative(HttpCurl *t)
+{
+        Socket *s;
+
+        TAILQ_FOREACH(s, &t->sockets, entry)
+        if (!s->io && poll(&(struct pollfd){.fd = s->fd, .events = POLLIN}, 1, 0) > 0)
+                (void)shutdown(s->fd, SHUT_RDWR); /* fails when it is dead already */
+}
+
 static void call_run(HttpCall *call)
 {
         HttpCurl *t = call->owner;
 
         call_unlink(call);
+        shut_talkative(t);
         if (curl_multi_add_handle(t->multi, call->easy) != CURLM_OK) {
                 call_finish(call, CURLE_FAILED_INIT);
                 wake(t);
@@ -277,17 +289,10 @@ static int on_defer(sd_event_source *s, void *userdata)
         return 0;
 }
 
-static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static int on_io(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 {
-        Socket *s = userdata;
-        HttpCurl *t = s->owner;
+        HttpCurl *t = userdata;
 
-        if (s->idle) {
-                /* Closed, or an answer to no request, which the next request must not take for its
-                 * own. libcurl finds the connection dead when it sends, and makes a new one. */
-                (void)shutdown(fd, SHUT_RDWR); /* fails when it is dead already */
-                return sd_event_source_set_enabled(source, SD_EVENT_OFF);
-        }
         drive(t, fd,
               (revents & EPOLLIN ? CURL_CSELECT_IN : 0) |
                       (revents & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
@@ -354,27 +359,23 @@ static Socket *socket_find(HttpCurl *t, int fd)
         return NULL;
 }
 
-static void socket_free(Socket *s)
+static void socket_free(HttpCurl *t, Socket *s)
 {
         if (!s)
                 return;
-        TAILQ_REMOVE(&s->owner->sockets, s, entry);
+        TAILQ_REMOVE(&t->sockets, s, entry);
         sd_event_source_disable_unref(s->io);
         free(s);
 }
 
-static Socket *socket_new(HttpCurl *t, int fd)
+/* Curl callback. */
+static int on_close_socket(void *userdata, curl_socket_t fd)
 {
-        Socket *s = mem_new0(Socket);
-
-        *s = (Socket){.owner = t, .fd = fd};
-        TAILQ_INSERT_HEAD(&t->sockets, s, entry);
-        if (sd_event_add_io(t->event, &s->io, fd, EPOLLIN, on_io, s) < 0)
-                socket_free(TAKE_PTR(s));
-        return s;
+        socket_free(userdata, socket_find(userdata, fd));
+        return close(fd);
 }
 
-/* Else it is what wakes libcurl when a name is resolved, which it closes without a word. */
+/* What wakes libcurl when a name is resolved is none, and is closed without a word. */
 static bool is_connection(int fd)
 {
         int domain = AF_UNIX;
@@ -383,11 +384,17 @@ static bool is_connection(int fd)
         return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) >= 0 && domain != AF_UNIX;
 }
 
-/* Curl callback. */
-static int on_close_socket(void *userdata, curl_socket_t fd)
+static void on_curl_socket_idle(HttpCurl *t, CURL *easy, Socket *s)
 {
-        socket_free(socket_find(userdata, fd));
-        return close(fd);
+        HttpCall *call = NULL;
+
+        if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call) == CURLE_OK && call)
+                call->orphaned = t->orphans = true;
+        if (!s)
+                return;
+        s->io = sd_event_source_disable_unref(s->io);
+        if (!is_connection(s->fd))
+                socket_free(t, s);
 }
 
 /* Curl callback. */
@@ -397,31 +404,27 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userdata
                 [CURL_POLL_IN] = EPOLLIN,
                 [CURL_POLL_OUT] = EPOLLOUT,
                 [CURL_POLL_INOUT] = EPOLLIN | EPOLLOUT,
-                [CURL_POLL_REMOVE] = EPOLLIN,
         };
         HttpCurl *t = userdata;
         Socket *s = socketp ? socketp : socket_find(t, fd);
 
         if (what == CURL_POLL_REMOVE) {
-                HttpCall *call = NULL;
-
-                if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call) == CURLE_OK && call)
-                        call->orphaned = t->orphans = true;
-                if (!s || !is_connection(fd)) {
-                        socket_free(s);
-                        return 0;
-                }
-        } else if (!s) {
-                s = socket_new(t, fd);
-                if (!s)
-                        return -1;
+                on_curl_socket_idle(t, easy, s);
+                return 0;
         }
-        s->idle = what == CURL_POLL_REMOVE;
-        return sd_event_source_set_io_events(s->io, events[what]) < 0 ||
-                               sd_event_source_set_enabled(s->io, SD_EVENT_ON) < 0 ||
-                               (!s->idle && curl_multi_assign(t->multi, fd, s) != CURLM_OK)
-                       ? -1
-                       : 0;
+        if (!s) {
+                s = mem_new0(Socket);
+                s->fd = fd;
+                TAILQ_INSERT_HEAD(&t->sockets, s, entry);
+        }
+        if (s->io)
+                return sd_event_source_set_io_events(s->io, events[what]) < 0 ? -1 : 0;
+        if (sd_event_add_io(t->event, &s->io, fd, events[what], on_io, t) < 0 ||
+            curl_multi_assign(t->multi, fd, s) != CURLM_OK) {
+                socket_free(t, s);
+                return -1;
+        }
+        return 0;
 }
 
 static int http_curl_start(HttpTransport *transport, const HttpRequest *request,
@@ -478,7 +481,7 @@ HttpTransport *http_curl_free(HttpTransport *transport)
         if (t->multi)
                 (void)curl_multi_cleanup(t->multi); /* nothing is left in it */
         while (!TAILQ_EMPTY(&t->sockets))
-                socket_free(TAILQ_FIRST(&t->sockets));
+                socket_free(t, TAILQ_FIRST(&t->sockets));
         sd_event_source_disable_unref(t->timer);
         sd_event_source_disable_unref(t->defer);
         sd_event_unref(t->event);

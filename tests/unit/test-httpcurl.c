@@ -163,7 +163,6 @@ static void test_answer_that_nobody_asked_for(void **state)
         int fd = exchange(f);
 
         serve_write(fd, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfalse");
-        turn(f);
         start(f, &s, (HttpRequest){.method = "POST", .body = "b", .body_len = 1});
         int other = serve_accept(f);
         assert_memory_equal(serve_read(f, other), "POST ", 5);
