@@ -93,7 +93,8 @@ class Layer:
         return attack, self.closed(trail, attack)
 
     def closed(self, trail, attack, timeout=20.0):
-        self.aws.message(phase="CLOSED", kind="stopped", trail=trail, timeout=timeout)
+        for phase in ("OPEN", "CLOSED"):  # topics promise no order of arrival
+            self.aws.message(phase=phase, kind="stopped", trail=trail, timeout=timeout)
         starts = [c for c in self.aws.restarts(trail=trail) if c["time"] >= attack["time"]]
         assert len(starts) == 1, f"{len(starts)} StartLogging for one stop"
         phases = self.aws.phases(trail=trail, kind="stopped")
@@ -141,8 +142,7 @@ class Layer:
         except AssertionError as error:
             wrong = str(error) or repr(error)
         end = guard.finish()
-        problems = [p for p in self.aws.problems([guard.text()])]
-        wrong = wrong or end or "; ".join(problems) or None
+        wrong = wrong or end or "; ".join(self.aws.problems([guard.text()])) or None
         if wrong:
             print(f"FAILED {kind.name}: {wrong}", flush=True)
             for record in guard.records[-12:]:
