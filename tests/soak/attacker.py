@@ -110,8 +110,7 @@ class Attacker:
 
     def command(self, *arguments, codes=(0, 1)):
         done = subprocess.run(
-            [os.path.join(BUILD_DIR, "trailsentry"), *arguments, "--state-directory",
-             self.guard.state, "--status-file", self.guard.status_path],
+            [os.path.join(BUILD_DIR, "trailsentry"), *arguments],
             env={"PATH": "/usr/bin:/bin"}, stdin=subprocess.DEVNULL, capture_output=True,
             text=True, timeout=60)
         assert done.returncode in codes, (arguments, done)
@@ -119,19 +118,20 @@ class Attacker:
 
     def look(self):
         """1 is what they say of a trail that is down, of an incident that is open."""
-        self.command("status")
-        self.command("incidents")
+        self.command("status", "--status-file", self.guard.status_path)
+        self.command("incidents", "--state-directory", self.guard.state)
 
     def maintain(self):
         """Stopped in maintenance, it is restarted when that ends."""
         arn = self.random.choice(self.trails)
+        place = ["--state-directory", self.guard.state, "--status-file", self.guard.status_path]
         self.command("maintenance", "start", "--trail", arn, "--for", "1h", "--reason", "soak",
-                     codes=(0,))
+                     *place, codes=(0,))
         if self.random.random() < 0.5:
             self.attack({"trail": arn, **self.who()})
         self.aws.wait_calls(2, timeout=RESTART_MAX, after=self.aws.last_call(), trail=arn, ok=True,
                             operation="GetTrailStatus")
-        self.command("maintenance", "stop", "--trail", arn, codes=(0,))
+        self.command("maintenance", "stop", "--trail", arn, *place, codes=(0,))
         self.seen(arn)
 
     def test_alert(self):
