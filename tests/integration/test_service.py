@@ -75,6 +75,24 @@ def test_service_manager_is_told(aws, make_guard):
     assert guard.records[-1].text == "trailsentryd stops"
 
 
+def test_starved_of_cpu_it_is_not_taken_for_wedged(aws, make_guard):
+    """Stopped for longer than any poll may be overdue (the other one's polls show the time), it
+    feeds the watchdog as soon as it has looked around, not a quarter of WatchdogSec= later."""
+    guard = make_guard(scale=100, poll="10s", environment={"WATCHDOG_USEC": "8000000"}).run()
+    other = make_guard(scale=100, poll="10s", trails=[reached_by_role(FAR_TRAIL)]).run()
+    beats = guard.notes.count("WATCHDOG=1")
+    guard.wait(lambda: guard.notes.count("WATCHDOG=1") > beats, what="WATCHDOG=1")
+    guard.process.send_signal(signal.SIGSTOP)
+    aws.polls(25, FAR_TRAIL)
+    beats = guard.notes.count("WATCHDOG=1")
+    begun = aws.last_call()
+    guard.process.send_signal(signal.SIGCONT)
+    guard.wait(lambda: guard.notes.count("WATCHDOG=1") > beats, what="WATCHDOG=1")
+    waited = aws.calls(after=begun, operation="GetTrailStatus", trail=FAR_TRAIL)
+    assert len(waited) < 15
+    assert other.process.poll() is None and guard.process.poll() is None
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_ends_in_time_with_calls_out(aws, guard, number):
     """Polls, a restart and an alert are being waited for."""
