@@ -18,8 +18,9 @@ class Wire:
         self.port = probe.getsockname()[1]
         probe.close()
 
-    def mend(self):
-        self.listener = socket.create_server(("127.0.0.1", self.port))
+    def mend(self, listener=None):
+        """listener may be a socket of another network."""
+        self.listener = listener or socket.create_server(("127.0.0.1", self.port))
         self.stopped, self.stopper = socket.socketpair()
         self.thread = threading.Thread(target=self.accept, args=(self.listener, self.stopped),
                                        daemon=True)
