@@ -39,10 +39,16 @@ CREDENTIALS_LIVE = 400.0  # seconds
 
 WINDOW = 600.0              # what growth is measured between: first and last ten minutes
 RSS_GROWTH_KIB = 1024
-RSS_PER_INCIDENT_KIB = 4    # an incident that is still open or looked up is in memory
+RSS_PER_INCIDENT_KIB = 32   # of those that are open or looked up: they are in memory
 FD_GROWTH = 12              # two connections for each host that may be pooled in either
 DRAIN_SCALE = 60
 DRAIN_MAX = 300.0
+
+
+def is_held(incident):
+    """Whether the daemon still has something to do about it, so that it is in memory."""
+    return (incident["open"] or incident["attribution"]["state"] in ("running", "settling") or
+            not all(d["sent"] for m in incident["messages"] for d in m["deliveries"]))
 
 
 class Soak:
@@ -96,7 +102,7 @@ class Soak:
         for row in FAULTS:
             self.aws.fault(chance=CHANCE / len(FAULTS), **row)
         begun = time.monotonic()
-        print("minute  RSS KiB  files  threads  CPU s   polls  faults  stops  incidents  messages",
+        print("minute  RSS KiB  files  threads  CPU s   polls  faults  stops  incidents  held  messages",
               flush=True)
         self.sample(0.0)
         while (passed := time.monotonic() - begun) < self.seconds:
@@ -114,14 +120,15 @@ class Soak:
         with open(f"/proc/{pid}/stat", encoding="ascii") as file:
             ticks = sum(map(int, file.read().rsplit(")", 1)[1].split()[11:13]))
         self.collect()
+        incidents = self.guard.incidents().values()
         row = {"at": passed, "rss": int(status["VmRSS"].split()[0]),
                "files": len(os.listdir(f"/proc/{pid}/fd")), "threads": int(status["Threads"]),
                "cpu": ticks / os.sysconf("SC_CLK_TCK"), "polls": self.polls,
-               "incidents": len(self.guard.incidents())}
+               "incidents": len(incidents), "held": sum(map(is_held, incidents))}
         self.samples.append(row)
         print(f"{passed / 60:6.1f} {row['rss']:8} {row['files']:6} {row['threads']:8} "
               f"{row['cpu']:6.1f} {self.polls:7} {self.faulted:7} {len(self.attacker.stops):6} "
-              f"{row['incidents']:10} {len(self.messages):9}", flush=True)
+              f"{row['incidents']:10} {row['held']:5} {len(self.messages):9}", flush=True)
 
     def collect(self):
         """What the referee has seen since; it forgets the oldest."""
@@ -184,16 +191,16 @@ class Soak:
         early = [s for s in self.samples if 0 < s["at"] <= window] or self.samples[:1]
         late = [s for s in self.samples if s["at"] >= self.seconds - window]
         grown = {name: statistics.median(s[name] for s in late) -
-                 statistics.median(s[name] for s in early) for name in ("rss", "files", "threads")}
+                 statistics.median(s[name] for s in early)
+                 for name in ("rss", "files", "threads", "held")}
         print("growth between the medians of the first and last "
               f"{window / 60:.0f} minutes: {grown['rss']:+g} KiB resident, {grown['files']:+g} "
-              f"files, {grown['threads']:+g} threads; most: {max(s['rss'] for s in self.samples)} "
+              f"files, {grown['threads']:+g} threads, {grown['held']:+g} incidents held; most: {max(s['rss'] for s in self.samples)} "
               f"KiB, {max(s['files'] for s in self.samples)} files, "
               f"{max(s['threads'] for s in self.samples)} threads")
         # A short run is warming up from beginning to end.
         if self.seconds >= 3 * WINDOW:
-            limit = RSS_GROWTH_KIB + RSS_PER_INCIDENT_KIB * (last["incidents"] -
-                                                             early[-1]["incidents"])
+            limit = RSS_GROWTH_KIB + RSS_PER_INCIDENT_KIB * max(0, grown["held"])
             if grown["rss"] > limit:
                 self.problems.append(f"resident memory grew by {grown['rss']:g} KiB, more than "
                                      f"{limit}")

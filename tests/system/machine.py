@@ -44,8 +44,7 @@ def wait_for(what, condition, timeout):
 def check_host():
     if os.geteuid() != 0:
         raise CannotBoot("needs root")
-    for program in ("systemd-nspawn", "nsenter", "setpriv", "strace", "systemd-sysusers",
-                    "tar"):
+    for program in ("systemd-nspawn", "nsenter", "setpriv", "systemd-sysusers", "tar"):
         if not shutil.which(program, path=PATH):
             raise CannotBoot(f"{program} is not installed")
 
@@ -215,20 +214,6 @@ class Machine:
             raise AssertionError(f"{' '.join(command)} ended with {done.returncode}: "
                                  f"{done.stdout}{done.stderr}")
         return done
-
-    def host_pid(self, pid):
-        """The number that a process inside has out here."""
-        namespace = os.readlink(f"/proc/{self.leader}/ns/pid")
-        for entry in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{entry}/status", encoding="utf-8") as status:
-                    numbers = re.search(r"^NSpid:\s+(.*)$", status.read(), re.MULTILINE)
-                if numbers and numbers.group(1).split()[-1] == str(pid) and \
-                        os.readlink(f"/proc/{entry}/ns/pid") == namespace:
-                    return entry
-            except OSError:
-                pass
-        raise AssertionError(f"no process {pid} in the machine")
 
     def listen(self, port):
         """A socket that listens on this port of the machine's own loopback."""
