@@ -11,6 +11,9 @@ from guard import BUILD_DIR, name_of
 
 IDENTITIES = ("user", "root", "sso", "role-session", "ec2", "user-console-mfa")
 IMDS_FAULTS = ("error", "silence", "close", "token_silence", "malformed", "oversize", "failed")
+TOPIC_FAULTS = ({"kind": "error", "code": "InternalFailure", "status": 500}, {"kind": "silence"},
+                {"kind": "error", "code": "AuthorizationError", "status": 403}, {"kind": "malformed"},
+                {"kind": "close", "effect": True})
 RESTART_MAX = 60.0  # seconds; three times throttled and silent, it still comes
 
 
@@ -18,12 +21,14 @@ class Attacker:
     def __init__(self, aws, guard, random, trails, spare):
         self.aws, self.guard, self.random = aws, guard, random
         self.trails, self.spare = trails, spare
+        self.topics = [topic["arn"] for topic in guard.options["topics"]]
         self.stops = []      # (trail, seconds)
         self.problems = []
         self.counts = {}
         self.added = False
         self.deeds = [(40, self.stop), (12, self.blink), (10, self.loop), (6, self.storm),
-                      (6, self.deny), (4, self.decoy), (12, self.break_imds), (4, self.reload),
+                      (6, self.deny), (4, self.decoy), (12, self.break_imds),
+                      (6, self.break_topic), (4, self.reload),
                       (4, self.maintain), (6, self.look), (2, self.test_alert)]
 
     def act(self):
@@ -98,6 +103,11 @@ class Attacker:
 
     def break_imds(self):
         self.aws.imds(mode=self.random.choice(IMDS_FAULTS), count=self.random.randint(1, 3))
+
+    def break_topic(self):
+        """For longer than a call is repeated by itself."""
+        self.aws.fault(service="sns", operation="Publish", topic=self.random.choice(self.topics),
+                       count=self.random.randint(3, 12), **self.random.choice(TOPIC_FAULTS))
 
     def reload(self):
         """A trail comes and goes, that nobody attacks."""
