@@ -169,6 +169,17 @@ static void print_topics(const Printer *p, const Conf *conf)
                 print_line(p, PRINT_WARNING, "  %s", warning);
 }
 
+/* What is not as AWS has it. */
+static void print_settings(const Printer *p, const Check *k)
+{
+        AwsSettingNote note;
+
+        for (size_t i = 0; k->settings && aws_settings_note(k->settings, i, &note); i++) {
+                print_line(p, PRINT_PLAIN, "  %s: %s, by %s", note.what, note.value, note.origin);
+                aws_setting_note_done(&note);
+        }
+}
+
 static void print_check(const Printer *p, const Check *k)
 {
         const Conf *conf = k->conf;
@@ -178,6 +189,7 @@ static void print_check(const Printer *p, const Check *k)
                    conf->n_trails, conf->n_trails == 1 ? "" : "s", conf->n_topics,
                    conf->n_topics == 1 ? "" : "s");
         print_topics(p, conf);
+        print_settings(p, k);
         print_blank(p);
         if (asked) {
                 print_accounts(p, k);
@@ -285,7 +297,20 @@ json_t *check_findings_to_json(const Check *k)
         return findings;
 }
 
-/* The members from "accounts" on. */
+static json_t *settings_to_json(const Check *k)
+{
+        json_t *array = json_array();
+        AwsSettingNote note;
+
+        for (size_t i = 0; k->settings && aws_settings_note(k->settings, i, &note); i++) {
+                append(array, json_pack("{s:s, s:s, s:s}", "setting", note.what, "value",
+                                        note.value, "origin", note.origin));
+                aws_setting_note_done(&note);
+        }
+        return array;
+}
+
+/* The members from "settings" on. */
 static json_t *check_to_json(const Check *k)
 {
         json_t *accounts = json_array(), *trails = json_array(), *unproved = json_array();
@@ -300,9 +325,10 @@ static json_t *check_to_json(const Check *k)
                 append(trails, trail_to_json(&k->trails[i], k->conf->trails[i].arn));
         for (size_t i = 0; i < k->n_unproved; i++)
                 append(unproved, json_string(k->unproved[i]));
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:I}", "accounts", accounts, "trails", trails,
-                         "topics", check_topics_to_json(k), "findings", check_findings_to_json(k),
-                         "unproved", unproved, "read_events_a_month", (json_int_t)k->read_events);
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "settings", settings_to_json(k),
+                         "accounts", accounts, "trails", trails, "topics", check_topics_to_json(k),
+                         "findings", check_findings_to_json(k), "unproved", unproved,
+                         "read_events_a_month", (json_int_t)k->read_events);
 }
 
 /* Only who has read what is going to happen lets it happen. */

@@ -7,7 +7,7 @@
 #include "aws/cloudtrail.h"
 #include "aws/query.h"
 #include "cli/print.h"
-#include "daemon/conf.h"
+#include "daemon/awssettings.h"
 
 /* How one kind of call went. */
 typedef enum ProbeState {
@@ -62,6 +62,7 @@ typedef struct Check {
         unsigned tasks;         /* of CheckTask */
         const char *only_topic; /* ARN; NULL: publish to all */
         int64_t now_msec;
+        AwsSettings *settings;    /* owned; NULL when nothing was asked */
         CheckedAccount *accounts; /* as in Conf; NULL when nothing was asked */
         CheckedTrail *trails;     /* as in Conf; the same */
         CheckedTopic *topics;     /* as in Conf; the same */

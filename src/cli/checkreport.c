@@ -279,6 +279,7 @@ void check_done(Check *c)
                 free(c->findings[i].text);
                 free(c->findings[i].advice);
         }
+        aws_settings_free(c->settings);
         free(c->accounts);
         free(c->trails);
         free(c->topics);

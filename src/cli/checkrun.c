@@ -12,8 +12,7 @@
 #include "base/mem.h"
 #include "cli/check.h"
 #include "core/alertformat.h"
-#include "daemon/accounts.h"
-#include "net/httpcurl.h"
+#include "daemon/network.h"
 
 #define PARALLEL_MAX 8
 #define CALL_DEADLINE_USEC (15 * USEC_PER_SEC)
@@ -59,9 +58,7 @@ typedef struct Call {
 struct Runner {
         Check *check;
         sd_event *event;
-        HttpTransport *http;
-        NetEnv *env;
-        Accounts *accounts;
+        Network *network;
         Call *calls;
         size_t n_calls;
         size_t n_started;
@@ -74,9 +71,7 @@ static void runner_done(Runner *r)
         for (size_t i = 0; i < r->n_calls; i++)
                 aws_call_cancel(r->calls[i].aws);
         free(r->calls);
-        accounts_free(r->accounts);
-        net_env_free_event(r->env);
-        http_curl_free(r->http);
+        network_free(r->network);
         sd_event_unref(r->event);
 }
 
@@ -238,7 +233,7 @@ static void start_calls(Runner *r)
                         continue;
                 make_request(c, &request);
                 r->n_under_way++;
-                c->aws = aws_call_start(accounts_client(r->accounts, c->account), &request,
+                c->aws = aws_call_start(accounts_client(r->network->accounts, c->account), &request,
                                         &options, on_answer, c);
         }
 }
@@ -257,7 +252,8 @@ static void list_identities(Runner *r)
                 CheckedAccount *a = &r->check->accounts[i];
                 CredStatus status;
 
-                cred_cache_status(aws_client_credentials(accounts_client(r->accounts, i)), &status);
+                cred_cache_status(aws_client_credentials(accounts_client(r->network->accounts, i)),
+                                  &status);
                 a->source = mem_strdup(status.source);
                 *mem_push0(r->calls, r->n_calls) =
                         (Call){r, CALL_IDENTIFY, i, i, &a->identify, NULL};
@@ -310,26 +306,17 @@ static void list_calls(Runner *r)
 
 static int set_up(Runner *r, char **reterr_text)
 {
-        const Conf *conf = r->check->conf;
         int e;
 
         (void)signal(SIGPIPE, SIG_IGN); /* libcurl and OpenSSL write to sockets that may be gone */
         (void)gethostname(r->hostname, sizeof(r->hostname) - 1); /* without one, it is not said */
         e = sd_event_new(&r->event);
         if (e >= 0)
-                e = http_curl_new(
-                        &(HttpCurlOptions){
-                                .event = r->event,
-                                .ca_file = conf->ca_file,
-                                .proxy = conf->proxy,
-                        },
-                        &r->http, reterr_text);
-        if (e < 0)
-                return e;
-        r->env = net_env_new_event(r->event, r->http);
-        return accounts_new(
-                &(AccountsOptions){.conf = conf, .env = r->env, .hostname = r->hostname},
-                &r->accounts, reterr_text);
+                e = network_new(&(NetworkOptions){.event = r->event,
+                                                  .conf = r->check->conf,
+                                                  .hostname = r->hostname},
+                                &r->network, reterr_text);
+        return e;
 }
 
 int check_ask(Check *c, char **reterr_text)
@@ -349,6 +336,8 @@ int check_ask(Check *c, char **reterr_text)
                 e = sd_event_run(r.event, UINT64_MAX);
         if (e < 0 && !*reterr_text)
                 *reterr_text = mem_strdup(strerror(-e));
+        if (r.network)
+                c->settings = TAKE_PTR(r.network->settings);
         for (size_t i = 0; i < c->conf->n_trails; i++)
                 c->trails[i].look_up = c->trails[c->trails[i].look_up_of].look_up;
         return e < 0 ? e : 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which credentials reach which account. The environment is read here and nowhere else; an
+/* Which credentials reach which account. An
  * endpoint of the metadata service is held to loopback and the metadata addresses already here,
  * so that a mistake is told at the start and not at the first fetch.
  *
@@ -112,13 +112,18 @@ char *accounts_session_name(const char *hostname)
 
 static AwsClient *client_new(const AccountsOptions *o, CredSource *source)
 {
+        const AwsSettings *s = o->settings;
+        const char *endpoints[_AWS_SERVICE_MAX];
+
+        for (size_t i = 0; i < _AWS_SERVICE_MAX; i++)
+                endpoints[i] = s->endpoint[i].value;
         return aws_client_new(&(AwsClientOptions){
                 .env = o->env,
                 .source = source,
                 .user_agent = "trailsentry/" PACKAGE_VERSION,
-                .endpoint = o->conf->endpoint,
-                .fips = o->conf->fips,
-                .dual_stack = o->conf->dual_stack,
+                .endpoints = endpoints,
+                .fips = aws_setting_is_true(&s->fips),
+                .dual_stack = aws_setting_is_true(&s->dual_stack),
         });
 }
 

@@ -5,15 +5,17 @@
  * environment's keys when they are set, else IMDSv2), each further one a role assumed on top of
  * them. Shared by the daemon and the command. */
 
+#include "daemon/awssettings.h"
 #include "daemon/conf.h"
 #include "net/client.h"
 
 typedef struct Accounts Accounts;
 
 typedef struct AccountsOptions {
-        const Conf *conf;     /* borrowed for the duration of accounts_new() */
-        NetEnv *env;          /* borrowed, outlives the clients */
-        const char *hostname; /* for the name of the sessions; copied */
+        const Conf *conf;            /* borrowed for the duration of accounts_new() */
+        const AwsSettings *settings; /* the same */
+        NetEnv *env;                 /* borrowed, outlives the clients */
+        const char *hostname;        /* for the name of the sessions; copied */
         const char *(*environ_get)(const char *name); /* NULL for getenv() */
 } AccountsOptions;
 

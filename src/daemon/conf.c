@@ -234,10 +234,10 @@ static void check_external_id_of(ConfParse *p, const char *list, size_t i)
 static void check_excluded(ConfParse *p)
 {
         static const char *const names[] = {"fips", "dual_stack"};
-        const bool set[] = {p->conf->fips, p->conf->dual_stack};
+        const Declared said[] = {p->conf->fips, p->conf->dual_stack};
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
-                if (set[i] && member(p->root, "endpoint"))
+                if (said[i] == DECLARED_YES && member(p->root, "endpoint"))
                         conf_report_setting(p->problems, member(p->root, names[i]), NULL,
                                             "excludes endpoint: name the very host there, or "
                                             "leave endpoint out");

@@ -51,11 +51,11 @@ typedef struct Conf {
         bool heartbeat;
         char *heartbeat_namespace;
         char *heartbeat_region; /* of the first topic unless said */
-        char *endpoint;         /* NULL: AWS's own */
-        char *ca_file;          /* NULL: the system's */
-        char *proxy;            /* NULL: from the environment */
-        bool fips;
-        bool dual_stack;
+        char *endpoint;         /* NULL, as is UNSAID below: see awssettings.h */
+        char *ca_file;
+        char *proxy; /* "" for none at all */
+        Declared fips;
+        Declared dual_stack;
         int log_level; /* syslog's */
 } Conf;
 

@@ -14,7 +14,7 @@
 #include "base/nearest.h"
 #include "base/strbuf.h"
 #include "base/timefmt.h"
-#include "base/uri.h"
+#include "daemon/awssettings.h"
 #include "daemon/confinternal.h"
 
 #define VALUE_SHOWN_MAX 100 /* characters of a refused value that are repeated */
@@ -78,37 +78,9 @@ static bool check_region(const char *value, const char **reterr)
         return partition_by_region(value) != NULL;
 }
 
-static bool check_endpoint(const char *value, const char **reterr)
-{
-        const EndpointParams params = {
-                .service = AWS_SERVICE_CLOUDTRAIL,
-                .region = "us-east-1",
-                .custom = value,
-        };
-        _cleanup_free_ char *url = NULL;
-        _cleanup_uri_ Uri u = {};
-
-        if (endpoint_resolve(&params, &url) < 0 || uri_parse(url, &u) < 0)
-                return false;
-        if (streq(u.scheme, "https") || uri_host_is_loopback(u.host))
-                return true;
-        *reterr = "plain http is for loopback addresses only";
-        return false;
-}
-
 static bool check_proxy(const char *value, const char **reterr)
 {
-        _cleanup_uri_ Uri u = {};
-
-        return uri_parse(value, &u) >= 0 && u.port != 0 && streq(u.path, "/") && !u.query;
-}
-
-static bool check_path(const char *value, const char **reterr)
-{
-        for (const char *p = value; *p; p++)
-                if ((unsigned char)*p < 0x20 || *p == 0x7f)
-                        return false;
-        return *value == '/';
+        return !*value || aws_setting_check_proxy(value, reterr);
 }
 
 /* What AWS may show there, or "" for none: nothing that would need to be escaped. */
@@ -158,17 +130,14 @@ static const ConfOption top_options[] = {
          .default_text = "\"restart\""},
         {"drift", CONF_SUBGROUP, .form = "a group { ... }"},
         {"heartbeat", CONF_SUBGROUP, .form = "a group { ... }"},
-        {"endpoint", CONF_STRING, .offset = offsetof(Conf, endpoint), .check = check_endpoint,
-         .form = "a URL https://HOST or https://HOST:PORT, in which {service} and {region} may "
-                 "stand"},
-        {"fips", CONF_BOOL, .offset = offsetof(Conf, fips), .form = BOOL_FORM,
-         .default_text = "false"},
-        {"dual_stack", CONF_BOOL, .offset = offsetof(Conf, dual_stack), .form = BOOL_FORM,
-         .default_text = "false"},
-        {"ca_file", CONF_STRING, .offset = offsetof(Conf, ca_file), .check = check_path,
+        {"endpoint", CONF_STRING, .offset = offsetof(Conf, endpoint),
+         .check = aws_setting_check_endpoint, .form = AWS_SETTING_ENDPOINT_FORM},
+        {"fips", CONF_DECLARED, .offset = offsetof(Conf, fips), .form = BOOL_FORM},
+        {"dual_stack", CONF_DECLARED, .offset = offsetof(Conf, dual_stack), .form = BOOL_FORM},
+        {"ca_file", CONF_STRING, .offset = offsetof(Conf, ca_file), .check = aws_setting_check_path,
          .form = "a full path, as \"/etc/ssl/ca.pem\""},
         {"proxy", CONF_STRING, CONF_SECRET, .offset = offsetof(Conf, proxy), .check = check_proxy,
-         .form = "a URL http://HOST:PORT, without user name, password or path"},
+         .form = AWS_SETTING_PROXY_FORM ", or \"\" for none at all"},
         {"log_level", CONF_LOG_LEVEL, .offset = offsetof(Conf, log_level),
          .form = "\"debug\", \"info\", \"notice\", \"warning\" or \"error\"",
          .default_text = "\"info\""},

@@ -5,17 +5,45 @@
 
 #include "base/mem.h"
 
+static const char *get_variable(void *userdata, const char *name)
+{
+        return getenv(name);
+}
+
+static int http_new(const NetworkOptions *o, Network *n, char **reterr_text)
+{
+        const AwsSettings *s = n->settings;
+        HttpCurlOptions http = {
+                .event = o->event,
+                .ca_file = s->ca_file.value,
+                .proxy = isempty(s->proxy.value) ? NULL : s->proxy.value,
+                .no_proxy = s->no_proxy.value,
+        };
+        _cleanup_free_ char *why = NULL;
+        int r = http_curl_new(&http, &n->http, &why);
+
+        if (r < 0)
+                *reterr_text = http.ca_file ? mem_printf("%s (%s)", why, s->ca_file.origin)
+                                            : TAKE_PTR(why);
+        /* It has just been read: whatever changes from here on is another file. */
+        if (r >= 0 && http.ca_file && stat(http.ca_file, &n->ca_file) < 0)
+                n->ca_file = (struct stat){0};
+        return r;
+}
+
 int network_new(const NetworkOptions *o, Network **ret, char **reterr_text)
 {
         _cleanup_(network_freep) Network *n = mem_new0(Network);
-        HttpCurlOptions http = {
-                .event = o->event, .ca_file = o->conf->ca_file, .proxy = o->conf->proxy};
-        int r = http_curl_new(&http, &n->http, reterr_text);
+        const AwsSettingsOptions settings = {.conf = o->conf, .get = get_variable};
+        int r = aws_settings_new(&settings, &n->settings, reterr_text);
 
+        if (r >= 0)
+                r = http_new(o, n, reterr_text);
         if (r < 0)
                 return r;
         n->env = net_env_new_event(o->event, n->http);
-        AccountsOptions accounts = {.conf = o->conf, .env = n->env, .hostname = o->hostname};
+        AccountsOptions accounts = {
+                .conf = o->conf, .settings = n->settings, .env = n->env, .hostname = o->hostname};
         r = accounts_new(&accounts, &n->accounts, reterr_text);
         if (r < 0)
                 return r;
@@ -30,20 +58,28 @@ Network *network_free(Network *n)
         accounts_free(n->accounts);
         net_env_free_event(n->env);
         http_curl_free(n->http);
+        aws_settings_free(n->settings);
         free(n);
         return NULL;
 }
 
-bool network_fits(const Conf *a, const Conf *b)
+static bool same_file(const struct stat *a, const struct stat *b)
 {
-        if (!streq_ptr(a->endpoint, b->endpoint) || !streq_ptr(a->ca_file, b->ca_file) ||
-            !streq_ptr(a->proxy, b->proxy) || a->fips != b->fips ||
-            a->dual_stack != b->dual_stack || a->n_accounts != b->n_accounts)
+        return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+               a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+bool network_fits(const Network *n, const Conf *n_conf, const Network *m, const Conf *m_conf)
+{
+        if (!aws_settings_equal(n->settings, m->settings) || !same_file(&n->ca_file, &m->ca_file) ||
+            n_conf->n_accounts != m_conf->n_accounts)
                 return false;
-        for (size_t k = 0; k < a->n_accounts; k++)
-                if (!streq_ptr(a->accounts[k].role_arn, b->accounts[k].role_arn) ||
-                    !streq_ptr(a->accounts[k].external_id, b->accounts[k].external_id) ||
-                    !streq(a->accounts[k].region, b->accounts[k].region))
+        for (size_t k = 0; k < n_conf->n_accounts; k++) {
+                const ConfAccount *a = &n_conf->accounts[k], *b = &m_conf->accounts[k];
+
+                if (!streq_ptr(a->role_arn, b->role_arn) ||
+                    !streq_ptr(a->external_id, b->external_id) || !streq(a->region, b->region))
                         return false;
+        }
         return true;
 }

@@ -5,6 +5,8 @@
  * account. When the configuration is read again and describes another, calls that are under way
  * end on the one that they began with. */
 
+#include <sys/stat.h>
+
 #include "daemon/accounts.h"
 #include "net/httpcurl.h"
 
@@ -13,8 +15,10 @@ struct Network {
         HttpTransport *http;
         NetEnv *env;
         Accounts *accounts;
-        size_t n_calls; /* of the daemon, under way on it */
-        Network *next;  /* older one that still has calls */
+        AwsSettings *settings;
+        struct stat ca_file; /* as it was read; zero without one */
+        size_t n_calls;      /* of the daemon, under way on it */
+        Network *next;       /* older one that still has calls */
 };
 
 typedef struct NetworkOptions {
@@ -23,10 +27,11 @@ typedef struct NetworkOptions {
         const char *hostname;
 } NetworkOptions;
 
-/* No call is made. -EINVAL, -ENXIO as accounts_new() and http_curl_new(); *reterr_text, owned. */
+/* Reads the environment. No call is made. -EINVAL, -ENXIO as accounts_new() and http_curl_new();
+ * *reterr_text, owned. */
 int network_new(const NetworkOptions *o, Network **ret, char **reterr_text) _must_check_;
 Network *network_free(Network *n); /* no call of the daemon's is under way; takes NULL */
 DEFINE_CLEANUP(Network *, network_free)
 
-/* Whether both describe the same way, so that connections and credentials can be kept. */
-bool network_fits(const Conf *a, const Conf *b);
+/* Whether both lead the same way, so that connections and credentials can be kept. */
+bool network_fits(const Network *n, const Conf *n_conf, const Network *m, const Conf *m_conf);

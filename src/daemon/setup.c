@@ -123,6 +123,17 @@ static void size_lists(Manager *m, char **identities)
         log_set_max_level(m->conf->log_level);
 }
 
+/* What is not as AWS has it, and who says so. */
+static void setup_tell(const Manager *m)
+{
+        AwsSettingNote note;
+
+        for (size_t i = 0; aws_settings_note(m->network->settings, i, &note); i++) {
+                log_info("%s: %s (%s)", note.what, note.value, note.origin);
+                aws_setting_note_done(&note);
+        }
+}
+
 int setup_begin(Manager *m)
 {
         _cleanup_(core_setup_done) CoreSetup s = {};
@@ -138,6 +149,7 @@ int setup_begin(Manager *m)
         if (r < 0)
                 return r == -EINVAL || r == -ENXIO ? -ENOTRECOVERABLE : r;
         size_lists(m, mem_alloc0(m->conf->n_accounts * sizeof(char *)));
+        setup_tell(m);
         core_setup(m, m->conf, &s);
         m->core = core_new(&s.config, manager_now(m));
         return 0;
@@ -183,6 +195,7 @@ static void take_over(Manager *m, Conf *conf, Network *network)
                 m->network->next = m->old_networks;
                 m->old_networks = m->network;
                 m->network = network;
+                setup_tell(m);
         }
         conf_free(m->conf);
         m->conf = conf;
@@ -207,10 +220,13 @@ static int reload(Manager *m)
         Network *network = NULL;
         int r = load_configuration(m->config_path, &conf);
 
-        if (r >= 0 && !network_fits(m->conf, conf))
+        /* Made in any case: what it needs of files may be gone. */
+        if (r >= 0)
                 r = make_network(m, conf, &network);
         if (r < 0)
                 return r;
+        if (network_fits(m->network, m->conf, network, conf))
+                network = network_free(network);
         take_over(m, TAKE_PTR(conf), network);
         return 0;
 }

@@ -43,7 +43,7 @@ struct AwsClient {
         NetEnv *env;
         CredCache *credentials;
         char *user_agent;
-        char *endpoint;
+        char *endpoints[_AWS_SERVICE_MAX];
         bool fips;
         bool dual_stack;
         Lane **lanes; /* never moved, calls point to them */
@@ -99,10 +99,11 @@ AwsClient *aws_client_new(const AwsClientOptions *o)
                 .env = o->env,
                 .credentials = cred_cache_new(o->env, o->source),
                 .user_agent = mem_strdup(o->user_agent),
-                .endpoint = mem_strdup(o->endpoint),
                 .fips = o->fips,
                 .dual_stack = o->dual_stack,
         };
+        for (size_t i = 0; o->endpoints && i < _AWS_SERVICE_MAX; i++)
+                c->endpoints[i] = mem_strdup(o->endpoints[i]);
         return c;
 }
 
@@ -116,7 +117,8 @@ AwsClient *aws_client_free(AwsClient *c)
         free(c->lanes);
         cred_cache_free(c->credentials);
         free(c->user_agent);
-        free(c->endpoint);
+        for (size_t i = 0; i < _AWS_SERVICE_MAX; i++)
+                free(c->endpoints[i]);
         free(c);
         return NULL;
 }
@@ -160,7 +162,7 @@ static int lane_get(AwsClient *c, AwsService service, const char *region, Lane *
                 &(EndpointParams){
                         .service = service,
                         .region = region,
-                        .custom = c->endpoint,
+                        .custom = c->endpoints[service],
                         .fips = c->fips,
                         .dual_stack = c->dual_stack,
                 },
@@ -433,21 +435,6 @@ static void on_backoff_over(void *userdata)
         call_attempt(call);
 }
 
-/* Milliseconds that the service asks for, -1 when it does not. */
-static int64_t parse_retry_after(const char *s)
-{
-        int64_t msec = 0;
-
-        if (!*s || strlen(s) > 9)
-                return -1;
-        for (; *s; s++) {
-                if (*s < '0' || *s > '9')
-                        return -1;
-                msec = 10 * msec + (*s - '0');
-        }
-        return msec;
-}
-
 /* Whether the call goes on after the failure in call->error; has arranged for it then. */
 static bool call_goes_on(AwsCall *call, int64_t retry_after_msec)
 {
@@ -474,9 +461,10 @@ static bool call_goes_on(AwsCall *call, int64_t retry_after_msec)
                 return true;
 
         default: {
+                const RetryFailure failure = {call->error.class, ++call->tries, retry_after_msec};
                 RetryDecision d =
-                        retry_decide(call->options.retry, &call->lane->quota, call->error.class,
-                                     ++call->tries, retry_after_msec, c->env->random01(c->env));
+                        retry_decide(retry_policy(call->options.retry), &call->lane->quota,
+                                     &failure, c->env->random01(c->env));
                 if (!d.retry)
                         return false;
                 if (now + d.delay_usec >= call->deadline_usec) {
@@ -515,7 +503,7 @@ static void on_answer(void *userdata, const HttpResponse *response, const AwsErr
                 learn_skew(call->client, response, e->class == AWS_ERROR_CLOCK);
         if (e->class == AWS_ERROR_NONE)
                 retry_succeeded(&call->lane->quota, call->retry_cost);
-        else if (call_goes_on(call, response ? parse_retry_after(response->retry_after) : -1))
+        else if (call_goes_on(call, response ? retry_after_parse(response->retry_after) : -1))
                 return;
         call_finish(call, &call->error, response);
 }

@@ -17,7 +17,8 @@ typedef struct AwsClientOptions {
         NetEnv *env;            /* borrowed, outlives the client */
         CredSource *source;     /* taken */
         const char *user_agent; /* copied: "trailsentry/0.1.0" */
-        const char *endpoint;   /* copied; custom URL for every service, NULL for AWS's own */
+        /* Custom URLs by AwsService, as EndpointParams.custom; copied. NULL, all or one: AWS's. */
+        const char *const *endpoints;
         bool fips;
         bool dual_stack;
 } AwsClientOptions;

@@ -23,6 +23,7 @@
 
 #include "base/mem.h"
 #include "net/httptransfer.h"
+#include "net/proxy.h"
 
 #define CONNECTIONS_MAX_DEFAULT 32
 #define IDLE_EASY_MAX 16
@@ -62,6 +63,8 @@ struct HttpCurl {
         size_t n_idle;
         char *ca_file;
         char *proxy;
+        char *proxy_shown;
+        char *no_proxy;
 };
 
 static void wake(HttpCurl *t)
@@ -348,7 +351,8 @@ static int http_curl_start(HttpTransport *transport, const HttpRequest *request,
         call->easy = t->n_idle > 0 ? t->idle[--t->n_idle] : http_transfer_new_easy(t->ca_file);
         if (!call->easy)
                 return -ENOMEM;
-        r = http_transfer_prepare(&call->transfer, call->easy, request, t->proxy);
+        r = http_transfer_prepare(&call->transfer, call->easy, request,
+                                  &(HttpProxy){t->proxy, t->proxy_shown, t->no_proxy});
         if (r < 0)
                 return r;
         if (curl_easy_setopt(call->easy, CURLOPT_PRIVATE, call) != CURLE_OK)
@@ -388,6 +392,8 @@ HttpTransport *http_curl_free(HttpTransport *transport)
         sd_event_unref(t->event);
         free(t->ca_file);
         free(t->proxy);
+        free(t->proxy_shown);
+        free(t->no_proxy);
         free(t);
         curl_global_cleanup();
         return NULL;
@@ -495,12 +501,17 @@ int http_curl_new(const HttpCurlOptions *o, HttpTransport **ret, char **reterr_t
                 .finished = TAILQ_HEAD_INITIALIZER(t->finished),
                 .ca_file = mem_strdup(o->ca_file),
                 .proxy = mem_strdup(o->proxy),
+                .no_proxy = mem_strdup(o->no_proxy),
         };
         transport = &t->transport;
 
         r = check_ca_file(o->ca_file, reterr_text);
         if (r < 0)
                 return r;
+        if (o->proxy && proxy_parse(o->proxy, &t->proxy_shown) < 0) {
+                *reterr_text = mem_strdup("the proxy is not of the form http://HOST:PORT");
+                return -EINVAL;
+        }
         r = set_up_multi(t) ? set_up_sources(t) : -EIO;
         if (r < 0) {
                 *reterr_text = mem_printf("the HTTP client cannot be set up: %s", strerror(-r));

@@ -11,14 +11,18 @@
 typedef struct HttpCurlOptions {
         sd_event *event;     /* reference taken */
         const char *ca_file; /* copied; NULL for the system's bundle */
-        const char *proxy;   /* copied; NULL: https_proxy, HTTPS_PROXY and no_proxy are honoured */
+        /* Copied. Of https calls under HTTP_POLICY_SERVICE alone; forms as in proxy.h, NULL for
+         * none. The environment is not looked at. */
+        const char *proxy;
+        const char *no_proxy;
         /* Calls under way at once; further ones wait in line. A quarter is kept for urgent calls,
          * and one host never gets more than a quarter, so that a hanging region does not stand in
          * the others' way. 0 for 32. */
         unsigned connections_max;
 } HttpCurlOptions;
 
-/* -EINVAL when the CA file cannot be read as certificates (said in *reterr_text, owned). */
+/* -EINVAL when the CA file cannot be read as certificates or the proxy is none (said in
+ * *reterr_text, owned). */
 int http_curl_new(const HttpCurlOptions *o, HttpTransport **ret, char **reterr_text) _must_check_;
 HttpTransport *http_curl_free(HttpTransport *t); /* no call may be in flight */
 DEFINE_CLEANUP(HttpTransport *, http_curl_free)

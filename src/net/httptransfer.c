@@ -24,6 +24,7 @@
 #include "base/secret.h"
 #include "base/timefmt.h"
 #include "base/uri.h"
+#include "net/proxy.h"
 
 #define BODY_MAX_DEFAULT (1024 * 1024)
 #define HEADER_BYTES_MAX (64 * 1024)
@@ -183,6 +184,8 @@ CURL *http_transfer_new_easy(const char *ca_file)
         SET(CURLOPT_SSL_VERIFYPEER, 1L);
         SET(CURLOPT_SSL_VERIFYHOST, 2L);
         SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+        SET(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+        SET(CURLOPT_NOPROXY, "");
         SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
         SET(CURLOPT_FOLLOWLOCATION, 0L);
         SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
@@ -277,8 +280,21 @@ static int add_headers(HttpTransfer *transfer, const HttpRequest *request)
         return 0;
 }
 
+/* For CURLOPT_PROXY and CURLOPT_NOPROXY "" keeps the environment's away, NULL would let it in. */
+static const char *choose_proxy(HttpTransfer *transfer, const HttpProxy *proxy)
+{
+        if (!proxy->url || transfer->plain || transfer->policy == HTTP_POLICY_METADATA ||
+            proxy_exempts(proxy->exempt, transfer->host)) {
+                transfer->peer = mem_strdup(transfer->host);
+                return "";
+        }
+        transfer->proxy = proxy->shown;
+        transfer->peer = mem_printf("%s (through the proxy %s)", transfer->host, proxy->shown);
+        return proxy->url;
+}
+
 int http_transfer_prepare(HttpTransfer *transfer, CURL *easy, const HttpRequest *request,
-                          const char *proxy)
+                          const HttpProxy *proxy)
 {
         bool get = streq(request->method, "GET"), post = streq(request->method, "POST");
         CURLcode code = CURLE_OK;
@@ -305,8 +321,7 @@ int http_transfer_prepare(HttpTransfer *transfer, CURL *easy, const HttpRequest 
 
         SET(CURLOPT_URL, request->url);
         SET(CURLOPT_PROTOCOLS_STR, transfer->plain ? "http" : "https");
-        /* "" also keeps the environment's proxies away; NULL lets them in. */
-        SET(CURLOPT_PROXY, transfer->plain ? "" : proxy);
+        SET(CURLOPT_PROXY, choose_proxy(transfer, proxy));
         /* POSTFIELDS turns the method into POST, so that the method comes after it. */
         SET(CURLOPT_POSTFIELDS, get ? NULL : transfer->body);
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
@@ -335,13 +350,14 @@ static void timeout_error(const HttpTransfer *transfer, CURL *easy, AwsError *re
 
         if (sent > 0)
                 aws_error_set(ret, AWS_ERROR_NETWORK, "Timeout", "%s did not answer within %s",
-                              transfer->host, total);
+                              transfer->peer, total);
         else if (resolved > 0)
                 aws_error_set(ret, AWS_ERROR_NETWORK, "ConnectTimeout",
-                              "no connection to %s within %s", transfer->host, connect);
+                              "no connection to %s within %s", transfer->peer, connect);
         else
                 aws_error_set(ret, AWS_ERROR_NETWORK, "ResolveTimeout",
-                              "the name %s was not resolved within %s", transfer->host, connect);
+                              "the name %s was not resolved within %s",
+                              transfer->proxy ? transfer->proxy : transfer->host, connect);
 }
 
 static const char *connect_failure_name(CURL *easy)
@@ -383,37 +399,42 @@ void http_transfer_outcome(HttpTransfer *transfer, CURL *easy, CURLcode code, Aw
                         break;
                 }
 
+        (void)curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &connect_status); /* stays 0 */
+        if (connect_status >= 300) {
+                aws_error_set(ret, AWS_ERROR_NETWORK, "ProxyRefused",
+                              "the proxy %s refuses to connect to %s: HTTP %ld%s", transfer->proxy,
+                              transfer->host, connect_status,
+                              connect_status == 407 ? " (it wants a user name and a password, or "
+                                                      "others)"
+                                                    : "");
+                return;
+        }
+
         switch (code) {
         case CURLE_AGAIN:
                 aws_error_set(ret, class, "Timeout", "%s: no connection became free in time",
-                              transfer->host);
+                              transfer->peer);
                 return;
         case CURLE_OPERATION_TIMEDOUT:
                 timeout_error(transfer, easy, ret);
                 return;
         case CURLE_WRITE_ERROR:
-                aws_error_set(ret, class, name, "%s: the answer exceeds %zu bytes", transfer->host,
+                aws_error_set(ret, class, name, "%s: the answer exceeds %zu bytes", transfer->peer,
                               transfer->response.body.max);
                 return;
         case CURLE_COULDNT_CONNECT:
                 if (transfer->refused) {
                         aws_error_set(ret, class, "AddressRefused",
                                       "%s: plain http is not allowed to the address it resolves to",
-                                      transfer->host);
+                                      transfer->peer);
                         return;
                 }
                 name = connect_failure_name(easy);
                 break;
-        case CURLE_RECV_ERROR:
-                if (curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &connect_status) ==
-                            CURLE_OK &&
-                    connect_status >= 300)
-                        name = "ProxyRefused";
-                break;
         default:
                 break;
         }
-        aws_error_set(ret, class, name, "%s: %s", transfer->host,
+        aws_error_set(ret, class, name, "%s: %s", transfer->peer,
                       *transfer->reason ? transfer->reason : curl_easy_strerror(code));
 }
 
@@ -432,5 +453,7 @@ void http_transfer_done(HttpTransfer *transfer, CURL *easy)
         transfer->body = NULL;
         free(transfer->host);
         transfer->host = NULL;
+        free(transfer->peer);
+        transfer->peer = NULL;
         strbuf_wipe(&transfer->response.body);
 }

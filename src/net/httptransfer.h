@@ -8,8 +8,17 @@
 
 #include "net/http.h"
 
+/* Borrowed. All NULL: no proxy. */
+typedef struct HttpProxy {
+        const char *url;
+        const char *shown; /* as proxy_parse() has it */
+        const char *exempt;
+} HttpProxy;
+
 typedef struct HttpTransfer {
-        char *host; /* of the URL */
+        char *host;        /* of the URL */
+        char *peer;        /* host, and the proxy on the way to it: for messages */
+        const char *proxy; /* the proxy alone, as it is shown; NULL: there is none on this way */
         HttpPolicy policy;
         bool plain;   /* the URL is http, not https */
         bool refused; /* an address was not dialled because of the policy */
@@ -26,11 +35,10 @@ typedef struct HttpTransfer {
 CURL *http_transfer_new_easy(const char *ca_file);
 
 /* Sets on easy what differs from one transfer to the next, so that handles can be used again.
- * transfer is zeroed before and stays at its address until http_transfer_done(). proxy may be
- * NULL. -EPERM when the policy forbids the URL, -EINVAL when URL, method or a header is
- * malformed, -ENOMEM. */
+ * transfer is zeroed before and stays at its address until http_transfer_done(). -EPERM when the
+ * policy forbids the URL, -EINVAL when URL, method or a header is malformed, -ENOMEM. */
 int http_transfer_prepare(HttpTransfer *transfer, CURL *easy, const HttpRequest *request,
-                          const char *proxy) _must_check_;
+                          const HttpProxy *proxy) _must_check_;
 
 /* How it ended: *ret of class NONE when the response is complete. CURLE_AGAIN stands for a transfer
  * that never got its turn. */

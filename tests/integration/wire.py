@@ -9,18 +9,21 @@ import threading
 class Wire:
     """`with Wire(port) as wire:`; wire.port leads to port until cut(), and again after mend()."""
 
-    def __init__(self, target):
+    def __init__(self, target, address="127.0.0.1"):
         self.target = target
+        self.address = address
+        self.family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.lock = threading.Lock()
         self.ends = set()
         self.listener = None
-        probe = socket.create_server(("127.0.0.1", 0))
+        probe = socket.create_server((address, 0), family=self.family)
         self.port = probe.getsockname()[1]
         probe.close()
 
     def mend(self, listener=None):
         """listener may be a socket of another network."""
-        self.listener = listener or socket.create_server(("127.0.0.1", self.port))
+        self.listener = listener or socket.create_server((self.address, self.port),
+                                                         family=self.family)
         self.stopped, self.stopper = socket.socketpair()
         self.thread = threading.Thread(target=self.accept, args=(self.listener, self.stopped),
                                        daemon=True)

@@ -254,11 +254,15 @@ static CredSource *make_source(const Tool *t, NetEnv *env)
 
 static AwsClient *make_client(const Tool *t, NetEnv *env, CredSource *source)
 {
+        const char *endpoints[_AWS_SERVICE_MAX];
+
+        for (size_t i = 0; i < _AWS_SERVICE_MAX; i++)
+                endpoints[i] = t->endpoint;
         return aws_client_new(&(AwsClientOptions){
                 .env = env,
                 .source = source,
                 .user_agent = "trailsentry-awscall/0",
-                .endpoint = t->endpoint,
+                .endpoints = endpoints,
         });
 }
 

@@ -60,6 +60,8 @@ static NetEnv env = {
         .timer_cancel = timer_cancel,
 };
 
+static const AwsSettings settings; /* nothing but AWS's own */
+
 /* The environment of the case at hand: name, value, ..., NULL. */
 static const char *const *variables;
 
@@ -144,8 +146,11 @@ static void test_case(void **state)
         _cleanup_(conf_freep) Conf *conf = conf_new();
         _cleanup_(accounts_freep) Accounts *a = NULL;
         _cleanup_free_ char *text = NULL;
-        AccountsOptions options = {
-                .conf = conf, .env = &env, .hostname = "guard", .environ_get = environ_get};
+        AccountsOptions options = {.conf = conf,
+                                   .settings = &settings,
+                                   .env = &env,
+                                   .hostname = "guard",
+                                   .environ_get = environ_get};
 
         variables = c->variables;
         assert_int_equal(accounts_new(&options, &a, &text), c->error);
@@ -165,8 +170,11 @@ static void test_half_a_key(void **state)
         static const char *const half[] = {"AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", NULL};
         _cleanup_(conf_freep) Conf *conf = conf_new();
         _cleanup_free_ char *text = NULL;
-        AccountsOptions options = {
-                .conf = conf, .env = &env, .hostname = "guard", .environ_get = environ_get};
+        AccountsOptions options = {.conf = conf,
+                                   .settings = &settings,
+                                   .env = &env,
+                                   .hostname = "guard",
+                                   .environ_get = environ_get};
         Accounts *a = NULL;
 
         variables = half;
@@ -181,8 +189,11 @@ static void test_one_client_an_account(void **state)
         _cleanup_(conf_freep) Conf *conf = conf_new();
         _cleanup_(accounts_freep) Accounts *a = NULL;
         _cleanup_free_ char *text = NULL;
-        AccountsOptions options = {
-                .conf = conf, .env = &env, .hostname = "guard", .environ_get = environ_get};
+        AccountsOptions options = {.conf = conf,
+                                   .settings = &settings,
+                                   .env = &env,
+                                   .hostname = "guard",
+                                   .environ_get = environ_get};
         CredStatus status;
 
         variables = none;

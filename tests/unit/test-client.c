@@ -88,7 +88,10 @@ static void test_endpoints(void **state)
         Fixture *f = *state;
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                make_client(f, (AwsClientOptions){.endpoint = cases[i].endpoint});
+                const char *endpoints[_AWS_SERVICE_MAX] = {
+                        [AWS_SERVICE_CLOUDTRAIL] = cases[i].endpoint,
+                        [AWS_SERVICE_SNS] = "https://elsewhere.example.com"};
+                make_client(f, (AwsClientOptions){.endpoints = endpoints});
                 prime(f);
                 assert_string_equal(last(f)->url, cases[i].url);
                 assert_string_equal(fake_sent_header(last(f), "Host"), cases[i].host);
@@ -184,6 +187,32 @@ static void test_retries(void **state)
         t = sent(f, 4)->boottime_usec;
         assert_int_equal(sent(f, 5)->boottime_usec - t, 3 * USEC_PER_SEC);
         assert_int_equal(sent(f, 6)->boottime_usec - t, 4 * USEC_PER_SEC);
+}
+
+/* Field bug: Authorization lost on retry. Every attempt carries all that the first one did. */
+static void test_authorization_is_on_every_retry(void **state)
+{
+        static const char *const names[] = {"Host",       "Content-Type",  "X-Amz-Target",
+                                            "X-Amz-Date", "Authorization", "X-Amz-Security-Token",
+                                            "User-Agent"};
+        Fixture *f = *state;
+        Seen s = {0};
+
+        answer(f, (FakeAnswer){.status = 503, .body = "<html>"});
+        answer(f, (FakeAnswer){.error_class = AWS_ERROR_NETWORK, .error_code = "ConnectionReset"});
+        answer(f, (FakeAnswer)OK_);
+        run(f, &s, (AwsCallOptions){.retry = RETRY_STANDARD});
+        assert_int_equal(s.attempts, 3);
+        assert_int_equal(f->net.n_sent, 3);
+        for (size_t i = 0; i < 3; i++) {
+                for (size_t k = 0; k < ELEMENTSOF(names); k++)
+                        if (isempty(fake_sent_header(sent(f, i), names[k])))
+                                fail_msg("%s is not in attempt %zu", names[k], i + 1);
+                assert_has(fake_sent_header(sent(f, i), "Authorization"),
+                           "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;"
+                           "x-amz-target,");
+                assert_string_equal(sent(f, i)->body, sent(f, 0)->body);
+        }
 }
 
 static void test_refused_for_good_is_not_retried(void **state)
@@ -435,6 +464,7 @@ static void test_random_schedules(void **state)
 UNIT_MAIN(WITH_CLIENT(test_request_as_aws_expects_it), WITH_CLIENT(test_query_service),
           WITH_CLIENT(test_endpoints), WITH_CLIENT(test_failures_before_sending),
           WITH_CLIENT(test_poll_makes_one_attempt), WITH_CLIENT(test_retries),
+          WITH_CLIENT(test_authorization_is_on_every_retry),
           WITH_CLIENT(test_refused_for_good_is_not_retried),
           WITH_CLIENT(test_quota_is_of_region_and_service), WITH_CLIENT(test_quota_is_given_back),
           WITH_CLIENT(test_deadline), WITH_CLIENT(test_cancel_in_every_state),

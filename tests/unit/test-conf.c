@@ -15,6 +15,9 @@
 #define ROLE_ARN "arn:aws:iam::444455556666:role/guard"
 #define TRAILS "trails = ( { arn = \"" TRAIL_ARN "\"; } );\n"
 #define TOPICS "topics = ( { arn = \"" TOPIC_ARN "\"; } );\n"
+#define PROXY_FORM                                                                                 \
+        "a URL http://HOST:PORT or https://HOST:PORT, with USER:PASSWORD@ before the host where "  \
+        "it is needed, or \"\" for none at all"
 #define GOOD TRAILS TOPICS /* lines 1 and 2 */
 
 #define SYNTAX_ERROR                                                                               \
@@ -114,8 +117,7 @@ static const Refusal refusals[] = {
          {"x.conf:3: fips: is a text, and has to be true or false, without quotes"}},
         {"boolean for a text",
          GOOD "proxy = true;\n",
-         {"x.conf:3: proxy: is true or false, and has to be a URL http://HOST:PORT, without user "
-          "name, password or path"}},
+         {"x.conf:3: proxy: is true or false, and has to be " PROXY_FORM}},
         {"text for a group",
          GOOD "heartbeat = \"off\";\n",
          {"x.conf:3: heartbeat: is a text, and has to be a group { ... }"}},
@@ -274,13 +276,11 @@ static const Refusal refusals[] = {
          {"x.conf:3: endpoint: \"https://{account}.example.com\": has to be a URL https://HOST or "
           "https://HOST:PORT, in which {service} and {region} may stand"}},
         {"proxy with a password is not repeated",
-         GOOD "proxy = \"http://joe:secret@proxy.example.com:3128\";\n",
-         {"x.conf:3: proxy: has to be a URL http://HOST:PORT, without user name, password or "
-          "path"}},
+         GOOD "proxy = \"http://joe:secret@proxy.example.com\";\n",
+         {"x.conf:3: proxy: has to be " PROXY_FORM}},
         {"proxy without a port",
          GOOD "proxy = \"http://proxy.example.com\";\n",
-         {"x.conf:3: proxy: has to be a URL http://HOST:PORT, without user name, password or "
-          "path"}},
+         {"x.conf:3: proxy: has to be " PROXY_FORM}},
         {"relative ca_file",
          GOOD "ca_file = \"ca.pem\";\n",
          {"x.conf:3: ca_file: \"ca.pem\": has to be a full path, as \"/etc/ssl/ca.pem\""}},
@@ -399,7 +399,7 @@ static void test_defaults(void **state)
         assert_null(c->endpoint);
         assert_null(c->ca_file);
         assert_null(c->proxy);
-        assert_false(c->fips);
+        assert_int_equal(c->fips, DECLARED_UNSAID);
         assert_false(c->dual_stack);
         assert_int_equal(c->log_level, LOG_INFO);
 }

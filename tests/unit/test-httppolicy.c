@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The transport: who may be dialled, proxies, name resolution, the cap on connections. */
+/* The transport: who may be dialled, name resolution, the cap on connections. */
 #include "http-fixture.h"
 
 #include <netinet/in.h>
@@ -126,59 +126,6 @@ static void test_policy_on_the_dialled_address(void **state)
         close(fd);
 }
 
-static void test_proxy(void **state)
-{
-        Fixture *f = *state;
-        Seen s = {0};
-        char proxy[64];
-        uint16_t port;
-        int service = f->listener, proxy_listener = listen_on_loopback(&port, 16);
-
-        /* Plain http never goes through one. */
-        (void)snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%u", port);
-        setenv("http_proxy", proxy, 1);
-        setenv("all_proxy", proxy, 1);
-        make_transport(f, (HttpCurlOptions){.proxy = proxy});
-        close(exchange(f));
-        start(f, &s, (HttpRequest){.policy = HTTP_POLICY_METADATA});
-        int fd = serve_accept(f);
-        f->http->cancel(s.call);
-        close(fd);
-        assert_false(readable_now(proxy_listener));
-
-        /* https does, by CONNECT; the proxy's headers are not the answer's. */
-        f->listener = proxy_listener;
-        start(f, &s, (HttpRequest){.url = "https://evil.test/"});
-        fd = serve_accept(f);
-        assert_memory_equal(serve_read(f, fd), "CONNECT evil.test:443 HTTP/1.1\r\n", 32);
-        serve_write(fd, "HTTP/1.1 407 Proxy Authentication Required\r\n"
-                        "x-amzn-requestid: fake\r\nContent-Length: 0\r\n\r\n");
-        wait_called(f, &s);
-        assert_int_equal(s.error.class, AWS_ERROR_NETWORK);
-        assert_string_equal(s.error.code, "ProxyRefused");
-        assert_string_equal(dialled, "");
-        close(fd);
-
-        /* From the environment, unless the host is an exception. */
-        setenv("https_proxy", proxy, 1);
-        make_transport(f, (HttpCurlOptions){0});
-        start(f, &s, (HttpRequest){.url = "https://evil.test/"});
-        fd = serve_accept(f);
-        close(fd);
-        wait_called(f, &s);
-        setenv("no_proxy", "evil.test", 1);
-        start(f, &s, (HttpRequest){.url = "https://evil.test/"});
-        wait_called(f, &s);
-        assert_string_equal(dialled, "192.0.2.1 ");
-
-        unsetenv("http_proxy");
-        unsetenv("all_proxy");
-        unsetenv("https_proxy");
-        unsetenv("no_proxy");
-        close(proxy_listener);
-        f->listener = service;
-}
-
 /* A resolver that hangs holds up neither the loop, nor a cancel, nor the end. */
 static void test_hanging_name_resolution(void **state)
 {
@@ -288,5 +235,5 @@ static void test_urgent_calls_jump_the_queue(void **state)
 
 UNIT_MAIN(WITH_HTTP(test_connect_timeout), WITH_HTTP(test_refused_and_unresolved),
           WITH_HTTP(test_policy), WITH_HTTP(test_policy_on_the_dialled_address),
-          WITH_HTTP(test_proxy), WITH_HTTP(test_hanging_name_resolution),
-          WITH_HTTP(test_connections_are_capped), WITH_HTTP(test_urgent_calls_jump_the_queue))
+          WITH_HTTP(test_hanging_name_resolution), WITH_HTTP(test_connections_are_capped),
+          WITH_HTTP(test_urgent_calls_jump_the_queue))

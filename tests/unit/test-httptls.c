@@ -225,7 +225,7 @@ static void test_system_bundle_does_not_know_us(void **state)
 
 static void test_unusable_ca_file(void **state)
 {
-        static const char *const files[] = {"/nonexistent/ca.pem", "/dev/null", "/etc/passwd"};
+        static const char *const files[] = {"/nonexistent/ca.pem", "/dev/null", "/etc/passwd", "/"};
         Fixture *f = *state;
 
         for (size_t i = 0; i < ELEMENTSOF(files); i++) {

@@ -40,6 +40,10 @@ static int teardown(void **state)
 {
         Fixture *f = *state;
 
+        for (size_t i = 0; i < f->net.n_sent; i++)
+                if (!streq(f->net.sent[i].method, "PUT"))
+                        assert_false(isempty(
+                                fake_sent_header(&f->net.sent[i], "X-aws-ec2-metadata-token")));
         cred_source_free(f->source);
         fake_net_done(&f->net);
         free(f);
@@ -463,6 +467,32 @@ static void test_cancel_in_every_state(void **state)
         assert_int_equal(f->n_called, 0);
 }
 
+/* Field bug: a request without a token. Where none is to be had, as where version 2 is not known,
+ * nothing is asked by version 1 in its place; and of what was asked, nothing went without. */
+static void test_no_request_goes_without_a_token(void **state)
+{
+        static const int statuses[] = {0, 400, 401, 403, 404, 405, 500, 501, 503};
+
+        for (size_t i = 0; i < ELEMENTSOF(statuses); i++) {
+                Fixture *f;
+
+                setup((void **)&f);
+                for (size_t k = 0; k < 4; k++) {
+                        fake_net_answer(&f->net, (FakeAnswer){.status = statuses[i],
+                                                              .body = "",
+                                                              .error_class = AWS_ERROR_NETWORK,
+                                                              .error_code = "Timeout"});
+                        if (statuses[i] > 0 && statuses[i] < 500)
+                                break;
+                }
+                run(f);
+                assert_true(f->net.n_sent > 0);
+                for (size_t k = 0; k < f->net.n_sent; k++)
+                        assert_string_equal(f->net.sent[k].method, "PUT");
+                teardown((void **)&f);
+        }
+}
+
 static void test_endpoints(void **state)
 {
         static const struct {
@@ -511,6 +541,7 @@ UNIT_MAIN(F(test_three_steps), F(test_token_is_kept_and_renewed_early),
           F(test_refused_token_is_replaced_once), F(test_failing_service_is_tried_four_times),
           F(test_black_hole_is_told_within_five_seconds),
           F(test_renewal_is_not_stuck_after_a_timeout), T(test_fifty_malformed_replies),
-          F(test_network_failure), T(test_answers_that_end_it), F(test_role_with_a_second_line),
+          F(test_network_failure), T(test_answers_that_end_it),
+          T(test_no_request_goes_without_a_token), F(test_role_with_a_second_line),
           F(test_error_in_a_good_answer), F(test_cancel_in_every_state), T(test_endpoints),
           F(test_address_refused_by_the_transport))

@@ -210,6 +210,47 @@ static void test_assume_role_answer(void **state)
         assert_string_equal(c->account_id, "123456789012");
 }
 
+/* Field bugs: whitespace, namespaces and prefixes, members in another order, members that nobody
+ * knows, and each of these cut at each byte. */
+static void test_sts_xml_in_other_shapes(void **state)
+{
+        static const char *const shapes[] = {
+                "<?xml version=\"1.0\"?>\n<AssumeRoleResponse>\n  <AssumeRoleResult>\r\n\t"
+                "<Credentials>\n <AccessKeyId>ASIAX</AccessKeyId>\n "
+                "<SecretAccessKey >secret</SecretAccessKey\n>\n <SessionToken>token</SessionToken>"
+                "\n\n <Expiration>2026-11-23T03:12:09Z</Expiration>\n</Credentials>\n"
+                "</AssumeRoleResult>\n</AssumeRoleResponse>",
+                "<a:AssumeRoleResponse xmlns:a=\"urn:a\" xmlns:b='urn:b'><a:AssumeRoleResult>"
+                "<b:Credentials><b:AccessKeyId b:x=\"1\">ASIAX</b:AccessKeyId><b:SecretAccessKey>"
+                "secret</b:SecretAccessKey><b:SessionToken>token</b:SessionToken><b:Expiration>"
+                "2026-11-23T03:12:09Z</b:Expiration></b:Credentials></a:AssumeRoleResult>"
+                "</a:AssumeRoleResponse>",
+                "<AssumeRoleResponse><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata>"
+                "<AssumeRoleResult><New><AccessKeyId>wrong</AccessKeyId></New><Credentials>"
+                "<Expiration>2026-11-23T03:12:09.000Z</Expiration><More/><SessionToken>to<!-- no "
+                "-->ken</SessionToken><SecretAccessKey><![CDATA[secret]]></SecretAccessKey>"
+                "<AccessKeyId>&#65;SIAX</AccessKeyId></Credentials></AssumeRoleResult>"
+                "</AssumeRoleResponse>",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(shapes); i++) {
+                _cleanup_(aws_credentials_unrefp) AwsCredentials *c = NULL;
+                size_t whole = strlen(shapes[i]);
+
+                for (size_t n = 0; n < whole; n++) {
+                        _cleanup_free_ char *exact = mem_alloc0(n + 1);
+
+                        memcpy(exact, shapes[i], n);
+                        assert_int_equal(sts_parse_assume_role(exact, n, &c), -EBADMSG);
+                }
+                assert_int_equal(sts_parse_assume_role(shapes[i], whole, &c), 0);
+                assert_string_equal(c->access_key_id, "ASIAX");
+                assert_string_equal(secret_expose(c->secret_access_key), "secret");
+                assert_string_equal(secret_expose(c->session_token), "token");
+                assert_true(c->expiry_msec == INT64_C(1795403529000));
+        }
+}
+
 static void test_put_metric_data(void **state)
 {
         const Metric metrics[] = {
@@ -237,6 +278,26 @@ static void test_put_metric_data(void **state)
 static int imds(const char *body, AwsCredentials **c, char **text)
 {
         return imds_parse_credentials(body, strlen(body), c, text);
+}
+
+/* Field bug: an empty access key is none, from whichever service. */
+static void test_empty_access_key(void **state)
+{
+        _cleanup_free_ char *body = mem_strdup(assume_role_body);
+        char *key = strstr(body, "ASIAX</");
+        AwsCredentials *c = NULL;
+        char *text = NULL;
+
+        assert_int_equal(aws_credentials_new("", "secret", "token", 0, &c), -EINVAL);
+        assert_int_equal(aws_credentials_new("AKID", "", "token", 0, &c), -EINVAL);
+        memmove(key, key + 5, strlen(key + 5) + 1);
+        assert_int_equal(sts_parse_assume_role(body, strlen(body), &c), -EBADMSG);
+        assert_int_equal(imds("{\"AccessKeyId\":\"\",\"SecretAccessKey\":\"s\",\"Token\":\"t\","
+                              "\"Expiration\":\"2026-11-23T03:12:09Z\"}",
+                              &c, &text),
+                         -EBADMSG);
+        assert_null(c);
+        assert_null(text);
 }
 
 static void test_imds(void **state)
@@ -325,5 +386,6 @@ static void test_imds_refuses(void **state)
 
 UNIT_MAIN(T(test_publish), T(test_subject_is_made_fit), T(test_publish_fifo),
           T(test_publish_refuses), T(test_parse_publish), T(test_caller_identity),
-          T(test_assume_role_request), T(test_assume_role_answer), T(test_put_metric_data),
-          T(test_imds), T(test_imds_error), T(test_imds_refuses))
+          T(test_assume_role_request), T(test_assume_role_answer), T(test_sts_xml_in_other_shapes),
+          T(test_empty_access_key), T(test_put_metric_data), T(test_imds), T(test_imds_error),
+          T(test_imds_refuses))
