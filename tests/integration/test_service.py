@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from guard import FAR_TRAIL, SLOW, TRAIL, in_own_mounts, reached_by_role
+import guard as guard_module
+from guard import FAR_TRAIL, SLOW, TRAIL, WRAP, in_own_mounts, reached_by_role
 
 MISTAKES = '''trails = (
   { arn = "arn:aws:cloudtrail:eu-west-1:444455556666:trial/management-events"; },
@@ -183,3 +184,27 @@ def test_name_resolution_that_hangs(aws, make_guard):
         begun = time.monotonic()
         guard.stop()
         assert time.monotonic() - begun < 2 * SLOW
+
+
+def test_memory_of_large_answers_is_given_back(aws, make_guard):
+    """Eight MiB of blanks before each answer about who did it: some are read, none is kept."""
+    with open(guard_module.DAEMON, "rb") as program:
+        if WRAP or b"__asan_init" in program.read():
+            pytest.skip("the memory of sanitizers and valgrind is another")
+
+    def resident():
+        with open(f"/proc/{guard.process.pid}/status", encoding="ascii") as file:
+            return int(re.search(r"^RssAnon:\s+(\d+) kB$", file.read(), re.MULTILINE)[1])
+
+    guard = make_guard(scale=100).run()
+    aws.actor(aws.attack(TRAIL))
+    before = resident()
+    aws.fault(service="cloudtrail", operation="LookupEvents", kind="oversize")
+    for _ in range(6):
+        aws.attack(TRAIL)
+        aws.wait_trail(TRAIL, logging=True)
+        guard.record("Mary_Major", first=len(guard.records))
+    aws.clear_faults()
+    guard.wait_silent(timeout=40)
+    aws.polls(20)  # nothing large is under way any more
+    assert resident() - before < 4096

@@ -481,7 +481,7 @@ static void test_no_request_goes_without_a_token(void **state)
                         fake_net_answer(&f->net, (FakeAnswer){.status = statuses[i],
                                                               .body = "",
                                                               .error_class = AWS_ERROR_NETWORK,
-                                                              .error_code = "Timeout"});
+                                                              .error_code = "ConnectionReset"});
                         if (statuses[i] > 0 && statuses[i] < 500)
                                 break;
                 }
