@@ -489,6 +489,13 @@ static void on_answer(void *userdata, const HttpResponse *response, const AwsErr
         } else if (response->status >= 200 && response->status <= 299) {
                 *e = (AwsError){.class = AWS_ERROR_NONE, .status = response->status};
                 (void)snprintf(e->request_id, sizeof(e->request_id), "%s", response->request_id);
+                if (call->options.answer_unread && !*e->request_id) {
+                        /* A login page, a web filter: nothing was done there. */
+                        aws_error_set(e, AWS_ERROR_PROTOCOL, "ForeignAnswer",
+                                      "%s: something that is not AWS answers: no request id",
+                                      call->lane->host);
+                        e->status = response->status;
+                }
         } else {
                 const char *id = *response->request_id ? response->request_id : NULL;
                 if (aws_service_protocol(call->lane->service) == AWS_PROTOCOL_QUERY)
