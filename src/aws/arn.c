@@ -197,6 +197,16 @@ const char *arn_trail_name(const Arn *a)
         return slash ? slash + 1 : a->resource;
 }
 
+bool arn_is_of_trail(const char *arn, const char *wanted)
+{
+        const char *wrong;
+        Arn a;
+
+        if (!arn || streq(wanted, arn))
+                return arn;
+        return arn_parse_trail(arn, &a, &wrong) >= 0 && streq(wanted, arn_trail_name(&a));
+}
+
 bool arn_name_is_plain(const char *s)
 {
         return *s != '-' && name_is_valid(s, 1, 128, "+=,.@_-");

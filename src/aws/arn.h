@@ -30,6 +30,8 @@ bool arn_topic_is_fifo(const Arn *a);
 
 /* Trail name of a parsed trail ARN, borrowed from it. */
 const char *arn_trail_name(const Arn *a);
+/* Whether wanted is this very ARN or the name of its trail; arn may be NULL. */
+bool arn_is_of_trail(const char *arn, const char *wanted);
 
 /* Whether text is a plain name of 1 to 128 characters [A-Za-z0-9+=,.@_-]: IAM users, roles,
  * sessions; what may stand in a command line offered to a reader, so no '-' at the start. */

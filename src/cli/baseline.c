@@ -3,6 +3,7 @@
  * otherwise, and taking that for right. All of it is read in the state directory; the daemon is
  * asked to accept, and accepts only the very changes that were shown. */
 
+#include "aws/arn.h"
 #include "base/jsonmap.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
@@ -21,7 +22,7 @@ typedef struct Found {
 
 static bool is_wanted(const Cli *c, const char *arn)
 {
-        return !c->trail || streq(c->trail, "all") || streq_ptr(c->trail, arn);
+        return !c->trail || streq(c->trail, "all") || arn_is_of_trail(arn, c->trail);
 }
 
 static void on_incident(void *userdata, Incident *incident)
@@ -82,9 +83,7 @@ static bool is_unknown(const Cli *c, const Found *f)
 {
         if (!c->trail || streq(c->trail, "all") || f->n_trails > 0)
                 return false;
-        cli_complain(
-                "the daemon knows no trail %s: write its whole ARN (trailsentry status has it)",
-                c->trail);
+        cli_complain_trail(c->trail);
         return true;
 }
 
@@ -197,7 +196,13 @@ static CliExit accept(const Cli *c, const Found *f)
         CliExit worst = CLI_EXIT_WELL;
 
         if (!c->trail) {
-                cli_complain("say of which trail: --trail ARN, or --trail all");
+                cli_complain("say of which trail: --trail NAME, or --trail all");
+                return CLI_EXIT_USAGE;
+        }
+        if (!streq(c->trail, "all") && f->n_trails > 1) {
+                cli_complain("%zu trails are called %s: write the whole ARN (trailsentry baseline "
+                             "--json has it)",
+                             f->n_trails, c->trail);
                 return CLI_EXIT_USAGE;
         }
         if (f->n_drifts == 0)

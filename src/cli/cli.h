@@ -57,6 +57,7 @@ void cli_complain(const char *fmt, ...) _printf_(1, 2);
 char *cli_status_unreadable(const char *path, int error);
 /* That the state directory cannot be read, and what to do; -errno. */
 void cli_complain_state(const Cli *c, int error);
+void cli_complain_trail(const char *trail); /* there is none of this name or ARN */
 
 int64_t cli_wall_msec(void);
 

@@ -147,16 +147,6 @@ int filter_parse(const FilterWords *w, int64_t now_msec, Filter *ret, char **ret
         return r;
 }
 
-static bool trail_matches(const char *wanted, const char *arn)
-{
-        const char *wrong;
-        Arn a;
-
-        if (!arn || streq(wanted, arn))
-                return arn;
-        return arn_parse_trail(arn, &a, &wrong) >= 0 && streq(wanted, arn_trail_name(&a));
-}
-
 /* Whoever had a part in it, but for the guard itself. */
 static bool actor_matches(const char *wanted, const Incident *i)
 {
@@ -193,6 +183,6 @@ bool filter_matches(const Filter *f, const Incident *i)
         return (!f->open || i->open) && (f->kinds == 0 || f->kinds & 1U << i->kind) &&
                i->severity >= f->severity && i->detected_msec >= f->since_msec &&
                i->detected_msec <= f->until_msec &&
-               (!f->trail || trail_matches(f->trail, i->trail_arn)) &&
+               (!f->trail || arn_is_of_trail(i->trail_arn, f->trail)) &&
                (!f->actor || actor_matches(f->actor, i));
 }

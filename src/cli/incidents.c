@@ -2,6 +2,7 @@
 /* `trailsentry incidents`: what the state directory holds, newest first, or one of it. Nothing
  * there is changed; a file that cannot be read is told and left where it is. */
 
+#include "aws/arn.h"
 #include "base/jsonmap.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
@@ -19,6 +20,8 @@ typedef struct Found {
         size_t n_all;
         char **corrupt;
         size_t n_corrupt;
+        const char *trail; /* that is looked for, or NULL */
+        bool trail_known;
 } Found;
 
 static void on_incident(void *userdata, Incident *incident)
@@ -26,10 +29,14 @@ static void on_incident(void *userdata, Incident *incident)
         Found *f = userdata;
 
         *mem_push0(f->items, f->n) = incident;
+        f->trail_known |= f->trail && arn_is_of_trail(incident->trail_arn, f->trail);
 }
 
 static void on_memory(void *userdata, const TrailMemory *memory)
 {
+        Found *f = userdata;
+
+        f->trail_known |= f->trail && arn_is_of_trail(memory->arn, f->trail);
 }
 
 static void on_corrupt(void *userdata, const char *path, const char *reason)
@@ -237,7 +244,7 @@ static bool is_asked_well(const Cli *c, Filter *ret)
 
 CliExit cli_incidents(const Cli *c)
 {
-        _cleanup_(found_done) Found f = {};
+        _cleanup_(found_done) Found f = {.trail = c->trail};
         const SpoolLoad load = {
                 .incident = on_incident,
                 .memory = on_memory,
@@ -257,6 +264,10 @@ CliExit cli_incidents(const Cli *c)
 
         if (c->argument)
                 return show_one(c, &f);
+        if (f.trail && !f.trail_known) {
+                cli_complain_trail(f.trail);
+                return CLI_EXIT_USAGE;
+        }
         apply(&f, &filter);
         if (c->json)
                 print_list_json(c, &f);

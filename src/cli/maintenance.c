@@ -13,40 +13,69 @@
 
 #define REASON_MAX 500
 
-/* 0, or -EINVAL when it has been complained of. NULL stands for every trail. */
-static int parse_trail(const Cli *c, const char **ret)
+/* CLI_EXIT_WELL, or what has been complained of. NULL stands for every trail. A name is looked up
+ * among the trails of the status file; an ARN is the daemon's to know. */
+static CliExit find_trail(const Cli *c, char **ret)
 {
-        const char *why = "";
+        _cleanup_json_ json_t *status = NULL;
+        const json_t *trail;
+        const char *why, *found = NULL;
+        size_t k, n = 0;
         Arn a;
+        int r;
 
         if (!c->trail) {
-                cli_complain("say of which trail: --trail ARN, or --trail all");
-                return -EINVAL;
+                cli_complain("say of which trail: --trail NAME, or --trail all");
+                return CLI_EXIT_USAGE;
         }
-        if (streq(c->trail, "all")) {
-                *ret = NULL;
-                return 0;
+        if (streq(c->trail, "all") || arn_parse_trail(c->trail, &a, &why) >= 0) {
+                *ret = streq(c->trail, "all") ? NULL : mem_strdup(c->trail);
+                return CLI_EXIT_WELL;
         }
-        if (arn_parse_trail(c->trail, &a, &why) < 0) {
-                cli_complain("--trail takes \"all\" or a trail's ARN, "
-                             "arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME%s%s",
-                             *why ? "; " : "", why);
-                return -EINVAL;
+        r = status_read(c->status_path, &status);
+        if (r < 0) {
+                _cleanup_free_ char *words = cli_status_unreadable(c->status_path, r);
+
+                cli_complain("%s", words);
+                return CLI_EXIT_UNKNOWN;
         }
-        *ret = c->trail;
-        return 0;
+        json_array_foreach(json_object_get(status, "trails"), k, trail)
+        {
+                const char *arn = json_string_value(json_object_get(trail, "arn"));
+
+                if (arn_is_of_trail(arn, c->trail)) {
+                        found = arn;
+                        n++;
+                }
+        }
+        if (n == 0)
+                cli_complain_trail(c->trail);
+        else if (n > 1)
+                cli_complain("%zu trails are called %s: write the whole ARN (trailsentry status "
+                             "--json has it)",
+                             n, c->trail);
+        else
+                *ret = mem_strdup(found);
+        return n == 1 ? CLI_EXIT_WELL : CLI_EXIT_USAGE;
 }
 
 static CliExit start(const Cli *c)
 {
-        const char *trail;
+        _cleanup_free_ char *trail = NULL;
         uint64_t usec;
+        CliExit e = find_trail(c, &trail);
 
-        if (parse_trail(c, &trail) < 0)
+        if (e != CLI_EXIT_WELL)
+                return e;
+        if (!c->duration) {
+                cli_complain("say for how long: --for 30min");
                 return CLI_EXIT_USAGE;
-        if (!c->duration || timefmt_parse_duration(c->duration, &usec) < 0 ||
-            usec < USEC_PER_MINUTE || usec > 24 * USEC_PER_HOUR) {
-                cli_complain("say for how long: --for 30min, from 1min to 1d");
+        }
+        if (timefmt_parse_duration(c->duration, &usec) < 0 || usec < USEC_PER_MINUTE ||
+            usec > 24 * USEC_PER_HOUR) {
+                cli_complain("--for: \"%s\" is not a time from 1min to 1d (30min, 2h); maintenance "
+                             "that takes longer is set anew",
+                             c->duration);
                 return CLI_EXIT_USAGE;
         }
         if (isempty(c->reason) || strlen(c->reason) > REASON_MAX) {
@@ -67,10 +96,11 @@ static CliExit start(const Cli *c)
 
 static CliExit stop(const Cli *c)
 {
-        const char *trail;
+        _cleanup_free_ char *trail = NULL;
+        CliExit e = find_trail(c, &trail);
 
-        if (parse_trail(c, &trail) < 0)
-                return CLI_EXIT_USAGE;
+        if (e != CLI_EXIT_WELL)
+                return e;
         return cli_ask(c, json_pack("{s:s, s:s?}", "verb", "maintenance-stop", "trail", trail));
 }
 

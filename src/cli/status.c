@@ -102,16 +102,21 @@ static void judge_daemon(Status *s)
                 find(s, CLI_EXIT_WRONG, "incidents are not stored: %s", state_error);
 }
 
-static void judge_error(Status *s, const char *name, const json_t *item)
+/* Owned; NULL for no error. */
+static char *error_words(const json_t *item, const char *name)
 {
-        _cleanup_free_ char *words = NULL;
         AwsError e;
 
-        status_error_from_json(json_object_get(item, "error"), &e);
-        if (e.class == AWS_ERROR_NONE)
-                return;
-        words = alert_error_words(&e);
-        find(s, CLI_EXIT_WRONG, "%s: %s", name, words);
+        status_error_from_json(json_object_get(item, name), &e);
+        return e.class == AWS_ERROR_NONE ? NULL : alert_error_words(&e);
+}
+
+static void judge_error(Status *s, const char *name, const json_t *item)
+{
+        _cleanup_free_ char *words = error_words(item, "error");
+
+        if (words)
+                find(s, CLI_EXIT_WRONG, "%s: %s", name, words);
 }
 
 static void judge_trail(Status *s, const json_t *trail)
@@ -119,16 +124,24 @@ static void judge_trail(Status *s, const json_t *trail)
         const char *name = name_of_trail(trail);
         const json_t *logging = json_object_get(trail, "logging");
         const char *incident = text_of(trail, "incident");
+        int64_t n = number_of(trail, "incidents_open");
+        _cleanup_free_ char *failure = error_words(trail, "restart_error");
         char ago[80];
 
         if (json_is_false(logging))
-                find(s, CLI_EXIT_WRONG, "%s is NOT LOGGING, stopped %s", name,
-                     cli_age(s->cli, number_of(trail, "stop_logging_msec"), ago));
+                find(s, CLI_EXIT_WRONG, "%s is NOT LOGGING, stopped %s%s%s", name,
+                     cli_age(s->cli, number_of(trail, "stop_logging_msec"), ago),
+                     failure ? "; the restart FAILS: " : "", strempty(failure));
         else if (!json_is_true(logging))
                 find(s, CLI_EXIT_WRONG, "%s has not been seen yet", name);
-        if (*incident)
-                find(s, CLI_EXIT_WRONG, "%s has an open incident: trailsentry incidents %s", name,
-                     incident);
+        if (*incident && n > 1)
+                find(s, CLI_EXIT_WRONG,
+                     "%s has %lld open incidents (trailsentry incidents --open --trail=%s), the "
+                     "worst is %s: trailsentry incidents %s",
+                     name, (long long)n, name, text_of(trail, "incident_kind"), incident);
+        else if (*incident)
+                find(s, CLI_EXIT_WRONG, "%s has an open incident (%s): trailsentry incidents %s",
+                     name, text_of(trail, "incident_kind"), incident);
         judge_error(s, name, trail);
 }
 
@@ -151,7 +164,7 @@ static void judge(Status *s)
         }
         int64_t told = (int64_t)json_array_size(json_object_get(s->object, "maintenance"));
         json_array_foreach(json_object_get(s->object, "trails"), i, item) told +=
-                *text_of(item, "incident") != '\0';
+                number_of(item, "incidents_open");
         int64_t more = number_of(s->object, "incidents_open") - told;
         if (more > 0)
                 find(s, CLI_EXIT_WRONG, "%lld %sincident%s open: trailsentry incidents --open",
@@ -184,15 +197,23 @@ static const char *next_poll(const Status *s, const json_t *trail, char buf[stat
 static void add_trail(const Status *s, Table *t, const json_t *trail)
 {
         const json_t *logging = json_object_get(trail, "logging");
-        const char *incident = text_of(trail, "incident");
+        const char *incident = text_of(trail, "incident"), *kind = text_of(trail, "incident_kind");
         bool unseen = is_unseen(s, trail);
-        char ago[80], next[TIMEFMT_MAX];
+        int64_t n = number_of(trail, "incidents_open");
+        char ago[80], next[TIMEFMT_MAX], more[40] = "";
+
+        if (n > 1)
+                (void)snprintf(more, sizeof(more), " and %lld more", (long long)n - 1);
 
         table_cell(t, PRINT_PLAIN, "%s", name_of_trail(trail));
         table_cell(t, PRINT_PLAIN, "%s", text_of(trail, "account"));
         table_cell(t, PRINT_PLAIN, "%s", text_of(trail, "region"));
         if (json_is_false(logging))
                 table_cell(t, PRINT_BAD, "NOT LOGGING");
+        else if (json_is_true(logging) && !unseen && streq(kind, "drift"))
+                table_cell(t, PRINT_WARNING, "logging, drift");
+        else if (json_is_true(logging) && !unseen && streq(kind, "delivery"))
+                table_cell(t, PRINT_BAD, "logging, not delivered");
         else if (json_is_true(logging) && !unseen)
                 table_cell(t, PRINT_GOOD, "logging");
         else
@@ -203,7 +224,7 @@ static void add_trail(const Status *s, Table *t, const json_t *trail)
                 return;
         table_cell(t, PRINT_PLAIN, "%s", next_poll(s, trail, next));
         if (*incident)
-                table_note(t, PRINT_BAD, "incident %s", incident);
+                table_note(t, PRINT_BAD, "incident %s (%s)%s", incident, kind, more);
 }
 
 static void print_trails(const Status *s)
@@ -370,7 +391,8 @@ static void add_essence(StrBuf *b, const json_t *array, const char *const *names
 /* What an observer would call a change: not a time that goes on. */
 static char *essence_of(const Status *s)
 {
-        static const char *const trail[] = {"arn", "action", "logging", "incident", NULL};
+        static const char *const trail[] = {"arn",      "action",         "logging",
+                                            "incident", "incidents_open", NULL};
         static const char *const topic[] = {"arn", "pending", NULL};
         static const char *const account[] = {"role_arn", "identity_arn", "usable", NULL};
         static const char *const window[] = {"trail", "until_msec", NULL};

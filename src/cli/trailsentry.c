@@ -32,6 +32,12 @@ void cli_complain(const char *fmt, ...)
         (void)fprintf(stderr, "trailsentry: %s\n", escaped);
 }
 
+void cli_complain_trail(const char *trail)
+{
+        cli_complain("the daemon knows no trail %s (trailsentry status lists those that it guards)",
+                     trail);
+}
+
 void cli_complain_state(const Cli *c, int error)
 {
         cli_complain("%s cannot be read: %s%s", c->state_directory, strerror(-error),

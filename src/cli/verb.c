@@ -34,7 +34,7 @@ const CliOption cli_options[] = {
         {"output", "DIR", offsetof(Cli, output), 0, "write each policy to a file there"},
         {"offline", NULL, offsetof(Cli, offline), 0, "read the file, ask AWS nothing"},
         {"trail", "TRAIL", offsetof(Cli, trail), 0,
-         "of this trail: its ARN; among incidents also its name, for maintenance also all"},
+         "of this trail: its name or its ARN; for baseline and maintenance also all"},
         {"kind", "KIND,...", offsetof(Cli, filter.kinds), 0, "of these kinds: stopped,blink"},
         {"severity", "LEAST", offsetof(Cli, filter.severity), 0,
          "at least info, warning, high or critical"},
@@ -99,7 +99,7 @@ const CliVerb cli_verbs[] = {
          "what trails are to be set to, and what is otherwise", "trail state-directory json",
          "  trailsentry baseline show\n"
          "  trailsentry baseline diff\n"
-         "  trailsentry baseline accept --trail=ARN\n"
+         "  trailsentry baseline accept --trail=NAME\n"
          "\n"
          "The baseline of a trail is what it was set to when the daemon first saw it, or\n"
          "what has been accepted since. accept shows what is otherwise and has the daemon\n"
@@ -108,8 +108,8 @@ const CliVerb cli_verbs[] = {
         {"maintenance", cli_maintenance, "[start|stop|list]",
          "record approved changes for a while instead of fighting them",
          "trail for reason state-directory status-file json",
-         "  trailsentry maintenance start --trail=ARN --for=30min --reason=\"bucket moves\"\n"
-         "  trailsentry maintenance stop --trail=ARN\n"
+         "  trailsentry maintenance start --trail=NAME --for=30min --reason=\"CHG-4711\"\n"
+         "  trailsentry maintenance stop --trail=NAME\n"
          "  trailsentry maintenance list\n"
          "\n"
          "While it lasts, the trail is not restarted and its changes are not told one by\n"

@@ -152,7 +152,8 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
                 maintenance_record(c, t, i);
         record_opened(c, i);
         notify(c, i, PHASE_OPEN);
-        if (!incident_kind_is_change(i->kind))
+        /* Who is blind because too much is asked does not ask more often. */
+        if (!incident_kind_is_change(i->kind) && i->cause.class != AWS_ERROR_THROTTLED)
                 trail_hurry(c, t);
         c->memory_dirty = true;
         return i;

@@ -31,19 +31,26 @@ static json_t *trail_report(Manager *m, size_t k)
         const Incident *i = core_trail_incident(m->core, k);
         Arn a = {};
         const char *why;
+        size_t n = 0;
 
+        for (size_t x = 0; x < core_n_incidents(m->core); x++)
+                n += core_incident(m->core, x)->open && core_incident(m->core, x)->trail == k;
+        bool failing = i && i->restart.state == RESTART_FAILING;
         int r = arn_parse_trail(t->arn, &a, &why);
         assert(r >= 0); /* checked with the configuration */
         (void)r;
-        return json_pack("{s:s, s:s, s:I, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:o, s:o}", "arn",
-                         t->arn, "action", trail_action_to_string(t->action), "poll_interval_usec",
-                         (json_int_t)t->poll_usec, "account", a.account, "region", a.region,
-                         "logging", s->seen ? json_boolean(s->logging) : json_null(),
-                         "last_poll_msec", (json_int_t)s->last_good_msec, "start_logging_msec",
-                         (json_int_t)s->start_msec, "stop_logging_msec", (json_int_t)s->stop_msec,
-                         "latest_delivery_msec", (json_int_t)s->delivery_msec, "incident",
-                         string_or_null(i ? i->id : NULL), "error",
-                         status_error_to_json(core_trail_error(m->core, k)));
+        return json_pack(
+                "{s:s, s:s, s:I, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:i, s:o, s:o}",
+                "arn", t->arn, "action", trail_action_to_string(t->action), "poll_interval_usec",
+                (json_int_t)t->poll_usec, "account", a.account, "region", a.region, "logging",
+                s->seen ? json_boolean(s->logging) : json_null(), "last_poll_msec",
+                (json_int_t)s->last_good_msec, "start_logging_msec", (json_int_t)s->start_msec,
+                "stop_logging_msec", (json_int_t)s->stop_msec, "latest_delivery_msec",
+                (json_int_t)s->delivery_msec, "incident", string_or_null(i ? i->id : NULL),
+                "incident_kind", string_or_null(i ? incident_kind_to_string(i->kind) : NULL),
+                "incidents_open", (int)n, "restart_error",
+                failing ? status_error_to_json(&i->restart.error) : json_null(), "error",
+                status_error_to_json(core_trail_error(m->core, k)));
 }
 
 /* Unsent messages of a topic and its last error; all topics when arn is NULL. */

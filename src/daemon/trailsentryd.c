@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -153,6 +154,14 @@ static int run(void)
         return r;
 }
 
+/* A page of Event history may be megabytes. Once such a block has been freed, glibc takes the next
+ * ones from the heap, where a small one above keeps all of it for good: mallopt(3),
+ * M_MMAP_THRESHOLD. A value that is set stays. */
+static void return_large_blocks(void)
+{
+        (void)mallopt(M_MMAP_THRESHOLD, 128 * 1024); /* its own first value; 0 changes nothing */
+}
+
 int main(int argc, char *argv[])
 {
         int exit_status = EXIT_SUCCESS;
@@ -161,6 +170,7 @@ int main(int argc, char *argv[])
                 return exit_status;
         log_open("trailsentryd");
         forbid_core_dumps();
+        return_large_blocks();
 
         int r = run();
         if (r == -ENOTRECOVERABLE)

@@ -252,6 +252,8 @@ static void on_failure(CredFetch *f, const AwsError *e)
                               ? " (not on EC2, or in a container while the instance's metadata hop "
                                 "limit is 1)"
                               : "");
+        /* Whoever waits is told within five seconds: silence counts for two of the attempts. */
+        f->attempts += silent;
         fetch_retry(f);
 }
 

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Failures that a test orders: which calls they hit, how often, and in what way."""
 
+import random
+
 from .errors import ControlError
 
 KINDS = ("error", "silence", "close", "delay", "malformed", "truncate", "oversize", "empty",
          "body", "status")
 FILTERS = ("service", "operation", "account", "region", "trail", "topic", "access_key")
 OPTIONS = ("kind", "count", "skip", "effect", "code", "status", "message", "seconds", "body",
-           "size", "headers", "content_type")
+           "size", "headers", "content_type", "chance")
 
 
 class Fault:
@@ -22,6 +24,7 @@ class Fault:
         self.kind = row["kind"]
         self.left = None if row.get("count") in (None, "forever") else int(row["count"])
         self.skip = int(row.get("skip", 0))
+        self.chance = float(row.get("chance", 1.0))
         self.hits = 0
         after = ("delay", "malformed", "truncate", "oversize")
         self.effect = self.kind in after or bool(row.get("effect"))
@@ -40,7 +43,8 @@ class Fault:
 
 
 class Faults:
-    def __init__(self):
+    def __init__(self, seed=None):
+        self.random = random.Random(seed)
         self.rows = []
         self.next_id = 1
 
@@ -59,6 +63,8 @@ class Faults:
         """The first fault that fits, counted; None when the call is left alone."""
         for fault in self.rows:
             if not fault.fits(facts) or fault.left == 0:
+                continue
+            if fault.chance < 1.0 and self.random.random() >= fault.chance:
                 continue
             if fault.skip > 0:
                 fault.skip -= 1

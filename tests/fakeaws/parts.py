@@ -31,7 +31,7 @@ def build(source=None, seed=None, facts=None, recording=None):
     if recording is not None:
         parts.world.add_regions(recording["meta"]["region"], recording["meta"]["other_region"])
     parts.limits = Limits(parts.settings, parts.clock)
-    parts.faults = Faults()
+    parts.faults = Faults(seed)
     parts.calls = Journal(parts.notifier, 100000)
     parts.mailbox = Journal(parts.notifier, 20000)
     parts.history = History(parts.world, parts.settings, parts.clock, parts.notifier)

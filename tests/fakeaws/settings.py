@@ -38,6 +38,7 @@ DEFAULTS = {
     "empty_pages": 0,               # empty pages with a NextToken before the first full one
     "token_length": 1200,
     "credential_ttl": 21600.0,      # life of credentials handed out by IMDS
+    "session_ttl": 0.0,             # the same of AssumeRole; 0: as long as was asked for
     "idle_timeout": 60.0,           # seconds until idle connections are closed
     "org_member_code": "NotOrganizationMasterAccountException",
 }

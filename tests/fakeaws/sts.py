@@ -38,6 +38,7 @@ class Sts:
         if seconds > role.max_duration:
             raise ApiError("ValidationError", "The requested DurationSeconds exceeds the "
                            "MaxSessionDuration set for this role.", 400)
+        seconds = self.world.settings.session_ttl or seconds
         source = params.get("SourceIdentity") or caller.source_identity
         session = self.world.new_session(role, params["RoleSessionName"], seconds, chained=chained,
                                          source_identity=source)

@@ -47,12 +47,19 @@ def strace(expression):
             expression]
 
 
-def in_own_mounts(script):
-    """A prefix that runs the daemon where script has mounted something; None when forbidden."""
-    unshare = ["/usr/bin/unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
-    if subprocess.run([*unshare, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
+def in_own(namespace, script):
+    """A prefix that runs the daemon in a namespace (--mount, --net) where script has been at work;
+    None where that is forbidden. Nothing of NOTIFY_SOCKET comes out of a network's."""
+    unshare = ["/usr/bin/unshare", namespace, *([] if os.geteuid() == 0 else ["--map-root-user"])]
+    command = [*unshare, "/bin/sh", "-ec", script + '\nexec "$@"', "sh"]
+    trial = command if namespace == "--net" else unshare
+    if subprocess.run([*trial, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
         return None
-    return [*unshare, "/bin/sh", "-ec", script + '\nexec "$@"', "sh"]
+    return command
+
+
+def in_own_mounts(script):
+    return in_own("--mount", script)
 
 
 libc = ctypes.CDLL(None, use_errno=True)

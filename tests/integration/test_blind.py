@@ -129,3 +129,37 @@ def test_blind_from_the_start(aws, make_guard):
     aws.imds(mode="ok")
     opened = aws.message(phase="OPEN", kind="cannot-see")
     assert aws.message(phase="CLOSED").incident == opened.incident
+
+
+@pytest.mark.parametrize("what, polls", [("everything", 360), ("StartLogging", 630)])
+def test_an_hour_of_throttling(aws, make_guard, what, polls):
+    """Somebody uses up the account's rate while he stops the trail. The guard says what it cannot
+    do, asks no more often than ever where too much is asked, and is back with the first answer."""
+    polls = polls if SLOW == 1 else polls // 6  # an hour, or ten minutes of it
+    make_guard(scale=100, poll="10s").run()
+    operation = {} if what == "everything" else {"operation": what}
+    aws.fault(kind="error", service="cloudtrail", code="ThrottlingException",
+              message="Rate exceeded", **operation)
+    begun = aws.last_call()
+    aws.attack(TRAIL)
+    phase, kind = ("OPEN", "cannot-see") if what == "everything" else ("FAILING", "stopped")
+    assert "throttled (ThrottlingException" in aws.message(phase=phase, kind=kind).text
+    aws.wait_calls(polls, after=begun, operation="GetTrailStatus", timeout=100)
+    throttled = aws.calls(after=begun, service="cloudtrail", ok=False)
+    if what == "everything":
+        seen = [c for c in throttled if c["operation"] == "GetTrailStatus"]
+        assert (seen[-1]["time"] - seen[0]["time"]) / (len(seen) - 1) > 0.09  # 9 s, scaled
+        assert len(throttled) < 1.1 * len(seen) and aws.restarts() == []
+    else:
+        assert 3 < len(throttled) < polls / 3
+    assert len(aws.all_messages()) <= 3  # with a reminder
+
+    after = aws.last_call()
+    aws.clear_faults()
+    aws.wait_trail(TRAIL, timeout=20, logging=True)
+    if what == "everything":
+        polled = aws.calls(after=after, operation="GetTrailStatus", ok=True)[0]
+        start = aws.restarts(ok=True)[0]
+        assert start["time"] - polled["time"] < 2 * SLOW
+        aws.message(phase="CLOSED", kind="cannot-see")
+    aws.message(phase="CLOSED", kind="stopped")

@@ -325,7 +325,19 @@ def test_status_of_a_trail_that_is_down(aws, guard):
                       and s["messages_pending"] == 0)
     done = status(guard)
     assert done.returncode == WRONG, done
-    assert "is NOT LOGGING, stopped" in done.stdout and f"trailsentry incidents {incident}" in done.stdout
+    assert re.search(r"management-events is NOT LOGGING, stopped .* ago; the restart FAILS: access "
+                     r"denied \(AccessDenied", done.stdout), done
+    assert f"an open incident (stopped): trailsentry incidents {incident}" in done.stdout
+
+    # What is worst comes first, and what else there is is counted.
+    aws.attack(TRAIL, event="UpdateTrail", params={"S3BucketName": "amzn-s3-new-bucket"})
+    guard.wait_status(lambda s: s["trails"][0]["incidents_open"] == 2, timeout=40)
+    done = status(guard)
+    assert "management-events has 2 open incidents" in done.stdout
+    assert f"the worst is stopped: trailsentry incidents {incident}" in done.stdout
+    assert "more incident" not in done.stdout  # counted with their trail
+    unknown = command("incidents", "--trail=nope", "--state-directory", guard.state)
+    assert unknown.returncode == USAGE and "knows no trail nope" in unknown.stderr, unknown
     listed = command("incidents", "--state-directory", guard.state)
     assert listed.returncode == WRONG and "open" in listed.stdout, listed
     shown = command("incidents", incident, "--state-directory", guard.state).stdout

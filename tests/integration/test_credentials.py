@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clocks that disagree, and credentials that rotate, expire and are revoked under way."""
 
+from datetime import datetime
+
 import pytest
 
-from guard import SLOW, TRAIL
+from guard import SLOW, TRAIL, in_own
 
 
 def stop_and_see(aws):
@@ -99,3 +101,36 @@ def test_keys_of_the_environment(aws, make_guard):
     assert status["accounts"][0]["identity_arn"].endswith("user/trailsentry-static")
     guard.stop()
     assert keys["AWS_SECRET_ACCESS_KEY"] not in guard.text()
+
+
+# Everything to the metadata service is sent, and nothing comes back.
+BLACK_HOLE = """
+PATH=$PATH:/usr/sbin:/sbin
+ip link add hole type veth peer name bottom
+ip link set hole arp off
+ip addr add 169.254.1.1/16 dev hole
+ip link set hole up
+ip link set bottom up
+ip link set lo up
+"""
+
+
+@pytest.mark.parametrize("where", ["every packet", "the answer to the token's PUT"])
+def test_black_hole_in_place_of_the_metadata_service(aws, make_guard, where):
+    """As in a container behind a hop limit of one: told within five seconds, in words."""
+    guard = make_guard(scale=1)
+    if where == "every packet":
+        guard.prefix = in_own("--net", BLACK_HOLE)
+        if guard.prefix is None:
+            pytest.skip("no network namespaces for this user")
+        guard.environment["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = "http://169.254.169.254"
+    else:
+        aws.imds(mode="token_silence")
+    guard.spawn()
+    told = guard.record("GetTrailStatus failed: no usable credentials")
+    assert "metadata hop limit is 1" in told.text and told.level == "warning"
+    begun, said = (datetime.fromisoformat(r.time[:-1]) for r in (guard.records[0], told))
+    assert (said - begun).total_seconds() < 5 * SLOW
+    aws.imds(mode="ok")
+    if where != "every packet":
+        guard.record("management-events: logging")

@@ -2,10 +2,11 @@
 """A trail that logs and is of no use all the same: its settings, its selectors, its deliveries."""
 
 import json
+import re
 
 import pytest
 
-from guard import ROLE, TRAIL, reached_by_role
+from guard import FAR_TRAIL, ROLE, TRAIL, reached_by_role
 from test_cli import USAGE, UNKNOWN, WELL, WRONG, command
 
 KMS = "kms.amazonaws.com"
@@ -208,7 +209,8 @@ def test_baseline_shown_compared_accepted(aws, guard):
     assert "No drift." in baseline(guard, "diff").stdout
     for arguments, words in ((["accept"], "say of which trail"),
                              (["take"], "not to \"take\""),
-                             (["show", "--trail", "management-events"], "its whole ARN")):
+                             (["accept", "--trail", "managment-events"], "knows no trail"),
+                             (["show", "--trail", FAR_TRAIL], "knows no trail")):
         done = baseline(guard, *arguments)
         assert done.returncode == USAGE and words in done.stderr, (arguments, done)
     assert "nothing to accept" in baseline(guard, "accept", "--trail", "all").stdout
@@ -219,7 +221,10 @@ def test_baseline_shown_compared_accepted(aws, guard):
     done = baseline(guard, "diff")
     assert done.returncode == WRONG and "amzn-s3-new-bucket" in done.stdout, done
     assert json.loads(baseline(guard, "diff", "--json").stdout)[0]["id"] == opened.incident
-    done = baseline(guard, "accept", "--trail", TRAIL, SUDO_USER="alice")
+    seen = command("status", "--status-file", guard.status_path).stdout
+    assert re.search(r"^management-events .* logging, drift ", seen, re.M), seen
+    assert f"an open incident (drift): trailsentry incidents {opened.incident}" in seen
+    done = baseline(guard, "accept", "--trail", "management-events", SUDO_USER="alice")
     assert done.returncode == WELL and "accepted as the baseline" in done.stdout, done
     closed = aws.message(phase="CLOSED", kind="drift")
     assert "sudo, for alice" in closed.value("Accepted by")

@@ -8,7 +8,7 @@ import time
 from guard import FAR_TRAIL, TRAIL
 from test_cli import USAGE, UNKNOWN, WELL, WRONG, command
 
-SET = ["--trail", TRAIL, "--for", "30min", "--reason", "the bucket moves, CHG-4711"]
+SET = ["--trail", "management-events", "--for", "30min", "--reason", "the bucket moves, CHG-4711"]
 
 
 def maintenance(guard, *arguments, **environment):
@@ -66,9 +66,10 @@ def test_mistakes(aws, make_guard):
     guard = make_guard().run()
     for arguments, words in (
             (["start"], "say of which trail"),
-            (["start", "--trail", "management-events", *SET[2:]], "--trail takes"),
+            (["start", "--trail", "managment-events", *SET[2:]], "knows no trail managment-events"),
             (["start", *SET[:2], *SET[4:]], "for how long"),
-            (["start", *SET[:2], "--for", "2d", *SET[4:]], "from 1min to 1d"),
+            (["start", *SET[:2], "--for", "2d", *SET[4:]], '"2d" is not a time from 1min to 1d'),
+            (["start", *SET[:2], "--for", "soon", *SET[4:]], '"soon" is not a time from 1min'),
             (["start", *SET[:4]], "say why"),
             (["start", *SET[:4], "--reason", ""], "say why"),
             (["stop"], "say of which trail"),
@@ -85,6 +86,8 @@ def test_mistakes(aws, make_guard):
 def test_no_daemon(aws, make_guard):
     guard = make_guard()
     done = maintenance(guard, "start", *SET)
+    assert done.returncode == UNKNOWN and "trailsentryd does not run" in done.stderr, done
+    done = maintenance(guard, "start", "--trail", "all", *SET[2:])
     assert done.returncode == UNKNOWN and "has the daemon run" in done.stderr, done
     guard.run().stop()
     begun = time.monotonic()

@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from guard import FAR_TRAIL, SLOW, TRAIL, in_own_mounts, reached_by_role
+import guard as guard_module
+from guard import FAR_TRAIL, SLOW, TRAIL, WRAP, in_own_mounts, reached_by_role
 
 MISTAKES = '''trails = (
   { arn = "arn:aws:cloudtrail:eu-west-1:444455556666:trial/management-events"; },
@@ -73,6 +74,24 @@ def test_service_manager_is_told(aws, make_guard):
     assert "STOPPING=1" in guard.notes
     assert guard.status()["state"] == "stopping"
     assert guard.records[-1].text == "trailsentryd stops"
+
+
+def test_starved_of_cpu_it_is_not_taken_for_wedged(aws, make_guard):
+    """Stopped for longer than any poll may be overdue (the other one's polls show the time), it
+    feeds the watchdog as soon as it has looked around, not a quarter of WatchdogSec= later."""
+    guard = make_guard(scale=100, poll="10s", environment={"WATCHDOG_USEC": "8000000"}).run()
+    other = make_guard(scale=100, poll="10s", trails=[reached_by_role(FAR_TRAIL)]).run()
+    beats = guard.notes.count("WATCHDOG=1")
+    guard.wait(lambda: guard.notes.count("WATCHDOG=1") > beats, what="WATCHDOG=1")
+    guard.process.send_signal(signal.SIGSTOP)
+    aws.polls(25, FAR_TRAIL)
+    beats = guard.notes.count("WATCHDOG=1")
+    begun = aws.last_call()
+    guard.process.send_signal(signal.SIGCONT)
+    guard.wait(lambda: guard.notes.count("WATCHDOG=1") > beats, what="WATCHDOG=1")
+    waited = aws.calls(after=begun, operation="GetTrailStatus", trail=FAR_TRAIL)
+    assert len(waited) < 15
+    assert other.process.poll() is None and guard.process.poll() is None
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -165,3 +184,27 @@ def test_name_resolution_that_hangs(aws, make_guard):
         begun = time.monotonic()
         guard.stop()
         assert time.monotonic() - begun < 2 * SLOW
+
+
+def test_memory_of_large_answers_is_given_back(aws, make_guard):
+    """Eight MiB of blanks before each answer about who did it: some are read, none is kept."""
+    with open(guard_module.DAEMON, "rb") as program:
+        if WRAP or b"__asan_init" in program.read():
+            pytest.skip("the memory of sanitizers and valgrind is another")
+
+    def resident():
+        with open(f"/proc/{guard.process.pid}/status", encoding="ascii") as file:
+            return int(re.search(r"^RssAnon:\s+(\d+) kB$", file.read(), re.MULTILINE)[1])
+
+    guard = make_guard(scale=100).run()
+    aws.actor(aws.attack(TRAIL))
+    before = resident()
+    aws.fault(service="cloudtrail", operation="LookupEvents", kind="oversize")
+    for _ in range(6):
+        aws.attack(TRAIL)
+        aws.wait_trail(TRAIL, logging=True)
+        guard.record("Mary_Major", first=len(guard.records))
+    aws.clear_faults()
+    guard.wait_silent(timeout=40)
+    aws.polls(20)  # nothing large is under way any more
+    assert resident() - before < 4096

@@ -20,8 +20,10 @@ class Wire:
         self.port = probe.getsockname()[1]
         probe.close()
 
-    def mend(self):
-        self.listener = socket.create_server((self.address, self.port), family=self.family)
+    def mend(self, listener=None):
+        """listener may be a socket of another network."""
+        self.listener = listener or socket.create_server((self.address, self.port),
+                                                         family=self.family)
         self.stopped, self.stopper = socket.socketpair()
         self.thread = threading.Thread(target=self.accept, args=(self.listener, self.stopped),
                                        daemon=True)

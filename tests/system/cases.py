@@ -5,12 +5,14 @@ cases go on where earlier ones left the machine."""
 import json
 import os
 import re
+import socket
 import subprocess
 import time
 
 from fakeaws.control import Referee
 
-from machine import Machine, wait_for
+from machine import ENVIRONMENT, Machine, wait_for
+from wire import Wire
 
 UNIT = "trailsentryd.service"
 TRAIL = "arn:aws:cloudtrail:eu-west-1:444455556666:trail/management-events"
@@ -70,7 +72,18 @@ class World:
         self.write(f"{where}/systemd/system/{UNIT}.d/{name}.conf", f"[Service]\n{lines}\n")
 
     def boot(self, network=True):
+        if self.machine:
+            self.machine.stop()  # of a case that failed
         self.machine = Machine(self.root, self.console, network).start()
+
+    def begin_anew(self):
+        """What happens from here on is told alone: nothing is known of before."""
+        for name in os.listdir(self.path("/var/lib/trailsentry")):
+            if name.endswith(".json"):
+                os.unlink(self.path("/var/lib/trailsentry/" + name))
+        self.aws.create_trail(TRAIL, logging=True, start_time=-864000.0, multi_region=True,
+                              bucket="amzn-s3-demo-bucket")
+        return max([row["seq"] for row in self.aws.messages()], default=0)
 
     def end(self):
         if self.machine:
@@ -91,6 +104,18 @@ class World:
         wait_for("systemd starts it again",
                  lambda: self.property("ActiveState") == "active" and
                  self.property("MainPID") not in (pid, "0"), timeout)
+
+    def stop_in(self, seconds):
+        """systemctl stop, and the end is a good one."""
+        begun = time.monotonic()
+        self.run("systemctl", "stop", UNIT)
+        took = time.monotonic() - begun
+        assert took < seconds, f"{took:.1f} s"
+        assert self.property("Result") == "success" and self.property("ExecMainStatus") == "0"
+        return took
+
+    def process_status(self):
+        return self.run("cat", f"/proc/{self.property('MainPID')}/status").stdout
 
     def wait_polls(self, timeout=15):
         """A GetTrailStatus after the next one: of whoever runs from now on."""
@@ -135,7 +160,7 @@ def starts_in_its_sandbox(w):
     assert re.match(r"1 trail, ", w.property("StatusText")), w.property("StatusText")
     assert w.property("WatchdogUSec") == "3min"
     pid = w.property("MainPID")
-    status = w.run("cat", f"/proc/{pid}/status").stdout
+    status = w.process_status()
     assert not re.search(r"^Uid:\s+0\s", status, re.MULTILINE), status
     for line in (r"NoNewPrivs:\s+1", r"Seccomp:\s+2", r"CapBnd:\s+0+$", r"CapEff:\s+0+$"):
         assert re.search("^" + line, status, re.MULTILINE), (line, status)
@@ -194,8 +219,8 @@ def member_of_the_group_can_look(w):
     if w.folders["localstatedir"] != "/var":
         command.append("--state-directory=/var/lib/trailsentry")
     # The status file lags by up to a second, the last alerts by a round trip.
-    wait_for("all is well", lambda: trailsentry("status").returncode == 0 and
-             trailsentry("incidents").returncode == 0, 5)
+    wait_for("all is well", lambda: all(trailsentry(*verb).returncode == 0 for verb in (
+        ["status"], ["incidents"], ["incidents", w.first_incident])), 5)
     assert "management-events" in trailsentry("status").stdout
     told = json.loads(trailsentry("--json", "status").stdout)
     assert told["trails"][0]["logging"] is True, told
@@ -228,6 +253,25 @@ def survives_sigkill_with_one_incident(w):
     incidents = [n for n in os.listdir(w.path("/var/lib/trailsentry"))
                  if re.fullmatch(r"[0-9a-f]{16}\.json", n)]
     assert len(incidents) == 2, incidents
+
+
+def comes_back_however_often(w):
+    """systemd's usual limit is five starts in ten seconds."""
+    for _ in range(7):
+        pid = w.property("MainPID")
+        w.run("systemctl", "kill", "--signal=SIGKILL", UNIT)
+        w.wait_other_process(pid, 10)
+    w.wait_polls()
+
+
+def survives_a_minute_without_cpu(w):
+    """With the watchdog's time as it is delivered."""
+    pid, restarts = w.property("MainPID"), w.property("NRestarts")
+    w.run("systemctl", "kill", "--signal=SIGSTOP", UNIT)
+    time.sleep(60)
+    w.run("systemctl", "kill", "--signal=SIGCONT", UNIT)
+    w.wait_polls()
+    assert w.property("MainPID") == pid and w.property("NRestarts") == restarts
 
 
 def survives_a_wedge(w):
@@ -349,14 +393,42 @@ def stops_in_time(w):
     fault = w.aws.fault(kind="silence", count="forever")
     after = w.aws.last_call()
     w.aws.wait_calls(1, after=after, operation="GetTrailStatus")
-    begun = time.monotonic()
-    w.run("systemctl", "stop", UNIT)
-    took = time.monotonic() - begun
+    w.stop_in(3)
     w.aws.clear_faults(fault)
-    assert took < 3, f"{took:.1f} s"
-    assert w.property("Result") == "success" and w.property("ExecMainStatus") == "0"
     w.wait_journal("trailsentryd stops")
     assert not os.path.exists(w.path("/run/trailsentry/status.json"))
+
+
+def stops_in_time_while_names_do_not_resolve(w):
+    """A name server that never answers."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.99", 53))
+        server.settimeout(10)
+        w.write("/etc/resolv.conf", "nameserver 127.0.0.99\noptions timeout:30 attempts:1\n")
+        w.write(w.configuration_path(), w.configuration.replace("localhost", "guard.example"))
+        w.run("systemctl", "start", UNIT)
+        assert b"\5guard\7example" in server.recv(512)
+        w.stop_in(3)
+    os.unlink(w.path("/etc/resolv.conf"))
+    w.write(w.configuration_path(), w.configuration)
+
+
+def stops_in_time_while_the_disk_stalls(w):
+    """It begins and polls all the same; what it knows of its trails is written last, and the end
+    waits for that, but not for ever."""
+    library = w.folders["libdir"] + "/stall.so"
+    os.makedirs(os.path.dirname(w.path(library)), exist_ok=True)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", w.path(library), "-x", "c", "-"], check=True,
+                   text=True, env=ENVIRONMENT, input="#include <unistd.h>\n"
+                   "int fsync(int fd) { sleep(60); return 0; }\n")
+    w.drop_in("/etc", "stall", f"Environment=LD_PRELOAD={library}")
+    w.run("systemctl", "daemon-reload")
+    w.run("systemctl", "start", UNIT)
+    w.wait_polls()
+    took = w.stop_in(10)
+    os.unlink(w.path(f"/etc/systemd/system/{UNIT}.d/stall.conf"))
+    w.run("systemctl", "daemon-reload")
+    assert took > 3, f"{took:.1f} s: nothing stalled"
 
 
 def stays_down_with_a_wrong_configuration(w):
@@ -365,7 +437,8 @@ def stays_down_with_a_wrong_configuration(w):
     wait_for("the unit fails", lambda: w.property("ActiveState") == "failed", 10)
     time.sleep(2)
     assert w.property("NRestarts") == "0" and w.property("ExecMainStatus") == "78"
-    w.wait_journal("trailsentry.conf:7: poll_intervall: unknown option")
+    said = w.run("systemctl", "status", "--no-pager", "--full", UNIT, check=False).stdout
+    assert re.search(r"trailsentry\.conf:7: poll_intervall: unknown option", said), said
     w.write(w.configuration_path(), w.configuration)
 
 
@@ -378,15 +451,13 @@ def powers_off_in_time(w):
 
 
 def says_without_network_that_it_cannot_see(w):
-    w.number = w.aws.messages()[-1]["seq"]
+    w.number = w.begin_anew()
     w.boot(network=False)
     w.wait_active()
     seen = w.wait_journal("cannot be seen", "INCIDENT_KIND=cannot-see", "--boot", timeout=30)[-1]
     w.blind_incident = seen["INCIDENT_ID"]
     wait_for("STATUS= says so", lambda: "1 unseen; 1 incident open" in w.property("StatusText"), 5)
-    begun = time.monotonic()
-    w.run("systemctl", "stop", UNIT)
-    assert time.monotonic() - begun < 3
+    w.stop_in(3)
     w.machine.stop()
 
 
@@ -400,6 +471,22 @@ def sends_after_the_next_boot_what_it_could_not(w):
     w.machine.stop()
 
 
+def sees_as_soon_as_there_is_a_network(w):
+    """Booted without one; what it knows by then is told when it comes."""
+    number = w.begin_anew()
+    w.boot(network=False)
+    w.wait_active()
+    pid = w.property("MainPID")
+    w.wait_journal("cannot be seen", "INCIDENT_KIND=cannot-see", "--boot", timeout=30)
+    for name in ("https_port", "imds_port"):
+        wire = Wire(w.aws.ready[name])
+        wire.mend(w.machine.listen(w.aws.ready[name]))
+    w.wait_polls(timeout=40)
+    w.aws.wait_messages(1, timeout=40, subject="CLOSED", after=number)
+    assert w.property("MainPID") == pid and w.property("NRestarts") == "0"
+    w.machine.stop()
+
+
 CASES = [
     starts_in_its_sandbox,
     unit_is_sound,
@@ -408,14 +495,19 @@ CASES = [
     journal_tells_it,
     member_of_the_group_can_look,
     survives_sigkill_with_one_incident,
+    comes_back_however_often,
+    survives_a_minute_without_cpu,
     survives_a_wedge,
     reloads_whole_or_not_at_all,
     maintenance_is_for_root,
     takes_keys_from_the_credential_store,
     runs_a_credential_process_that_is_allowed,
     stops_in_time,
+    stops_in_time_while_names_do_not_resolve,
+    stops_in_time_while_the_disk_stalls,
     stays_down_with_a_wrong_configuration,
     powers_off_in_time,
     says_without_network_that_it_cannot_see,
     sends_after_the_next_boot_what_it_could_not,
+    sees_as_soon_as_there_is_a_network,
 ]

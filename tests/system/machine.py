@@ -3,13 +3,16 @@
 systemd-nspawn. It shares the host's loopback unless it is to have no network. What this makes, it
 removes: processes, cgroup folders, files; only the packed tree stays, for the next run."""
 
+import ctypes
 import glob
 import hashlib
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
+import threading
 import time
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -19,6 +22,7 @@ PACKAGES = ["ca-certificates", "libconfig9", "libcurl4", "libexpat1", "libjansso
 LEFT_OUT = ["/usr/share/doc/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/man/*"]
 POWER_OFF = signal.SIGRTMIN + 4  # systemd(1), SIGNALS
 CGROUPS = "/sys/fs/cgroup"
+CLONE_NEWNET = 0x40000000
 
 
 class CannotBoot(Exception):
@@ -210,6 +214,21 @@ class Machine:
             raise AssertionError(f"{' '.join(command)} ended with {done.returncode}: "
                                  f"{done.stdout}{done.stderr}")
         return done
+
+    def listen(self, port):
+        """A socket that listens on this port of the machine's own loopback."""
+        made = []
+
+        def make():
+            with open(f"/proc/{self.leader}/ns/net", "rb") as network:
+                if ctypes.CDLL(None).setns(network.fileno(), CLONE_NEWNET) == 0:
+                    made.append(socket.create_server(("127.0.0.1", port)))
+
+        # A thread of its own: it has left our network for good.
+        thread = threading.Thread(target=make)
+        thread.start()
+        thread.join()
+        return made[0]
 
     def power_off(self, timeout):
         """Seconds that an orderly end took."""

@@ -217,6 +217,67 @@ static void test_short_lived_are_renewed_in_their_last_quarter(void **state)
         fake_net_turn(&f->net);
 }
 
+/* Static stability: what an origin hands out is used, whatever is left of it, and the origin asked
+ * for better again when the last quarter begins, at no time in a loop. */
+static void test_little_left_when_handed_out(void **state)
+{
+        static const struct {
+                int64_t left_msec;
+                unsigned
+                        fetches_max; /* in ten minutes of the same, renewed in their last quarter */
+        } rows[] = {
+                {30 * MSEC_PER_SEC, 28},
+                {59 * MSEC_PER_SEC, 15},
+                {9 * MSEC_PER_MINUTE, 2},
+                {-MSEC_PER_SEC, 1}, /* expired: see STABLE_RETRY_MIN_USEC */
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                Fixture *f;
+                AwsCredentials *c = NULL;
+
+                setup((void **)&f);
+                for (unsigned s = 0; s < 600; s++) {
+                        AwsCredentials *old = c;
+
+                        c = fake_credentials(&f->net, "brief", rows[i].left_msec);
+                        f->source.give = c;
+                        if (s == 0)
+                                prime(f);
+                        assert_string_equal(peek(f), "AKIDbrief");
+                        fake_net_advance(&f->net, USEC_PER_SEC);
+                        aws_credentials_unref(old);
+                }
+                assert_in_range(f->source.n_fetches, 1, rows[i].fetches_max);
+                teardown((void **)&f);
+                aws_credentials_unref(c);
+        }
+}
+
+/* An instance role's, for two days: never a second without, never used in their last minutes. */
+static void test_six_hours_of_life_in_a_run_of_48_hours(void **state)
+{
+        Fixture *f = *state;
+        AwsCredentials *c = fake_credentials(&f->net, "role", 6 * MSEC_PER_HOUR);
+
+        f->source.give = c;
+        prime(f);
+        for (unsigned s = 0; s < 48 * 3600; s += 10) {
+                AwsCredentials *old = c, *used = cred_cache_peek(f->cache);
+
+                assert_non_null(used);
+                assert_true(used->expiry_msec - f->net.env.wall_msec(&f->net.env) >
+                            14 * MSEC_PER_MINUTE);
+                c = fake_credentials(&f->net, "role", 6 * MSEC_PER_HOUR);
+                f->source.give = c;
+                fake_net_advance(&f->net, 10 * USEC_PER_SEC);
+                aws_credentials_unref(old);
+        }
+        assert_int_equal(f->source.n_fetches, 9);
+        f->source.give = NULL;
+        aws_credentials_unref(c);
+}
+
 static void test_failed_renewal_keeps_the_old_ones_past_expiry(void **state)
 {
         Fixture *f = *state;
@@ -421,6 +482,7 @@ UNIT_MAIN(F(test_waiters_share_one_fetch), F(test_cancelled_waiter_is_never_call
           F(test_renewal_in_background), F(test_renewal_does_not_answer_twice),
           F(test_refused_after_a_failed_renewal),
           F(test_short_lived_are_renewed_in_their_last_quarter),
+          T(test_little_left_when_handed_out), F(test_six_hours_of_life_in_a_run_of_48_hours),
           F(test_failed_renewal_keeps_the_old_ones_past_expiry),
           F(test_expired_are_not_used_without_trying), F(test_expired_handed_out_are_used),
           F(test_worse_ones_do_not_replace_better_ones), F(test_backoff_while_there_is_nothing),

@@ -11,6 +11,9 @@
         "{\"Code\":\"Success\",\"LastUpdated\":\"2026-11-23T02:00:00Z\",\"Type\":\"AWS-HMAC\","    \
         "\"AccessKeyId\":\"ASIAIMDS\",\"SecretAccessKey\":\"s3cret\",\"Token\":\"t0ken\","         \
         "\"Expiration\":\"2026-11-23T09:00:00Z\"}"
+#define KEYS "{\"Code\":\"Success\",\"AccessKeyId\":\"ASIAIMDS\",\"SecretAccessKey\":\"s3cret\","
+#define REST "\"SecretAccessKey\":\"s\",\"Token\":\"t\",\"Expiration\":\"2026-11-23T09:00:00Z\"}"
+#define RENEWED KEYS "\"Token\":\"t0ken2\",\"Expiration\":\"2026-11-23T15:00:00Z\"}"
 #define BASE "http://169.254.169.254/latest/"
 
 typedef struct Fixture {
@@ -202,21 +205,143 @@ static void test_failing_service_is_tried_four_times(void **state)
         assert_int_equal(f->error.status, 503);
 }
 
-static void test_silence(void **state)
+/* Where the answer to the PUT dies on its way (hop limit 1), and the pause is the longest. */
+static void test_black_hole_is_told_within_five_seconds(void **state)
 {
         Fixture *f = *state;
 
+        f->net.random01 = 0;
         start(f);
-        /* four times 2 s and the pauses */
-        fake_net_advance(&f->net, 8 * USEC_PER_SEC + 1312500 - 1);
+        /* twice 2 s and the pause */
+        fake_net_advance(&f->net, 4500 * USEC_PER_MSEC - 1);
         assert_int_equal(f->n_called, 0);
         fake_net_advance(&f->net, 1);
         assert_int_equal(f->n_called, 1);
-        assert_int_equal(f->net.n_sent, 4);
+        assert_int_equal(f->net.n_sent, 2);
         assert_string_equal(f->error.code, "Timeout");
         assert_string_equal(f->error.message,
                             "no credentials: IMDS: scripted (not on EC2, or in a container while "
                             "the instance's metadata hop limit is 1)");
+}
+
+static void on_cached(void *userdata, AwsCredentials *c, const AwsError *error)
+{
+        assert_non_null(c);
+}
+
+/* What renews them must not hang on the one answer that never came. */
+static void test_renewal_is_not_stuck_after_a_timeout(void **state)
+{
+        Fixture *f = *state;
+        CredCache *cache = cred_cache_new(&f->net.env, f->source);
+        AwsCredentials *c;
+        unsigned seconds = 0;
+
+        answer_all(f);
+        (void)cred_cache_get(cache, on_cached, NULL);
+        fake_net_advance(&f->net, 5 * USEC_PER_HOUR + 46 * USEC_PER_MINUTE);
+        for (size_t i = 0; i < 2; i++)
+                fake_net_answer(&f->net, (FakeAnswer){.silent = true});
+        answer_token(f, "t", "21600");
+        answer(f, 200, "guard-role");
+        answer(f, 200, RENEWED);
+        do {
+                c = cred_cache_peek(cache);
+                assert_non_null(c);
+                fake_net_advance(&f->net, USEC_PER_SEC);
+        } while (c->expiry_msec == FAKE_WALL_START + 6 * MSEC_PER_HOUR && seconds++ < 15 * 60 + 5);
+        assert_int_equal(c->expiry_msec, FAKE_WALL_START + 12 * MSEC_PER_HOUR);
+
+        f->source = NULL; /* the cache's */
+        cred_cache_free(cache);
+}
+
+/* The body as the role's credentials, as often as they are asked for: an error that says whose
+ * fault it is, and the next fetch works. */
+static void refuse_document(const char *body)
+{
+        Fixture *f;
+
+        setup((void **)&f);
+        answer_token(f, "t", "21600");
+        answer(f, 200, "guard-role");
+        for (size_t i = 0; i < 4; i++)
+                answer(f, 200, body);
+        run(f);
+        if (f->key[0])
+                fail_msg("taken for credentials: %s", body);
+        assert_string_equal(f->error.code, "ImdsError");
+        assert_memory_equal(f->error.message,
+                            "no credentials: IMDS has none for role guard-role: ", 51);
+        answer(f, 200, "guard-role");
+        answer(f, 200, DOCUMENT);
+        run(f);
+        assert_string_equal(f->key, "ASIAIMDS s3cret t0ken");
+        teardown((void **)&f);
+}
+
+static void test_fifty_malformed_replies(void **state)
+{
+        static const char *const bodies[] = {
+                "",
+                " ",
+                "\n",
+                "\xff\xfe",
+                "\xef\xbb\xbf",
+                "null",
+                "true",
+                "0",
+                "\"\"",
+                "[]",
+                "[{}]",
+                "{}",
+                "{",
+                "}",
+                "{{}}",
+                "{\"a\"",
+                "{\"a\":}",
+                "{\"a\":1,}",
+                "{'Code':'Success'}",
+                "<html><body>504 Gateway Time-out</body></html>",
+                "<?xml version=\"1.0\"?><Error><Code>Expired</Code></Error>",
+                "HTTP/1.1 200 OK\r\n\r\n{}",
+                "{\"Code\":\"Success\"}",
+                "{\"Code\":null}",
+                "{\"Code\":1}",
+                "{\"Code\":[]}",
+                "{\"Code\":\"\"}",
+                "{\"Code\":\"Failed\"}",
+                "{\"Code\":\"Success\",\"AccessKeyId\":null," REST,
+                "{\"Code\":\"Success\",\"AccessKeyId\":\"\"," REST,
+                "{\"Code\":\"Success\",\"AccessKeyId\":1," REST,
+                "{\"Code\":\"Success\",\"AccessKeyId\":[\"A\"]," REST,
+                "{\"Code\":\"Success\",\"AccessKeyId\":\"A B\"," REST,
+                "{\"Code\":\"Success\",\"AccessKeyId\":\"A\\r\\nX: y\"," REST,
+                "{\"Code\":\"Success\",\"AccessKeyId\":\"A\\u0000B\"," REST,
+                "{\"Code\":\"Success\",\"AccessKeyId\":\"A\xff\"," REST,
+                "{\"Code\":\"Success\",\"accesskeyid\":\"A\"," REST,
+                KEYS "\"Token\":\"\",\"Expiration\":\"2026-11-23T09:00:00Z\"}",
+                KEYS "\"Token\":1,\"Expiration\":\"2026-11-23T09:00:00Z\"}",
+                KEYS "\"Token\":\"t\\n\",\"Expiration\":\"2026-11-23T09:00:00Z\"}",
+                KEYS "\"Expiration\":\"2026-11-23T09:00:00Z\"}",
+                KEYS "\"Token\":\"t\"}",
+                KEYS "\"Token\":\"t\",\"Expiration\":null}",
+                KEYS "\"Token\":\"t\",\"Expiration\":\"\"}",
+                KEYS "\"Token\":\"t\",\"Expiration\":true}",
+                KEYS "\"Token\":\"t\",\"Expiration\":\"tomorrow\"}",
+                KEYS "\"Token\":\"t\",\"Expiration\":\"2026-13-45T99:99:99Z\"}",
+                KEYS "\"Token\":\"t\",\"Expiration\":\"2026-11-23T09:00:00Z\"} {}",
+                KEYS "\"Token\":\"t\",\"Expiration\":\"2026-11-23T09:00:00Z\"}x",
+                KEYS "\"Token\":\"t\",\"Expiration\":\"2026-11-23T09:00:00Z\"",
+        };
+
+        assert_int_equal(ELEMENTSOF(bodies), 50);
+        for (size_t i = 0; i < ELEMENTSOF(bodies); i++)
+                refuse_document(bodies[i]);
+        for (size_t n = 0; n < strlen(DOCUMENT); n++) {
+                _cleanup_free_ char *cut = mem_strndup(DOCUMENT, n);
+                refuse_document(cut);
+        }
 }
 
 static void test_network_failure(void **state)
@@ -357,7 +482,7 @@ static void test_no_request_goes_without_a_token(void **state)
                         fake_net_answer(&f->net, (FakeAnswer){.status = statuses[i],
                                                               .body = "",
                                                               .error_class = AWS_ERROR_NETWORK,
-                                                              .error_code = "Timeout"});
+                                                              .error_code = "ConnectionReset"});
                         if (statuses[i] > 0 && statuses[i] < 500)
                                 break;
                 }
@@ -457,7 +582,9 @@ static void test_address_refused_by_the_transport(void **state)
 #define F(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 UNIT_MAIN(F(test_three_steps), F(test_token_is_kept_and_renewed_early),
           F(test_refused_token_is_replaced_once), F(test_failing_service_is_tried_four_times),
-          F(test_silence), F(test_network_failure), T(test_answers_that_end_it),
+          F(test_black_hole_is_told_within_five_seconds),
+          F(test_renewal_is_not_stuck_after_a_timeout), T(test_fifty_malformed_replies),
+          F(test_network_failure), T(test_answers_that_end_it),
           T(test_no_request_goes_without_a_token), T(test_switched_off),
           F(test_role_with_a_second_line), F(test_error_in_a_good_answer),
           F(test_cancel_in_every_state), T(test_endpoints),

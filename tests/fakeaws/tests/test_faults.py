@@ -175,3 +175,10 @@ def test_pipelined_requests_are_answered_in_order(aws):
 
 def test_status_answers_are_json_objects(aws):
     assert json.loads(ask(aws, "StartLogging", {"Name": TRAIL}).body) == {}
+
+
+def test_chance(aws):
+    aws.fault("cloudtrail", "GetTrailStatus", kind="empty", chance=0.5)
+    for _ in range(40):
+        ask(aws, *STATUS)
+    assert 0 < aws.faults()[0]["hits"] < 40
