@@ -22,6 +22,7 @@ static const AwsCallOptions options[] = {
                        .deadline_usec = 10 * USEC_PER_SEC},
         [CALL_START] = {.retry = RETRY_UNMETERED,
                         .urgent = true,
+                        .answer_unread = true,
                         .attempt_timeout_usec = 5 * USEC_PER_SEC,
                         .deadline_usec = 15 * USEC_PER_SEC},
         /* The core spaces them. */
@@ -30,6 +31,7 @@ static const AwsCallOptions options[] = {
                          .deadline_usec = 20 * USEC_PER_SEC,
                          .body_max = CLOUDTRAIL_LOOKUP_BODY_MAX},
         [CALL_SEND] = {.retry = RETRY_STANDARD,
+                       .answer_unread = true,
                        .attempt_timeout_usec = 5 * USEC_PER_SEC,
                        .deadline_usec = 30 * USEC_PER_SEC},
         [CALL_IDENTITY] = {.retry = RETRY_STANDARD,
@@ -43,6 +45,7 @@ static const AwsCallOptions options[] = {
                                       .attempt_timeout_usec = 5 * USEC_PER_SEC,
                                       .deadline_usec = 10 * USEC_PER_SEC},
         [CALL_HEARTBEAT] = {.retry = RETRY_STANDARD,
+                            .answer_unread = true,
                             .attempt_timeout_usec = 5 * USEC_PER_SEC,
                             .deadline_usec = 30 * USEC_PER_SEC},
 };

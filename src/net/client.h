@@ -44,6 +44,7 @@ typedef struct AwsCallOptions {
         uint64_t deadline_usec;        /* everything, credentials and back-off too; 0 for 30 s */
         size_t body_max;               /* 0 for 1 MiB */
         bool urgent;                   /* as in http.h: StartLogging, and what it may wait for */
+        bool answer_unread;            /* success is all that is asked: only when AWS says it */
 } AwsCallOptions;
 
 typedef struct AwsCall AwsCall;

@@ -15,13 +15,14 @@
 
 #include "net/httpcurl.h"
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
+#include <poll.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "net/cafile.h"
 #include "net/httptransfer.h"
 
 #define CONNECTIONS_MAX_DEFAULT 32
@@ -38,11 +39,19 @@ struct HttpCall {
         CURL *easy;
         sd_event_source *timer;
         bool urgent;
+        bool orphaned; /* has just lost a socket */
         HttpTransfer transfer;
         AwsError error; /* the outcome, once finished */
         HttpCallback callback;
         void *userdata;
 };
+
+/* A connection of libcurl's. */
+typedef struct Socket {
+        TAILQ_ENTRY(Socket) entry;
+        int fd;
+        sd_event_source *io; /* NULL while it is idle */
+} Socket;
 
 struct HttpCurl {
         HttpTransport transport; /* first: a transport is cast back to us */
@@ -52,9 +61,11 @@ struct HttpCurl {
         sd_event_source *defer; /* work for the next turn: due, queued and finished calls */
         bool due;               /* libcurl asked to be run at once */
         bool timer_told;        /* libcurl has said what it waits for */
+        bool orphans;           /* some running call may be orphaned */
         CallList queued;
         CallList running;
         CallList finished;
+        TAILQ_HEAD(, Socket) sockets;
         unsigned n_running;
         unsigned n_running_ordinary;
         unsigned connections_max;
@@ -134,6 +145,23 @@ static void call_finish(HttpCall *call, CURLcode code)
         call_link(call, &call->owner->finished);
 }
 
+/* An address that refuses or is silent loses its socket, and libcurl 7.88 goes on to the next one
+ * only when it is run again, for which it asks nobody. To change what is paused asks. */
+static void nudge_orphans(HttpCurl *t)
+{
+        if (!t->orphans)
+                return;
+        t->orphans = false;
+        for (HttpCall *call = TAILQ_FIRST(&t->running); call; call = TAILQ_NEXT(call, entry)) {
+                if (!call->orphaned)
+                        continue;
+                call->orphaned = false;
+                /* If this fails, the call ends by its own timer. */
+                (void)curl_easy_pause(call->easy, CURLPAUSE_SEND);
+                (void)curl_easy_pause(call->easy, CURLPAUSE_CONT);
+        }
+}
+
 /* Lets libcurl work, then takes out the calls that have ended. Nobody is called back. */
 static void drive(HttpCurl *t, curl_socket_t fd, int events)
 {
@@ -150,6 +178,7 @@ static void drive(HttpCurl *t, curl_socket_t fd, int events)
                     curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &call) == CURLE_OK)
                         call_finish(call, msg->data.result);
         }
+        nudge_orphans(t);
 }
 
 /* Calls the owner of one finished call back. The last thing that a handler does: the transport may
@@ -177,11 +206,24 @@ static void dispatch_one(HttpCurl *t)
         strbuf_wipe(&response.body);
 }
 
+/* Of idle connections, those that have something to say: that they are closed, or an answer to no
+ * request, which the next request would take for its own. libcurl finds them dead when it sends,
+ * and makes new ones. */
+static void shut_talkative(HttpCurl *t)
+{
+        Socket *s;
+
+        TAILQ_FOREACH(s, &t->sockets, entry)
+        if (!s->io && poll(&(struct pollfd){.fd = s->fd, .events = POLLIN}, 1, 0) > 0)
+                (void)shutdown(s->fd, SHUT_RDWR); /* fails when it is dead already */
+}
+
 static void call_run(HttpCall *call)
 {
         HttpCurl *t = call->owner;
 
         call_unlink(call);
+        shut_talkative(t);
         if (curl_multi_add_handle(t->multi, call->easy) != CURLM_OK) {
                 call_finish(call, CURLE_FAILED_INIT);
                 wake(t);
@@ -307,6 +349,54 @@ static int on_call_timer(sd_event_source *s, uint64_t usec, void *userdata)
         return 0;
 }
 
+static Socket *socket_find(HttpCurl *t, int fd)
+{
+        Socket *s;
+
+        TAILQ_FOREACH(s, &t->sockets, entry)
+        if (s->fd == fd)
+                return s;
+        return NULL;
+}
+
+static void socket_free(HttpCurl *t, Socket *s)
+{
+        if (!s)
+                return;
+        TAILQ_REMOVE(&t->sockets, s, entry);
+        sd_event_source_disable_unref(s->io);
+        free(s);
+}
+
+/* Curl callback. */
+static int on_close_socket(void *userdata, curl_socket_t fd)
+{
+        socket_free(userdata, socket_find(userdata, fd));
+        return close(fd);
+}
+
+/* What wakes libcurl when a name is resolved is none, and is closed without a word. */
+static bool is_connection(int fd)
+{
+        int domain = AF_UNIX;
+        socklen_t len = sizeof(domain);
+
+        return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) >= 0 && domain != AF_UNIX;
+}
+
+static void on_curl_socket_idle(HttpCurl *t, CURL *easy, Socket *s)
+{
+        HttpCall *call = NULL;
+
+        if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call) == CURLE_OK && call)
+                call->orphaned = t->orphans = true;
+        if (!s)
+                return;
+        s->io = sd_event_source_disable_unref(s->io);
+        if (!is_connection(s->fd))
+                socket_free(t, s);
+}
+
 /* Curl callback. */
 static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, void *socketp)
 {
@@ -316,19 +406,22 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userdata
                 [CURL_POLL_INOUT] = EPOLLIN | EPOLLOUT,
         };
         HttpCurl *t = userdata;
-        sd_event_source *io = socketp;
+        Socket *s = socketp ? socketp : socket_find(t, fd);
 
         if (what == CURL_POLL_REMOVE) {
-                sd_event_source_disable_unref(io);
+                on_curl_socket_idle(t, easy, s);
                 return 0;
         }
-
-        if (io)
-                return sd_event_source_set_io_events(io, events[what]) < 0 ? -1 : 0;
-        if (sd_event_add_io(t->event, &io, fd, events[what], on_io, t) < 0)
-                return -1;
-        if (curl_multi_assign(t->multi, fd, io) != CURLM_OK) {
-                sd_event_source_disable_unref(io);
+        if (!s) {
+                s = mem_new0(Socket);
+                s->fd = fd;
+                TAILQ_INSERT_HEAD(&t->sockets, s, entry);
+        }
+        if (s->io)
+                return sd_event_source_set_io_events(s->io, events[what]) < 0 ? -1 : 0;
+        if (sd_event_add_io(t->event, &s->io, fd, events[what], on_io, t) < 0 ||
+            curl_multi_assign(t->multi, fd, s) != CURLM_OK) {
+                socket_free(t, s);
                 return -1;
         }
         return 0;
@@ -345,13 +438,17 @@ static int http_curl_start(HttpTransport *transport, const HttpRequest *request,
         call->callback = callback;
         call->userdata = userdata;
         call->urgent = request->urgent;
-        call->easy = t->n_idle > 0 ? t->idle[--t->n_idle] : http_transfer_new_easy(t->ca_file);
+        call->easy =
+                http_transfer_set_up_easy(t->n_idle > 0 ? t->idle[--t->n_idle] : NULL, t->ca_file);
         if (!call->easy)
                 return -ENOMEM;
         r = http_transfer_prepare(&call->transfer, call->easy, request, t->proxy);
         if (r < 0)
                 return r;
-        if (curl_easy_setopt(call->easy, CURLOPT_PRIVATE, call) != CURLE_OK)
+        if (curl_easy_setopt(call->easy, CURLOPT_PRIVATE, call) != CURLE_OK ||
+            curl_easy_setopt(call->easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket) !=
+                    CURLE_OK ||
+            curl_easy_setopt(call->easy, CURLOPT_CLOSESOCKETDATA, t) != CURLE_OK)
                 return -ENOMEM;
         r = sd_event_add_time_relative(t->event, &call->timer, CLOCK_BOOTTIME,
                                        request->timeout_usec, TIMER_ACCURACY_USEC, on_call_timer,
@@ -383,6 +480,8 @@ HttpTransport *http_curl_free(HttpTransport *transport)
                 curl_easy_cleanup(t->idle[--t->n_idle]);
         if (t->multi)
                 (void)curl_multi_cleanup(t->multi); /* nothing is left in it */
+        while (!TAILQ_EMPTY(&t->sockets))
+                socket_free(t, TAILQ_FIRST(&t->sockets));
         sd_event_source_disable_unref(t->timer);
         sd_event_source_disable_unref(t->defer);
         sd_event_unref(t->event);
@@ -391,55 +490,6 @@ HttpTransport *http_curl_free(HttpTransport *transport)
         free(t);
         curl_global_cleanup();
         return NULL;
-}
-
-/* Whether the file holds certificates, each of them whole. What is within them libcurl reads when
- * it connects: to do so here as well would put the first poll off by some 20 ms. */
-static bool holds_certificates(const char *path)
-{
-        BIO *file = BIO_new_file(path, "r");
-        char *name = NULL, *header = NULL;
-        unsigned char *data = NULL;
-        long len = 0;
-        bool well = file != NULL, found = false;
-
-        while (well && PEM_read_bio(file, &name, &header, &data, &len)) {
-                if (streq(name, PEM_STRING_X509) || streq(name, PEM_STRING_X509_TRUSTED)) {
-                        const unsigned char *at = data;
-                        long inner = 0;
-                        int tag, class, flags = ASN1_get_object(&at, &inner, &tag, &class, len);
-
-                        well = !(flags & 0x80) && tag == V_ASN1_SEQUENCE;
-                        found = true;
-                }
-                OPENSSL_free(name);
-                OPENSSL_free(header);
-                OPENSSL_free(data);
-        }
-        /* Else it ended within a certificate, or in what is none. */
-        well = well && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-        ERR_clear_error();
-        BIO_free(file);
-        return well && found;
-}
-
-/* libcurl would tell of an unusable file at each connection only. */
-static int check_ca_file(const char *ca_file, char **reterr_text)
-{
-        if (!ca_file) {
-                const char *built_in = curl_version_info(CURLVERSION_NOW)->cainfo;
-                if (built_in && access(built_in, R_OK) >= 0)
-                        return 0;
-                *reterr_text = mem_printf("the system's CA bundle %s cannot be read",
-                                          built_in ? built_in : "is not known to libcurl and");
-                return -EINVAL;
-        }
-
-        if (!holds_certificates(ca_file)) {
-                *reterr_text = mem_printf("CA file %s cannot be read as certificates", ca_file);
-                return -EINVAL;
-        }
-        return 0;
 }
 
 static bool set_up_multi(HttpCurl *t)
@@ -493,12 +543,13 @@ int http_curl_new(const HttpCurlOptions *o, HttpTransport **ret, char **reterr_t
                 .queued = TAILQ_HEAD_INITIALIZER(t->queued),
                 .running = TAILQ_HEAD_INITIALIZER(t->running),
                 .finished = TAILQ_HEAD_INITIALIZER(t->finished),
+                .sockets = TAILQ_HEAD_INITIALIZER(t->sockets),
                 .ca_file = mem_strdup(o->ca_file),
                 .proxy = mem_strdup(o->proxy),
         };
         transport = &t->transport;
 
-        r = check_ca_file(o->ca_file, reterr_text);
+        r = cafile_check(o->ca_file, reterr_text);
         if (r < 0)
                 return r;
         r = set_up_multi(t) ? set_up_sources(t) : -EIO;

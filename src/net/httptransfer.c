@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One transfer on a libcurl easy handle. Handles are used again (they keep the TLS sessions), so
- * whatever differs between transfers is set by every http_transfer_prepare().
+/* One transfer on a libcurl easy handle. Handles are used again (they keep the TLS sessions), each
+ * time as if new: only a reset takes back the count of requests sent again, which would let the
+ * sixth fail.
  *
  * What libcurl 7.88 asks for, each of it measured (design.md):
  * - QUICK_EXIT on every handle, else removing one joins the resolver thread on the loop;
  * - CAPATH set to NULL, else a built-in one defeats the cache of CA certificates, which lives in
  *   the multi handle for CURLOPT_CA_CACHE_TIMEOUT, a day by default;
- * - NOSIGNAL, since the resolver's time-out must not be a SIGALRM.
+ * - NOSIGNAL, since the resolver's time-out must not be a SIGALRM;
+ * - no DNS cache, else an address that is dead is dialled for a minute after the name has moved
+ *   (connections are kept, so that names are rarely asked for).
  *
  * A kept connection that died is not noticed before it is used. libcurl sends again on a fresh
  * one by itself, but only when not a byte of answer had come in.
@@ -46,6 +49,7 @@ static const struct {
         {CURLE_GOT_NOTHING, "EmptyReply", AWS_ERROR_NETWORK},
         {CURLE_PARTIAL_FILE, "AnswerTruncated", AWS_ERROR_NETWORK},
         {CURLE_WRITE_ERROR, "AnswerTooLarge", AWS_ERROR_PROTOCOL},
+        {CURLE_OUT_OF_MEMORY, "AnswerTooLarge", AWS_ERROR_PROTOCOL}, /* a header line over 100 KB */
         {CURLE_WEIRD_SERVER_REPLY, "MalformedAnswer", AWS_ERROR_PROTOCOL},
         {CURLE_UNSUPPORTED_PROTOCOL, "MalformedAnswer", AWS_ERROR_PROTOCOL}, /* HTTP/0.9 */
         {CURLE_BAD_CONTENT_ENCODING, "MalformedAnswer", AWS_ERROR_PROTOCOL},
@@ -164,9 +168,9 @@ static curl_socket_t on_open_socket(void *userdata, curlsocktype purpose,
                         code = curl_easy_setopt(easy, option, value);                              \
         } while (0)
 
-CURL *http_transfer_new_easy(const char *ca_file)
+CURL *http_transfer_set_up_easy(CURL *used, const char *ca_file)
 {
-        CURL *easy = curl_easy_init();
+        CURL *easy = used ? used : curl_easy_init();
         CURLcode code = CURLE_OK;
 
         if (!easy)
@@ -174,6 +178,7 @@ CURL *http_transfer_new_easy(const char *ca_file)
 
         SET(CURLOPT_NOSIGNAL, 1L);
         SET(CURLOPT_QUICK_EXIT, 1L);
+        SET(CURLOPT_DNS_CACHE_TIMEOUT, 0L);
         SET(CURLOPT_CAPATH, NULL);
         SET(CURLOPT_PROXY_CAPATH, NULL);
         if (ca_file) {
@@ -392,8 +397,15 @@ void http_transfer_outcome(HttpTransfer *transfer, CURL *easy, CURLcode code, Aw
                 timeout_error(transfer, easy, ret);
                 return;
         case CURLE_WRITE_ERROR:
-                aws_error_set(ret, class, name, "%s: the answer exceeds %zu bytes", transfer->host,
-                              transfer->response.body.max);
+        case CURLE_OUT_OF_MEMORY:
+                if (code == CURLE_WRITE_ERROR && strbuf_error(&transfer->response.body) < 0)
+                        aws_error_set(ret, class, name, "%s: the answer exceeds %zu bytes",
+                                      transfer->host, transfer->response.body.max);
+                else
+                        aws_error_set(ret, class, name,
+                                      "%s: the headers of the answer exceed %d "
+                                      "bytes, or one of them %d",
+                                      transfer->host, HEADER_BYTES_MAX, HEADER_LINE_MAX);
                 return;
         case CURLE_COULDNT_CONNECT:
                 if (transfer->refused) {
@@ -419,10 +431,8 @@ void http_transfer_outcome(HttpTransfer *transfer, CURL *easy, CURLcode code, Aw
 
 void http_transfer_done(HttpTransfer *transfer, CURL *easy)
 {
-        /* Options that point into the transfer; that they are taken back cannot fail. */
-        (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
-        (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
-        (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
+        /* Options point into the transfer. Connections and TLS sessions stay. */
+        curl_easy_reset(easy);
 
         for (struct curl_slist *h = transfer->headers; h; h = h->next)
                 secret_cleanse(h->data, strlen(h->data));

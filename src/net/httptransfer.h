@@ -22,8 +22,9 @@ typedef struct HttpTransfer {
         char reason[CURL_ERROR_SIZE]; /* libcurl's words */
 } HttpTransfer;
 
-/* A handle with everything set that is the same for every transfer; NULL when libcurl cannot. */
-CURL *http_transfer_new_easy(const char *ca_file);
+/* A handle with everything set that is the same for every transfer: a new one, or one that has
+ * been through http_transfer_done() (taken). NULL when libcurl cannot. */
+CURL *http_transfer_set_up_easy(CURL *used, const char *ca_file);
 
 /* Sets on easy what differs from one transfer to the next, so that handles can be used again.
  * transfer is zeroed before and stays at its address until http_transfer_done(). proxy may be

@@ -17,6 +17,24 @@
 
 sem_t hang_entered, hang_released;
 char dialled[1024];
+bool name_moved;
+
+/* Three addresses where nobody listens, then a good one. */
+static int several(int (*real)(const char *, const char *, const struct addrinfo *,
+                               struct addrinfo **),
+                   const char *service, const struct addrinfo *hints, struct addrinfo **res)
+{
+        static const char *const addresses[] = {"127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.1"};
+
+        for (size_t i = 0; i < ELEMENTSOF(addresses); i++) {
+                int r = real(addresses[i], service, hints, res);
+                if (r != 0)
+                        return r;
+                while (*res)
+                        res = &(*res)->ai_next;
+        }
+        return 0;
+}
 
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
                 struct addrinfo **res)
@@ -42,6 +60,10 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
         }
         if (streq(node, "metadata.test"))
                 return real("169.254.169.254", service, &h, res);
+        if (streq(node, "several.test"))
+                return several(real, service, &h, res);
+        if (streq(node, "moving.test"))
+                return real(name_moved ? "127.0.0.1" : "127.0.0.2", service, &h, res);
         if (streq(node, "good.test"))
                 return real("127.0.0.1", service, &h, res);
         return real(node, service, &h, res); /* no name leaves the machine */

@@ -7,8 +7,10 @@
  *
  * getaddrinfo() and connect() are this file's. Names: hang.test hangs until hang_released is
  * posted, none.test does not exist, evil.test and mapped.test lead to 192.0.2.1, metadata.test to
- * 169.254.169.254, good.test to loopback. What is not loopback is noted in `dialled` ("address "
- * each) and refused: nothing leaves the machine. */
+ * 169.254.169.254, good.test to loopback, moving.test to where nobody listens until name_moved,
+ * several.test to three such addresses and then to loopback.
+ * What is not loopback is noted in `dialled` ("address " each) and refused: nothing leaves the
+ * machine. */
 
 #include <semaphore.h>
 
@@ -19,6 +21,7 @@
 
 extern sem_t hang_entered, hang_released;
 extern char dialled[1024];
+extern bool name_moved;
 
 typedef struct Fixture {
         sd_event *event;

@@ -432,7 +432,23 @@ static void test_random_schedules(void **state)
         }
 }
 
-UNIT_MAIN(WITH_CLIENT(test_request_as_aws_expects_it), WITH_CLIENT(test_query_service),
+/* A portal's page with a good status must not pass for a restart, or for an alert sent. */
+static void test_success_that_aws_never_said(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+
+        answer(f, (FakeAnswer){.status = 200, .body = "<html>Log in</html>"});
+        run(f, &s, (AwsCallOptions){.answer_unread = true});
+        assert_int_equal(s.error.class, AWS_ERROR_PROTOCOL);
+        assert_string_equal(s.error.code, "ForeignAnswer");
+        answer(f, (FakeAnswer){.status = 200, .body = "", .request_id = "r"});
+        run(f, &s, (AwsCallOptions){.answer_unread = true});
+        assert_int_equal(s.error.class, AWS_ERROR_NONE);
+}
+
+UNIT_MAIN(WITH_CLIENT(test_success_that_aws_never_said),
+          WITH_CLIENT(test_request_as_aws_expects_it), WITH_CLIENT(test_query_service),
           WITH_CLIENT(test_endpoints), WITH_CLIENT(test_failures_before_sending),
           WITH_CLIENT(test_poll_makes_one_attempt), WITH_CLIENT(test_retries),
           WITH_CLIENT(test_refused_for_good_is_not_retried),

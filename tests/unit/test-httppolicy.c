@@ -206,6 +206,45 @@ static void test_hanging_name_resolution(void **state)
 }
 
 /* One host gets a quarter of the connections, and urgent calls do not wait for polls. */
+/* The very next call dials the new address. */
+static void test_name_moves_to_another_address(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+        char url[64];
+
+        (void)snprintf(url, sizeof(url), "http://moving.test:%u/", f->port);
+        name_moved = false;
+        start(f, &s, (HttpRequest){.url = url});
+        wait_called(f, &s);
+        assert_string_equal(s.error.code, "ConnectionRefused");
+        name_moved = true;
+        start(f, &s, (HttpRequest){.url = url});
+        int fd = serve_accept(f);
+        (void)serve_read(f, fd);
+        serve_write(fd, PLAIN_OK);
+        wait_called(f, &s);
+        assert_int_equal(s.response.status, 200);
+        close(fd);
+}
+
+/* One after the other without a pause, though libcurl would wait for some timer each time. */
+static void test_dead_addresses_before_the_good_one(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+        char url[64];
+
+        (void)snprintf(url, sizeof(url), "http://several.test:%u/", f->port);
+        start(f, &s, (HttpRequest){.url = url, .timeout_usec = USEC_PER_HOUR});
+        int fd = serve_accept(f);
+        (void)serve_read(f, fd);
+        serve_write(fd, PLAIN_OK);
+        wait_called(f, &s);
+        assert_int_equal(s.response.status, 200);
+        close(fd);
+}
+
 static void test_connections_are_capped(void **state)
 {
         Fixture *f = *state;
@@ -289,4 +328,6 @@ static void test_urgent_calls_jump_the_queue(void **state)
 UNIT_MAIN(WITH_HTTP(test_connect_timeout), WITH_HTTP(test_refused_and_unresolved),
           WITH_HTTP(test_policy), WITH_HTTP(test_policy_on_the_dialled_address),
           WITH_HTTP(test_proxy), WITH_HTTP(test_hanging_name_resolution),
+          WITH_HTTP(test_name_moves_to_another_address),
+          WITH_HTTP(test_dead_addresses_before_the_good_one),
           WITH_HTTP(test_connections_are_capped), WITH_HTTP(test_urgent_calls_jump_the_queue))

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A file of certificates to trust. libcurl would tell of an unusable one at each connection only.
+ */
+
+#include "base/macro.h"
+
+/* -EINVAL when it cannot be read as certificates (said in *reterr_text, owned); NULL is the
+ * system's bundle. */
+int cafile_check(const char *ca_file, char **reterr_text) _must_check_;
