@@ -9,6 +9,8 @@
 #include <openssl/params.h>
 #include <pthread.h>
 
+#include "base/mem.h"
+
 static pthread_once_t fetch_once = PTHREAD_ONCE_INIT;
 static EVP_MD *sha256;
 static EVP_MAC *hmac;
@@ -18,13 +20,13 @@ static void fetch(void)
         sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
         hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
         if (!sha256 || !hmac)
-                abort();
+                mem_exhausted();
 }
 
 static void fetch_algorithms(void)
 {
         if (pthread_once(&fetch_once, fetch) != 0)
-                abort();
+                mem_exhausted();
 }
 
 void digest_sha256(const void *data, size_t n, uint8_t ret[static DIGEST_SIZE])
@@ -33,7 +35,7 @@ void digest_sha256(const void *data, size_t n, uint8_t ret[static DIGEST_SIZE])
 
         fetch_algorithms();
         if (EVP_Digest(data, n, ret, &len, sha256, NULL) != 1 || len != DIGEST_SIZE)
-                abort();
+                mem_exhausted();
 }
 
 void digest_sha256_hex(const void *data, size_t n, char ret[static DIGEST_HEX_SIZE])
@@ -59,7 +61,7 @@ void digest_hmac_sha256(const void *key, size_t key_len, const void *data, size_
         if (!ctx || EVP_MAC_init(ctx, key, key_len, params) != 1 ||
             EVP_MAC_update(ctx, data, n) != 1 || EVP_MAC_final(ctx, ret, &len, DIGEST_SIZE) != 1 ||
             len != DIGEST_SIZE)
-                abort();
+                mem_exhausted();
         EVP_MAC_CTX_free(ctx); /* cleanses the key */
 }
 

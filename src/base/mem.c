@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static _noreturn_ void out_of_memory(void)
+void mem_exhausted(void)
 {
         static const char text[] = "out of memory\n";
 
@@ -19,7 +19,16 @@ void *mem_alloc0(size_t size)
         void *p = calloc(1, size ? size : 1);
 
         if (!p)
-                out_of_memory();
+                mem_exhausted();
+        return p;
+}
+
+void *mem_alloc(size_t size)
+{
+        void *p = malloc(size ? size : 1);
+
+        if (!p)
+                mem_exhausted();
         return p;
 }
 
@@ -28,7 +37,7 @@ void *mem_realloc_array(void *p, size_t n, size_t size)
         void *q = reallocarray(p, n ? n : 1, size ? size : 1);
 
         if (!q)
-                out_of_memory();
+                mem_exhausted();
         return q;
 }
 
@@ -42,7 +51,7 @@ char *mem_strndup(const char *s, size_t n)
         char *t = n == SIZE_MAX ? strdup(s) : strndup(s, n);
 
         if (!t)
-                out_of_memory();
+                mem_exhausted();
         return t;
 }
 
@@ -54,7 +63,7 @@ char *mem_vprintf(const char *fmt, va_list ap)
         va_copy(again, ap);
         int n = vsnprintf(small, sizeof(small), fmt, ap);
         if (n < 0)
-                out_of_memory();
+                mem_exhausted();
         char *s = mem_alloc0((size_t)n + 1);
         if ((size_t)n < sizeof(small))
                 memcpy(s, small, (size_t)n);

@@ -29,7 +29,7 @@ Secret *secret_new(const char *s, size_t n)
         secret->data = mmap(NULL, secret->mapped, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (secret->data == MAP_FAILED)
-                abort();
+                mem_exhausted();
         (void)madvise(secret->data, secret->mapped, MADV_DONTDUMP); /* a hint, as promised */
         if (n > 0)
                 memcpy(secret->data, s, n);

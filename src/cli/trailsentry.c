@@ -240,6 +240,7 @@ int main(int argc, char *argv[])
                 .out = printer_for(stdout),
                 .now_msec = cli_wall_msec(),
         };
+        json_set_alloc_funcs(mem_alloc, free);
         CliExit status = run(argc, argv, &c);
 
         /* A result that nobody could read is none. */

@@ -52,7 +52,7 @@ static void trail_init(Core *c, Trail *t, const TrailConfig *config)
         drift_begin(c, t);
 }
 
-void configure_address(Core *c, const Incident *i, Message *m)
+void configure_address(Core *c, Incident *i, Message *m)
 {
         size_t kept = 0;
         bool unsent = false;
@@ -71,6 +71,8 @@ void configure_address(Core *c, const Incident *i, Message *m)
                         free(x->message_id);
                 }
         }
+        if (kept < m->n_deliveries)
+                incident_touch(i); /* else it waits on disk for what nobody sends any more */
         m->n_deliveries = kept;
         if (kept > 0 || !unsent)
                 return;

@@ -371,6 +371,7 @@ static void follow_clock(Core *c, Now now)
 
 void core_step(Core *c, const Input *in, Now now, Actions *ret)
 {
+        c->out = ret;
         group_settle(c);
         drop_finished(c);
         follow_clock(c, now);
@@ -378,7 +379,6 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
         Trail *t = in->trail < c->n_trails ? &c->trails[in->trail] : NULL;
 
         c->now = now;
-        c->out = ret;
 
         if (c->n_remembered > 0)
                 configure_compare_memory(c);

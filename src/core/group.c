@@ -349,8 +349,13 @@ void group_restore(Core *c, Incident *i)
         if (i->group) {
                 /* By the order of their detection it has been there before. */
                 i->lead = core_find_incident(c, i->group);
-                if (i->lead && i->lead->series)
-                        i->lead->series->numbers = MAX(i->lead->series->numbers, i->number);
+                if (!i->lead || i->lead->lead != i->lead)
+                        return;
+                /* The lead was not stored again after it was joined: what it has told is its own.
+                 */
+                if (!i->lead->series)
+                        begin_series(c, i->lead);
+                i->lead->series->numbers = MAX(i->lead->series->numbers, i->number);
                 return;
         }
         if (i->n_messages == 0)
@@ -361,6 +366,14 @@ void group_restore(Core *c, Incident *i)
         i->storm_boot = left_of(c, c->policy.group_storm_usec, i->detected_msec);
         if (s)
                 s->told_boot = c->now.boot_usec;
+}
+
+/* The first that is heard of it: what its lead was to tell. */
+static void speak_up(Core *c, Incident *i)
+{
+        notify(c, i, PHASE_OPEN);
+        if (!i->open)
+                notify(c, i, PHASE_CLOSED);
 }
 
 /* Those who wait for a lead that is gone speak for themselves. */
@@ -379,6 +392,8 @@ void group_settle(Core *c)
                 free(TAKE_PTR(i->group));
                 i->lead = i;
                 incident_touch(i);
+                if (i->n_messages == 0)
+                        speak_up(c, i);
         }
         for (size_t k = 0; k < c->n_incidents; k++) {
                 Incident *i = c->incidents[k];

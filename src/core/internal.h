@@ -182,7 +182,7 @@ void configure_done(Core *c);
 /* Tells what is guarded otherwise than in the run before. */
 void configure_compare_memory(Core *c);
 /* Whoever is configured to hear now; a message of which no topic is left goes to all that are. */
-void configure_address(Core *c, const Incident *i, Message *m);
+void configure_address(Core *c, Incident *i, Message *m);
 /* Its trail is not guarded any more: what is unsent still goes out, and that is all. */
 void configure_retire(Core *c, Incident *i);
 

@@ -75,6 +75,12 @@ static void store_memory_soon(Manager *m)
                 store_memory(m);
 }
 
+static void store_incident(Manager *m, const Incident *i, uint64_t generation)
+{
+        (incident_is_finished(i) ? spool_store_finished : spool_store_incident)(
+                m->spool, i->id, generation, dump(incident_to_json(i)));
+}
+
 static void carry_out(Manager *m, const Action *a)
 {
         switch (a->kind) {
@@ -91,9 +97,7 @@ static void carry_out(Manager *m, const Action *a)
                 calls_lookup(m, a);
                 break;
         case ACTION_STORE:
-                (incident_is_finished(a->incident) ? spool_store_finished : spool_store_incident)(
-                        m->spool, a->incident->id, a->generation,
-                        dump(incident_to_json(a->incident)));
+                store_incident(m, a->incident, a->generation);
                 break;
         case ACTION_STORE_MEMORY:
                 store_memory_soon(m);
@@ -148,7 +152,12 @@ static void on_stored(void *userdata, const char *id, uint64_t generation, int e
 {
         Manager *m = userdata;
 
-        mem_strset(&m->state_error, error < 0 ? strerror(-error) : NULL);
+        if (!m->memory_failed || error < 0)
+                mem_strset(&m->state_error, error < 0 ? strerror(-error) : NULL);
+        if (id && m->stopping && error < 0)
+                log_error("incident %s could not be stored: %s", id, strerror(-error));
+        if (m->requests)
+                requests_settle(m->requests, spool_settled(m->spool), m->state_error);
         if (id) {
                 manager_step(m, &(Input){.kind = error < 0 ? INPUT_STORE_FAILED : INPUT_STORED,
                                          .trail = SIZE_MAX,
@@ -162,6 +171,8 @@ static void on_stored(void *userdata, const char *id, uint64_t generation, int e
         else if (error >= 0 && m->memory_failed)
                 log_notice("trails.json is stored again");
         m->memory_failed = error < 0;
+        if (error >= 0)
+                mem_strset(&m->state_error, NULL);
 }
 
 static int on_watchdog(sd_event_source *s, uint64_t usec, void *userdata)
@@ -228,12 +239,18 @@ static int lock_state(Manager *m, const char *directory)
         return -EBUSY;
 }
 
+static uint64_t on_asked(void *userdata)
+{
+        return spool_asked(((Manager *)userdata)->spool);
+}
+
 /* Without the folder the command cannot ask for anything; guarding goes on. */
 static void listen_to_operator(Manager *m, const char *directory)
 {
         RequestsOptions o = {.event = m->event,
                              .state_directory = directory,
                              .handler = operator_asks,
+                             .asked = on_asked,
                              .userdata = m};
         int r = requests_new(&o, &m->requests);
 
@@ -302,17 +319,29 @@ int manager_new(const ManagerOptions *o, Manager **ret)
         return 0;
 }
 
+/* What a disk that failed has not taken yet, and what is known. */
+static void store_last(Manager *m)
+{
+        for (size_t k = 0; k < core_n_incidents(m->core); k++) {
+                const Incident *i = core_incident(m->core, k);
+
+                if (i->store_error)
+                        store_incident(m, i, i->generation);
+        }
+        store_memory(m);
+}
+
 Manager *manager_free(Manager *m)
 {
         if (!m)
                 return NULL;
 
         if (m->loaded)
-                store_memory(m);
+                store_last(m);
         m->stopping = true;
         calls_cancel_all(m);
-        requests_free(m->requests);
         spool_free(m->spool, LAST_WRITES_USEC);
+        requests_free(m->requests);
         if (m->state_lock >= 0)
                 (void)close(m->state_lock); /* nothing was written through it */
         if (m->loaded)

@@ -22,14 +22,26 @@
 #define FOLDER_NAME "requests"
 #define FILE_MAX_BYTES ((size_t)64 * 1024)
 #define FORMAT_VERSION 1
+#define LEFT_AFTER_SEC 60
 #define STEM_CHARS 16
 #define NAME_CHARS (STEM_CHARS + sizeof(".answer"))
 
+/* An answer that waits for the disk. */
+typedef struct Held {
+        char name[NAME_CHARS]; /* of the request */
+        uint64_t number;
+        char *text;
+} Held;
+
 struct Requests {
         sd_event_source *source;
+        sd_event_source *patience;
         int folder;
         RequestHandler handler;
+        uint64_t (*asked)(void *userdata);
         void *userdata;
+        Held *held;
+        size_t n_held;
 };
 
 /* Files */
@@ -158,19 +170,53 @@ static void serve(Requests *r, const char *name)
         }
         who = who_asks(owner, request);
         e = r->handler(r->userdata, who, request, &text);
-        answer(r, name, e >= 0, text);
+        if (e < 0) {
+                answer(r, name, false, text);
+                return;
+        }
+        Held *h = mem_push0(r->held, r->n_held);
+        (void)snprintf(h->name, sizeof(h->name), "%s", name);
+        h->number = r->asked(r->userdata);
+        h->text = TAKE_PTR(text);
+        if (sd_event_source_set_time_relative(r->patience, REQUEST_DISK_USEC) < 0 ||
+            sd_event_source_set_enabled(r->patience, SD_EVENT_ONESHOT) < 0)
+                requests_settle(r, UINT64_MAX, "no timer");
 }
 
-static int on_inotify(sd_event_source *s, const struct inotify_event *event, void *userdata)
+void requests_settle(Requests *r, uint64_t number, const char *error)
 {
-        if (event->len > 0 && name_is(event->name, ".json"))
-                serve(userdata, event->name);
+        size_t kept = 0;
+
+        for (size_t k = 0; k < r->n_held; k++) {
+                Held *h = &r->held[k];
+
+                if (h->number > number) {
+                        r->held[kept++] = *h;
+                        continue;
+                }
+                _cleanup_free_ char *owned = h->text;
+                _cleanup_free_ char *text =
+                        error ? mem_printf("%s; NOT DURABLE, a crash would undo it: %s",
+                                           strempty(owned), error)
+                              : NULL;
+                answer(r, h->name, true, text ? text : owned);
+        }
+        r->n_held = kept;
+        if (kept > 0)
+                return;
+        free(TAKE_PTR(r->held));
+}
+
+static int on_patience(sd_event_source *s, uint64_t usec, void *userdata)
+{
+        requests_settle(userdata, UINT64_MAX, "no answer from the disk within a second");
         return 0;
 }
 
-static void clear_folder(int folder)
+/* All, or what is left over only. */
+static void clear_folder(int folder, bool (*goes)(int folder, const char *name))
 {
-        int copy = fcntl(folder, F_DUPFD_CLOEXEC, 3);
+        int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         DIR *d = copy < 0 ? NULL : fdopendir(copy);
         const struct dirent *e;
 
@@ -180,8 +226,34 @@ static void clear_folder(int folder)
                 return;
         }
         while ((e = readdir(d)))
-                (void)unlinkat(folder, e->d_name, 0); /* "." and ".." are refused */
+                if (goes(folder, e->d_name))
+                        (void)unlinkat(folder, e->d_name, 0); /* "." and ".." are refused */
         (void)closedir(d);
+}
+
+static bool is_any(int folder, const char *name)
+{
+        return true;
+}
+
+/* Answers whose askers were killed, and what they were writing: nobody waits so long. */
+static bool is_left(int folder, const char *name)
+{
+        struct stat st;
+
+        return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) >= 0 &&
+               time(NULL) - st.st_mtime > LEFT_AFTER_SEC;
+}
+
+static int on_inotify(sd_event_source *s, const struct inotify_event *event, void *userdata)
+{
+        Requests *r = userdata;
+
+        if (event->len == 0 || !name_is(event->name, ".json"))
+                return 0;
+        serve(r, event->name);
+        clear_folder(r->folder, is_left);
+        return 0;
 }
 
 int requests_new(const RequestsOptions *o, Requests **ret)
@@ -191,15 +263,21 @@ int requests_new(const RequestsOptions *o, Requests **ret)
         int e;
 
         r->handler = o->handler;
+        r->asked = o->asked;
         r->userdata = o->userdata;
         (void)mkdir(path, 0750); /* there already, or the next call tells */
         r->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (r->folder < 0)
                 return -errno;
         (void)fchmod(r->folder, 0750); /* as it was, else */
-        clear_folder(r->folder);
+        clear_folder(r->folder, is_any);
         e = sd_event_add_inotify(o->event, &r->source, path, IN_MOVED_TO | IN_ONLYDIR, on_inotify,
                                  r);
+        if (e >= 0)
+                e = sd_event_add_time_relative(o->event, &r->patience, CLOCK_BOOTTIME, 0, 0,
+                                               on_patience, r);
+        if (e >= 0)
+                e = sd_event_source_set_enabled(r->patience, SD_EVENT_OFF);
         if (e < 0)
                 return e;
         *ret = TAKE_PTR(r);
@@ -211,6 +289,8 @@ Requests *requests_free(Requests *r)
         if (!r)
                 return NULL;
         sd_event_source_disable_unref(r->source);
+        sd_event_source_disable_unref(r->patience);
+        requests_settle(r, UINT64_MAX, "the daemon stops");
         if (r->folder >= 0)
                 (void)close(r->folder); /* nothing was written through it */
         free(r);

@@ -24,12 +24,17 @@ typedef struct RequestsOptions {
         sd_event *event;             /* reference taken */
         const char *state_directory; /* copied; the folder in it is made */
         RequestHandler handler;
+        uint64_t (*asked)(void *userdata); /* what has been asked of the disk so far, as a number */
         void *userdata;
 } RequestsOptions;
 
 /* What was asked while no daemon was there is dropped: nobody waits for the answer. -errno. */
 int requests_new(const RequestsOptions *o, Requests **ret) _must_check_;
 Requests *requests_free(Requests *r);
+/* What was accepted is answered when it is on disk, so that whoever heard of it can rely on it:
+ * all that was asked up to this number has been written. error: why it was not, NULL when it was.
+ * A disk that says nothing is waited for REQUEST_DISK_USEC. */
+void requests_settle(Requests *r, uint64_t number, const char *error);
 DEFINE_CLEANUP(Requests *, requests_free)
 
 /* The other side: asks, and waits at most REQUEST_PATIENCE_MSEC. request (taken) lacks only its
@@ -38,3 +43,4 @@ DEFINE_CLEANUP(Requests *, requests_free)
 int request_ask(const char *state_directory, json_t *request, char **ret_text) _must_check_;
 
 #define REQUEST_PATIENCE_MSEC 5000
+#define REQUEST_DISK_USEC USEC_PER_SEC

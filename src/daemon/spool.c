@@ -27,6 +27,7 @@
 typedef struct Job {
         char id[33]; /* "" for the memories */
         uint64_t generation;
+        uint64_t number; /* of those asked for */
         char *text;
         size_t len;
         bool finished;
@@ -36,6 +37,11 @@ typedef struct Job {
 typedef struct FileId {
         char text[33];
 } FileId;
+
+typedef struct FileList {
+        FileId *items;
+        size_t n;
+} FileList;
 
 typedef struct Writer {
         char *directory;
@@ -48,13 +54,16 @@ typedef struct Writer {
         size_t waiting_bytes;
         Job *done;
         size_t n_done;
-        FileId *settled; /* of finished incidents, in the order in which they did */
-        size_t n_settled;
-        int event_fd;   /* -EBADF once the loop has left */
-        bool busy;      /* a job is out of the list and being written */
-        bool stopping;  /* nothing more is asked */
-        bool abandoned; /* the owner has left: the thread frees this */
-        bool finished;  /* the thread has left */
+        FileList settled;   /* finished incidents, in the order in which they did */
+        FileList failed;    /* incidents that are not on disk as they were asked for last ... */
+        int failed_error;   /* ... the last reason */
+        uint64_t asked;     /* so many jobs */
+        uint64_t writing;   /* number of the job that is out of the list; 0: none */
+        int memories_error; /* why those on disk could not be read: they stay */
+        int event_fd;       /* -EBADF once the loop has left */
+        bool stopping;      /* nothing more is asked */
+        bool abandoned;     /* the owner has left: the thread frees this */
+        bool finished;      /* the thread has left */
 } Writer;
 
 struct Spool {
@@ -108,32 +117,12 @@ static int write_temporary(int folder, const char *name, const Job *job)
         return r;
 }
 
-static int replace_file(const char *directory, const Job *job)
+/* Whether there is anything of that name. */
+static bool exists(int folder, const char *name)
 {
-        char name[NAME_LEN_MAX], temporary[NAME_LEN_MAX];
-        int folder, r;
+        struct stat st;
 
-        /* They fit: an id has 32 characters at most. */
-        if (*job->id)
-                (void)snprintf(name, sizeof(name), "%.32s.json", job->id);
-        else
-                (void)snprintf(name, sizeof(name), "%s", SPOOL_MEMORIES_NAME);
-        (void)snprintf(temporary, sizeof(temporary), ".%.40s.tmp", name);
-
-        /* Opened for every write, so that a folder that was replaced is found again. */
-        folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (folder < 0)
-                return -errno;
-
-        r = write_temporary(folder, temporary, job);
-        if (r >= 0 && renameat(folder, temporary, folder, name) < 0)
-                r = -errno;
-        if (r < 0)
-                (void)unlinkat(folder, temporary, 0); /* the failure is told as it is */
-        else if (fsync(folder) < 0)
-                r = -errno;
-        (void)close(folder); /* nothing was written through it */
-        return r;
+        return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) >= 0 || errno != ENOENT;
 }
 
 static Writer *writer_free(Writer *w)
@@ -144,7 +133,8 @@ static Writer *writer_free(Writer *w)
                 free(w->done[i].text);
         free(w->waiting);
         free(w->done);
-        free(w->settled);
+        free(w->settled.items);
+        free(w->failed.items);
         free(w->directory);
         (void)pthread_cond_destroy(&w->changed);
         (void)pthread_mutex_destroy(&w->lock);
@@ -181,52 +171,108 @@ static Job writer_take_first(Writer *w)
 }
 
 /* Where an incident is in the list, or its end. */
-static size_t find_settled(const Writer *w, const char *id)
+static size_t list_find(const FileList *l, const char *id)
 {
         size_t k = 0;
 
-        while (k < w->n_settled && !streq(w->settled[k].text, id))
+        while (k < l->n && !streq(l->items[k].text, id))
                 k++;
         return k;
 }
 
-static void forget_settled(Writer *w, size_t k)
+static void list_drop(FileList *l, size_t k)
 {
-        w->n_settled--;
-        memmove(w->settled + k, w->settled + k + 1, (w->n_settled - k) * sizeof(FileId));
+        if (k == l->n)
+                return;
+        l->n--;
+        memmove(l->items + k, l->items + k + 1, (l->n - k) * sizeof(FileId));
 }
 
-static void note_settled(Writer *w, const char *id)
+static void list_add(FileList *l, const char *id)
 {
-        if (find_settled(w, id) < w->n_settled)
+        if (list_find(l, id) < l->n)
                 return;
-        FileId *f = mem_push0(w->settled, w->n_settled);
+        FileId *f = mem_push0(l->items, l->n);
         (void)snprintf(f->text, sizeof(f->text), "%s", id);
 }
 
 /* Under lock, like those above. */
 static void writer_note(Writer *w, const Job *job)
 {
-        if (job->error < 0 || !*job->id)
+        if (!*job->id)
                 return;
-        size_t k = find_settled(w, job->id);
+        if (job->error < 0) {
+                list_add(&w->failed, job->id);
+                w->failed_error = job->error;
+                return;
+        }
+        list_drop(&w->failed, list_find(&w->failed, job->id));
         if (job->finished)
-                note_settled(w, job->id);
-        else if (k < w->n_settled)
-                forget_settled(w, k);
+                list_add(&w->settled, job->id);
+        else
+                list_drop(&w->settled, list_find(&w->settled, job->id));
+}
+
+/* Why memories are not to be written: those on disk may not be written over, or would hide, after
+ * a crash, what an incident was to tell that is not there. 0: they may. */
+static int memories_refused(Writer *w, int folder)
+{
+        int r;
+
+        (void)pthread_mutex_lock(&w->lock);
+        r = w->failed.n > 0 ? w->failed_error : 0;
+        if (r == 0 && w->memories_error < 0 && !exists(folder, SPOOL_MEMORIES_NAME))
+                w->memories_error = 0; /* from here on they are ours */
+        r = r < 0 ? r : w->memories_error;
+        (void)pthread_mutex_unlock(&w->lock);
+        return r;
+}
+
+static int replace_file(Writer *w, const Job *job)
+{
+        char name[NAME_LEN_MAX], temporary[NAME_LEN_MAX];
+        int folder, r;
+
+        /* They fit: an id has 32 characters at most. */
+        if (*job->id)
+                (void)snprintf(name, sizeof(name), "%.32s.json", job->id);
+        else
+                (void)snprintf(name, sizeof(name), "%s", SPOOL_MEMORIES_NAME);
+        (void)snprintf(temporary, sizeof(temporary), ".%.40s.tmp", name);
+
+        /* Opened for every write, so that a folder that was replaced is found again. */
+        folder = open(w->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (folder < 0)
+                return -errno;
+
+        r = *job->id ? 0 : memories_refused(w, folder);
+        if (r < 0) {
+                (void)close(folder);
+                return r;
+        }
+        r = write_temporary(folder, temporary, job);
+        if (r >= 0 && renameat(folder, temporary, folder, name) < 0)
+                r = -errno;
+        if (r < 0)
+                (void)unlinkat(folder, temporary, 0); /* the failure is told as it is */
+        else if (fsync(folder) < 0)
+                r = -errno;
+        (void)close(folder); /* nothing was written through it */
+        return r;
 }
 
 static bool is_overfull(const Writer *w)
 {
-        return w->n_settled > w->finished_max;
+        return w->settled.n > w->finished_max;
 }
 
 /* The oldest of too many; what cannot be removed is tried again after the next start. */
 static void writer_prune(Writer *w)
 {
-        _cleanup_free_ char *path = mem_printf("%s/%s.json", w->directory, w->settled[0].text);
+        _cleanup_free_ char *path =
+                mem_printf("%s/%s.json", w->directory, w->settled.items[0].text);
 
-        forget_settled(w, 0);
+        list_drop(&w->settled, 0);
         (void)pthread_mutex_unlock(&w->lock);
         (void)unlink(path);
         (void)pthread_mutex_lock(&w->lock);
@@ -250,13 +296,13 @@ static void *writer_main(void *userdata)
                 if (w->abandoned || w->n_waiting == 0)
                         break;
                 job = writer_take_first(w);
-                w->busy = true;
+                w->writing = job.number;
                 (void)pthread_mutex_unlock(&w->lock);
 
-                job.error = replace_file(w->directory, &job);
+                job.error = replace_file(w, &job);
 
                 (void)pthread_mutex_lock(&w->lock);
-                w->busy = false;
+                w->writing = 0;
                 writer_note(w, &job);
                 writer_report(w, job);
         }
@@ -270,16 +316,10 @@ static void *writer_main(void *userdata)
         return NULL;
 }
 
-static int on_event(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static void call_back(Spool *s)
 {
-        Spool *s = userdata;
         Job *done;
         size_t n_done;
-        uint64_t count;
-        ssize_t n;
-
-        n = read(fd, &count, sizeof(count));
-        (void)n; /* the list tells what there is, not the counter */
 
         (void)pthread_mutex_lock(&s->writer->lock);
         done = TAKE_PTR(s->writer->done);
@@ -291,6 +331,15 @@ static int on_event(sd_event_source *source, int fd, uint32_t revents, void *use
                 s->callback(s->userdata, *done[i].id ? done[i].id : NULL, done[i].generation,
                             done[i].error);
         free(done);
+}
+
+static int on_event(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        uint64_t count;
+        ssize_t n = read(fd, &count, sizeof(count));
+
+        (void)n; /* the list tells what there is, not the counter */
+        call_back(userdata);
         return 0;
 }
 
@@ -395,10 +444,41 @@ Spool *spool_free(Spool *s, uint64_t patience_usec)
 
         if (finished) {
                 (void)pthread_join(s->thread, NULL);
+                call_back(s);
                 writer_free(w);
         }
         free(s);
         return NULL;
+}
+
+uint64_t spool_asked(Spool *s)
+{
+        uint64_t asked;
+
+        (void)pthread_mutex_lock(&s->writer->lock);
+        asked = s->writer->asked;
+        (void)pthread_mutex_unlock(&s->writer->lock);
+        return asked;
+}
+
+uint64_t spool_settled(Spool *s)
+{
+        Writer *w = s->writer;
+        uint64_t first;
+
+        (void)pthread_mutex_lock(&w->lock);
+        first = w->writing ? w->writing : w->asked + 1;
+        for (size_t i = 0; i < w->n_waiting; i++)
+                first = MIN(first, w->waiting[i].number);
+        (void)pthread_mutex_unlock(&w->lock);
+        return first - 1;
+}
+
+void spool_keep_memories(Spool *s, int error)
+{
+        (void)pthread_mutex_lock(&s->writer->lock);
+        s->writer->memories_error = error;
+        (void)pthread_mutex_unlock(&s->writer->lock);
 }
 
 /* Takes job.text. */
@@ -407,6 +487,7 @@ static void writer_ask(Writer *w, Job job)
         Job *same = NULL;
 
         (void)pthread_mutex_lock(&w->lock);
+        job.number = ++w->asked;
         for (size_t i = 0; i < w->n_waiting && !same; i++)
                 if (streq(w->waiting[i].id, job.id))
                         same = &w->waiting[i];
@@ -416,11 +497,13 @@ static void writer_ask(Writer *w, Job job)
         else if (w->waiting_bytes - (same ? same->len : 0) + job.len > WAITING_BYTES_MAX)
                 job.error = -ENOBUFS;
 
-        if (job.error < 0)
+        if (job.error < 0) {
+                writer_note(w, &job);
                 writer_report(w, job);
-        else {
+        } else {
                 w->waiting_bytes += job.len;
                 if (same) {
+                        job.number = same->number; /* asked for since then */
                         w->waiting_bytes -= same->len;
                         free(same->text);
                 }
@@ -460,7 +543,7 @@ void spool_store_finished(Spool *s, const char *id, uint64_t generation, char *t
 void spool_note_finished(Spool *s, const char *id)
 {
         (void)pthread_mutex_lock(&s->writer->lock);
-        note_settled(s->writer, id);
+        list_add(&s->writer->settled, id);
         (void)pthread_cond_signal(&s->writer->changed);
         (void)pthread_mutex_unlock(&s->writer->lock);
 }

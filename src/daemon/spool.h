@@ -12,7 +12,8 @@
 typedef struct Spool Spool;
 
 /* What came of a write: error 0 or -errno, the file then being what it was before. id is NULL for
- * the memories. Called from the loop; may store, may not free the spool. */
+ * the memories. Called from the loop, and for what was written at last from spool_free(); may
+ * store, may not free the spool. */
 typedef void (*SpoolCallback)(void *userdata, const char *id, uint64_t generation, int error);
 
 typedef struct SpoolOptions {
@@ -24,14 +25,15 @@ typedef struct SpoolOptions {
 } SpoolOptions;
 
 int spool_new(const SpoolOptions *o, Spool **ret) _must_check_;
-/* Waits at most patience_usec for what was asked, then gives up on it. Nothing is called back any
- * more. Takes NULL, returns NULL. */
+/* Waits at most patience_usec for what was asked, then gives up on it. Takes NULL, returns NULL. */
 Spool *spool_free(Spool *s, uint64_t patience_usec);
 
 /* What is on disk. Each memory is given to `memory` (which borrows it), then each incident to
  * `incident` (which takes it), in the order of their detection. A file that cannot be read as what
  * it should be is renamed to "<name>.corrupt"; one that cannot be read at all stays. Both are told
  * to `corrupt`, with a reason that reads on after the path: "is not JSON; set aside as ...".
+ * Memories that cannot be read are not written over either, as long as they are there: writing
+ * them fails with the reason. What they knew, the baseline, cannot be had again from anywhere.
  * Left-over temporary files are removed. One file at a time is in memory. 0 also when there is no
  * such folder. */
 typedef struct SpoolLoad {
@@ -55,7 +57,15 @@ void spool_store_incident(Spool *s, const char *id, uint64_t generation, char *t
  * first are removed beyond SpoolOptions.finished_max, by the thread. */
 void spool_store_finished(Spool *s, const char *id, uint64_t generation, char *text);
 void spool_note_finished(Spool *s, const char *id); /* it is on disk already */
+/* Fails while an incident that was asked for before is not on disk: see spool.c. */
 void spool_store_memories(Spool *s, char *text);
+
+/* A number for all that has been asked so far, and the one up to which all has been answered. */
+uint64_t spool_asked(Spool *s);
+uint64_t spool_settled(Spool *s);
+
+/* spool_load() has not been able to read the memories: see there. error: -errno. */
+void spool_keep_memories(Spool *s, int error);
 
 #define SPOOL_FINISHED_MAX 10000
 #define SPOOL_FILE_MAX ((size_t)16 * 1024 * 1024)

@@ -120,8 +120,11 @@ static json_t *read_object(Load *l, const char *name)
         }
         if (reason)
                 set_aside(l, name, reason);
-        else if (r < 0)
+        else if (r < 0) {
                 tell_unreadable(l, name, r);
+                if (l->to->spool && streq(name, SPOOL_MEMORIES_NAME))
+                        spool_keep_memories(l->to->spool, r);
+        }
         return object;
 }
 
@@ -256,7 +259,11 @@ int spool_load(const char *directory, const SpoolLoad *load)
         Load l = {.directory = directory, .to = load};
         int r = load_folder(&l);
 
-        return r == -ENOENT ? 0 : r;
+        if (r == -ENOENT)
+                return 0;
+        if (r < 0 && load->spool)
+                spool_keep_memories(load->spool, r); /* nobody knows what they say */
+        return r;
 }
 
 int spool_peek(const char *directory, const SpoolLoad *load)

@@ -12,6 +12,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "daemon/conf.h"
 #include "daemon/internal.h"
 #include "daemon/status.h"
@@ -168,6 +169,8 @@ int main(int argc, char *argv[])
 
         if (parse_arguments(argc, argv, &exit_status) < 0)
                 return exit_status;
+        /* What memory lacks for would be taken for a file or an answer that is wrong, else. */
+        json_set_alloc_funcs(mem_alloc, free);
         log_open("trailsentryd");
         forbid_core_dumps();
         return_large_blocks();

@@ -3,9 +3,12 @@
 
 import json
 import os
+import shutil
 import time
 
-from guard import FAR_TRAIL, TRAIL
+import pytest
+
+from guard import FAR_TRAIL, TRAIL, strace
 from test_cli import USAGE, UNKNOWN, WELL, WRONG, command
 
 SET = ["--trail", "management-events", "--for", "30min", "--reason", "the bucket moves, CHG-4711"]
@@ -60,6 +63,30 @@ def test_survives_a_kill_and_ends_by_itself(aws, make_guard):
     guard.record("maintenance of all trails has ended", timeout=30)
     aws.message(phase="CLOSED", kind="stopped")
     aws.message(phase="NOTICE", kind="maintenance", count=2)
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_accepted_by_a_disk_that_fails(aws, make_guard):
+    """What was accepted is on disk when it is said; what cannot be is said, too."""
+    guard = make_guard(wrapped=False, prefix=strace("inject=fsync:error=EIO"),
+                       environment={"ASAN_OPTIONS": "detect_leaks=0"}).run()
+    done = maintenance(guard, "start", *SET)
+    assert done.returncode == WELL, done
+    assert "NOT DURABLE, a crash would undo it: Input/output error" in done.stdout
+
+
+def test_answers_that_nobody_took(aws, make_guard):
+    """Of commands that were killed: they go while the daemon runs, too."""
+    guard = make_guard().run()
+    left = os.path.join(guard.state, "requests", "00000000000000aa.answer")
+    fresh = os.path.join(guard.state, "requests", "00000000000000bb.answer")
+    for path in (left, fresh):
+        with open(path, "w", encoding="utf-8"):
+            os.chmod(path, 0o640)
+    os.utime(left, (time.time() - 3600, time.time() - 3600))
+    begin(guard)
+    guard.wait_new_status(lambda s: not os.path.exists(left))
+    assert os.path.exists(fresh)
 
 
 def test_mistakes(aws, make_guard):

@@ -218,6 +218,41 @@ static void test_restore_finished_just_now(void **state)
         assert_string_equal(core_incident(again->core, 1)->group, rig_incident(again)->id);
 }
 
+static void stop_now(Rig *r)
+{
+        r->truth.is_logging = false;
+        r->truth.stop_logging_msec = r->now.wall_msec;
+        rig_live(r, 11 * USEC_PER_SEC);
+}
+
+/* Killed after the second incident was stored, and before its group's first was with it. */
+static void test_restore_before_the_lead_knows(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new(NULL), *again = rig_new(NULL), *third = rig_new(NULL);
+
+        rig_live(r, 12 * USEC_PER_SEC);
+        stop_now(r);
+        rig_live(r, 20 * USEC_PER_SEC);
+        Incident *lead = copy(rig_incident(r));
+        assert_int_equal(lead->n_messages, 2);
+        stop_now(r);
+        assert_int_equal(core_n_incidents(r->core), 2);
+        const Incident *member = core_incident(r->core, 1);
+        assert_int_equal(member->n_messages, 0);
+
+        core_restore_incident(again->core, lead);
+        core_restore_incident(again->core, copy(member));
+        rig_live(again, 11 * USEC_PER_SEC);
+        assert_int_equal(again->phases[PHASE_UPDATE], 1);
+        assert_has(rig_incident(again)->messages[2].subject, "stopped 2 times");
+
+        /* The first one's file is gone. */
+        core_restore_incident(third->core, copy(member));
+        rig_live(third, USEC_PER_SEC);
+        assert_int_equal(third->phases[PHASE_OPEN], 1);
+        assert_string_equal(rig_incident(third)->id, member->id);
+}
+
 static void test_restore_to_other_topics(void **state)
 {
         _cleanup_rig_ Rig *r = rig_new_stopped(&(RigOptions){.n_topics = 2}),
@@ -228,6 +263,9 @@ static void test_restore_to_other_topics(void **state)
         core_restore_incident(again->core, old);
         assert_int_equal(rig_message(again, 1).n_deliveries, 1);
         assert_string_equal(rig_message(again, 1).deliveries[0].topic_arn, TOPIC);
+        /* On disk, too: the command counts what is unsent there. */
+        rig_step(again, &(Input){.kind = INPUT_TICK, .trail = SIZE_MAX});
+        assert_int_equal(rig_count(again, ACTION_STORE), 1);
 
         /* None that was meant is left: all that there are. */
         _cleanup_rig_ Rig *third = rig_new(NULL);
@@ -289,5 +327,5 @@ UNIT_MAIN(T(test_blink_waits_for_its_actor), T(test_not_yet_and_given_up),
           T(test_settling_corrects), T(test_misuse_is_critical), T(test_restore),
           T(test_restore_without_memory), T(test_restore_with_old_memory),
           T(test_restore_left_over), T(test_restore_finished), T(test_restore_finished_just_now),
-          T(test_restore_to_other_topics), T(test_restore_of_another_trail), T(test_one_name),
-          T(test_clock_is_set))
+          T(test_restore_before_the_lead_knows), T(test_restore_to_other_topics),
+          T(test_restore_of_another_trail), T(test_one_name), T(test_clock_is_set))

@@ -517,7 +517,27 @@ static void test_free_writes_what_was_asked(void **state)
         f->spool = spool_free(f->spool, PATIENCE);
         expect_content(f, ID_A ".json", "a");
         expect_content(f, ID_B ".json", "b");
-        assert_int_equal(f->n_reports, 0);
+        assert_int_equal(f->n_reports, 2); /* the last ones can be told to the journal, too */
+}
+
+/* A memory that knows of a stop would hide, after a crash, the incident that is not on disk. */
+static void test_memories_wait_for_an_incident_that_failed(void **state)
+{
+        Fixture *f = *state;
+
+        disk.fail_fsync = ENOSPC;
+        spool_store_incident(f->spool, ID_A, 1, mem_strdup("a"));
+        spool_store_memories(f->spool, mem_strdup("m"));
+        run_until_reports(f, 2);
+        expect_report(f, 0, ID_A, 1, -ENOSPC);
+        expect_report(f, 1, "", 0, -ENOSPC);
+        expect_content(f, "trails.json", NULL);
+
+        spool_store_incident(f->spool, ID_A, 2, mem_strdup("a"));
+        spool_store_memories(f->spool, mem_strdup("m"));
+        run_until_reports(f, 4);
+        expect_report(f, 3, "", 0, 0);
+        expect_content(f, "trails.json", "m");
 }
 
 /* The thread hangs in the kernel: leaving does not, and nothing is called back. */
@@ -627,4 +647,5 @@ UNIT_MAIN(TEST(test_modes), TEST(test_order_of_a_durable_replacement),
           TEST(test_no_permission), TEST(test_folder_vanishes_and_returns),
           TEST(test_link_in_the_place_of_a_file), TEST(test_free_writes_what_was_asked),
           TEST(test_free_gives_up_on_a_stalled_disk), TEST(test_no_folder_fails_the_writes_only),
-          TEST(test_oldest_finished_goes), T(test_ids))
+          TEST(test_oldest_finished_goes), TEST(test_memories_wait_for_an_incident_that_failed),
+          T(test_ids))

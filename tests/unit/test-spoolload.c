@@ -161,6 +161,11 @@ static void on_stored(void *userdata, const char *id, uint64_t generation, int e
         (*(size_t *)userdata)++;
 }
 
+static void on_error(void *userdata, const char *id, uint64_t generation, int error)
+{
+        *(int *)userdata = error;
+}
+
 static void test_round_trip(void **state)
 {
         Fixture *f = *state;
@@ -283,6 +288,45 @@ static void test_unreadable_file_stays(void **state)
         assert_int_equal(access(path, F_OK), 0);
 }
 
+/* The baseline stands in it and nowhere else: it waits until somebody can read it. */
+static void test_unreadable_memories_are_not_written_over(void **state)
+{
+        Fixture *f = *state;
+        _cleanup_free_ char *path = path_in(f, "trails.json");
+        int error = 1; /* of what was stored last */
+        SpoolOptions options = {.directory = f->folder, .callback = on_error, .userdata = &error};
+        SpoolLoad to = {on_incident, on_memory, on_corrupt, f};
+        uid_t user = geteuid();
+
+        put(f, "trails.json", "with the baseline");
+        assert_int_equal(chmod(path, 0), 0);
+        assert_int_equal(chmod(f->folder, 0777), 0);
+        assert_true(sd_event_new(&options.event) >= 0);
+        assert_int_equal(spool_new(&options, &to.spool), 0);
+        if (user == 0)
+                assert_int_equal(seteuid(65534), 0);
+        assert_int_equal(spool_load(f->folder, &to), 0);
+        if (user == 0)
+                assert_int_equal(seteuid(0), 0);
+        assert_string_equal(f->corrupt, "trails.json cannot be read: Permission denied\n");
+
+        spool_store_memories(to.spool, mem_strdup("without"));
+        while (error > 0)
+                assert_true(sd_event_run(options.event, 30 * USEC_PER_SEC) > 0);
+        assert_int_equal(error, -EACCES);
+        assert_int_equal(chmod(path, 0600), 0);
+        expect_content(f, "trails.json", "with the baseline");
+
+        /* Who takes it away has decided. */
+        assert_int_equal(unlink(path), 0);
+        spool_store_memories(to.spool, mem_strdup("without"));
+        spool_store_memories(to.spool, mem_strdup("anew"));
+        spool_free(to.spool, 30 * USEC_PER_SEC);
+        assert_int_equal(error, 0);
+        expect_content(f, "trails.json", "anew");
+        sd_event_unref(options.event);
+}
+
 static void test_file_too_large_to_read(void **state)
 {
         Fixture *f = *state;
@@ -322,5 +366,5 @@ static void test_load_without_a_folder(void **state)
 
 UNIT_MAIN(TEST(test_round_trip), TEST(test_corrupt_files_are_set_aside),
           TEST(test_peek_changes_nothing), TEST(test_unreadable_file_stays),
-          TEST(test_file_too_large_to_read), TEST(test_incidents_come_in_the_order_of_detection),
-          TEST(test_load_without_a_folder))
+          TEST(test_unreadable_memories_are_not_written_over), TEST(test_file_too_large_to_read),
+          TEST(test_incidents_come_in_the_order_of_detection), TEST(test_load_without_a_folder))
