@@ -17,6 +17,7 @@ void script_end(World *w)
 {
         uint64_t end = w->calm_usec + 30 * USEC_PER_SEC;
 
+        w->script_ended = true;
         for (size_t i = 0; i < w->n_trails; i++) {
                 world_act_at(w, end, &(Act){.kind = ACT_REPAIR, .trail = i, .actor = 5});
                 world_act_at(w, end + USEC_PER_SEC,
@@ -199,7 +200,7 @@ static void attack(World *w, uint64_t at)
 
 static void draw_fault(World *w, uint64_t from)
 {
-        FaultKind kind = (FaultKind)rng_below(&w->rng, _FAULT_KIND_MAX);
+        FaultKind kind = (FaultKind)rng_below(&w->rng, w->whole ? _FAULT_KIND_MAX : _FAULT_LIGHT_MAX);
         static const uint64_t spans[] = {3, 20, 90, 400};
         uint64_t span = spans[rng_below(&w->rng, ELEMENTSOF(spans))] * USEC_PER_SEC;
         size_t target = SIZE_MAX;
@@ -218,7 +219,7 @@ void script_random(World *w)
 
         if (!rng_chance(r, 2))
                 hurry(&w->policy);
-        if (rng_chance(r, 50))
+        if (rng_chance(r, 90))
                 hurry_groups(&w->policy);
         draw_nature(w);
         script_begin(w);
@@ -227,7 +228,7 @@ void script_random(World *w)
                 attack(w, at);
                 at += moment(w, rng_chance(r, 60) ? 20000 : 200000);
         }
-        for (uint64_t n = rng_below(r, 5); n > 0; n--)
+        for (uint64_t n = rng_below(r, w->whole ? 8 : 5); n > 0; n--)
                 draw_fault(w, w->now_usec + moment(w, 120000));
         for (uint64_t n = w->may_kill ? rng_between(r, 1, 4) : 0; n > 0; n--) {
                 uint64_t kill = w->now_usec + moment(w, 180000);

@@ -16,8 +16,9 @@ void check_letters(World *w);
 void check_end(World *w);
 
 /* check_drift.c: what is told of settings is what was shown of them. */
-void check_inspected(World *w, const Event *e); /* before the step */
-void check_drift(World *w, size_t trail);       /* after it */
+unsigned check_drift_bits(const TrailSettings *s);
+void check_inspected(World *w, const Input *in); /* before the step */
+void check_drift(World *w, size_t trail);        /* after it */
 bool check_drift_caused(const World *w, const Incident *i);
 void check_drift_culprit(World *w, const Case *c);
 

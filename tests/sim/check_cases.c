@@ -230,7 +230,7 @@ static void check_case_end(World *w, const Case *c)
                                 incident_kind_to_string(c->kind));
         if (c->search == SEARCH_RUNNING || c->search == SEARCH_SETTLING)
                 world_violation(w, "%s: the search for its actor never ends", c->id);
-        if (c->stop_msec && !w->kills && !c->at_twin)
+        if (c->stop_msec && w->guard->twin && !c->at_twin)
                 world_violation(w, "%s: another guard would call it something else", c->id);
         if (c->stop_msec && c->search != SEARCH_NOT_NEEDED)
                 check_culprit(w, c);

@@ -14,8 +14,8 @@ static const struct {
         {DRIFT_DATA, CHANGE_DATA_EVENTS},
 };
 
-/* The drift that the guard has in its baseline: none, unless its state was lost meanwhile. */
-static unsigned baseline_bits(const TrailSettings *s)
+/* What is otherwise than it should be. */
+unsigned check_drift_bits(const TrailSettings *s)
 {
         unsigned bits = 0;
         bool management = false, data = false;
@@ -36,22 +36,24 @@ static unsigned baseline_bits(const TrailSettings *s)
         return bits | (management ? 0 : DRIFT_MANAGEMENT) | (data ? 0 : DRIFT_DATA);
 }
 
-void check_inspected(World *w, const Event *e)
+void check_inspected(World *w, const Input *in)
 {
-        GuardTrail *t = &w->guard->trails[e->trail];
-        const TrailSettings *b = &core_trail_memory(w->guard->core, e->trail)->baseline;
+        GuardTrail *t = &w->guard->trails[in->trail];
+        const TrailSettings *b = &core_trail_memory(w->guard->core, in->trail)->baseline;
+        unsigned drift;
 
-        if (e->class != AWS_ERROR_NONE)
+        if (in->error.class != AWS_ERROR_NONE)
                 return;
-        if (t->drift_seen == 0 || t->drift != e->drift) {
-                t->drift = e->drift;
+        drift = check_drift_bits(in->settings);
+        if (t->drift_seen == 0 || t->drift != drift) {
+                t->drift = drift;
                 t->drift_seen = 0;
                 t->drift_usec = w->now_usec;
         }
         t->drift_seen++;
         /* Another bucket is another one either way; of the rest, more is no drift. */
-        unsigned before = b->described ? baseline_bits(b) : e->drift;
-        t->expected = (e->drift & ~before) | ((e->drift ^ before) & DRIFT_BUCKET);
+        unsigned before = b->described ? check_drift_bits(b) : drift;
+        t->expected = (drift & ~before) | ((drift ^ before) & DRIFT_BUCKET);
 }
 
 static unsigned told_bits(const Incident *i)
