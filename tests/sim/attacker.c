@@ -86,6 +86,8 @@ static void draw_nature(World *w)
         w->n_topics = rng_between(r, 1, SIM_TOPICS_MAX);
         w->action = rng_chance(r, 90) ? TRAIL_ACTION_RESTART : TRAIL_ACTION_ALERT;
         w->may_kill = rng_chance(r, 35);
+        if (w->whole && rng_chance(r, 30))
+                w->nature.lost_percent = (unsigned)rng_between(r, 1, 10);
         w->fifo = rng_chance(r, 30);
         w->min_severity = (Severity)rng_below(r, _SEVERITY_MAX);
 }
@@ -223,6 +225,8 @@ void script_random(World *w)
                 hurry_groups(&w->policy);
         draw_nature(w);
         script_begin(w);
+        if (w->whole && rng_chance(r, 15))
+                guard_set_clock(w, rng_chance(r, 50) ? MSEC_PER_HOUR : -MSEC_PER_HOUR);
         at = w->now_usec + moment(w, 30000);
         for (uint64_t n = rng_between(r, 1, 4); n > 0; n--) {
                 attack(w, at);

@@ -37,6 +37,15 @@ static bool was_sick(const World *w, FaultKind kind, size_t trail)
         return false;
 }
 
+/* Whether the way to AWS has failed, which any call may show. */
+static bool was_cut_off(const World *w)
+{
+        for (int kind = _FAULT_LIGHT_MAX; kind < _FAULT_KIND_MAX; kind++)
+                if (was_sick(w, (FaultKind)kind, SIZE_MAX))
+                        return true;
+        return w->nature.lost_percent > 0;
+}
+
 static void check_timed(World *w, const Case *c, const Incident *i)
 {
         const StopTime *s = aws_stop_time(w, c->trail, i->stop_msec);
@@ -134,14 +143,14 @@ void check_case_opened(World *w, Case *c, const Incident *i)
                 break;
         case INCIDENT_UNINSPECTED:
                 caused = was_sick(w, FAULT_INSPECT_DENIED, c->trail) ||
-                         was_sick(w, FAULT_INSPECT_THROTTLED, c->trail);
+                         was_sick(w, FAULT_INSPECT_THROTTLED, c->trail) || was_cut_off(w);
                 break;
         case INCIDENT_DELIVERY:
                 caused = has_failed_to_deliver(w, c->trail);
                 break;
         case INCIDENT_TOPIC_FAILING:
                 caused = was_sick(w, FAULT_TOPIC_FAILS, topic) ||
-                         was_sick(w, FAULT_TOPIC_ANSWER_LOST, topic);
+                         was_sick(w, FAULT_TOPIC_ANSWER_LOST, topic) || was_cut_off(w);
                 break;
         default:
                 break;

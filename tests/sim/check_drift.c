@@ -14,13 +14,20 @@ static const struct {
         {DRIFT_DATA, CHANGE_DATA_EVENTS},
 };
 
-/* What is otherwise than it should be. */
+/* What a look can have shown: one of its two calls may have failed. */
+static unsigned readable(const TrailSettings *s)
+{
+        return (s->described ? DRIFT_BUCKET | DRIFT_VALIDATION | DRIFT_REGIONS : 0U) |
+               (s->selected ? DRIFT_MANAGEMENT | DRIFT_DATA : 0U);
+}
+
+/* What is otherwise than it should be, of what there is. */
 unsigned check_drift_bits(const TrailSettings *s)
 {
         unsigned bits = 0;
         bool management = false, data = false;
 
-        if (strcmp(s->description.s3_bucket_name, "theirs") == 0)
+        if (streq_ptr(s->description.s3_bucket_name, "theirs"))
                 bits |= DRIFT_BUCKET;
         if (!s->description.log_file_validation)
                 bits |= DRIFT_VALIDATION;
@@ -33,18 +40,20 @@ unsigned check_drift_bits(const TrailSettings *s)
                 management = management || strcmp(f->select[0].value, "Management") == 0;
                 data = data || strcmp(f->select[0].value, "Data") == 0;
         }
-        return bits | (management ? 0 : DRIFT_MANAGEMENT) | (data ? 0 : DRIFT_DATA);
+        bits |= (management ? 0 : DRIFT_MANAGEMENT) | (data ? 0 : DRIFT_DATA);
+        return bits & readable(s);
 }
 
 void check_inspected(World *w, const Input *in)
 {
         GuardTrail *t = &w->guard->trails[in->trail];
         const TrailSettings *b = &core_trail_memory(w->guard->core, in->trail)->baseline;
-        unsigned drift;
+        unsigned read = readable(in->settings);
+        unsigned drift = check_drift_bits(in->settings) | (t->drift & ~read);
 
-        if (in->error.class != AWS_ERROR_NONE)
+        if (!read)
                 return;
-        drift = check_drift_bits(in->settings);
+        t->drift_read |= read;
         if (t->drift_seen == 0 || t->drift != drift) {
                 t->drift = drift;
                 t->drift_seen = 0;
@@ -52,8 +61,9 @@ void check_inspected(World *w, const Input *in)
         }
         t->drift_seen++;
         /* Another bucket is another one either way; of the rest, more is no drift. */
-        unsigned before = b->described ? check_drift_bits(b) : drift;
-        t->expected = (drift & ~before) | ((drift ^ before) & DRIFT_BUCKET);
+        unsigned before = check_drift_bits(b);
+        t->expected = ((drift & ~before) | ((drift ^ before) & DRIFT_BUCKET)) & readable(b) &
+                      t->drift_read;
 }
 
 static unsigned told_bits(const Incident *i)

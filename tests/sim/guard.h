@@ -24,6 +24,7 @@ typedef struct GuardTrail {
         unsigned not_found;     /* TrailNotFound in a row */
         uint64_t not_found_usec;
         unsigned drift;      /* as last inspected */
+        unsigned drift_read; /* what of it was, in this run */
         unsigned drift_seen; /* times in a row */
         uint64_t drift_usec; /* since when */
         unsigned expected;   /* of it, against the guard's baseline */

@@ -83,8 +83,13 @@ static void net_timer_cancel(NetTimer *t)
 static void call_free(HttpCall *c)
 {
         /* Who sent it does not know that it arrived. */
-        if (c->arrived && c->reply.letter)
-                c->reply.letter->lost[c->reply.topic]++;
+        const SimReply *r = &c->reply;
+        Letter *l = c->arrived && *r->incident
+                            ? guard_letter(c->net->world->guard, r->incident, r->sequence)
+                            : NULL;
+
+        if (l)
+                l->lost[r->topic]++;
         c->net->n_calls--;
         free(c->request.method);
         free(c->request.host);
@@ -141,7 +146,7 @@ static void on_reply(World *w, void *slot)
                        c->reply.retry_after);
         (void)snprintf(response.token_ttl, sizeof(response.token_ttl), "%s", c->reply.token_ttl);
         http_date(w, response.date, sizeof(response.date));
-        c->reply.letter = NULL;
+        c->arrived = false; /* that is known from here on */
         call_free(c);
         callback(userdata, &response, NULL);
         strbuf_done(&response.body);

@@ -34,7 +34,8 @@ typedef struct SimReply {
         char request_id[40];
         char retry_after[16];
         char token_ttl[16];
-        Letter *letter; /* that came with the request */
+        char incident[33]; /* of the message that came with the request, */
+        unsigned sequence;
         size_t topic;
 } SimReply;
 

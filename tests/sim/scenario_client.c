@@ -90,7 +90,7 @@ SCENARIO(all_is_gone)
 
 SCENARIO(all_is_gone_judge)
 {
-        expect_kinds(w, "cannot-see stopped");
+        expect_kinds(w, "cannot-see topic-failing stopped");
         expect_culprit(w, INCIDENT_STOPPED, 1, CONFIDENCE_EXACT);
         expect_restart_within(w, (200 - 20 + 12) * USEC_PER_SEC);
 }
@@ -223,6 +223,12 @@ SCENARIO(killed_and_started_judge)
         expect_starts(w, 2);
 }
 
+SCENARIO(refused_judge)
+{
+        expect_kinds(w, "cannot-see topic-failing stopped");
+        expect_restart_within(w, 11 * USEC_PER_SEC);
+}
+
 const Scenario client_scenarios[] = {
         {"client-stop", stop, one_stop_judge},
         {"client-role", through_a_role, NULL},
@@ -233,7 +239,7 @@ const Scenario client_scenarios[] = {
         {"client-metadata-silent-at-boot", metadata_silent_at_boot, blind_then_stop_judge},
         {"client-metadata-fails-while-renewing", metadata_fails_while_renewing, one_stop_judge},
         {"client-expired-and-taken", expired_and_taken, one_stop_judge},
-        {"client-expired-and-refused", expired_and_refused, blind_then_stop_judge},
+        {"client-expired-and-refused", expired_and_refused, refused_judge},
         {"client-many-sessions", many_sessions, many_sessions_judge},
         {"client-clock-ahead-at-boot", clock_is_wrong_at_boot, one_stop_judge},
         {"client-clock-behind-at-boot", clock_is_behind_at_boot, one_stop_judge},

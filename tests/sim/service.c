@@ -49,9 +49,10 @@ static char *form_value(const char *body, const char *name)
         to = value;
         for (const char *from = value; *from; from++) {
                 char hex[] = {from[1], from[1] ? from[2] : '\0', '\0'};
+                bool escaped = *from == '%' && hex[1];
 
-                *to++ = *from == '%' ? (char)strtoul(hex, NULL, 16) : *from == '+' ? ' ' : *from;
-                from += *from == '%' ? 2 : 0;
+                *to++ = escaped ? (char)strtoul(hex, NULL, 16) : *from == '+' ? ' ' : *from;
+                from += escaped ? 2 : 0;
         }
         *to = '\0';
         return value;
@@ -314,6 +315,8 @@ static void publish(World *w, const SimRequest *q, SimReply *r)
 
         if (!streq_ptr(arn, guard_topic(w, topic)) || !l)
                 world_violation(w, "%s is sent %s/%s, which is no message", arn, id, sequence);
+        if (!l)
+                return;
         if ((topic == 1 && w->fifo) != (group != NULL))
                 world_violation(w, "%s/%s is sent with group %s", id, sequence, strempty(group));
         if (world_has_fault(w, FAULT_TOPIC_FAILS, topic)) {
@@ -321,7 +324,8 @@ static void publish(World *w, const SimRequest *q, SimReply *r)
                 return;
         }
         guard_letter_arrives(w, l, topic);
-        r->letter = l;
+        memcpy(r->incident, l->incident, sizeof(r->incident));
+        r->sequence = l->sequence;
         r->topic = topic;
         r->silent = r->silent || world_has_fault(w, FAULT_TOPIC_ANSWER_LOST, topic);
         r->status = 200;

@@ -87,11 +87,12 @@ void plan_write(const Plan *p, World *w)
         }
 }
 
-static bool fails_without(const Plan *p, const bool *without)
+/* The promise that is broken, NULL when all are kept. */
+static const char *breaks_without(const Plan *p, const bool *without)
 {
         World *w = world_new(p->seed, false);
         Plan less = *p;
-        bool failed;
+        const char *promise;
 
         less.without = without;
         w->quiet = true;
@@ -99,15 +100,16 @@ static bool fails_without(const Plan *p, const bool *without)
         world_run(w);
         if (p->scenario && p->scenario->judge && !w->failed)
                 p->scenario->judge(w);
-        failed = w->failed;
+        promise = w->promise;
         world_free(w);
-        return failed;
+        return promise;
 }
 
 /* Halves, quarters, ... and each by itself, again while anything can go. */
 static void drop_what_can_go(const Plan *p, bool *without, size_t n)
 {
         bool *less = mem_alloc0(n + 1);
+        const char *promise = breaks_without(p, without);
         unsigned runs = 0;
         bool again = true;
 
@@ -122,7 +124,7 @@ static void drop_what_can_go(const Plan *p, bool *without, size_t n)
                                         news = news || !less[i];
                                         less[i] = true;
                                 }
-                                if (!news || (runs++, !fails_without(p, less)))
+                                if (!news || (runs++, breaks_without(p, less) != promise))
                                         continue;
                                 memcpy(without, less, n);
                                 again = true;
@@ -173,7 +175,10 @@ void shrink(const Plan *p)
         without = mem_alloc0(n + 1);
         drop_what_can_go(p, without, n);
         tell(p, without);
-        printf("  the whole of it: sim -v -r %s -s %llu\n", p->whole ? "-n 0 -w 1" : "-n 1 -w 0",
-               (unsigned long long)p->seed);
+        if (p->scenario)
+                printf("  the whole of it: sim -v -S %s\n", p->scenario->name);
+        else
+                printf("  the whole of it: sim -v -r %s -s %llu\n",
+                       p->whole ? "-n 0 -w 1" : "-n 1 -w 0", (unsigned long long)p->seed);
         free(without);
 }

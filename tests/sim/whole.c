@@ -90,6 +90,9 @@ void whole_kill(World *w)
         x->network.accounts = accounts_free(x->network.accounts);
         m->spool = spool_free(m->spool, USEC_PER_MINUTE);
         m->core = NULL;
+        if (x->identity)
+                x->identity->slot = NULL;
+        x->identity = NULL;
         x->n_pending = 0;
         free(TAKE_PTR(x->pending));
         if (x->net.n_timers > 0 || x->net.n_calls > 0)
@@ -124,10 +127,25 @@ void whole_free(World *w)
         free(x);
 }
 
+/* As the manager: again in a minute until it is known, and then now and then. */
+static void on_identity(World *w, void *slot)
+{
+        Whole *x = slot;
+        bool all = true;
+
+        x->identity = NULL;
+        for (size_t i = 0; i < x->n_accounts; i++) {
+                all = all && x->manager.identities[i];
+                calls_identity(&x->manager, i);
+        }
+        x->identity = world_call_at(
+                w, w->now_usec + (all ? USEC_PER_HOUR : USEC_PER_MINUTE), on_identity, x);
+}
+
 void whole_identify(World *w)
 {
-        for (size_t i = 0; i < w->whole->n_accounts; i++)
-                calls_identity(&w->whole->manager, i);
+        if (!w->whole->identity)
+                on_identity(w, w->whole);
 }
 
 /* What calls.c tells its manager of. */

@@ -37,6 +37,7 @@ typedef struct Whole {
         uint64_t fetches[128];  /* of credentials: when the last ones began */
         unsigned n_fetches;
         uint64_t n_requests;
+        Event *identity; /* when it is asked for next */
         char folder[32];
         int store_result;
         bool stored;

@@ -33,6 +33,7 @@ void world_violation(World *w, const char *fmt, ...)
         if (w->failed)
                 return;
         w->failed = true;
+        w->promise = fmt;
         if (w->quiet)
                 return;
         for (size_t i = w->tail ? w->n_lines - MIN(w->n_lines, (size_t)SIM_TAIL) : w->n_lines;

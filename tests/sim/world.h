@@ -219,6 +219,7 @@ typedef struct World {
         char *lines[SIM_TAIL];
         size_t n_lines;
         bool failed;
+        const char *promise; /* that was broken: the format of its message */
         uint64_t now_usec;
         uint64_t calm_usec; /* nothing is scripted after */
         uint64_t end_usec;
