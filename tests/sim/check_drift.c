@@ -53,17 +53,18 @@ void check_inspected(World *w, const Input *in)
 
         if (!read)
                 return;
+        t->drift = drift;
         t->drift_read |= read;
-        if (t->drift_seen == 0 || t->drift != drift) {
-                t->drift = drift;
+        /* Another bucket is another one either way; of the rest, more is no drift. */
+        unsigned before = check_drift_bits(b);
+        unsigned expected = ((drift & ~before) | ((drift ^ before) & DRIFT_BUCKET)) & readable(b) &
+                            t->drift_read;
+        if (t->drift_seen == 0 || t->expected != expected) {
+                t->expected = expected;
                 t->drift_seen = 0;
                 t->drift_usec = w->now_usec;
         }
         t->drift_seen++;
-        /* Another bucket is another one either way; of the rest, more is no drift. */
-        unsigned before = check_drift_bits(b);
-        t->expected = ((drift & ~before) | ((drift ^ before) & DRIFT_BUCKET)) & readable(b) &
-                      t->drift_read;
 }
 
 static unsigned told_bits(const Incident *i)

@@ -288,7 +288,8 @@ void guard_hear(World *w, Input *in)
                 check_inspected(w, in);
         }
         step(w, in);
-        if (in->kind == INPUT_INSPECTED && !w->failed)
+        if (in->kind == INPUT_INSPECTED && (in->settings->described || in->settings->selected) &&
+            !w->failed)
                 check_drift(w, in->trail);
         if (w->guard->twin && (in->kind == INPUT_POLLED || in->kind == INPUT_STARTED ||
                                in->kind == INPUT_INSPECTED))
