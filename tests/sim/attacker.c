@@ -165,7 +165,7 @@ static void attack_delete(World *w, uint64_t at, size_t trail, unsigned actor)
                 act(w, at + moment(w, 4000), ACT_START, trail, actor);
 }
 
-static void attack(World *w, uint64_t at)
+void script_attack(World *w, uint64_t at)
 {
         size_t trail = rng_below(&w->rng, w->n_trails);
         unsigned actor = somebody(w);
@@ -200,9 +200,10 @@ static void attack(World *w, uint64_t at)
         }
 }
 
-static void draw_fault(World *w, uint64_t from)
+void script_fault(World *w, uint64_t from)
 {
-        FaultKind kind = (FaultKind)rng_below(&w->rng, w->whole ? _FAULT_KIND_MAX : _FAULT_LIGHT_MAX);
+        FaultKind kind =
+                (FaultKind)rng_below(&w->rng, w->whole ? _FAULT_KIND_MAX : _FAULT_LIGHT_MAX);
         static const uint64_t spans[] = {3, 20, 90, 400};
         uint64_t span = spans[rng_below(&w->rng, ELEMENTSOF(spans))] * USEC_PER_SEC;
         size_t target = SIZE_MAX;
@@ -229,11 +230,11 @@ void script_random(World *w)
                 guard_set_clock(w, rng_chance(r, 50) ? MSEC_PER_HOUR : -MSEC_PER_HOUR);
         at = w->now_usec + moment(w, 30000);
         for (uint64_t n = rng_between(r, 1, 4); n > 0; n--) {
-                attack(w, at);
+                script_attack(w, at);
                 at += moment(w, rng_chance(r, 60) ? 20000 : 200000);
         }
         for (uint64_t n = rng_below(r, w->whole ? 8 : 5); n > 0; n--)
-                draw_fault(w, w->now_usec + moment(w, 120000));
+                script_fault(w, w->now_usec + moment(w, 120000));
         for (uint64_t n = w->may_kill ? rng_between(r, 1, 4) : 0; n > 0; n--) {
                 uint64_t kill = w->now_usec + moment(w, 180000);
 

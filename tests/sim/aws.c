@@ -83,8 +83,11 @@ static void stop(World *w, const Act *act)
                     w->stops[i].msec >= was->status.start_logging_msec &&
                     was->status.start_logging_msec)
                         outage = w->stops[i].outage;
-        *mem_push0(w->stops, w->n_stops) =
-                (StopTime){.trail = act->trail, .msec = msec, .record = r, .outage = outage};
+        *mem_push0(w->stops, w->n_stops) = (StopTime){.trail = act->trail,
+                                                      .msec = msec,
+                                                      .at_usec = w->now_usec,
+                                                      .record = r,
+                                                      .outage = outage};
         TrailVersion *v = new_version(w, act->trail);
         v->status.is_logging = false;
         v->status.stop_logging_msec = msec;

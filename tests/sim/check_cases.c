@@ -231,7 +231,7 @@ static void check_misuse(World *w, const Case *c)
                 world_violation(w, "%s: misuse of the guard's credentials is not noticed", c->id);
 }
 
-static void check_case_end(World *w, const Case *c)
+void check_case_end(World *w, const Case *c)
 {
         check_misuse(w, c);
         if (c->open)
@@ -256,18 +256,23 @@ static bool has_case_of_outage(const World *w, size_t outage)
         return false;
 }
 
+void check_stop_end(World *w, size_t stop)
+{
+        StopTime *s = &w->stops[stop];
+        bool must = s->must;
+
+        s->must = false;
+        if (!must || s->outage == SIZE_MAX || case_of_stop(w, s, NULL) ||
+            (s->outage != stop && has_case_of_outage(w, s->outage)))
+                return;
+        world_violation(w, "the stop of trail %zu at +%lld ms was shown and is no incident",
+                        s->trail, (long long)(s->msec - SIM_EPOCH_MSEC));
+}
+
 void check_cases_end(World *w)
 {
-        for (size_t i = 0; i < w->n_stops; i++) {
-                const StopTime *s = &w->stops[i];
-
-                if (!s->must || s->outage == SIZE_MAX || case_of_stop(w, s, NULL))
-                        continue;
-                if (s->outage != i && has_case_of_outage(w, s->outage))
-                        continue;
-                world_violation(w, "the stop of trail %zu at +%lld ms was shown and is no incident",
-                                s->trail, (long long)(s->msec - SIM_EPOCH_MSEC));
-        }
+        for (size_t i = 0; i < w->n_stops; i++)
+                check_stop_end(w, i);
         for (size_t i = 0; i < w->guard->n_cases; i++)
                 if (!w->guard->cases[i].lost)
                         check_case_end(w, &w->guard->cases[i]);

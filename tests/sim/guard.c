@@ -291,8 +291,8 @@ void guard_hear(World *w, Input *in)
         if (in->kind == INPUT_INSPECTED && (in->settings->described || in->settings->selected) &&
             !w->failed)
                 check_drift(w, in->trail);
-        if (w->guard->twin && (in->kind == INPUT_POLLED || in->kind == INPUT_STARTED ||
-                               in->kind == INPUT_INSPECTED))
+        if (w->guard->twin &&
+            (in->kind == INPUT_POLLED || in->kind == INPUT_STARTED || in->kind == INPUT_INSPECTED))
                 twin_step(w, in);
 }
 
@@ -303,8 +303,8 @@ void guard_answer(World *w, Event *e)
                 [EVENT_INSPECTED] = INPUT_INSPECTED, [EVENT_FOUND] = INPUT_FOUND,
                 [EVENT_SENT] = INPUT_SENT,           [EVENT_STORED] = INPUT_STORED,
         };
-        bool of_trail = e->kind == EVENT_POLLED || e->kind == EVENT_STARTED ||
-                        e->kind == EVENT_INSPECTED;
+        bool of_trail =
+                e->kind == EVENT_POLLED || e->kind == EVENT_STARTED || e->kind == EVENT_INSPECTED;
         Input in = {
                 .trail = of_trail ? e->trail : SIZE_MAX,
                 .incident = *e->incident ? e->incident : NULL,
@@ -360,7 +360,7 @@ static Core *new_core(World *w)
                 trails[i] = (TrailConfig){.arn = w->trails[i].arn,
                                           .action = w->action,
                                           .account = (unsigned)(i % config.n_accounts),
-                                          .poll_usec = 10 * USEC_PER_SEC};
+                                          .poll_usec = w->poll_usec};
         for (size_t i = 0; i < w->n_topics; i++)
                 topics[i] = (TopicConfig){.arn = guard_topic(w, i),
                                           .min_severity = i == 1 ? w->min_severity : SEVERITY_INFO};

@@ -175,8 +175,8 @@ static void check_request(World *w, const HttpRequest *q, const SimRequest *s)
 {
         bool metadata = q->policy == HTTP_POLICY_METADATA;
 
-        if (strncmp(q->url, metadata ? "http://169.254.169.254/" : "https://",
-                    metadata ? 23 : 8) != 0)
+        if (strncmp(q->url, metadata ? "http://169.254.169.254/" : "https://", metadata ? 23 : 8) !=
+            0)
                 world_violation(w, "a request goes to %s", q->url);
         if (metadata && *service_header(s, "Authorization"))
                 world_violation(w, "the metadata service is sent a signature");

@@ -292,8 +292,7 @@ static void cloudtrail(World *w, const SimRequest *q, const char *operation, Sim
 static char *attribute(const char *body, const char *name)
 {
         for (unsigned i = 1; i < 10; i++) {
-                _cleanup_free_ char *key =
-                        mem_printf("MessageAttributes.entry.%u.Name", i);
+                _cleanup_free_ char *key = mem_printf("MessageAttributes.entry.%u.Name", i);
                 _cleanup_free_ char *found = form_value(body, key);
                 _cleanup_free_ char *value =
                         mem_printf("MessageAttributes.entry.%u.Value.StringValue", i);

@@ -138,8 +138,8 @@ static void on_identity(World *w, void *slot)
                 all = all && x->manager.identities[i];
                 calls_identity(&x->manager, i);
         }
-        x->identity = world_call_at(
-                w, w->now_usec + (all ? USEC_PER_HOUR : USEC_PER_MINUTE), on_identity, x);
+        x->identity = world_call_at(w, w->now_usec + (all ? USEC_PER_HOUR : USEC_PER_MINUTE),
+                                    on_identity, x);
 }
 
 void whole_identify(World *w)
@@ -199,8 +199,8 @@ static void start_logging(Whole *x, const Action *a)
 void whole_carry_out(World *w, const Action *a)
 {
         static const InputKind answers[_ACTION_KIND_MAX] = {
-                [ACTION_POLL] = INPUT_POLLED,   [ACTION_START_LOGGING] = INPUT_STARTED,
-                [ACTION_LOOKUP] = INPUT_FOUND,  [ACTION_SEND] = INPUT_SENT,
+                [ACTION_POLL] = INPUT_POLLED,       [ACTION_START_LOGGING] = INPUT_STARTED,
+                [ACTION_LOOKUP] = INPUT_FOUND,      [ACTION_SEND] = INPUT_SENT,
                 [ACTION_INSPECT] = INPUT_INSPECTED,
         };
         Whole *x = w->whole;
@@ -266,10 +266,8 @@ static Spool *spool_of(World *w)
                 if (!mkdtemp(x->folder) || sd_event_new(&m->event) < 0)
                         abort();
         }
-        SpoolOptions o = {.event = m->event,
-                          .directory = x->folder,
-                          .callback = on_stored,
-                          .userdata = x};
+        SpoolOptions o = {
+                .event = m->event, .directory = x->folder, .callback = on_stored, .userdata = x};
         if (spool_new(&o, &m->spool) < 0)
                 abort();
         return m->spool;

@@ -33,8 +33,8 @@ typedef struct Whole {
         size_t n_pending;
         char metadata_token[24];
         unsigned n_metadata_tokens;
-        unsigned n_starts;      /* StartLogging handed to the transport, in this step */
-        uint64_t fetches[128];  /* of credentials: when the last ones began */
+        unsigned n_starts;     /* StartLogging handed to the transport, in this step */
+        uint64_t fetches[128]; /* of credentials: when the last ones began */
         unsigned n_fetches;
         uint64_t n_requests;
         Event *identity; /* when it is asked for next */

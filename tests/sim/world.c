@@ -39,8 +39,8 @@ void world_violation(World *w, const char *fmt, ...)
         for (size_t i = w->tail ? w->n_lines - MIN(w->n_lines, (size_t)SIM_TAIL) : w->n_lines;
              i < w->n_lines; i++)
                 printf("  %s\n", w->lines[i % SIM_TAIL]);
-        printf("%s world, seed %llu, at %.3f s: ", w->whole ? "whole" : "light", (unsigned long long)w->seed,
-               (double)w->now_usec / (double)USEC_PER_SEC);
+        printf("%s world, seed %llu, at %.3f s: ", w->whole ? "whole" : "light",
+               (unsigned long long)w->seed, (double)w->now_usec / (double)USEC_PER_SEC);
         va_start(ap, fmt);
         vprintf(fmt, ap);
         va_end(ap);
@@ -205,6 +205,7 @@ World *world_new(uint64_t seed, bool verbose)
         w->policy = policy_default;
         w->action = TRAIL_ACTION_RESTART;
         w->has_twin = true;
+        w->poll_usec = 10 * USEC_PER_SEC;
         w->n_trails = w->n_topics = 1;
         w->now_usec = 100 * USEC_PER_SEC;
         w->nature = (Nature){
@@ -216,8 +217,8 @@ World *world_new(uint64_t seed, bool verbose)
         };
         for (size_t i = 0; i < SIM_TRAILS_MAX; i++)
                 (void)snprintf(w->trails[i].arn, sizeof(w->trails[i].arn),
-                               "arn:aws:cloudtrail:%s:111122223333:trail/trail-%zu",
-                               aws_region(i), i);
+                               "arn:aws:cloudtrail:%s:111122223333:trail/trail-%zu", aws_region(i),
+                               i);
         return w;
 }
 

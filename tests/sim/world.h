@@ -167,6 +167,7 @@ typedef struct Record {
 typedef struct StopTime {
         size_t trail;
         int64_t msec;
+        uint64_t at_usec;
         size_t record;
         size_t outage; /* index of the stop that began it, its own when it did */
         bool must;     /* a guard that lived on was shown it */
@@ -250,6 +251,8 @@ typedef struct World {
         size_t n_lookups;
         bool may_kill;
         bool has_twin;
+        bool endless; /* however many steps it takes */
+        uint64_t poll_usec;
         uint64_t last_kill_usec; /* nothing is read from the disk after */
         unsigned kills;
         unsigned n_request_ids;
