@@ -42,7 +42,7 @@ void script_end(World *w)
 /* Hours become minutes, or ten thousand worlds would take hours, too. */
 static void hurry(Policy *p)
 {
-        p->fast_poll_for_usec = USEC_PER_MINUTE;
+        p->fast_poll_for_usec = 40 * USEC_PER_SEC;
         p->lookup_max_usec = 2 * USEC_PER_MINUTE;
         p->lookup_not_yet_msec = 3 * MSEC_PER_MINUTE;
         p->lookup_settle_msec = 2 * MSEC_PER_MINUTE;
@@ -224,6 +224,10 @@ void script_random(World *w)
                 hurry(&w->policy);
         if (rng_chance(r, 90))
                 hurry_groups(&w->policy);
+        if (rng_chance(r, 60))
+                w->policy.inspect_usec = 3 * USEC_PER_MINUTE;
+        if (rng_chance(r, 60))
+                w->poll_usec = 25 * USEC_PER_SEC;
         draw_nature(w);
         script_begin(w);
         if (w->whole && rng_chance(r, 15))
