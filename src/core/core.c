@@ -243,6 +243,8 @@ static uint64_t resume_search_boot(const Core *c, const Attribution *a)
 static void resume(Core *c, Trail *t, Incident *i)
 {
         i->attribution.next_boot = resume_search_boot(c, &i->attribution);
+        /* The clock may have been set back since: the search would last so much longer. */
+        i->attribution.begun_msec = MIN(i->attribution.begun_msec, c->now.wall_msec);
         i->verify_until_boot = c->now.boot_usec + c->policy.verify_within_usec;
         if (!i->open)
                 return;

@@ -125,6 +125,9 @@ void notify_stored(Core *c, Incident *i, const Input *in)
                         i->store_error = 0;
                 return;
         }
+        /* It was asked for twice, and is on disk: nothing is left that a retry could bring. */
+        if (in->generation <= i->stored_generation)
+                return;
         if (!i->store_error)
                 core_log(c, LOG_EVENT_STORE_FAILED, LOG_ERR, i, NULL,
                          "incident %s could not be stored: %s", i->id, strerror(-in->store_error));

@@ -17,6 +17,7 @@ void script_end(World *w)
 {
         uint64_t end = w->calm_usec + 30 * USEC_PER_SEC;
 
+        w->script_ended = true;
         for (size_t i = 0; i < w->n_trails; i++) {
                 world_act_at(w, end, &(Act){.kind = ACT_REPAIR, .trail = i, .actor = 5});
                 world_act_at(w, end + USEC_PER_SEC,
@@ -41,7 +42,7 @@ void script_end(World *w)
 /* Hours become minutes, or ten thousand worlds would take hours, too. */
 static void hurry(Policy *p)
 {
-        p->fast_poll_for_usec = USEC_PER_MINUTE;
+        p->fast_poll_for_usec = 40 * USEC_PER_SEC;
         p->lookup_max_usec = 2 * USEC_PER_MINUTE;
         p->lookup_not_yet_msec = 3 * MSEC_PER_MINUTE;
         p->lookup_settle_msec = 2 * MSEC_PER_MINUTE;
@@ -85,6 +86,8 @@ static void draw_nature(World *w)
         w->n_topics = rng_between(r, 1, SIM_TOPICS_MAX);
         w->action = rng_chance(r, 90) ? TRAIL_ACTION_RESTART : TRAIL_ACTION_ALERT;
         w->may_kill = rng_chance(r, 35);
+        if (w->whole && rng_chance(r, 30))
+                w->nature.lost_percent = (unsigned)rng_between(r, 1, 10);
         w->fifo = rng_chance(r, 30);
         w->min_severity = (Severity)rng_below(r, _SEVERITY_MAX);
 }
@@ -162,7 +165,7 @@ static void attack_delete(World *w, uint64_t at, size_t trail, unsigned actor)
                 act(w, at + moment(w, 4000), ACT_START, trail, actor);
 }
 
-static void attack(World *w, uint64_t at)
+void script_attack(World *w, uint64_t at)
 {
         size_t trail = rng_below(&w->rng, w->n_trails);
         unsigned actor = somebody(w);
@@ -197,9 +200,10 @@ static void attack(World *w, uint64_t at)
         }
 }
 
-static void draw_fault(World *w, uint64_t from)
+void script_fault(World *w, uint64_t from)
 {
-        FaultKind kind = (FaultKind)rng_below(&w->rng, _FAULT_KIND_MAX);
+        FaultKind kind =
+                (FaultKind)rng_below(&w->rng, w->whole ? _FAULT_KIND_MAX : _FAULT_LIGHT_MAX);
         static const uint64_t spans[] = {3, 20, 90, 400};
         uint64_t span = spans[rng_below(&w->rng, ELEMENTSOF(spans))] * USEC_PER_SEC;
         size_t target = SIZE_MAX;
@@ -218,17 +222,23 @@ void script_random(World *w)
 
         if (!rng_chance(r, 2))
                 hurry(&w->policy);
-        if (rng_chance(r, 50))
+        if (rng_chance(r, 90))
                 hurry_groups(&w->policy);
+        if (rng_chance(r, 60))
+                w->policy.inspect_usec = 3 * USEC_PER_MINUTE;
+        if (rng_chance(r, 60))
+                w->poll_usec = 25 * USEC_PER_SEC;
         draw_nature(w);
         script_begin(w);
+        if (w->whole && rng_chance(r, 15))
+                guard_set_clock(w, rng_chance(r, 50) ? MSEC_PER_HOUR : -MSEC_PER_HOUR);
         at = w->now_usec + moment(w, 30000);
         for (uint64_t n = rng_between(r, 1, 4); n > 0; n--) {
-                attack(w, at);
+                script_attack(w, at);
                 at += moment(w, rng_chance(r, 60) ? 20000 : 200000);
         }
-        for (uint64_t n = rng_below(r, 5); n > 0; n--)
-                draw_fault(w, w->now_usec + moment(w, 120000));
+        for (uint64_t n = rng_below(r, w->whole ? 8 : 5); n > 0; n--)
+                script_fault(w, w->now_usec + moment(w, 120000));
         for (uint64_t n = w->may_kill ? rng_between(r, 1, 4) : 0; n > 0; n--) {
                 uint64_t kill = w->now_usec + moment(w, 180000);
 

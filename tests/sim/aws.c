@@ -83,8 +83,11 @@ static void stop(World *w, const Act *act)
                     w->stops[i].msec >= was->status.start_logging_msec &&
                     was->status.start_logging_msec)
                         outage = w->stops[i].outage;
-        *mem_push0(w->stops, w->n_stops) =
-                (StopTime){.trail = act->trail, .msec = msec, .record = r, .outage = outage};
+        *mem_push0(w->stops, w->n_stops) = (StopTime){.trail = act->trail,
+                                                      .msec = msec,
+                                                      .at_usec = w->now_usec,
+                                                      .record = r,
+                                                      .outage = outage};
         TrailVersion *v = new_version(w, act->trail);
         v->status.is_logging = false;
         v->status.stop_logging_msec = msec;
@@ -266,7 +269,12 @@ bool aws_read(World *w, size_t trail, TrailStatus *ret)
         return true;
 }
 
-static TrailSettings settings_of(const World *w, size_t trail, unsigned drift)
+const char *aws_region(size_t trail)
+{
+        return trail == 2 ? "eu-west-1" : "us-east-1";
+}
+
+const char *aws_selectors(unsigned drift)
 {
         static const char all[] = "{\"EventSelectors\":[{\"DataResources\":[{\"Type\":"
                                   "\"AWS::S3::Object\",\"Values\":[\"arn:aws:s3\"]}]}]}";
@@ -276,10 +284,15 @@ static TrailSettings settings_of(const World *w, size_t trail, unsigned drift)
                 "\"Equals\":[\"Data\"]},{\"Field\":\"resources.type\",\"Equals\":["
                 "\"AWS::S3::Object\"]}]}]}";
         static const char nothing[] = "{\"EventSelectors\":[]}";
-        const char *selectors = (drift & DRIFT_MANAGEMENT) && (drift & DRIFT_DATA) ? nothing
-                                : drift & DRIFT_MANAGEMENT                         ? no_management
-                                : drift & DRIFT_DATA                               ? no_data
-                                                                                   : all;
+
+        if (drift & DRIFT_MANAGEMENT)
+                return drift & DRIFT_DATA ? nothing : no_management;
+        return drift & DRIFT_DATA ? no_data : all;
+}
+
+static TrailSettings settings_of(const World *w, size_t trail, unsigned drift)
+{
+        const char *selectors = aws_selectors(drift);
         TrailSettings s = {
                 .described = true,
                 .selected = true,
@@ -298,7 +311,7 @@ static TrailSettings settings_of(const World *w, size_t trail, unsigned drift)
         return s;
 }
 
-bool aws_inspect(World *w, size_t trail, TrailSettings *ret, unsigned *ret_drift)
+bool aws_inspect(World *w, size_t trail, TrailSettings *ret)
 {
         uint64_t lag = rng_chance(&w->settings_rng, w->nature.stale_percent)
                                ? rng_below(&w->settings_rng, w->nature.replica_lag_usec + 1)
@@ -308,7 +321,6 @@ bool aws_inspect(World *w, size_t trail, TrailSettings *ret, unsigned *ret_drift
         if (!v->exists)
                 return false;
         *ret = settings_of(w, trail, v->drift);
-        *ret_drift = v->drift;
         return true;
 }
 

@@ -13,17 +13,21 @@ void check_step(World *w, const Input *in, const Actions *a);
 /* A FIFO topic is given a message when it has the ones before. */
 void check_order(World *w, const Letter *l, size_t topic);
 void check_letters(World *w);
+void check_letter_end(World *w, const Letter *l); /* of one that has had its time */
 void check_end(World *w);
 
 /* check_drift.c: what is told of settings is what was shown of them. */
-void check_inspected(World *w, const Event *e); /* before the step */
-void check_drift(World *w, size_t trail);       /* after it */
+unsigned check_drift_bits(const TrailSettings *s);
+void check_inspected(World *w, const Input *in); /* before the step */
+void check_drift(World *w, size_t trail);        /* after it */
 bool check_drift_caused(const World *w, const Incident *i);
 void check_drift_culprit(World *w, const Case *c);
 
 /* check_cases.c: that incidents have their causes. */
 void check_case_opened(World *w, Case *c, const Incident *i);
 void check_cases_end(World *w);
+void check_case_end(World *w, const Case *c); /* of one that has ended */
+void check_stop_end(World *w, size_t stop);   /* once and for all */
 
 /* check_groups.c: that incidents are told, each by itself or by its group, and not without end. */
 void check_note_group(Case *c, const Incident *i);

@@ -37,6 +37,15 @@ static bool was_sick(const World *w, FaultKind kind, size_t trail)
         return false;
 }
 
+/* Whether the way to AWS has failed, which any call may show. */
+static bool was_cut_off(const World *w)
+{
+        for (int kind = _FAULT_LIGHT_MAX; kind < _FAULT_KIND_MAX; kind++)
+                if (was_sick(w, (FaultKind)kind, SIZE_MAX))
+                        return true;
+        return w->nature.lost_percent > 0;
+}
+
 static void check_timed(World *w, const Case *c, const Incident *i)
 {
         const StopTime *s = aws_stop_time(w, c->trail, i->stop_msec);
@@ -134,14 +143,14 @@ void check_case_opened(World *w, Case *c, const Incident *i)
                 break;
         case INCIDENT_UNINSPECTED:
                 caused = was_sick(w, FAULT_INSPECT_DENIED, c->trail) ||
-                         was_sick(w, FAULT_INSPECT_THROTTLED, c->trail);
+                         was_sick(w, FAULT_INSPECT_THROTTLED, c->trail) || was_cut_off(w);
                 break;
         case INCIDENT_DELIVERY:
                 caused = has_failed_to_deliver(w, c->trail);
                 break;
         case INCIDENT_TOPIC_FAILING:
                 caused = was_sick(w, FAULT_TOPIC_FAILS, topic) ||
-                         was_sick(w, FAULT_TOPIC_ANSWER_LOST, topic);
+                         was_sick(w, FAULT_TOPIC_ANSWER_LOST, topic) || was_cut_off(w);
                 break;
         default:
                 break;
@@ -222,7 +231,7 @@ static void check_misuse(World *w, const Case *c)
                 world_violation(w, "%s: misuse of the guard's credentials is not noticed", c->id);
 }
 
-static void check_case_end(World *w, const Case *c)
+void check_case_end(World *w, const Case *c)
 {
         check_misuse(w, c);
         if (c->open)
@@ -230,7 +239,7 @@ static void check_case_end(World *w, const Case *c)
                                 incident_kind_to_string(c->kind));
         if (c->search == SEARCH_RUNNING || c->search == SEARCH_SETTLING)
                 world_violation(w, "%s: the search for its actor never ends", c->id);
-        if (c->stop_msec && !w->kills && !c->at_twin)
+        if (c->stop_msec && w->guard->twin && !c->at_twin)
                 world_violation(w, "%s: another guard would call it something else", c->id);
         if (c->stop_msec && c->search != SEARCH_NOT_NEEDED)
                 check_culprit(w, c);
@@ -247,18 +256,23 @@ static bool has_case_of_outage(const World *w, size_t outage)
         return false;
 }
 
+void check_stop_end(World *w, size_t stop)
+{
+        StopTime *s = &w->stops[stop];
+        bool must = s->must;
+
+        s->must = false;
+        if (!must || s->outage == SIZE_MAX || case_of_stop(w, s, NULL) ||
+            (s->outage != stop && has_case_of_outage(w, s->outage)))
+                return;
+        world_violation(w, "the stop of trail %zu at +%lld ms was shown and is no incident",
+                        s->trail, (long long)(s->msec - SIM_EPOCH_MSEC));
+}
+
 void check_cases_end(World *w)
 {
-        for (size_t i = 0; i < w->n_stops; i++) {
-                const StopTime *s = &w->stops[i];
-
-                if (!s->must || s->outage == SIZE_MAX || case_of_stop(w, s, NULL))
-                        continue;
-                if (s->outage != i && has_case_of_outage(w, s->outage))
-                        continue;
-                world_violation(w, "the stop of trail %zu at +%lld ms was shown and is no incident",
-                                s->trail, (long long)(s->msec - SIM_EPOCH_MSEC));
-        }
+        for (size_t i = 0; i < w->n_stops; i++)
+                check_stop_end(w, i);
         for (size_t i = 0; i < w->guard->n_cases; i++)
                 if (!w->guard->cases[i].lost)
                         check_case_end(w, &w->guard->cases[i]);

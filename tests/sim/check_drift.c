@@ -14,13 +14,20 @@ static const struct {
         {DRIFT_DATA, CHANGE_DATA_EVENTS},
 };
 
-/* The drift that the guard has in its baseline: none, unless its state was lost meanwhile. */
-static unsigned baseline_bits(const TrailSettings *s)
+/* What a look can have shown: one of its two calls may have failed. */
+static unsigned readable(const TrailSettings *s)
+{
+        return (s->described ? DRIFT_BUCKET | DRIFT_VALIDATION | DRIFT_REGIONS : 0U) |
+               (s->selected ? DRIFT_MANAGEMENT | DRIFT_DATA : 0U);
+}
+
+/* What is otherwise than it should be, of what there is. */
+unsigned check_drift_bits(const TrailSettings *s)
 {
         unsigned bits = 0;
         bool management = false, data = false;
 
-        if (strcmp(s->description.s3_bucket_name, "theirs") == 0)
+        if (streq_ptr(s->description.s3_bucket_name, "theirs"))
                 bits |= DRIFT_BUCKET;
         if (!s->description.log_file_validation)
                 bits |= DRIFT_VALIDATION;
@@ -33,25 +40,31 @@ static unsigned baseline_bits(const TrailSettings *s)
                 management = management || strcmp(f->select[0].value, "Management") == 0;
                 data = data || strcmp(f->select[0].value, "Data") == 0;
         }
-        return bits | (management ? 0 : DRIFT_MANAGEMENT) | (data ? 0 : DRIFT_DATA);
+        bits |= (management ? 0 : DRIFT_MANAGEMENT) | (data ? 0 : DRIFT_DATA);
+        return bits & readable(s);
 }
 
-void check_inspected(World *w, const Event *e)
+void check_inspected(World *w, const Input *in)
 {
-        GuardTrail *t = &w->guard->trails[e->trail];
-        const TrailSettings *b = &core_trail_memory(w->guard->core, e->trail)->baseline;
+        GuardTrail *t = &w->guard->trails[in->trail];
+        const TrailSettings *b = &core_trail_memory(w->guard->core, in->trail)->baseline;
+        unsigned read = readable(in->settings);
+        unsigned drift = check_drift_bits(in->settings) | (t->drift & ~read);
 
-        if (e->class != AWS_ERROR_NONE)
+        if (!read)
                 return;
-        if (t->drift_seen == 0 || t->drift != e->drift) {
-                t->drift = e->drift;
+        t->drift = drift;
+        t->drift_read |= read;
+        /* Another bucket is another one either way; of the rest, more is no drift. */
+        unsigned before = check_drift_bits(b);
+        unsigned expected = ((drift & ~before) | ((drift ^ before) & DRIFT_BUCKET)) & readable(b) &
+                            t->drift_read;
+        if (t->drift_seen == 0 || t->expected != expected) {
+                t->expected = expected;
                 t->drift_seen = 0;
                 t->drift_usec = w->now_usec;
         }
         t->drift_seen++;
-        /* Another bucket is another one either way; of the rest, more is no drift. */
-        unsigned before = b->described ? baseline_bits(b) : e->drift;
-        t->expected = (e->drift & ~before) | ((e->drift ^ before) & DRIFT_BUCKET);
 }
 
 static unsigned told_bits(const Incident *i)

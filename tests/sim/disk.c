@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "core/incidentjson.h"
+#include "whole.h"
 
 /* One writer: what was asked first is on disk first. */
 uint64_t disk_turn(World *w)
@@ -39,6 +40,11 @@ void disk_write(World *w, Event *e)
 {
         if (!e->text || e->store_error)
                 return;
+        if (w->whole) {
+                if (whole_store(w, e) < 0)
+                        world_violation(w, "the spool does not write");
+                return;
+        }
         if (e->kind == EVENT_MEMORY_STORED)
                 mem_strset(&w->disk.memories, e->text);
         else
@@ -86,38 +92,43 @@ static void read_back(World *w, const Incident *i, const Message *m)
         }
 }
 
+void disk_restore_incident(World *w, Incident *i)
+{
+        Case *c = guard_case(w->guard, i->id);
+
+        for (size_t m = 0; m < i->n_messages; m++)
+                read_back(w, i, &i->messages[m]);
+        if (c) {
+                c->lost = false;
+                c->n_messages = i->n_messages;
+                c->rounds = i->attribution.rounds;
+                c->summaries = i->series ? i->series->summaries : 0;
+        }
+        core_restore_incident(w->guard->core, i);
+}
+
 static void restore_incident(World *w, const struct StoredFile *f)
 {
         json_t *o = json_loads(f->text, 0, NULL);
         Incident *i = NULL;
         const char *field = NULL;
 
-        if (!o || incident_from_json(o, &i, &field) < 0) {
+        if (!o || incident_from_json(o, &i, &field) < 0)
                 world_violation(w, "incident %s cannot be read back: %s", f->id, strempty(field));
-        } else {
-                for (size_t m = 0; m < i->n_messages; m++)
-                        read_back(w, i, &i->messages[m]);
-                Case *c = guard_case(w->guard, i->id);
-                if (c) {
-                        c->lost = false;
-                        c->n_messages = i->n_messages;
-                        c->rounds = i->attribution.rounds;
-                        c->summaries = i->series ? i->series->summaries : 0;
-                }
-                core_restore_incident(w->guard->core, i);
-        }
+        else
+                disk_restore_incident(w, i);
         json_decref(o);
 }
 
 static void restore_memories(World *w)
 {
-        json_t *all, *o;
+        json_t *root, *o;
         size_t k;
 
         if (!w->disk.memories)
                 return;
-        all = json_loads(w->disk.memories, 0, NULL);
-        json_array_foreach(all, k, o)
+        root = json_loads(w->disk.memories, 0, NULL);
+        json_array_foreach(json_object_get(root, "trails"), k, o)
         {
                 TrailMemory m = {};
 
@@ -127,7 +138,7 @@ static void restore_memories(World *w)
                         core_restore_memory(w->guard->core, &m);
                 trail_memory_done(&m);
         }
-        json_decref(all);
+        json_decref(root);
 }
 
 /* Messages that were not on disk died with the guard; their numbers are used again. */
@@ -154,8 +165,12 @@ void disk_restore(World *w)
                 g->cases[i].summaries = 0;
                 g->cases[i].seen = 0;
         }
-        restore_memories(w);
-        for (size_t i = 0; i < w->disk.n_files; i++)
-                restore_incident(w, &w->disk.files[i]);
+        if (w->whole) {
+                whole_restore(w);
+        } else {
+                restore_memories(w);
+                for (size_t i = 0; i < w->disk.n_files; i++)
+                        restore_incident(w, &w->disk.files[i]);
+        }
         forget_unsaid(g);
 }

@@ -8,6 +8,7 @@
 #include "check.h"
 #include "core/alerttext.h"
 #include "core/incidentjson.h"
+#include "whole.h"
 
 const char *guard_topic(const World *w, size_t i)
 {
@@ -55,7 +56,7 @@ Case *guard_new_case(Guard *g, const char *id)
         return c;
 }
 
-static uint64_t latency(World *w)
+uint64_t guard_latency(World *w)
 {
         uint64_t max = w->nature.latency_usec;
 
@@ -64,113 +65,10 @@ static uint64_t latency(World *w)
         return USEC_PER_MSEC + rng_below(&w->rng, max);
 }
 
-static void do_poll(World *w, const Action *a)
+/* Whether anybody will read it. */
+static bool is_worth_writing(const World *w)
 {
-        Event *e = world_schedule(w, w->now_usec + latency(w), EVENT_POLLED);
-
-        e->trail = a->trail;
-        e->asked_msec = guard_now(w).wall_msec;
-        if (world_has_fault(w, FAULT_POLL_THROTTLED, a->trail)) {
-                e->class = AWS_ERROR_THROTTLED;
-                e->code = "ThrottlingException";
-        } else if (world_has_fault(w, FAULT_POLL_DENIED, a->trail)) {
-                e->class = AWS_ERROR_DENIED;
-                e->code = "AccessDeniedException";
-        } else if (!aws_read(w, a->trail, &e->status)) {
-                e->class = AWS_ERROR_NOT_FOUND;
-                e->code = "TrailNotFoundException";
-        }
-        if (world_has_fault(w, FAULT_POLL_SILENT, a->trail)) {
-                Event *late = world_schedule(w, w->now_usec + SIM_CALL_TIMEOUT_USEC, EVENT_POLLED);
-                late->trail = a->trail;
-                late->asked_msec = e->asked_msec;
-                late->class = AWS_ERROR_NETWORK;
-                late->code = "Timeout";
-                e->run = 0; /* nobody hears it */
-        }
-}
-
-static void do_inspect(World *w, const Action *a)
-{
-        uint64_t takes = USEC_PER_MSEC + rng_below(&w->settings_rng, w->nature.latency_usec);
-        Event *e = world_schedule(w, w->now_usec + takes, EVENT_INSPECTED);
-
-        e->trail = a->trail;
-        e->asked_msec = guard_now(w).wall_msec;
-        if (world_has_fault(w, FAULT_INSPECT_DENIED, a->trail)) {
-                e->class = AWS_ERROR_DENIED;
-                e->code = "AccessDeniedException";
-        } else if (world_has_fault(w, FAULT_INSPECT_THROTTLED, a->trail)) {
-                e->class = AWS_ERROR_THROTTLED;
-                e->code = "ThrottlingException";
-        } else if (!aws_inspect(w, a->trail, &e->settings, &e->drift)) {
-                e->class = AWS_ERROR_NOT_FOUND;
-                e->code = "TrailNotFoundException";
-        }
-}
-
-static void do_start(World *w, const Action *a)
-{
-        uint64_t there = w->now_usec + latency(w) / 2;
-        Event *e = world_schedule(w, there + latency(w) / 2, EVENT_STARTED);
-        bool lost = world_has_fault(w, FAULT_START_ANSWER_LOST, a->trail);
-
-        e->trail = a->trail;
-        (void)snprintf(e->request_id, sizeof(e->request_id), "ours-%u", ++w->n_request_ids);
-        world_trace(w, "guard: StartLogging of trail %zu", a->trail);
-        if (world_has_fault(w, FAULT_START_THROTTLED, a->trail)) {
-                e->class = AWS_ERROR_THROTTLED;
-                e->code = "ThrottlingException";
-                return;
-        }
-        if (world_has_fault(w, FAULT_START_DENIED, a->trail)) {
-                e->class = AWS_ERROR_DENIED;
-                e->code = "AccessDeniedException";
-                return;
-        }
-        if (world_has_fault(w, FAULT_START_FAILS, a->trail)) {
-                e->class = AWS_ERROR_TRANSIENT;
-                e->code = "InternalFailure";
-                return;
-        }
-        if (!aws_truth(w, a->trail)->exists) {
-                e->class = AWS_ERROR_NOT_FOUND;
-                e->code = "TrailNotFoundException";
-                return;
-        }
-        Event *server = world_schedule(w, there, EVENT_SERVER_START);
-        server->trail = a->trail;
-        memcpy(server->request_id, e->request_id, sizeof(e->request_id));
-        if (lost) {
-                Event *late =
-                        world_schedule(w, w->now_usec + 3 * SIM_CALL_TIMEOUT_USEC, EVENT_STARTED);
-                late->trail = a->trail;
-                late->class = AWS_ERROR_NETWORK;
-                late->code = "Timeout";
-                e->run = 0;
-        }
-}
-
-static void do_lookup(World *w, const Action *a)
-{
-        bool silent = world_has_fault(w, FAULT_LOOKUP_SILENT, SIZE_MAX);
-        uint64_t takes = silent ? SIM_CALL_TIMEOUT_USEC : latency(w);
-        Event *e = world_schedule(w, w->now_usec + takes, EVENT_FOUND);
-        const char *error = history_lookup(w, &a->lookup, &e->page);
-
-        memcpy(e->incident, a->incident->id, sizeof(e->incident));
-        if (silent)
-                error = "Timeout";
-        if (error) {
-                e->code = error;
-                e->class = streq(error, "ThrottlingException") ? AWS_ERROR_THROTTLED
-                           : streq(error, "Timeout")           ? AWS_ERROR_NETWORK
-                                                               : AWS_ERROR_DENIED;
-                lookup_page_done(&e->page);
-        }
-        world_trace(w, "guard: LookupEvents %s%s for %s%s%s", a->lookup.event_name,
-                    strempty(a->lookup.access_key_id), a->incident->id,
-                    a->lookup.next_token ? ", next page" : "", error ? " fails" : "");
+        return w->now_usec <= w->last_kill_usec;
 }
 
 static void do_store(World *w, const Action *a)
@@ -183,10 +81,11 @@ static void do_store(World *w, const Action *a)
                 c->asked_generation = a->generation;
         e->generation = a->generation;
         e->store_error = world_has_fault(w, FAULT_DISK_FAILS, SIZE_MAX) ? -28 : 0;
-        if (!w->may_kill)
+        if (!is_worth_writing(w))
                 return;
+        e->finished = incident_is_finished(a->incident);
         json_t *o = incident_to_json(a->incident);
-        e->text = json_dumps(o, JSON_COMPACT);
+        e->text = json_dumps(o, JSON_COMPACT | JSON_ENSURE_ASCII);
         json_decref(o);
         if (!e->text)
                 world_violation(w, "incident %s cannot be written down", a->incident->id);
@@ -194,26 +93,24 @@ static void do_store(World *w, const Action *a)
 
 static void do_store_memory(World *w)
 {
-        if (!w->may_kill || world_has_fault(w, FAULT_DISK_FAILS, SIZE_MAX))
+        if (!is_worth_writing(w) || world_has_fault(w, FAULT_DISK_FAILS, SIZE_MAX))
                 return;
         json_t *all = json_array();
         for (size_t i = 0; i < w->n_trails; i++)
                 (void)json_array_append_new(
                         all, trail_memory_to_json(core_trail_memory(w->guard->core, i)));
         Event *e = world_schedule(w, disk_turn(w), EVENT_MEMORY_STORED);
-        e->text = json_dumps(all, JSON_COMPACT);
-        json_decref(all);
+        json_t *o = json_pack("{s:i, s:o}", "version", 1, "trails", all);
+        e->text = json_dumps(o, JSON_COMPACT | JSON_ENSURE_ASCII);
+        json_decref(o);
 }
 
-static void do_send(World *w, const Action *a)
+/* Before a message is on its way. */
+static void note_send(World *w, const Action *a)
 {
         size_t topic = streq(a->topic_arn, guard_topic(w, 0)) ? 0 : 1;
-        Event *e = world_schedule(w, w->now_usec + latency(w), EVENT_SENT);
         Letter *l = guard_letter(w->guard, a->incident->id, a->message->sequence);
 
-        memcpy(e->incident, a->incident->id, sizeof(e->incident));
-        e->sequence = a->message->sequence;
-        e->topic = topic;
         world_trace(w, "guard: send %s/%u (%s) to topic %zu%s: %s", a->incident->id,
                     a->message->sequence, phase_to_string(a->message->phase), topic,
                     a->durable ? "" : ", not durable", a->message->subject);
@@ -225,47 +122,47 @@ static void do_send(World *w, const Action *a)
         if (l && !l->wanted[topic])
                 world_violation(w, "%s/%u is not for topic %zu", l->incident, l->sequence, topic);
         check_order(w, l, topic);
-        if (world_has_fault(w, FAULT_TOPIC_FAILS, topic)) {
-                e->class = AWS_ERROR_NOT_FOUND;
-                e->code = "NotFound";
-                return;
-        }
-        if (l) {
-                if (l->acknowledged[topic])
-                        world_violation(w, "%s/%u is sent again although it was acknowledged",
-                                        l->incident, l->sequence);
-                l->arrived[topic]++;
-        }
-        if (world_has_fault(w, FAULT_TOPIC_ANSWER_LOST, topic)) {
-                if (l)
-                        l->lost[topic]++;
-                e->class = AWS_ERROR_NETWORK;
-                e->code = "Timeout";
-        }
+}
+
+void guard_letter_arrives(World *w, Letter *l, size_t topic)
+{
+        if (l->acknowledged[topic])
+                world_violation(w, "%s/%u is sent again although it was acknowledged", l->incident,
+                                l->sequence);
+        l->arrived[topic]++;
+}
+
+static void trace_action(World *w, const Action *a)
+{
+        if (a->kind == ACTION_START_LOGGING)
+                world_trace(w, "guard: StartLogging of trail %zu", a->trail);
+        else if (a->kind == ACTION_LOOKUP)
+                world_trace(w, "guard: LookupEvents %s%s for %s%s", a->lookup.event_name,
+                            strempty(a->lookup.access_key_id), a->incident->id,
+                            a->lookup.next_token ? ", next page" : "");
+        else if (a->kind == ACTION_LOG)
+                world_trace(w, "guard: log <%d> %s", a->priority, a->text);
 }
 
 static void carry_out(World *w, const Actions *actions)
 {
-        for (size_t i = 0; i < actions->n; i++) {
+        for (size_t i = 0; i < actions->n && !w->failed; i++) {
                 const Action *a = &actions->items[i];
 
-                if (a->kind == ACTION_POLL)
-                        do_poll(w, a);
-                else if (a->kind == ACTION_START_LOGGING)
-                        do_start(w, a);
-                else if (a->kind == ACTION_INSPECT)
-                        do_inspect(w, a);
-                else if (a->kind == ACTION_LOOKUP)
-                        do_lookup(w, a);
-                else if (a->kind == ACTION_STORE)
+                trace_action(w, a);
+                if (a->kind == ACTION_SEND)
+                        note_send(w, a);
+                if (a->kind == ACTION_STORE)
                         do_store(w, a);
                 else if (a->kind == ACTION_STORE_MEMORY)
                         do_store_memory(w);
-                else if (a->kind == ACTION_SEND)
-                        do_send(w, a);
-                else if (a->kind == ACTION_LOG)
-                        world_trace(w, "guard: log <%d> %s", a->priority, a->text);
+                else if (w->whole)
+                        whole_carry_out(w, a);
+                else
+                        light_carry_out(w, a);
         }
+        if (w->whole)
+                whole_check_step(w);
 }
 
 /* The twin's disk and topics answer at once, and it finds nobody. */
@@ -333,93 +230,108 @@ static void answer_stored(World *w, Event *e, Input *in)
         }
 }
 
-static void answer_sent(World *w, const Event *e, Input *in)
+static void note_sent(World *w, const Input *in)
 {
-        Letter *l = guard_letter(w->guard, e->incident, e->sequence);
+        Letter *l = guard_letter(w->guard, in->incident, in->sequence);
+        size_t topic = streq(in->topic_arn, guard_topic(w, 0)) ? 0 : 1;
 
-        in->kind = INPUT_SENT;
-        w->guard->sends_in_flight[e->topic]--;
-        in->topic_arn = guard_topic(w, e->topic);
-        in->message_id = "message-id";
-        if (l && e->class == AWS_ERROR_NONE)
-                l->acknowledged[e->topic] = true;
+        w->guard->sends_in_flight[topic]--;
+        if (l && in->error.class == AWS_ERROR_NONE)
+                l->acknowledged[topic] = true;
 }
 
-static void answer_started(World *w, const Event *e, Input *in)
+static void note_started(World *w, const Input *in)
 {
-        GuardTrail *t = &w->guard->trails[e->trail];
+        GuardTrail *t = &w->guard->trails[in->trail];
 
-        in->kind = INPUT_STARTED;
         t->start_in_flight = false;
-        if (e->class == AWS_ERROR_NONE)
+        if (in->error.class == AWS_ERROR_NONE)
                 t->accepted_usec = w->now_usec;
         else
                 t->failed_usec = w->now_usec;
 }
 
-void guard_answer(World *w, Event *e)
+static void trace_poll(World *w, const Input *in)
 {
-        Input in = {.trail = SIZE_MAX, .incident = *e->incident ? e->incident : NULL};
-        Guard *g = w->guard;
+        const TrailStatus *s = in->status;
 
-        if (!g->core || e->run != g->run)
-                return;
-        aws_error_set(&in.error, e->class, strempty(e->code), "%s", strempty(e->code));
-        (void)snprintf(in.error.request_id, sizeof(in.error.request_id), "%s", e->request_id);
-        in.trail = e->kind == EVENT_POLLED || e->kind == EVENT_STARTED || e->kind == EVENT_INSPECTED
-                           ? e->trail
-                           : SIZE_MAX;
-        in.settings = &e->settings;
-        in.operation = "GetTrail";
-        in.generation = e->generation;
-        in.store_error = e->store_error;
-        in.sequence = e->sequence;
-        in.asked_msec = e->asked_msec;
-        in.status = &e->status;
-        in.page = &e->page;
-        switch (e->kind) {
-        case EVENT_POLLED:
-                in.kind = INPUT_POLLED;
+        if (in->error.class != AWS_ERROR_NONE)
+                world_trace(w, "aws: poll of trail %zu: %s", in->trail, in->error.code);
+        else
                 world_trace(w,
                             "aws: poll of trail %zu: %s, start %+.3f, stop %+.3f, delivery %+.3f",
-                            e->trail,
-                            e->class != AWS_ERROR_NONE ? e->code
-                            : e->status.is_logging     ? "logging"
-                                                       : "NOT LOGGING",
-                            (double)(e->status.start_logging_msec - SIM_EPOCH_MSEC) / 1000,
-                            (double)(e->status.stop_logging_msec - SIM_EPOCH_MSEC) / 1000,
-                            (double)(e->status.latest_delivery_msec - SIM_EPOCH_MSEC) / 1000);
-                break;
-        case EVENT_INSPECTED:
-                in.kind = INPUT_INSPECTED;
-                world_trace(w, "aws: settings of trail %zu: %s, drift %#x", e->trail,
-                            e->class == AWS_ERROR_NONE ? "read" : e->code, e->drift);
-                check_inspected(w, e);
-                break;
-        case EVENT_STARTED:
-                answer_started(w, e, &in);
-                break;
-        case EVENT_FOUND:
-                in.kind = INPUT_FOUND;
-                break;
-        case EVENT_SENT:
-                answer_sent(w, e, &in);
-                break;
-        case EVENT_STORED:
-                answer_stored(w, e, &in);
-                break;
-        case EVENT_MEMORY_STORED:
+                            in->trail, s->is_logging ? "logging" : "NOT LOGGING",
+                            (double)(s->start_logging_msec - SIM_EPOCH_MSEC) / 1000,
+                            (double)(s->stop_logging_msec - SIM_EPOCH_MSEC) / 1000,
+                            (double)(s->latest_delivery_msec - SIM_EPOCH_MSEC) / 1000);
+}
+
+static void trace_inspected(World *w, const Input *in)
+{
+        if (in->error.class == AWS_ERROR_NONE)
+                world_trace(w, "aws: settings of trail %zu: drift %#x", in->trail,
+                            check_drift_bits(in->settings));
+        else
+                world_trace(w, "aws: settings of trail %zu: %s", in->trail, in->error.code);
+}
+
+void guard_hear(World *w, Input *in)
+{
+        if (in->kind == INPUT_POLLED)
+                trace_poll(w, in);
+        else if (in->kind == INPUT_STARTED)
+                note_started(w, in);
+        else if (in->kind == INPUT_SENT)
+                note_sent(w, in);
+        else if (in->kind == INPUT_INSPECTED) {
+                trace_inspected(w, in);
+                check_inspected(w, in);
+        }
+        step(w, in);
+        if (in->kind == INPUT_INSPECTED && (in->settings->described || in->settings->selected) &&
+            !w->failed)
+                check_drift(w, in->trail);
+        if (w->guard->twin &&
+            (in->kind == INPUT_POLLED || in->kind == INPUT_STARTED || in->kind == INPUT_INSPECTED))
+                twin_step(w, in);
+}
+
+void guard_answer(World *w, Event *e)
+{
+        static const InputKind kinds[] = {
+                [EVENT_POLLED] = INPUT_POLLED,       [EVENT_STARTED] = INPUT_STARTED,
+                [EVENT_INSPECTED] = INPUT_INSPECTED, [EVENT_FOUND] = INPUT_FOUND,
+                [EVENT_SENT] = INPUT_SENT,           [EVENT_STORED] = INPUT_STORED,
+        };
+        bool of_trail =
+                e->kind == EVENT_POLLED || e->kind == EVENT_STARTED || e->kind == EVENT_INSPECTED;
+        Input in = {
+                .trail = of_trail ? e->trail : SIZE_MAX,
+                .incident = *e->incident ? e->incident : NULL,
+                .settings = &e->settings,
+                .operation = "GetTrail",
+                .generation = e->generation,
+                .store_error = e->store_error,
+                .sequence = e->sequence,
+                .asked_msec = e->asked_msec,
+                .status = &e->status,
+                .page = &e->page,
+                .topic_arn = guard_topic(w, e->topic),
+                .message_id = "message-id",
+        };
+
+        if (!w->guard->core || e->run != w->guard->run)
+                return;
+        if (e->kind == EVENT_MEMORY_STORED) {
                 disk_write(w, e);
                 return;
-        default:
-                return;
         }
-        step(w, &in);
-        if (in.kind == INPUT_INSPECTED && e->class == AWS_ERROR_NONE && !w->failed)
-                check_drift(w, e->trail);
-        if (g->twin &&
-            (in.kind == INPUT_POLLED || in.kind == INPUT_STARTED || in.kind == INPUT_INSPECTED))
-                twin_step(w, &in);
+        aws_error_set(&in.error, e->class, strempty(e->code), "%s", strempty(e->code));
+        (void)snprintf(in.error.request_id, sizeof(in.error.request_id), "%s", e->request_id);
+        in.kind = kinds[e->kind];
+        if (e->kind == EVENT_STORED)
+                answer_stored(w, e, &in);
+        guard_hear(w, &in);
 }
 
 Letter *guard_letter(Guard *g, const char *id, unsigned sequence)
@@ -440,14 +352,15 @@ static Core *new_core(World *w)
                 .n_trails = w->n_trails,
                 .topics = topics,
                 .n_topics = w->n_topics,
-                .n_accounts = 1,
+                .n_accounts = w->whole ? w->whole->n_accounts : 1,
                 .hostname = "guard-1",
         };
 
         for (size_t i = 0; i < w->n_trails; i++)
                 trails[i] = (TrailConfig){.arn = w->trails[i].arn,
                                           .action = w->action,
-                                          .poll_usec = 10 * USEC_PER_SEC};
+                                          .account = (unsigned)(i % config.n_accounts),
+                                          .poll_usec = w->poll_usec};
         for (size_t i = 0; i < w->n_topics; i++)
                 topics[i] = (TopicConfig){.arn = guard_topic(w, i),
                                           .min_severity = i == 1 ? w->min_severity : SEVERITY_INFO};
@@ -461,7 +374,10 @@ void guard_begin(World *w)
         w->guard->run = 1;
         w->guard->run_usec = w->now_usec;
         w->guard->core = new_core(w);
-        w->guard->twin = new_core(w);
+        if (w->has_twin)
+                w->guard->twin = new_core(w);
+        if (w->whole)
+                whole_boot(w);
         for (size_t i = 0; i < w->n_trails; i++)
                 w->guard->trails[i].good_usec = w->now_usec;
         world_act_at(w, w->now_usec + 100 * USEC_PER_MSEC, &(Act){.kind = ACT_IDENTITY});
@@ -490,6 +406,8 @@ void guard_kill(World *w)
         world_trace(w, "guard: killed");
         w->kills++;
         disk_finish_writes(w);
+        if (w->whole)
+                whole_kill(w);
         g->core = core_free(g->core);
         g->twin = core_free(g->twin); /* it has seen what this guard will not remember */
         for (size_t i = 0; i < g->n_cases; i++)
@@ -510,6 +428,8 @@ void guard_boot(World *w)
         g->run++;
         g->run_usec = w->now_usec;
         g->core = new_core(w);
+        if (w->whole)
+                whole_boot(w);
         disk_restore(w);
         for (size_t i = 0; i < w->n_trails; i++) {
                 const TrailMemory *m = core_trail_memory(g->core, i);
@@ -530,7 +450,11 @@ void guard_set_clock(World *w, int64_t offset_msec)
 
 void guard_identify(World *w)
 {
-        if (w->guard->core)
+        if (!w->guard->core)
+                return;
+        if (w->whole)
+                whole_identify(w);
+        else
                 step(w, &(Input){.kind = INPUT_IDENTITY,
                                  .trail = SIZE_MAX,
                                  .identity_arn = history_actor_arn(SIM_OWN)});

@@ -7,6 +7,8 @@
 
 #include "world.h"
 
+typedef struct Letter Letter;
+
 /* What is known from outside of each trail's dealings, to judge the core by. */
 typedef struct GuardTrail {
         bool start_in_flight;
@@ -22,13 +24,14 @@ typedef struct GuardTrail {
         unsigned not_found;     /* TrailNotFound in a row */
         uint64_t not_found_usec;
         unsigned drift;      /* as last inspected */
+        unsigned drift_read; /* what of it was, in this run */
         unsigned drift_seen; /* times in a row */
         uint64_t drift_usec; /* since when */
         unsigned expected;   /* of it, against the guard's baseline */
 } GuardTrail;
 
 /* One message, as its receivers know it. */
-typedef struct Letter {
+struct Letter {
         char incident[33];
         unsigned sequence;
         Phase phase;
@@ -41,7 +44,7 @@ typedef struct Letter {
         unsigned arrived[SIM_TOPICS_MAX];
         unsigned lost[SIM_TOPICS_MAX]; /* acknowledgements that never came back */
         bool acknowledged[SIM_TOPICS_MAX];
-} Letter;
+};
 
 /* One incident, as seen from outside. */
 typedef struct Case {
@@ -109,13 +112,21 @@ void guard_answer(World *w, Event *e);
 void guard_tick(World *w);
 uint64_t guard_next_boot(const World *w);
 bool guard_is_idle(const World *w);
+/* The core hears of something, from wherever. */
+void guard_hear(World *w, Input *in);
+void guard_letter_arrives(World *w, Letter *l, size_t topic);
+uint64_t guard_latency(World *w);
 Now guard_now(const World *w);
 const char *guard_topic(const World *w, size_t i);
 Case *guard_case(Guard *g, const char *id);
 Case *guard_new_case(Guard *g, const char *id);
 Letter *guard_letter(Guard *g, const char *id, unsigned sequence);
 
+/* light.c: what is neither of the disk nor of the journal. */
+void light_carry_out(World *w, const Action *a);
+
 /* disk.c */
+void disk_restore_incident(World *w, Incident *i); /* takes it */
 uint64_t disk_turn(World *w); /* when a write that is asked for at once will be done */
 void disk_write(World *w, Event *e);
 void disk_finish_writes(World *w); /* the guard has died */

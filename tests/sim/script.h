@@ -23,6 +23,8 @@ extern const Scenario fault_scenarios[];
 extern const size_t n_fault_scenarios;
 extern const Scenario flood_scenarios[];
 extern const size_t n_flood_scenarios;
+extern const Scenario client_scenarios[];
+extern const size_t n_client_scenarios;
 
 /* For writing them: seconds after the guard's start. */
 #define T0 (100 * USEC_PER_SEC)
@@ -33,3 +35,6 @@ extern const size_t n_flood_scenarios;
 /* Repairs everything at the end, delivers log files all along, and starts the guard. */
 void script_begin(World *w);
 void script_end(World *w);
+/* What random worlds are made of. */
+void script_attack(World *w, uint64_t at_usec);
+void script_fault(World *w, uint64_t from_usec);

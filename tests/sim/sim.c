@@ -1,38 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Thousands of worlds, each from its seed: the real core against a scripted AWS on a virtual
- * clock, held against the invariants of design.md. A world that breaks one prints its seed, and
- * `sim -v -s SEED -n 1` shows what happened in it. */
+/* Thousands of worlds, each from its seed, held against the invariants of design.md: light ones,
+ * where the real core meets a scripted AWS, and whole ones, where the real client, credentials,
+ * codecs and spool are between the two. A world that breaks a promise prints its seed, is made
+ * smaller while it still does, and is told. README.md has the commands. */
 
+#include <getopt.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <syslog.h>
 #include <unistd.h>
 
+#include "base/log.h"
+#include "base/mem.h"
 #include "script.h"
+#include "shrink.h"
+#include "whole.h"
+#include "year.h"
 
 typedef struct Options {
-        uint64_t worlds;
+        uint64_t light;
+        uint64_t whole;
         uint64_t seed;
+        unsigned jobs;
         bool verbose;
         bool random_only;
-        bool first_only; /* stop at the first that fails */
+        bool first_only; /* stop at the first that fails, and do not shrink it */
+        bool year;
         const char *scenario;
 } Options;
 
-static bool run_world(uint64_t seed, bool verbose, const Scenario *s, uint64_t *steps)
+/* What all processes count together. */
+typedef struct Count {
+        _Atomic uint64_t worlds;
+        _Atomic uint64_t steps;
+        _Atomic uint64_t requests;
+        _Atomic unsigned failed;
+} Count;
+
+static bool run_world(const Options *o, const Plan *plan, Count *count)
 {
-        World *w = world_new(seed, verbose);
+        World *w = world_new(plan->seed, o->verbose);
         bool ok;
 
-        if (s)
-                s->write(w);
-        else
-                script_random(w);
+        plan_write(plan, w);
         world_run(w);
-        if (s && s->judge && !w->failed)
-                s->judge(w);
+        if (plan->scenario && plan->scenario->judge && !w->failed)
+                plan->scenario->judge(w);
         ok = !w->failed;
-        *steps += w->steps;
+        count->worlds++;
+        count->steps += w->steps;
+        count->requests += w->whole ? w->whole->n_requests : 0;
+        count->failed += !ok;
         world_free(w);
+        if (!ok && !o->verbose && !o->first_only)
+                shrink(plan);
         return ok;
 }
 
@@ -42,7 +65,7 @@ static const struct {
 } sets[] = {
         {row_scenarios, &n_row_scenarios},     {attack_scenarios, &n_attack_scenarios},
         {drift_scenarios, &n_drift_scenarios}, {fault_scenarios, &n_fault_scenarios},
-        {flood_scenarios, &n_flood_scenarios},
+        {flood_scenarios, &n_flood_scenarios}, {client_scenarios, &n_client_scenarios},
 };
 
 static void list_scenarios(void)
@@ -54,80 +77,129 @@ static void list_scenarios(void)
 
 static unsigned run_scenarios(const Options *o)
 {
-        unsigned failed = 0, ran = 0;
-        uint64_t steps = 0;
+        Count count = {};
 
         for (size_t s = 0; s < ELEMENTSOF(sets); s++)
-                for (size_t i = 0; i < *sets[s].n && !(failed && o->first_only); i++) {
+                for (size_t i = 0; i < *sets[s].n && !(count.failed && o->first_only); i++) {
                         const Scenario *x = &sets[s].items[i];
+                        Plan plan = {.seed = 1, .scenario = x};
 
                         if (o->scenario && strcmp(o->scenario, x->name) != 0)
                                 continue;
-                        ran++;
-                        if (run_world(1, o->verbose, x, &steps))
-                                continue;
-                        printf("scenario %s failed\n", x->name);
-                        failed++;
+                        if (!run_world(o, &plan, &count))
+                                printf("scenario %s failed\n", x->name);
                 }
-        if (ran == 0) {
+        if (count.worlds == 0) {
                 printf("no scenario is called %s\n", o->scenario);
                 return 1;
         }
-        printf("%u scenarios, %u failed\n", ran, failed);
-        return failed;
+        printf("%llu scenarios, %u failed\n", (unsigned long long)count.worlds, count.failed);
+        return count.failed;
 }
 
-static unsigned run_worlds(const Options *o)
+static void run_share(const Options *o, bool whole, unsigned share, Count *count)
 {
-        unsigned failed = 0;
-        uint64_t steps = 0;
+        for (uint64_t i = share; i < (whole ? o->whole : o->light); i += o->jobs) {
+                Plan plan = {.seed = o->seed + i, .whole = whole};
 
-        for (uint64_t i = 0; i < o->worlds && !(failed && o->first_only); i++)
-                failed += !run_world(o->seed + i, o->verbose, NULL, &steps);
-        printf("%llu worlds from seed %llu, %llu steps, %u failed\n", (unsigned long long)o->worlds,
-               (unsigned long long)o->seed, (unsigned long long)steps, failed);
+                if (count->failed && o->first_only)
+                        return;
+                (void)run_world(o, &plan, count);
+        }
+}
+
+/* Worlds share nothing, so that processes can. */
+static unsigned run_worlds(const Options *o, bool whole)
+{
+        Count *count = mmap(NULL, sizeof(*count), PROT_READ | PROT_WRITE,
+                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        unsigned failed = 0;
+        int status;
+
+        if (count == MAP_FAILED)
+                abort();
+        fflush(stdout);
+        for (unsigned k = 1; k < o->jobs; k++)
+                if (fork() == 0) {
+                        run_share(o, whole, k, count);
+                        fflush(stdout);
+                        _exit(0);
+                }
+        run_share(o, whole, 0, count);
+        for (unsigned k = 1; k < o->jobs; k++)
+                failed += wait(&status) < 0 || status != 0;
+        printf("%llu %s worlds from seed %llu, %llu steps", (unsigned long long)count->worlds,
+               whole ? "whole" : "light", (unsigned long long)o->seed,
+               (unsigned long long)count->steps);
+        if (whole)
+                printf(", %llu requests", (unsigned long long)count->requests);
+        printf(", %u failed\n", count->failed);
+        failed += count->failed;
+        (void)munmap(count, sizeof(*count));
         return failed;
 }
 
 static int usage(const char *name)
 {
         fprintf(stderr,
-                "usage: %s [-n WORLDS] [-s SEED] [-r] [-v] [-x] [-S SCENARIO|list]\n"
-                "Without -S all scenarios are run (not with -r or -v), then WORLDS random worlds "
-                "from SEED on. -x stops at the first one that fails.\n",
+                "usage: %s [-n LIGHT] [-w WHOLE] [-s SEED] [-j JOBS] [-r] [-v] [-x] "
+                "[-S SCENARIO|list] [--year]\n"
+                "Without -S all scenarios are run (not with -r or -v), then LIGHT and WHOLE random "
+                "worlds from SEED on, in JOBS processes. -v tells what happens, -x stops at the "
+                "first that fails. --year runs one world of a year.\n",
                 name);
         return 2;
 }
 
-int main(int argc, char **argv)
+static bool parse(int argc, char **argv, Options *o)
 {
-        Options o = {.worlds = 10000, .seed = 1};
-        unsigned failed = 0;
+        static const struct option longs[] = {{"year", no_argument, NULL, 'Y'}, {}};
         int c;
 
-        while ((c = getopt(argc, argv, "n:rs:S:vx")) != -1) {
-                if (c == 'n')
-                        o.worlds = strtoull(optarg, NULL, 10);
+        while ((c = getopt_long(argc, argv, "j:n:rs:S:vw:x", longs, NULL)) != -1) {
+                if (c == 'j')
+                        o->jobs = MAX(1U, (unsigned)strtoul(optarg, NULL, 10));
+                else if (c == 'n')
+                        o->light = strtoull(optarg, NULL, 10);
+                else if (c == 'w')
+                        o->whole = strtoull(optarg, NULL, 10);
                 else if (c == 's')
-                        o.seed = strtoull(optarg, NULL, 10);
+                        o->seed = strtoull(optarg, NULL, 10);
                 else if (c == 'S')
-                        o.scenario = optarg;
+                        o->scenario = optarg;
                 else if (c == 'r')
-                        o.random_only = true;
+                        o->random_only = true;
                 else if (c == 'x')
-                        o.first_only = true;
+                        o->first_only = true;
                 else if (c == 'v')
-                        o.verbose = true;
+                        o->verbose = true;
+                else if (c == 'Y')
+                        o->year = true;
                 else
-                        return usage(argv[0]);
+                        return false;
         }
+        return true;
+}
+
+int main(int argc, char **argv)
+{
+        Options o = {.light = 5000, .whole = 500, .seed = 1, .jobs = 1};
+        unsigned failed = 0;
+
+        if (!parse(argc, argv, &o))
+                return usage(argv[0]);
+        log_set_max_level(LOG_CRIT);
+        if (o.year)
+                return year_run(o.seed, o.verbose) ? 0 : 1;
         if (o.scenario && strcmp(o.scenario, "list") == 0) {
                 list_scenarios();
                 return 0;
         }
         if (o.scenario || (!o.verbose && !o.random_only))
                 failed += run_scenarios(&o);
-        if (!o.scenario)
-                failed += run_worlds(&o);
+        if (!o.scenario && o.light > 0)
+                failed += run_worlds(&o, false);
+        if (!o.scenario && o.whole > 0)
+                failed += run_worlds(&o, true);
         return failed > 0;
 }

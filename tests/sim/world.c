@@ -8,18 +8,22 @@
 #include "base/mem.h"
 #include "check.h"
 #include "guard.h"
+#include "whole.h"
 
 void world_trace(World *w, const char *fmt, ...)
 {
         va_list ap;
 
-        if (!w->verbose)
+        if (!w->verbose && !w->tail)
                 return;
-        printf("%10.3f  ", (double)w->now_usec / (double)USEC_PER_SEC);
         va_start(ap, fmt);
-        vprintf(fmt, ap);
+        _cleanup_free_ char *text = mem_vprintf(fmt, ap);
         va_end(ap);
-        putchar('\n');
+        char *line = mem_printf("%10.3f  %s", (double)w->now_usec / (double)USEC_PER_SEC, text);
+        if (w->verbose)
+                puts(line);
+        free(w->lines[w->n_lines % SIM_TAIL]);
+        w->lines[w->n_lines++ % SIM_TAIL] = line;
 }
 
 void world_violation(World *w, const char *fmt, ...)
@@ -29,8 +33,14 @@ void world_violation(World *w, const char *fmt, ...)
         if (w->failed)
                 return;
         w->failed = true;
-        printf("seed %llu, at %.3f s: ", (unsigned long long)w->seed,
-               (double)w->now_usec / (double)USEC_PER_SEC);
+        w->promise = fmt;
+        if (w->quiet)
+                return;
+        for (size_t i = w->tail ? w->n_lines - MIN(w->n_lines, (size_t)SIM_TAIL) : w->n_lines;
+             i < w->n_lines; i++)
+                printf("  %s\n", w->lines[i % SIM_TAIL]);
+        printf("%s world, seed %llu, at %.3f s: ", w->whole ? "whole" : "light",
+               (unsigned long long)w->seed, (double)w->now_usec / (double)USEC_PER_SEC);
         va_start(ap, fmt);
         vprintf(fmt, ap);
         va_end(ap);
@@ -88,9 +98,24 @@ static void event_free(Event *e)
         free(e);
 }
 
+Event *world_call_at(World *w, uint64_t at_usec, void (*fire)(World *w, void *slot), void *slot)
+{
+        Event *e = world_schedule(w, at_usec, EVENT_CALL);
+
+        e->fire = fire;
+        e->slot = slot;
+        return e;
+}
+
 void world_act_at(World *w, uint64_t at_usec, const Act *act)
 {
-        world_schedule(w, at_usec, EVENT_ACT)->act = *act;
+        Event *e = world_schedule(w, at_usec, EVENT_ACT);
+
+        e->act = *act;
+        if (!w->script_ended)
+                *mem_push0(w->script, w->n_script) = e->order;
+        if (act->kind == ACT_KILL)
+                w->last_kill_usec = MAX(w->last_kill_usec, at_usec);
         w->calm_usec = MAX(w->calm_usec, at_usec);
 }
 
@@ -134,6 +159,8 @@ static void handle(World *w, Event *e)
 {
         if (e->kind == EVENT_ACT)
                 handle_act(w, &e->act);
+        else if (e->kind == EVENT_CALL && e->slot)
+                e->fire(w, e->slot);
         else if (e->kind == EVENT_SERVER_START)
                 aws_start(w, e->trail, SIM_OWN, e->request_id);
         else
@@ -177,6 +204,8 @@ World *world_new(uint64_t seed, bool verbose)
         w->verbose = verbose;
         w->policy = policy_default;
         w->action = TRAIL_ACTION_RESTART;
+        w->has_twin = true;
+        w->poll_usec = 10 * USEC_PER_SEC;
         w->n_trails = w->n_topics = 1;
         w->now_usec = 100 * USEC_PER_SEC;
         w->nature = (Nature){
@@ -188,14 +217,15 @@ World *world_new(uint64_t seed, bool verbose)
         };
         for (size_t i = 0; i < SIM_TRAILS_MAX; i++)
                 (void)snprintf(w->trails[i].arn, sizeof(w->trails[i].arn),
-                               "arn:aws:cloudtrail:%s:111122223333:trail/trail-%zu",
-                               i == 2 ? "eu-west-1" : "us-east-1", i);
+                               "arn:aws:cloudtrail:%s:111122223333:trail/trail-%zu", aws_region(i),
+                               i);
         return w;
 }
 
 World *world_free(World *w)
 {
         guard_free(w);
+        whole_free(w);
         for (size_t i = 0; i < w->n_queue; i++)
                 event_free(w->queue[i]);
         for (size_t i = 0; i < SIM_TRAILS_MAX; i++)
@@ -204,6 +234,9 @@ World *world_free(World *w)
                 free(w->disk.files[i].text);
         free(w->disk.memories);
         free(w->disk.files);
+        for (size_t i = 0; i < SIM_TAIL; i++)
+                free(w->lines[i]);
+        free(w->script);
         free(w->queue);
         free(w->faults);
         free(w->records);

@@ -14,6 +14,7 @@
 #define SIM_TOPICS_MAX 2
 #define SIM_OWN 0 /* actor: the guard's own identity */
 #define SIM_ACTORS 8
+#define SIM_TAIL 40 /* lines */
 #define SIM_CALL_TIMEOUT_USEC (5 * USEC_PER_SEC)
 
 /* What people, other programs and fate do. */
@@ -34,6 +35,7 @@ typedef enum ActKind {
         ACT_BOOT,   /* ... and its start again */
         ACT_CLOCK,  /* the guard's wall clock is set: amount */
         ACT_IDENTITY,
+        ACT_NONE,
 } ActKind;
 
 /* How a trail's settings may be otherwise than they should be, as bits. */
@@ -76,6 +78,15 @@ typedef enum FaultKind {
         FAULT_SLOW, /* answers take seconds */
         FAULT_INSPECT_DENIED,
         FAULT_INSPECT_THROTTLED,
+        _FAULT_LIGHT_MAX,
+        FAULT_PARTITION = _FAULT_LIGHT_MAX, /* nothing of AWS's can be reached */
+        FAULT_PARTITION_REGION,             /* ... of eu-west-1 */
+        FAULT_SERVICE_FAILS,                /* 503 to everything */
+        FAULT_IMDS_SILENT,
+        FAULT_IMDS_FAILS,
+        FAULT_IMDS_EXPIRED,    /* it cannot renew what it hands out */
+        FAULT_SESSION_REVOKED, /* of all sessions before, at its beginning */
+        FAULT_ASSUME_DENIED,
         _FAULT_KIND_MAX,
 } FaultKind;
 
@@ -96,7 +107,10 @@ typedef enum EventKind {
         EVENT_SENT,
         EVENT_STORED,
         EVENT_MEMORY_STORED,
+        EVENT_CALL, /* fire(slot) */
 } EventKind;
+
+struct World;
 
 typedef struct Event {
         uint64_t at_usec;
@@ -109,16 +123,18 @@ typedef struct Event {
         unsigned sequence;
         uint64_t generation;
         int store_error;
+        bool finished;
         AwsErrorClass class;
         const char *code;
         char request_id[40];
         int64_t asked_msec;
         TrailStatus status;
         TrailSettings settings;
-        unsigned drift;
         LookupPage page;
         char *text;
         Act act;
+        void (*fire)(struct World *w, void *slot);
+        void *slot; /* NULL: called off */
 } Event;
 
 /* What one trail was like from a time on; the last one is the truth. */
@@ -151,6 +167,7 @@ typedef struct Record {
 typedef struct StopTime {
         size_t trail;
         int64_t msec;
+        uint64_t at_usec;
         size_t record;
         size_t outage; /* index of the stop that began it, its own when it did */
         bool must;     /* a guard that lived on was shown it */
@@ -176,6 +193,7 @@ typedef struct Nature {
         size_t page_size;
         bool other_guard; /* starts what is stopped, too */
         bool starts_known_ids;
+        unsigned lost_percent; /* of requests and of answers, in a whole world */
 } Nature;
 
 typedef struct Disk {
@@ -190,12 +208,19 @@ typedef struct Disk {
 
 typedef struct Guard Guard;
 
+typedef struct Whole Whole;
+
 typedef struct World {
         uint64_t seed;
         Rng rng;
         Rng settings_rng; /* of looks at settings, so that they change no other luck */
         bool verbose;
+        bool quiet;
+        bool tail; /* the last lines of the trace are told with a broken promise */
+        char *lines[SIM_TAIL];
+        size_t n_lines;
         bool failed;
+        const char *promise; /* that was broken: the format of its message */
         uint64_t now_usec;
         uint64_t calm_usec; /* nothing is scripted after */
         uint64_t end_usec;
@@ -210,6 +235,9 @@ typedef struct World {
         SimTrail trails[SIM_TRAILS_MAX];
         Event **queue; /* binary heap */
         size_t n_queue;
+        uint64_t *script; /* orders of the acts that it was written with, but for its end */
+        size_t n_script;
+        bool script_ended;
         Fault *faults;
         size_t n_faults;
         Record *records;
@@ -222,10 +250,15 @@ typedef struct World {
         uint64_t *lookups; /* boot times, for the TPS */
         size_t n_lookups;
         bool may_kill;
+        bool has_twin;
+        bool endless; /* however many steps it takes */
+        uint64_t poll_usec;
+        uint64_t last_kill_usec; /* nothing is read from the disk after */
         unsigned kills;
         unsigned n_request_ids;
         Disk disk;
         Guard *guard;
+        Whole *whole; /* NULL in a light world */
         uint64_t steps;
 } World;
 
@@ -238,6 +271,8 @@ void world_trace(World *w, const char *fmt, ...) _printf_(2, 3);
 /* A broken promise: told once a world. */
 void world_violation(World *w, const char *fmt, ...) _printf_(2, 3);
 
+/* fire(slot) then, unless its slot is NULL by that time. */
+Event *world_call_at(World *w, uint64_t at_usec, void (*fire)(World *w, void *slot), void *slot);
 Event *world_schedule(World *w, uint64_t at_usec, EventKind kind);
 void world_act_at(World *w, uint64_t at_usec, const Act *act);
 void world_fault(World *w, FaultKind kind, uint64_t from_usec, uint64_t for_usec, size_t target);
@@ -253,10 +288,12 @@ void aws_begin(World *w);
 const TrailVersion *aws_truth(const World *w, size_t trail);
 void aws_act(World *w, const Act *act);
 void aws_start(World *w, size_t trail, unsigned actor, const char *request_id);
+const char *aws_region(size_t trail);
+const char *aws_selectors(unsigned drift); /* as the service answers */
 /* What a replica shows; false: TrailNotFound. */
 bool aws_read(World *w, size_t trail, TrailStatus *ret);
-/* Its settings, and which of them are drift; false: TrailNotFound. */
-bool aws_inspect(World *w, size_t trail, TrailSettings *ret, unsigned *ret_drift);
+/* Its settings; false: TrailNotFound. */
+bool aws_inspect(World *w, size_t trail, TrailSettings *ret);
 /* Whether the trail did not exist at some time since. */
 bool aws_was_gone_since(const World *w, size_t trail, uint64_t from_usec);
 const StopTime *aws_stop_time(const World *w, size_t trail, int64_t msec);

@@ -322,10 +322,25 @@ static void test_clock_is_set(void **state)
         assert_int_equal(rig_incident(r)->reminders, 1);
 }
 
+/* By three hours while the guard was down. */
+static void test_restore_with_clock_set_back(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_stopped(NULL), *again = rig_new(NULL);
+        Incident *i = copy(rig_incident(r));
+
+        i->attribution.begun_msec = again->now.wall_msec + 3 * MSEC_PER_HOUR;
+        core_restore_memory(again->core, core_trail_memory(r->core, 0));
+        core_restore_incident(again->core, i);
+        rig_truth(again, true, 6000, STOP);
+        rig_live(again, 24 * USEC_PER_HOUR + 30 * USEC_PER_MINUTE);
+        assert_int_equal(core_n_incidents(again->core), 0);
+}
+
 UNIT_MAIN(T(test_blink_waits_for_its_actor), T(test_not_yet_and_given_up),
           T(test_throttled_time_does_not_count), T(test_denied_time_counts),
           T(test_settling_corrects), T(test_misuse_is_critical), T(test_restore),
           T(test_restore_without_memory), T(test_restore_with_old_memory),
           T(test_restore_left_over), T(test_restore_finished), T(test_restore_finished_just_now),
           T(test_restore_before_the_lead_knows), T(test_restore_to_other_topics),
-          T(test_restore_of_another_trail), T(test_one_name), T(test_clock_is_set))
+          T(test_restore_of_another_trail), T(test_one_name), T(test_clock_is_set),
+          T(test_restore_with_clock_set_back))
