@@ -107,7 +107,7 @@ static void judge_error(Status *s, const char *name, const json_t *item)
         _cleanup_free_ char *words = NULL;
         AwsError e;
 
-        status_error_from_json(json_object_get(item, "error"), &e);
+        aws_error_from_value(json_object_get(item, "error"), &e);
         if (e.class == AWS_ERROR_NONE)
                 return;
         words = alert_error_words(&e);
