@@ -109,7 +109,8 @@ static AwsErrorClass classify_status(int status)
 AwsErrorClass aws_error_classify(const char *code, int status)
 {
         static const char suffix[] = "Exception";
-        size_t n = strlen(strempty(code)), m = strlen(suffix);
+        code = strempty(code);
+        size_t n = strlen(code), m = strlen(suffix);
 
         if (n > m && streq(code + n - m, suffix))
                 n -= m;

@@ -8,8 +8,8 @@
 
 #include "base/macro.h"
 
-void *mem_alloc0(size_t size);
-void *mem_realloc_array(void *p, size_t n, size_t size);
+void *mem_alloc0(size_t size) _returns_nonnull_;
+void *mem_realloc_array(void *p, size_t n, size_t size) _returns_nonnull_;
 char *mem_strdup(const char *s); /* NULL stays NULL */
 char *mem_strndup(const char *s, size_t n);
 char *mem_printf(const char *fmt, ...) _printf_(1, 2);

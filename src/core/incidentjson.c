@@ -493,7 +493,7 @@ int incident_from_json(const json_t *object, Incident **ret, const char **reterr
 {
         _cleanup_(incident_freep) Incident *i = mem_new0(Incident);
         const char *id = json_string_value(json_object_get(object, "id"));
-        const char *ignored;
+        const char *ignored = NULL;
         const char **field = reterr_field ? reterr_field : &ignored;
         int r;
 
