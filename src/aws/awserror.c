@@ -45,6 +45,7 @@ static const struct {
         {"SlowDown", AWS_ERROR_THROTTLED},
         {"KMSThrottling", AWS_ERROR_THROTTLED},
         {"PriorRequestNotComplete", AWS_ERROR_THROTTLED},
+        {"TransactionInProgress", AWS_ERROR_THROTTLED},
 
         {"RequestTimeout", AWS_ERROR_TRANSIENT},
         {"Conflict", AWS_ERROR_TRANSIENT},

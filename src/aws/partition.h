@@ -13,11 +13,19 @@ typedef enum AwsService {
         AWS_SERVICE_SNS,
         AWS_SERVICE_STS,
         AWS_SERVICE_MONITORING, /* CloudWatch */
+        /* No calls of these are made; their endpoints are known. */
+        AWS_SERVICE_SQS,
+        AWS_SERVICE_DYNAMODB,
+        AWS_SERVICE_KMS,
+        AWS_SERVICE_S3,
+        AWS_SERVICE_EVENTS,
+        AWS_SERVICE_ORGANIZATIONS,
+        AWS_SERVICE_LOGS,
         _AWS_SERVICE_MAX,
         _AWS_SERVICE_INVALID = -EINVAL,
 } AwsService;
 
-/* The name that signatures and host names carry: "cloudtrail", "sns", "sts", "monitoring". */
+/* The name that signatures and host names carry: "cloudtrail", "monitoring". */
 const char *aws_service_to_string(AwsService s);
 AwsService aws_service_from_string(const char *s);
 
@@ -27,6 +35,7 @@ typedef struct Partition {
         const char *dual_stack_dns_suffix; /* "api.aws"; NULL when there is no dual stack */
         bool fips;
         const char *global_services_region; /* where IAM and root sign-in events are recorded */
+        const char *implicit_global_region; /* where Organizations answers */
         const char *console_domain;         /* "console.aws.amazon.com"; NULL when not known */
 } Partition;
 
@@ -44,6 +53,7 @@ typedef struct EndpointParams {
         bool dual_stack;
 } EndpointParams;
 
-/* The URL that calls go to, owned, without a trailing slash. -EINVAL on a bad region or custom
- * URL, -EOPNOTSUPP where the partition lacks FIPS or dual stack or custom excludes them. */
+/* The URL that calls go to, owned, without a trailing slash. The pseudo-regions ("aws-global",
+ * "local") are known where the service's rules name them. -EINVAL on a bad region or custom URL,
+ * -EOPNOTSUPP where there is no FIPS or dual stack or custom excludes them. */
 int endpoint_resolve(const EndpointParams *p, char **ret_url) _must_check_;

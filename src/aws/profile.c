@@ -372,8 +372,8 @@ char *profile_get_service(const ProfileSet *set, const char *section, const char
         Span name, value, found = {0};
 
         /* Sub-properties stand one to a line, after the property's own. */
-        for (const char *s = p ? strchr(p->value, '\n') : NULL; s; s = strchr(s, '\n')) {
-                Span line = {++s, strcspn(s, "\n")};
+        for (const char *s = p ? strchr(p->value, '\n') : NULL; s; s = strchr(s + 1, '\n')) {
+                Span line = {s + 1, strcspn(s + 1, "\n")};
                 if (split_property(line, &name, &value) && name.n == strlen(key) &&
                     strncasecmp(name.s, key, name.n) == 0)
                         found = value;

@@ -86,23 +86,24 @@ static int add_reencoded(StrBuf *b, Span t, UriEncode how)
         return 0;
 }
 
-/* RFC 3986 section 6: "." and ".." segments go, and with them empty ones; a trailing slash
- * stays. What remains is encoded once more, as every service but S3 wants it. */
+/* "." and ".." segments go as in RFC 3986, and with them empty ones; unlike there, the result ends
+ * with a slash just when the path does ("/a/b/.." is "/a"), which is what AWS's signers do. What
+ * remains is encoded once more, as every service but S3 wants it. */
 static int add_normalised_path(StrBuf *b, const char *path)
 {
         Span segments[SEGMENTS_MAX];
         size_t n = 0;
-        bool slash = false; /* the last segment named a directory */
+        bool slash = false; /* the path ends with one */
 
         for (const char *p = path; *p;) {
                 p += strspn(p, "/");
                 Span t = {p, strcspn(p, "/")};
                 p += t.n;
                 bool up = t.n == 2 && t.s[0] == '.' && t.s[1] == '.';
-                slash = up || t.n == 0 || (t.n == 1 && t.s[0] == '.');
+                slash = t.n == 0;
                 if (up && n > 0)
                         n--;
-                if (slash)
+                if (up || t.n == 0 || (t.n == 1 && t.s[0] == '.'))
                         continue;
                 if (n == SEGMENTS_MAX)
                         return -E2BIG;

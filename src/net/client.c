@@ -434,21 +434,6 @@ static void on_backoff_over(void *userdata)
         call_attempt(call);
 }
 
-/* Milliseconds that the service asks for, -1 when it does not. */
-static int64_t parse_retry_after(const char *s)
-{
-        int64_t msec = 0;
-
-        if (!*s || strlen(s) > 9)
-                return -1;
-        for (; *s; s++) {
-                if (*s < '0' || *s > '9')
-                        return -1;
-                msec = 10 * msec + (*s - '0');
-        }
-        return msec;
-}
-
 /* Whether the call goes on after the failure in call->error; has arranged for it then. */
 static bool call_goes_on(AwsCall *call, int64_t retry_after_msec)
 {
@@ -475,9 +460,10 @@ static bool call_goes_on(AwsCall *call, int64_t retry_after_msec)
                 return true;
 
         default: {
+                const RetryFailure failure = {call->error.class, ++call->tries, retry_after_msec};
                 RetryDecision d =
-                        retry_decide(call->options.retry, &call->lane->quota, call->error.class,
-                                     ++call->tries, retry_after_msec, c->env->random01(c->env));
+                        retry_decide(retry_policy(call->options.retry), &call->lane->quota,
+                                     &failure, c->env->random01(c->env));
                 if (!d.retry)
                         return false;
                 if (now + d.delay_usec >= call->deadline_usec) {
@@ -516,7 +502,7 @@ static void on_answer(void *userdata, const HttpResponse *response, const AwsErr
                 learn_skew(call->client, response, e->class == AWS_ERROR_CLOCK);
         if (e->class == AWS_ERROR_NONE)
                 retry_succeeded(&call->lane->quota, call->retry_cost);
-        else if (call_goes_on(call, response ? parse_retry_after(response->retry_after) : -1))
+        else if (call_goes_on(call, response ? retry_after_parse(response->retry_after) : -1))
                 return;
         call_finish(call, &call->error, response);
 }

@@ -5,7 +5,7 @@
 
 static RetryDecision decide(RetryMode mode, RetryQuota *q, AwsErrorClass class, int attempt)
 {
-        return retry_decide(mode, q, class, attempt, -1, 1.0);
+        return retry_decide(retry_policy(mode), q, &(RetryFailure){class, attempt, -1}, 1.0);
 }
 
 static void test_which_classes(void **state)
@@ -42,19 +42,34 @@ static void test_delays(void **state)
         assert_int_equal(decide(RETRY_STANDARD, &q, AWS_ERROR_NETWORK, 2).delay_usec, 100000);
         assert_int_equal(decide(RETRY_STANDARD, &q, AWS_ERROR_THROTTLED, 1).delay_usec, 1000000);
         assert_int_equal(decide(RETRY_STANDARD, &q, AWS_ERROR_THROTTLED, 2).delay_usec, 2000000);
-        assert_int_equal(
-                retry_decide(RETRY_STANDARD, &q, AWS_ERROR_THROTTLED, 2, -1, 0.25).delay_usec,
-                500000);
-        assert_int_equal(retry_decide(RETRY_STANDARD, &q, AWS_ERROR_THROTTLED, 2, -1, 0).delay_usec,
-                         0);
+        const RetryFailure f = {AWS_ERROR_THROTTLED, 2, -1};
+        const RetryPolicy *standard = retry_policy(RETRY_STANDARD);
+        assert_int_equal(retry_decide(standard, &q, &f, 0.25).delay_usec, 500000);
+        assert_int_equal(retry_decide(standard, &q, &f, 0).delay_usec, 0);
+}
+
+static void test_longest_delay(void **state)
+{
+        RetryPolicy policy = *retry_policy(RETRY_UNMETERED);
+        static const uint64_t transient[] = {50,   100,  200,   400,   800,  1600,
+                                             3200, 6400, 12800, 20000, 20000};
+
+        policy.attempts_max = INT32_MAX;
+        for (int i = 0; i < (int)ELEMENTSOF(transient); i++) {
+                const RetryFailure f = {AWS_ERROR_TRANSIENT, i + 1, -1};
+                assert_int_equal(retry_decide(&policy, NULL, &f, 1).delay_usec,
+                                 transient[i] * USEC_PER_MSEC);
+        }
+        const RetryFailure late = {AWS_ERROR_THROTTLED, INT32_MAX - 1, 60000};
+        assert_int_equal(retry_decide(&policy, NULL, &late, 1).delay_usec, 25 * USEC_PER_SEC);
 }
 
 static uint64_t delay_after(int64_t retry_after_msec, double random01)
 {
         RetryQuota q = {RETRY_QUOTA_MAX};
 
-        return retry_decide(RETRY_STANDARD, &q, AWS_ERROR_THROTTLED, 1, retry_after_msec, random01)
-                .delay_usec;
+        const RetryFailure f = {AWS_ERROR_THROTTLED, 1, retry_after_msec};
+        return retry_decide(retry_policy(RETRY_STANDARD), &q, &f, random01).delay_usec;
 }
 
 static void test_retry_after(void **state)
@@ -68,6 +83,39 @@ static void test_retry_after(void **state)
         assert_int_equal(delay_after(0, 0.5), 500000);
         assert_int_equal(delay_after(-1, 0.5), 500000);
         assert_int_equal(delay_after(INT64_MIN, 0.5), 500000);
+}
+
+static void test_retry_after_header(void **state)
+{
+        assert_int_equal(retry_after_parse("1500"), 1500);
+        assert_int_equal(retry_after_parse("0"), 0);
+        assert_int_equal(retry_after_parse("99999999999999999999999"), INT32_MAX);
+        assert_int_equal(retry_after_parse(NULL), -1);
+        assert_int_equal(retry_after_parse(""), -1);
+        assert_int_equal(retry_after_parse("-1"), -1);
+        assert_int_equal(retry_after_parse("1.5"), -1);
+        assert_int_equal(retry_after_parse("soon"), -1);
+}
+
+/* A long poll that may not be repeated must not be asked again at once by its caller either. */
+static void test_long_poll(void **state)
+{
+        RetryPolicy policy = *retry_policy(RETRY_STANDARD);
+        RetryQuota q = {4};
+        const RetryFailure first = {AWS_ERROR_THROTTLED, 1, 3000};
+
+        assert_int_equal(retry_decide(&policy, &q, &first, 1).delay_usec, 0);
+        policy.long_poll = true;
+        RetryDecision d = retry_decide(&policy, &q, &first, 1);
+        assert_false(d.retry);
+        assert_int_equal(d.delay_usec, 3 * USEC_PER_SEC);
+        assert_int_equal(q.available, 4);
+
+        /* Only the quota: a last attempt and a failure for good return at once. */
+        const RetryFailure last = {AWS_ERROR_THROTTLED, 3, 3000},
+                           denied = {AWS_ERROR_DENIED, 1, -1};
+        assert_int_equal(retry_decide(&policy, &q, &last, 1).delay_usec, 0);
+        assert_int_equal(retry_decide(&policy, &q, &denied, 1).delay_usec, 0);
 }
 
 static void test_quota(void **state)
@@ -109,5 +157,6 @@ static void test_refund(void **state)
         retry_succeeded(NULL, 0);
 }
 
-UNIT_MAIN(T(test_which_classes), T(test_attempts), T(test_delays), T(test_retry_after),
-          T(test_quota), T(test_refund))
+UNIT_MAIN(T(test_which_classes), T(test_attempts), T(test_delays), T(test_longest_delay),
+          T(test_retry_after), T(test_retry_after_header), T(test_long_poll), T(test_quota),
+          T(test_refund))

@@ -5,7 +5,8 @@
  * is absent the test is skipped (exit 77), and says so. */
 
 #include <dirent.h>
-#include <stdio.h>
+
+#include "vec.h"
 
 #include "base/mem.h"
 
@@ -39,5 +40,28 @@ static inline char *vectors_read(const char *folder, const char *name, size_t *r
         (void)fclose(f);
         if (ret_len)
                 *ret_len = n;
+        return text;
+}
+
+/* What ts-vec prints, run in this process with these words and NULL; owned. Fails the test when it
+ * ends otherwise than wanted. */
+static inline char *vectors_run(int want_status, ...)
+{
+        char *argv[16] = {(char *)"ts-vec"}, *text = NULL;
+        size_t len = 0;
+        int argc = 1;
+        va_list ap;
+
+        va_start(ap, want_status);
+        for (char *word; (word = va_arg(ap, char *));)
+                argv[argc++] = word;
+        va_end(ap);
+
+        FILE *out = open_memstream(&text, &len);
+        assert_non_null(out);
+        int status = vec_main(argc, argv, out);
+        assert_int_equal(fclose(out), 0);
+        if (status != want_status)
+                fail_msg("ts-vec %s ended with %d: %s", argv[1], status, text);
         return text;
 }

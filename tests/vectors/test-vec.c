@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* ts-vec itself: the forms that a list of outcomes may have, what is refused as not understood,
+ * and the exit status of each. */
+
+#include <unistd.h>
+
+#include "../unit/unit.h"
+#include "vectors.h"
+
+#include "base/strbuf.h"
+
+/* What ts-vec prints for this command and input file; owned. */
+static char *run_on(int want_status, const char *command, const char *input)
+{
+        char path[] = "/tmp/test-vec-XXXXXX";
+        int fd = mkstemp(path);
+
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, input, strlen(input)), strlen(input));
+        (void)close(fd);
+        char *text = vectors_run(want_status, command, path, NULL);
+        assert_int_equal(unlink(path), 0);
+        return text;
+}
+
+/* Outcomes that each mean the same: a transient failure, a throttled one, a success. */
+static void test_retry_forms(void **state)
+{
+        static const char *const forms[] = {
+                "[\"transient\", \"throttling\", \"success\"]",
+                "[500, 429, 200]",
+                "[\"500\", \"ThrottlingException\", \"ok\"]",
+                "{\"outcomes\": [503, \"SlowDown\", 204]}",
+                "{\"given\": {\"max_attempts\": 3, \"initial_retry_tokens\": 500,"
+                " \"exponential_base\": 1, \"exponential_power\": 2, \"max_backoff_time\": 20},"
+                " \"responses\": [{\"response\": {\"status_code\": 502}, \"expected\": {}},"
+                " {\"response\": {\"status_code\": 400, \"error_code\": \"Throttling\"}},"
+                " {\"response\": {\"status_code\": 200}}]}",
+                "{\"responses\": [{\"status\": 504}, {\"error\": {\"code\": \"SlowDown\"}},"
+                " {\"outcome\": \"success\"}]}",
+                "[{\"class\": \"transient\"}, {\"kind\": \"throttled\"}, {\"success\": true}]",
+                "[{\"error\": \"timeout\"}, {\"code\": \"RequestLimitExceeded\", \"status\": 503},"
+                " {\"kind\": \"success\"}]",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(forms); i++) {
+                _cleanup_free_ char *have = run_on(VEC_OK, "retry", forms[i]);
+                assert_string_equal(
+                        have, "{\"attempts\":3,\"outcome\":\"success\",\"quota\":486,"
+                              "\"delays\":[0.05,2.0],\"unit\":\"s\",\"responses\":["
+                              "{\"attempt\":1,\"outcome\":\"retry_request\",\"retry_quota\":486,"
+                              "\"delay\":0.05},"
+                              "{\"attempt\":2,\"outcome\":\"retry_request\",\"retry_quota\":481,"
+                              "\"delay\":2.0},"
+                              "{\"attempt\":3,\"outcome\":\"success\",\"retry_quota\":486}]}\n");
+        }
+}
+
+/* The outcomes, quotas and delays of a case, as "name quota delay;..." */
+static char *steps(const char *input)
+{
+        _cleanup_free_ char *text = run_on(VEC_OK, "retry", input);
+        _cleanup_json_ json_t *root = json_loads(text, 0, NULL);
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(4096);
+        json_t *step;
+        size_t i;
+        char *all;
+
+        json_array_foreach(json_object_get(root, "responses"), i, step)
+        {
+                strbuf_addf(&b, "%s %d %g;", json_string_value(json_object_get(step, "outcome")),
+                            (int)json_integer_value(json_object_get(step, "retry_quota")),
+                            json_number_value(json_object_get(step, "delay")));
+        }
+        assert_int_equal(strbuf_take(&b, &all), 0);
+        return all;
+}
+
+static void test_retry_rules(void **state)
+{
+        static const struct {
+                const char *input, *want;
+        } cases[] = {
+                {"[500, 500, 500, 200]", /* the last one is another call */
+                 "retry_request 486 0.05;retry_request 472 0.1;max_attempts_exceeded 472 0;"
+                 "success 473 0;"},
+                {"{\"quota\": 14, \"outcomes\": [500, 500]}",
+                 "retry_request 0 0.05;retry_quota_exceeded 0 0;"},
+                {"{\"given\": {\"initial_retry_tokens\": 0, \"long_polling\": true},"
+                 " \"responses\": [\"Throttling\"]}",
+                 "retry_quota_exceeded 0 1;"},
+                {"[\"AccessDeniedException\", 404, \"permanent\"]",
+                 "not_retryable 500 0;not_retryable 500 0;not_retryable 500 0;"},
+                {"{\"max_attempts\": 5, \"max_backoff_time\": 0.2, \"outcomes\":"
+                 " [500, 500, 500, 500, 500]}",
+                 "retry_request 486 0.05;retry_request 472 0.1;retry_request 458 0.2;"
+                 "retry_request 444 0.2;max_attempts_exceeded 444 0;"},
+                {"{\"max_attempts\": 9, \"outcomes\": ["
+                 "{\"status\": 500, \"headers\": {\"X-Amz-Retry-After\": \"1500\"}},"
+                 "{\"status\": 500, \"headers\": {\"x-amz-retry-after\": [\"10\"]}},"
+                 "{\"status\": 500, \"retry_after\": 60000},"
+                 "{\"status\": 500, \"headers\": {\"x-amz-retry-after\": \"soon\"}},"
+                 "{\"status\": 500, \"headers\": {\"retry-after\": \"3\"}}]}",
+                 "retry_request 486 1.5;retry_request 472 0.1;retry_request 458 5.2;"
+                 "retry_request 444 0.4;retry_request 430 0.8;"},
+                {"{\"quota\": 490, \"outcomes\": [200]}", "success 491 0;"},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *have = steps(cases[i].input);
+                assert_string_equal(have, cases[i].want);
+        }
+}
+
+static void test_many_cases(void **state)
+{
+        static const char line[] =
+                "{\"attempts\":1,\"outcome\":\"success\",\"quota\":500,"
+                "\"delays\":[],\"unit\":\"s\",\"responses\":["
+                "{\"attempt\":1,\"outcome\":\"success\",\"retry_quota\":500}]}\n";
+        _cleanup_free_ char *want = mem_printf("%s%s", line, line);
+        _cleanup_free_ char *array =
+                run_on(VEC_OK, "retry", "[{\"responses\": [200]}, {\"responses\": [200]}]");
+        _cleanup_free_ char *object =
+                run_on(VEC_OK, "retry", "{\"cases\": [{\"outcomes\": [200]}, [200]]}");
+
+        assert_string_equal(array, want);
+        assert_string_equal(object, want);
+}
+
+static void test_profile_forms(void **state)
+{
+        _cleanup_free_ char *bare =
+                run_on(VEC_OK, "profiles", "{\"credentialsFile\": \"[a]\\nK=v\"}");
+        _cleanup_free_ char *named =
+                run_on(VEC_OK, "profiles", "{\"input\": {\"configFile\": \"[sso-session s]\"}}");
+        _cleanup_free_ char *bad = run_on(VEC_FAILED, "profiles", "{\"configFile\": \"k=v\"}");
+
+        assert_string_equal(bare, "{\"config\":{\"profiles\":{\"a\":{\"k\":\"v\"}}}}\n");
+        assert_string_equal(named, "{\"config\":{\"profiles\":{},\"sso_sessions\":{\"s\":{}}}}\n");
+        assert_string_equal(bad, "{\"errorContaining\":\"config file, line 1: "
+                                 "Expected a profile definition\"}\n");
+}
+
+static void test_not_understood(void **state)
+{
+        static const struct {
+                const char *command, *input;
+        } cases[] = {
+                {"retry", "{}"},
+                {"retry", "[{}]"},
+                {"retry", "[null]"},
+                {"retry", "no JSON"},
+                {"profiles", "{}"},
+                {"profiles", "{\"configFile\": 1}"},
+                {"profiles", "{\"tests\": [{}]}"},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+                free(run_on(VEC_USAGE, cases[i].command, cases[i].input));
+        free(vectors_run(VEC_USAGE, "nothing", NULL));
+        free(vectors_run(VEC_USAGE, "profiles", "/nonexistent", NULL));
+        free(vectors_run(VEC_USAGE, "endpoint", "--service", "ec2", "--region", "us-east-1", NULL));
+        free(vectors_run(VEC_USAGE, "endpoint", "--region", "us-east-1", NULL));
+        free(vectors_run(VEC_USAGE, "endpoint", "--service", "sns", "word", NULL));
+        free(vectors_run(VEC_USAGE, "sigv4", "--emit", "sig", NULL));
+}
+
+UNIT_MAIN(T(test_retry_forms), T(test_retry_rules), T(test_many_cases), T(test_profile_forms),
+          T(test_not_understood))
