@@ -15,7 +15,7 @@ static void put_section(StrBuf *b, const ProfileSection *s)
 
         strbuf_addf(b, "[%s %s]\r\n", prefixes[s->kind], s->name);
         for (size_t i = 0; i < s->n_properties; i++) {
-                strbuf_addf(b, "%s = ", s->properties[i].key);
+                strbuf_addf(b, "%s=", s->properties[i].key);
                 for (const char *p = s->properties[i].value; *p; p++)
                         if (*p == '\n')
                                 strbuf_add(b, "\r\n ");
