@@ -11,9 +11,11 @@
 
 /* An event as selectors see it: a value a field. */
 typedef struct Event {
-        const EventSelector *of; /* takes the k-th value that each of its fields selects */
+        const EventSelector *of; /* takes the k-th value that each of its fields selects ... */
         size_t k;
         bool reads;
+        const char *field; /* ... but for this one, which has the value of a pattern elsewhere */
+        const Pattern *pattern;
 } Event;
 
 static const char *value_of(const Event *e, const char *name, char buf[static 512])
@@ -22,9 +24,10 @@ static const char *value_of(const Event *e, const char *name, char buf[static 51
 
         if (streq(name, "readOnly"))
                 return e->reads ? "true" : "false";
-        if (!f || f->n_select == 0)
+        if (!(e->field && streq(e->field, name)) && (!f || f->n_select == 0))
                 return streq(name, "eventCategory") ? "Data" : "else";
-        const Pattern *p = &f->select[e->k % f->n_select];
+        const Pattern *p =
+                e->field && streq(e->field, name) ? e->pattern : &f->select[e->k % f->n_select];
         (void)snprintf(buf, 512, "%s%.400s%s", p->kind == PATTERN_SUFFIX && e->k % 2 ? "x" : "",
                        p->value, p->kind == PATTERN_PREFIX && e->k % 2 ? "x" : "");
         return buf;
@@ -89,6 +92,30 @@ static bool is_management(const Event *e)
         return streq(value_of(e, "eventCategory", buf), "Management");
 }
 
+/* Events of a selector of a, with variations. */
+static void check_events(const EventSelectors *a, const EventSelectors *b, const Kept kept[2],
+                         const Event *like)
+{
+        for (size_t k = 0; k < 8; k++) {
+                Event e = *like;
+
+                e.k = k / 2;
+                e.reads = k % 2;
+                if (records(a, &e) && !records(b, &e))
+                        HOLD(kept[is_management(&e)] != KEPT_ALL);
+        }
+}
+
+/* ... that have a value which a field of b speaks of. */
+static void check_field(const EventSelectors *a, const EventSelectors *b, const Kept kept[2],
+                        const EventSelector *of, const SelectorField *f)
+{
+        for (size_t k = 0; k < MIN(f->n_select, (size_t)4); k++)
+                check_events(a, b, kept, &(Event){of, 0, false, f->name, &f->select[k]});
+        for (size_t k = 0; k < MIN(f->n_deselect, (size_t)4); k++)
+                check_events(a, b, kept, &(Event){of, 0, false, f->name, &f->deselect[k]});
+}
+
 static void check_pair(const EventSelectors *a, const EventSelectors *b)
 {
         _cleanup_strbuf_ StrBuf lost = STRBUF_INIT(65536);
@@ -97,13 +124,12 @@ static void check_pair(const EventSelectors *a, const EventSelectors *b)
         HOLD((kept[1] == KEPT_ALL) == (lost.len == 0));
         if (is_odd(a) || is_odd(b))
                 return;
-        for (size_t i = 0; i < a->n; i++)
-                for (size_t k = 0; k < 16; k++) {
-                        Event e = {&a->items[i], k / 2, k % 2};
-
-                        if (records(a, &e) && !records(b, &e))
-                                HOLD(kept[is_management(&e)] != KEPT_ALL);
-                }
+        for (size_t i = 0; i < a->n; i++) {
+                check_events(a, b, kept, &(Event){.of = &a->items[i]});
+                for (size_t j = 0; j < MIN(b->n, (size_t)4); j++)
+                        for (size_t k = 0; k < MIN(b->items[j].n_fields, (size_t)4); k++)
+                                check_field(a, b, kept, &a->items[i], &b->items[j].fields[k]);
+        }
 }
 
 static void check_one(const EventSelectors *s)
