@@ -110,7 +110,8 @@ static AwsErrorClass classify_status(int status)
 AwsErrorClass aws_error_classify(const char *code, int status)
 {
         static const char suffix[] = "Exception";
-        size_t n = strlen(strempty(code)), m = strlen(suffix);
+        code = strempty(code);
+        size_t n = strlen(code), m = strlen(suffix);
 
         if (n > m && streq(code + n - m, suffix))
                 n -= m;
@@ -206,6 +207,38 @@ void aws_error_from_xml(int status, const char *body, size_t len, const char *re
         fill(ret, status, xml_text(doc, "ErrorResponse/Error/Code"),
              xml_text(doc, "ErrorResponse/Error/Message"),
              request_id ? request_id : xml_text(doc, "ErrorResponse/RequestId"));
+}
+
+json_t *aws_error_to_value(const AwsError *e)
+{
+        if (e->class == AWS_ERROR_NONE)
+                return json_null();
+        json_t *value = json_pack("{s:s, s:i, s:s, s:s, s:s}", "class",
+                                  aws_error_class_to_string(e->class), "status", e->status, "code",
+                                  e->code, "message", e->message, "request_id", e->request_id);
+        if (!value)
+                abort(); /* memory, or texts that are not UTF-8, which AwsError excludes */
+        return value;
+}
+
+void aws_error_from_value(const json_t *value, AwsError *ret)
+{
+        const char *texts[] = {"code", "message", "request_id"};
+        AwsErrorClass class =
+                aws_error_class_from_string(json_string_value(json_object_get(value, "class")));
+
+        *ret = (AwsError){0};
+        if ((int)class <= AWS_ERROR_NONE)
+                return;
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+                texts[i] = json_string_value(json_object_get(value, texts[i]));
+        *ret = (AwsError){
+                .class = class,
+                .status = (int)json_integer_value(json_object_get(value, "status")),
+        };
+        copy_escaped(ret->code, sizeof(ret->code), texts[0]);
+        copy_escaped(ret->message, sizeof(ret->message), texts[1]);
+        copy_escaped(ret->request_id, sizeof(ret->request_id), texts[2]);
 }
 
 void aws_error_set(AwsError *ret, AwsErrorClass class, const char *code, const char *fmt, ...)

@@ -4,6 +4,7 @@
 /* What went wrong with a call, as a plain value. Decisions read the class, never a string. */
 
 #include <errno.h>
+#include <jansson.h>
 
 #include "base/macro.h"
 
@@ -46,6 +47,11 @@ void aws_error_from_json(int status, const char *body, size_t len, const char *q
                          const char *request_id, AwsError *ret);
 void aws_error_from_xml(int status, const char *body, size_t len, const char *request_id,
                         AwsError *ret);
+
+/* As a member of a file of ours: {"class", "status", "code", "message", "request_id"}, a new
+ * reference; null for class NONE, which is also what anything else is read as. */
+json_t *aws_error_to_value(const AwsError *e);
+void aws_error_from_value(const json_t *value, AwsError *ret);
 
 /* An error of our own making; message is a printf format. */
 void aws_error_set(AwsError *ret, AwsErrorClass class, const char *code, const char *fmt, ...)

@@ -175,6 +175,7 @@ static int add_query(StrBuf *b, const char *query)
         for (const char *p = strempty(query); *p;) {
                 Span t = {p, strcspn(p, "&")};
                 p += t.n;
+                /* cppcheck-suppress nullPointerRedundantCheck; an empty span does not start at 0 */
                 p += *p == '&';
                 if (t.n == 0)
                         continue;
@@ -222,8 +223,13 @@ static void add_header_value(StrBuf *b, const char *value)
 
 static void add_lower(StrBuf *b, const char *s)
 {
-        for (; *s; s++)
-                strbuf_add_char(b, *s >= 'A' && *s <= 'Z' ? (char)(*s - 'A' + 'a') : *s);
+        for (; *s; s++) {
+                char c = *s;
+
+                if (c >= 'A' && c <= 'Z')
+                        c = (char)(c - 'A' + 'a');
+                strbuf_add_char(b, c);
+        }
 }
 
 /* Stable: the values of a repeated header keep their order. */

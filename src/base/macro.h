@@ -14,6 +14,7 @@
 #define _cleanup_(f) __attribute__((cleanup(f)))
 #define _must_check_ __attribute__((warn_unused_result))
 #define _printf_(fmt, first) __attribute__((format(printf, fmt, first)))
+#define _returns_nonnull_ __attribute__((returns_nonnull))
 #define _unused_ __attribute__((unused))
 #define _noreturn_ __attribute__((noreturn))
 

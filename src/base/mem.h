@@ -8,10 +8,10 @@
 
 #include "base/macro.h"
 
-void *mem_alloc0(size_t size);
-void *
-mem_alloc(size_t size); /* not zeroed: json_set_alloc_funcs() has it, so that jansson aborts, too */
-void *mem_realloc_array(void *p, size_t n, size_t size);
+void *mem_alloc0(size_t size) _returns_nonnull_;
+/* Not zeroed: json_set_alloc_funcs() has it, so that jansson aborts, too. */
+void *mem_alloc(size_t size) _returns_nonnull_;
+void *mem_realloc_array(void *p, size_t n, size_t size) _returns_nonnull_;
 /* Says so and aborts: for a library's failure that only memory explains. */
 _noreturn_ void mem_exhausted(void);
 char *mem_strdup(const char *s); /* NULL stays NULL */

@@ -250,7 +250,7 @@ static json_t *probe_to_json(const Probe *p)
         };
 
         return json_pack("{s:s, s:o}", "state", states[p->state], "error",
-                         p->state == PROBE_FAILED ? status_error_to_json(&p->error) : json_null());
+                         p->state == PROBE_FAILED ? aws_error_to_value(&p->error) : json_null());
 }
 
 static json_t *trail_to_json(const CheckedTrail *t, const char *arn)

@@ -248,7 +248,7 @@ void check_judge(Check *c)
 {
         for (size_t i = 0; c->accounts && i < c->conf->n_accounts; i++)
                 judge_account(c, i);
-        for (size_t i = 0; c->trails && i < c->conf->n_trails; i++)
+        for (size_t i = 0; c->accounts && c->trails && i < c->conf->n_trails; i++)
                 judge_trail(c, i);
         for (size_t i = 0; c->topics && i < c->conf->n_topics; i++)
                 judge_topic(c, i);

@@ -188,6 +188,7 @@ void table_print(const Table *t, const Printer *p)
         _cleanup_free_ size_t *widths = mem_alloc0(t->n_columns * sizeof(size_t));
         size_t column = 0;
 
+        assert(t->n_columns > 0);
         for (size_t i = 0; i < t->n_columns; i++)
                 widths[i] = count_columns(t->headings[i]);
         for (size_t i = 0; i < t->n_cells; i++)

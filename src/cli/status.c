@@ -107,7 +107,7 @@ static char *error_words(const json_t *item, const char *name)
 {
         AwsError e;
 
-        status_error_from_json(json_object_get(item, name), &e);
+        aws_error_from_value(json_object_get(item, name), &e);
         return e.class == AWS_ERROR_NONE ? NULL : alert_error_words(&e);
 }
 

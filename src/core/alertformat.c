@@ -48,7 +48,7 @@ static void add_gsm(StrBuf *b, const char *s, size_t max)
 
                 if (continued)
                         continue;
-                strbuf_add_char(b, *s < ' ' || *s > '~' || strchr("[\\]^`{|}~", *s) ? '?' : *s);
+                strbuf_add_n(b, *s < ' ' || *s > '~' || strchr("[\\]^`{|}~", *s) ? "?" : s, 1);
                 n++;
         }
 }

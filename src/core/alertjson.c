@@ -359,10 +359,10 @@ static char *finish(json_t *o)
 char *alert_document(const Incident *i, const AlertContext *c, const char *subject)
 {
         json_t *o = begin(c, phase_to_string(c->phase), i->severity, subject);
-        _cleanup_free_ char *summary = alert_summary(i);
+        _cleanup_free_ char *summary = alert_summary(i), *details = alert_details(i);
 
         set(o, "summary", json_string(summary));
-        set(o, "details", i->text ? json_string(i->text) : json_null());
+        set(o, "details", i->text ? json_string(details) : json_null());
         set(o, "incident", incident(i));
         set(o, "trail", trail(i));
         set(o, "window", window(i, c->now_msec));

@@ -33,7 +33,9 @@ void alert_add_caller(StrBuf *b, const CloudTrailRecord *r);
 void alert_add_who(StrBuf *b, const Incident *i);
 bool alert_role_is_listed(Role r); /* among the other calls */
 
-/* alerttext.c: whether there is anything to say of them. */
+/* alerttext.c: the text of a notice, owned, its lines kept and each escaped. */
+char *alert_details(const Incident *i);
+/* Whether there is anything to say of them. */
 bool alert_has_window(const Incident *i);
 bool alert_has_restart(const Incident *i);
 

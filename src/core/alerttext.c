@@ -381,8 +381,27 @@ static void add_maintenance(StrBuf *b, const Incident *i)
                     i->scope_arn ? i->scope_arn : "all");
 }
 
-/* The text is the guard's own and has lines, so that foreign parts of it were escaped where it was
- * made. */
+char *alert_details(const Incident *i)
+{
+        StrBuf b = STRBUF_INIT(ALERT_BODY_MAX / 2);
+        const char *text = strempty(i->text);
+        char *details;
+
+        for (size_t n; *text; text += n) {
+                n = strcspn(text, "\n");
+                _cleanup_free_ char *line = mem_strndup(text, n);
+
+                escape_add(&b, line, 1000);
+                if (text[n]) {
+                        strbuf_add_char(&b, '\n');
+                        n++;
+                }
+        }
+        details = mem_strdup(strbuf_str(&b)); /* cut at the cap, never lost */
+        strbuf_done(&b);
+        return details;
+}
+
 static void notice_text(const Incident *i, const AlertContext *c, char **ret_subject,
                         char **ret_body)
 {
@@ -396,8 +415,11 @@ static void notice_text(const Incident *i, const AlertContext *c, char **ret_sub
         strbuf_add(&b, ": ");
         escape_add(&b, i->title, 1000);
         strbuf_add(&b, ".\n\n");
-        if (i->text)
-                strbuf_addf(&b, "%s\n", i->text);
+        if (i->text) {
+                _cleanup_free_ char *details = alert_details(i);
+
+                strbuf_addf(&b, "%s\n", details);
+        }
         add_cause(&b, i);
         alert_time_row(&b, i->closed_msec == i->detected_msec ? "Time" : "Since", i->detected_msec);
         alert_time_row(&b, "Until", i->closed_msec > i->detected_msec ? i->closed_msec : 0);

@@ -452,6 +452,7 @@ void attribution_evaluate(Incident *i, const AttributionFacts *facts)
                 return;
         }
 
+        assert(wanted); /* as every kind but those has it */
         size_t first = first_candidate(i);
         a->confidence = CONFIDENCE_NONE;
         bool explained = anchor_is_explained(i, wanted);

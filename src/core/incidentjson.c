@@ -231,30 +231,6 @@ static int decode_enums(const json_t *o, const EnumField *fields, size_t n, void
 #define DECODE_ENUMS(o, prefix, target, err)                                                       \
         decode_enums(o, prefix##_enums, ELEMENTSOF(prefix##_enums), target, err)
 
-static json_t *error_to_json(const AwsError *e)
-{
-        if (e->class == AWS_ERROR_NONE)
-                return json_null();
-        return json_pack("{s:s, s:i, s:s, s:s, s:s}", "class", aws_error_class_to_string(e->class),
-                         "status", e->status, "code", e->code, "message", e->message, "request_id",
-                         e->request_id);
-}
-
-static void error_from_json(const json_t *o, AwsError *ret)
-{
-        const char *class = json_string_value(json_object_get(o, "class"));
-        AwsErrorClass v = aws_error_class_from_string(class);
-
-        *ret = (AwsError){};
-        if ((int)v < 0)
-                return;
-        aws_error_set(ret, v, strempty(json_string_value(json_object_get(o, "code"))), "%s",
-                      strempty(json_string_value(json_object_get(o, "message"))));
-        ret->status = (int)json_integer_value(json_object_get(o, "status"));
-        const char *id = strempty(json_string_value(json_object_get(o, "request_id")));
-        memcpy(ret->request_id, id, MIN(strlen(id), sizeof(ret->request_id) - 1));
-}
-
 static json_t *restart_to_json(const Restart *r)
 {
         json_t *o = json_object(), *ids = json_array();
@@ -265,7 +241,7 @@ static json_t *restart_to_json(const Restart *r)
                 if (json_array_append_new(ids, json_string(r->request_ids[k])) < 0)
                         abort();
         set_new(o, "request_ids", ids);
-        set_new(o, "error", error_to_json(&r->error));
+        set_new(o, "error", aws_error_to_value(&r->error));
         return o;
 }
 
@@ -301,7 +277,7 @@ static json_t *attribution_to_json(const Attribution *a)
                         abort();
         }
         set_new(o, "deeds", deeds);
-        set_new(o, "error", error_to_json(&a->error));
+        set_new(o, "error", aws_error_to_value(&a->error));
         return o;
 }
 
@@ -351,7 +327,7 @@ json_t *incident_to_json(const Incident *i)
         set_new(o, "id", json_string(i->id));
         ENCODE(o, incident, i);
         ENCODE_ENUMS(o, incident, i);
-        set_new(o, "cause", error_to_json(&i->cause));
+        set_new(o, "cause", aws_error_to_value(&i->cause));
         if (incident_kind_is_change(i->kind))
                 changes_to_json(i, o);
         set_new(o, "restart", restart_to_json(&i->restart));
@@ -390,7 +366,7 @@ static int restart_from_json(const json_t *o, Restart *r, const char **reterr_fi
                         *mem_push0(r->request_ids, r->n_request_ids) =
                                 mem_strdup(json_string_value(id));
         }
-        error_from_json(json_object_get(o, "error"), &r->error);
+        aws_error_from_value(json_object_get(o, "error"), &r->error);
         return DECODE_ENUMS(o, restart, r, reterr_field);
 }
 
@@ -441,7 +417,7 @@ static int attribution_from_json(const json_t *o, Attribution *a, const char **r
                         r = finding_from_json(finding, mem_push0(a->findings, a->n_findings),
                                               reterr_field);
         }
-        error_from_json(json_object_get(o, "error"), &a->error);
+        aws_error_from_value(json_object_get(o, "error"), &a->error);
         return r;
 }
 
@@ -517,7 +493,7 @@ int incident_from_json(const json_t *object, Incident **ret, const char **reterr
 {
         _cleanup_(incident_freep) Incident *i = mem_new0(Incident);
         const char *id = json_string_value(json_object_get(object, "id"));
-        const char *ignored;
+        const char *ignored = NULL;
         const char **field = reterr_field ? reterr_field : &ignored;
         int r;
 
@@ -556,7 +532,7 @@ int incident_from_json(const json_t *object, Incident **ret, const char **reterr
         *field = incident_kind_is_notice(i->kind) ? "title" : "trail_arn";
         if (isempty(incident_kind_is_notice(i->kind) ? i->title : i->trail_arn))
                 return -ENODATA;
-        error_from_json(json_object_get(object, "cause"), &i->cause);
+        aws_error_from_value(json_object_get(object, "cause"), &i->cause);
         i->trail = SIZE_MAX;
         *ret = TAKE_PTR(i);
         return 0;

@@ -215,7 +215,9 @@ static void check_cannot_see(ConfParse *p)
                 if (streq_ptr(p->problems->items[i].option, "cannot_see_after"))
                         return; /* it is wrong by itself */
 
-        want_usec = slowest ? POLLS_BEFORE_CANNOT_SEE * slowest->poll_usec : 0;
+        if (!slowest)
+                return;
+        want_usec = POLLS_BEFORE_CANNOT_SEE * slowest->poll_usec;
         if (p->conf->cannot_see_after_usec < want_usec)
                 conf_report_setting(
                         p->problems, at ? at : p->root, at ? NULL : "cannot_see_after",

@@ -49,8 +49,8 @@ static json_t *trail_report(Manager *m, size_t k)
                 (json_int_t)s->delivery_msec, "incident", string_or_null(i ? i->id : NULL),
                 "incident_kind", string_or_null(i ? incident_kind_to_string(i->kind) : NULL),
                 "incidents_open", (int)n, "restart_error",
-                failing ? status_error_to_json(&i->restart.error) : json_null(), "error",
-                status_error_to_json(core_trail_error(m->core, k)));
+                failing ? aws_error_to_value(&i->restart.error) : json_null(), "error",
+                aws_error_to_value(core_trail_error(m->core, k)));
 }
 
 /* Unsent messages of a topic and its last error; all topics when arn is NULL. */
@@ -83,7 +83,7 @@ static json_t *topic_report(Manager *m, const ConfTopic *t)
         return json_pack("{s:s, s:s, s:s, s:I, s:I, s:o}", "arn", t->arn, "format",
                          topic_format_to_string(t->format), "min_severity",
                          severity_to_string(t->min_severity), "account", (json_int_t)t->account,
-                         "pending", (json_int_t)n, "error", status_error_to_json(&e));
+                         "pending", (json_int_t)n, "error", aws_error_to_value(&e));
 }
 
 static json_t *account_report(Manager *m, size_t k)
@@ -95,7 +95,7 @@ static json_t *account_report(Manager *m, size_t k)
                          string_or_null(m->conf->accounts[k].role_arn), "identity_arn",
                          string_or_null(m->identities[k]), "credentials", s.source, "usable",
                          s.usable, "expiry_msec", (json_int_t)s.expiry_msec, "error",
-                         status_error_to_json(&s.last_error));
+                         aws_error_to_value(&s.last_error));
 }
 
 static size_t open_incidents(Manager *m)

@@ -94,32 +94,3 @@ int status_read(const char *path, json_t **ret)
         *ret = TAKE_PTR(object);
         return 0;
 }
-
-json_t *status_error_to_json(const AwsError *e)
-{
-        json_t *object;
-
-        if (e->class == AWS_ERROR_NONE)
-                return json_null();
-        object = json_pack("{s:s, s:i, s:s, s:s, s:s}", "class",
-                           aws_error_class_to_string(e->class), "status", e->status, "code",
-                           e->code, "message", e->message, "request_id", e->request_id);
-        if (!object)
-                abort(); /* memory, or texts that are not UTF-8, which AwsError excludes */
-        return object;
-}
-
-void status_error_from_json(const json_t *value, AwsError *ret)
-{
-        const char *id = json_string_value(json_object_get(value, "request_id"));
-        AwsErrorClass class =
-                aws_error_class_from_string(json_string_value(json_object_get(value, "class")));
-
-        *ret = (AwsError){};
-        if ((int)class <= AWS_ERROR_NONE)
-                return;
-        aws_error_set(ret, class, strempty(json_string_value(json_object_get(value, "code"))), "%s",
-                      strempty(json_string_value(json_object_get(value, "message"))));
-        ret->status = (int)json_integer_value(json_object_get(value, "status"));
-        (void)snprintf(ret->request_id, sizeof(ret->request_id), "%s", strempty(id)); /* cut */
-}

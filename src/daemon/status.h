@@ -17,7 +17,7 @@
  *  "incidents_open": N, "messages_pending": N, "state_error": string|null,
  *  "configuration_error": string|null}
  *
- * An error is {"class", "status", "code", "message", "request_id"}. */
+ * An error is as awserror.h has it. */
 
 #include <jansson.h>
 
@@ -29,7 +29,5 @@ int status_write(const char *path, json_t *object) _must_check_;
 /* The object in a status file, a new reference. -EBADMSG when it is none of version 1, -E2BIG over
  * 64 MiB, another -errno when it cannot be read. */
 int status_read(const char *path, json_t **ret) _must_check_;
-json_t *status_error_to_json(const AwsError *e); /* new reference; JSON null for class NONE */
-void status_error_from_json(const json_t *value, AwsError *ret); /* class NONE for what is none */
 
 #define STATUS_PATH_DEFAULT "/run/trailsentry/status.json"

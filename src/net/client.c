@@ -238,16 +238,17 @@ static void call_finish(AwsCall *call, const AwsError *error, const HttpResponse
 {
         AwsCallback callback = call->callback;
         void *userdata = call->userdata;
-        bool success = error->class == AWS_ERROR_NONE;
         AwsResult result = {
                 .error = *error,
-                .body = success ? strbuf_str(&response->body) : NULL,
-                .body_len = success ? response->body.len : 0,
                 .attempts = call->attempts,
                 .received_msec = response ? response->received_msec
                                           : call->client->env->wall_msec(call->client->env),
         };
 
+        if (response && error->class == AWS_ERROR_NONE) {
+                result.body = strbuf_str(&response->body);
+                result.body_len = response->body.len;
+        }
         aws_call_cancel(call);
         callback(userdata, &result);
 }

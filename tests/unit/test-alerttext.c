@@ -237,6 +237,15 @@ static void test_hostile_trail(void **state)
         }
 }
 
+static void test_hostile_notice(void **state)
+{
+        _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_MAINTENANCE, 0);
+
+        mem_strset(&i->title, hostile);
+        mem_strset(&i->text, hostile);
+        assert_readable(i);
+}
+
 static Incident *with_culprit(IdentityType type, const char *arn)
 {
         Incident *i = fixture_incident(INCIDENT_STOPPED, STOP);
@@ -555,7 +564,7 @@ static void test_error_words(void **state)
 }
 
 UNIT_MAIN(T(test_every_state), T(test_hostile_settings), T(test_undoing), T(test_technique),
-          T(test_every_error), T(test_hostile_text), T(test_hostile_trail),
+          T(test_every_error), T(test_hostile_text), T(test_hostile_trail), T(test_hostile_notice),
           T(test_commands_only_for_plain_names), T(test_advice_fits_the_identity),
           T(test_every_identity_is_named), T(test_misuse_comes_first), T(test_not_known),
           T(test_restart_words), T(test_failing), T(test_reminder),

@@ -228,5 +228,46 @@ static void test_set(void **state)
         assert_string_equal(e.request_id, "");
 }
 
+static void test_as_value(void **state)
+{
+        AwsError e = {}, back = {};
+        json_t *object = aws_error_to_value(&e);
+        _cleanup_free_ char *text = NULL;
+
+        assert_true(json_is_null(object));
+        aws_error_set(&e, AWS_ERROR_DENIED, "AccessDenied", "no");
+        e.status = 400;
+        memcpy(e.request_id, "r-1", 4);
+        object = aws_error_to_value(&e);
+        text = json_dumps(object, JSON_COMPACT);
+        assert_string_equal(text, "{\"class\":\"denied\",\"status\":400,\"code\":\"AccessDenied\","
+                                  "\"message\":\"no\",\"request_id\":\"r-1\"}");
+
+        aws_error_from_value(object, &back);
+        assert_memory_equal(&back, &e, sizeof(e));
+        aws_error_from_value(json_null(), &back);
+        assert_int_equal(back.class, AWS_ERROR_NONE);
+        json_decref(object);
+}
+
+/* A file that somebody has edited may hold anything; what is read of it can be written again. */
+static void test_value_cut_within_a_character(void **state)
+{
+        _cleanup_free_ char *id = mem_alloc0(200);
+        AwsError e, again;
+
+        for (size_t k = 0; k < 60; k++)
+                memcpy(id + 1 + 3 * k, "\xe2\x82\xac", 3);
+        *id = 'x';
+        json_t *object = json_pack("{s:s, s:s}", "class", "denied", "request_id", id);
+        aws_error_from_value(object, &e);
+        json_decref(object);
+        object = aws_error_to_value(&e);
+        aws_error_from_value(object, &again);
+        assert_memory_equal(&again, &e, sizeof(e));
+        json_decref(object);
+}
+
 UNIT_MAIN(T(test_classes), T(test_class_names), T(test_json), T(test_message_is_not_read_as_code),
-          T(test_json_that_is_none), T(test_xml), T(test_hostile_text), T(test_set))
+          T(test_json_that_is_none), T(test_xml), T(test_hostile_text), T(test_set),
+          T(test_as_value), T(test_value_cut_within_a_character))

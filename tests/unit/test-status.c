@@ -98,28 +98,6 @@ static void test_reads(void **state)
         json_decref(object);
 }
 
-static void test_error(void **state)
-{
-        AwsError e = {}, back = {};
-        json_t *object = status_error_to_json(&e);
-        _cleanup_free_ char *text = NULL;
-
-        assert_true(json_is_null(object));
-        aws_error_set(&e, AWS_ERROR_DENIED, "AccessDenied", "no");
-        e.status = 400;
-        memcpy(e.request_id, "r-1", 4);
-        object = status_error_to_json(&e);
-        text = json_dumps(object, JSON_COMPACT);
-        assert_string_equal(text, "{\"class\":\"denied\",\"status\":400,\"code\":\"AccessDenied\","
-                                  "\"message\":\"no\",\"request_id\":\"r-1\"}");
-
-        status_error_from_json(object, &back);
-        assert_memory_equal(&back, &e, sizeof(e));
-        status_error_from_json(json_null(), &back);
-        assert_int_equal(back.class, AWS_ERROR_NONE);
-        json_decref(object);
-}
-
 UNIT_MAIN(cmocka_unit_test_setup_teardown(test_replaces, setup, teardown),
           cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
-          cmocka_unit_test_setup_teardown(test_reads, setup, teardown), T(test_error))
+          cmocka_unit_test_setup_teardown(test_reads, setup, teardown))

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CloudTrailEvent: what was read has what attribution relies on, is the same after a copy and
+ * after the way to the disk and back, and matches a trail only by its name. */
+#include "aws/arn.h"
+#include "aws/record.h"
+#include "base/mem.h"
+#include "core/seriesjson.h"
+#include "fuzz.h"
+
+static void check_match(const CloudTrailRecord *r)
+{
+        static const char arn[] = "arn:aws:cloudtrail:eu-west-1:111122223333:trail/management";
+        TrailMatch match = cloudtrail_record_match(r, arn);
+        const char *name = strrchr(arn, '/') + 1, *slash = r->trail ? strrchr(r->trail, '/') : NULL;
+
+        if (match == TRAIL_MATCH_YES)
+                HOLD(r->trail && streq(slash ? slash + 1 : r->trail, name));
+        else if (match == TRAIL_MATCH_NO)
+                HOLD(r->trail && !streq(r->trail, name) && !streq(r->trail, arn));
+        else
+                HOLD(!r->trail);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        Finding f = {.role = ROLE_CULPRIT}, copy = f, back = {0};
+        const char *wrong = NULL;
+
+        if (cloudtrail_record_parse((const char *)data, size, &f.record) < 0)
+                return 0;
+
+        _cleanup_free_ char *who = identity_display_name(&f.record.identity);
+        const char *session = identity_session_name(&f.record.identity);
+        HOLD(f.record.event_name && *f.record.event_name && f.record.time_msec >= 0);
+        HOLD(*who && (!session || *session));
+        HOLD((unsigned)f.record.identity.type < _IDENTITY_TYPE_MAX);
+        HOLD(!identity_access_key_is_valid(f.record.identity.access_key_id) ||
+             fuzz_is_plain(f.record.identity.access_key_id));
+        HOLD((identity_access_key_kind(&f.record.identity) == ACCESS_KEY_NONE) ==
+             (f.record.identity.access_key_id == NULL));
+        check_match(&f.record);
+
+        cloudtrail_record_copy(&f.record, &copy.record);
+        _cleanup_json_ json_t *o = finding_to_json(&f), *of_copy = finding_to_json(&copy);
+        HOLD(json_equal(o, of_copy));
+        HOLD(finding_from_json(o, &back, &wrong) == 0);
+        _cleanup_json_ json_t *again = finding_to_json(&back);
+        HOLD(json_equal(o, again));
+        cloudtrail_record_done(&f.record);
+        cloudtrail_record_done(&copy.record);
+        cloudtrail_record_done(&back.record);
+        return 0;
+}
