@@ -2,6 +2,8 @@
 
 #include "net.h"
 
+#include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -243,6 +245,30 @@ static void net_cancel(HttpCall *c)
         call_free(c);
 }
 
+static const char *net_environ_get(NetEnv *e, const char *name)
+{
+        const SimNet *n = (const SimNet *)e;
+
+        return n->world->whole->environment ? session_environ(name) : NULL;
+}
+
+/* There are no profiles, no tokens, and no programs in these worlds. */
+static int net_file_read(NetEnv *e, const char *path, size_t max, Secret **ret)
+{
+        return -ENOENT;
+}
+
+static int net_process_start(NetEnv *e, const NetProcessOptions *o, NetProcessCallback callback,
+                             void *userdata, NetProcess **ret)
+{
+        return -ENOENT;
+}
+
+static void net_process_cancel(NetProcess *p)
+{
+        assert(!p);
+}
+
 void net_init(SimNet *n, World *w)
 {
         *n = (SimNet){
@@ -251,7 +277,11 @@ void net_init(SimNet *n, World *w)
                         .wall_msec = net_wall_msec,
                         .random01 = net_random01,
                         .timer_start = net_timer_start,
-                        .timer_cancel = net_timer_cancel},
+                        .timer_cancel = net_timer_cancel,
+                        .environ_get = net_environ_get,
+                        .file_read = net_file_read,
+                        .process_start = net_process_start,
+                        .process_cancel = net_process_cancel},
                 .http = {.start = net_start, .cancel = net_cancel},
                 .world = w,
         };

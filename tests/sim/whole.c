@@ -43,11 +43,6 @@ void whole_draw(World *w)
                          .heartbeat_namespace = (char *)"trailsentry"};
 }
 
-static const char *no_environ(const char *name)
-{
-        return NULL;
-}
-
 static void on_stored(void *userdata, const char *id, uint64_t generation, int error)
 {
         Whole *x = userdata;
@@ -61,10 +56,9 @@ void whole_boot(World *w)
         Whole *x = w->whole;
         Manager *m = &x->manager;
         _cleanup_free_ char *error = NULL;
-        AccountsOptions o = {.conf = &x->conf,
-                             .env = &x->net.env,
-                             .hostname = "guard-1",
-                             .environ_get = x->environment ? session_environ : no_environ};
+        const AwsSettings settings = {};
+        AccountsOptions o = {
+                .conf = &x->conf, .settings = &settings, .env = &x->net.env, .hostname = "guard-1"};
 
         net_init(&x->net, w);
         x->network = (Network){.http = &x->net.http, .env = &x->net.env};
