@@ -101,11 +101,12 @@ static char *print(const Conf *c)
         put_text(&b, "namespace", c->heartbeat_namespace);
         put_text(&b, "region", c->heartbeat_region);
         strbuf_add(&b, "};\n");
+        put_text(&b, "profile", c->profile);
         put_text(&b, "endpoint", c->endpoint);
         put_text(&b, "ca_file", c->ca_file);
         put_text(&b, "proxy", c->proxy);
-        put_bool(&b, "fips", c->fips);
-        put_bool(&b, "dual_stack", c->dual_stack);
+        put_declared(&b, "fips", c->fips);
+        put_declared(&b, "dual_stack", c->dual_stack);
         put_text(&b, "log_level", levels[c->log_level]);
         HOLD(strbuf_take(&b, &text) == 0);
         return text;
