@@ -261,6 +261,7 @@ static void test_container_failures(void **state)
                         fake_net_answer(&f->net, cases[i].answer);
                 run(f);
                 assert_has(f->error.message, cases[i].text);
+                assert_null(strstr(f->error.message, "/v2/credentials")); /* a capability */
                 assert_int_equal(f->net.n_sent - before, cases[i].attempts);
         }
 
