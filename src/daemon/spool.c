@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
 
 #define WAITING_BYTES_MAX ((size_t)64 * 1024 * 1024)
@@ -83,21 +84,6 @@ bool spool_id_is_valid(const char *text)
         return n >= 1 && n <= 32 && !text[n];
 }
 
-static int write_all(int fd, const char *text, size_t len)
-{
-        while (len > 0) {
-                ssize_t n = write(fd, text, len);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                text += n;
-                len -= (size_t)n;
-        }
-        return 0;
-}
-
 /* A temporary file with the content of job, synced. */
 static int write_temporary(int folder, const char *name, const Job *job)
 {
@@ -111,7 +97,7 @@ static int write_temporary(int folder, const char *name, const Job *job)
 
         r = fchmod(fd, FILE_MODE) < 0 ? -errno : 0; /* whatever the umask */
         if (r >= 0)
-                r = write_all(fd, job->text, job->len);
+                r = fd_write(fd, job->text, job->len);
         if (r >= 0 && fsync(fd) < 0)
                 r = -errno;
         if (close(fd) < 0 && r >= 0)
