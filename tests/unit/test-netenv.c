@@ -188,6 +188,20 @@ static void test_environment_and_signals_are_passed_on(void **state)
         assert_string_equal(f->env->environ_get(f->env, "TEST_NETENV"), "here");
 }
 
+static void test_descriptors_are_not_passed_on(void **state)
+{
+        Fixture *f = *state;
+        int fd = open("/dev/null", O_RDONLY); /* as libraries open them */
+        _cleanup_free_ char *script =
+                mem_printf("if [ -e /proc/$$/fd/%d ]; then echo open; fi", fd);
+
+        assert_true(fd > STDERR_FILENO);
+        run(f, script, USEC_PER_MINUTE);
+        assert_string_equal(f->output, "");
+        assert_int_equal(f->exit_status, 0);
+        assert_int_equal(close(fd), 0);
+}
+
 static void test_end_is_known_though_children_were_ignored(void **state)
 {
         Fixture *f = *state;
@@ -272,6 +286,6 @@ static void test_cancel(void **state)
 
 #define F(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 UNIT_MAIN(F(test_files), F(test_ends), F(test_environment_and_signals_are_passed_on),
-          F(test_end_is_known_though_children_were_ignored), F(test_no_handle_to_be_had),
-          F(test_too_much), F(test_deadline_kills_what_was_started), F(test_not_to_be_run),
-          F(test_cancel))
+          F(test_descriptors_are_not_passed_on), F(test_end_is_known_though_children_were_ignored),
+          F(test_no_handle_to_be_had), F(test_too_much), F(test_deadline_kills_what_was_started),
+          F(test_not_to_be_run), F(test_cancel))
