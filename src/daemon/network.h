@@ -27,7 +27,7 @@ typedef struct NetworkOptions {
         const char *hostname;
 } NetworkOptions;
 
-/* Reads the environment. No call is made. -EINVAL, -ENXIO as accounts_new() and http_curl_new();
+/* Reads the environment. No call is made. -errno as accounts_new() and http_curl_new();
  * *reterr_text, owned. */
 int network_new(const NetworkOptions *o, Network **ret, char **reterr_text) _must_check_;
 Network *network_free(Network *n); /* no call of the daemon's is under way; takes NULL */

@@ -49,7 +49,8 @@ static int read_text(NetEnv *env, const char *path, bool named, Secret **ret, ch
                 return 0;
         *reterr_text = mem_printf("cannot read %s: %s", path,
                                   r == -E2BIG ? "it is larger than 1 MiB" : strerror(-r));
-        return -EINVAL;
+        /* These may pass by themselves. */
+        return r == -EIO || r == -EMFILE || r == -ENFILE || r == -ENOMEM ? r : -EINVAL;
 }
 
 /* The path that a variable names, or the usual one below HOME; NULL without either. */

@@ -379,6 +379,8 @@ static void test_places_of_the_files(void **state)
         must_make(f, "imds");
         f->net.file_error = -E2BIG;
         must_fail(f, -EINVAL, "cannot read /h/.aws/config: it is larger than 1 MiB");
+        f->net.file_error = -EMFILE; /* passes by itself: a service has to be started again */
+        must_fail(f, -EMFILE, "cannot read /h/.aws/config: Too many open files");
         f->net.file_error = 0;
         fake_net_setenv(&f->net, "HOME", NULL);
         must_make(f, "imds");
