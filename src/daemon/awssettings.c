@@ -3,11 +3,14 @@
 
 #include <strings.h>
 
+#include "base/escape.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/strbuf.h"
 #include "base/uri.h"
 #include "net/proxy.h"
+
+#define SHOWN_MAX 1000 /* characters: paths come from the environment */
 
 /* Services that are called, under the names that AWS's tools have for them. */
 static const struct {
@@ -117,15 +120,15 @@ static void setting_done(AwsSetting *s)
 /* Takes origin. */
 static int set(AwsSetting *s, const Rule *rule, const char *value, char *origin, char **reterr_text)
 {
+        _cleanup_free_ char *taken = origin, *shown = escape_text(origin, SHOWN_MAX);
         const char *wrong = NULL;
 
         if (rule->check && !rule->check(value, &wrong)) {
-                *reterr_text = mem_printf("%s has to be %s%s%s", origin, rule->form,
+                *reterr_text = mem_printf("%s has to be %s%s%s", shown, rule->form,
                                           wrong ? "; " : "", strempty(wrong));
-                free(origin);
                 return -EINVAL;
         }
-        *s = (AwsSetting){mem_strdup(value), origin};
+        *s = (AwsSetting){mem_strdup(value), TAKE_PTR(shown)};
         for (char *p = s->value; rule->check == check_bool && *p; p++)
                 *p |= 0x20; /* lower case: only letters passed */
         return 0;
@@ -366,7 +369,8 @@ bool aws_settings_note(const AwsSettings *s, size_t i, AwsSettingNote *ret)
                 if (x == &s->proxy && proxy_parse(x->value, &shown) < 0)
                         shown = mem_strdup("none");
                 *ret = (AwsSettingNote){mem_strdup(others[k].what),
-                                        shown ? shown : mem_strdup(x->value), x->origin};
+                                        shown ? shown : escape_text(x->value, SHOWN_MAX),
+                                        x->origin};
                 return true;
         }
         return false;

@@ -5,6 +5,7 @@
  * https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html
  * https://systemd.io/CREDENTIALS/ */
 
+#include "base/escape.h"
 #include "base/mem.h"
 #include "net/credchain.h"
 
@@ -179,8 +180,10 @@ static int choose_web_identity(Choice *c)
         }
         r = cred_source_new_role(c->o, profile_get(c->set, c->profile, "region"), NULL, &role,
                                  &c->source, &c->text);
-        if (r >= 0)
-                c->name = mem_printf("web identity -> role %s", role.role_arn);
+        if (r >= 0) {
+                _cleanup_free_ char *shown = escape_text(role.role_arn, 256);
+                c->name = mem_printf("web identity -> role %s", shown);
+        }
         return r;
 }
 
