@@ -24,17 +24,28 @@ static void append(json_t *array, json_t *value)
                 abort(); /* memory, or a bug of ours */
 }
 
-static json_t *trail_report(Manager *m, size_t k)
+/* Of each trail, owned: counted at once, since there may be thousands of both. */
+static int *open_of_trails(Manager *m)
+{
+        int *open = mem_alloc0(core_n_trails(m->core) * sizeof(int));
+
+        for (size_t k = 0; k < core_n_incidents(m->core); k++) {
+                const Incident *i = core_incident(m->core, k);
+
+                if (i->open && i->trail < core_n_trails(m->core))
+                        open[i->trail]++;
+        }
+        return open;
+}
+
+static json_t *trail_report(Manager *m, size_t k, int n_open)
 {
         const TrailConfig *t = core_trail_config(m->core, k);
         const TrailMemory *s = core_trail_memory(m->core, k);
         const Incident *i = core_trail_incident(m->core, k);
         Arn a = {};
         const char *why;
-        size_t n = 0;
 
-        for (size_t x = 0; x < core_n_incidents(m->core); x++)
-                n += core_incident(m->core, x)->open && core_incident(m->core, x)->trail == k;
         bool failing = i && i->restart.state == RESTART_FAILING;
         int r = arn_parse_trail(t->arn, &a, &why);
         assert(r >= 0); /* checked with the configuration */
@@ -48,7 +59,7 @@ static json_t *trail_report(Manager *m, size_t k)
                 "stop_logging_msec", (json_int_t)s->stop_msec, "latest_delivery_msec",
                 (json_int_t)s->delivery_msec, "incident", string_or_null(i ? i->id : NULL),
                 "incident_kind", string_or_null(i ? incident_kind_to_string(i->kind) : NULL),
-                "incidents_open", (int)n, "restart_error",
+                "incidents_open", n_open, "restart_error",
                 failing ? aws_error_to_value(&i->restart.error) : json_null(), "error",
                 aws_error_to_value(core_trail_error(m->core, k)));
 }
@@ -127,10 +138,11 @@ static json_t *maintenance_report(Manager *m)
 static json_t *report(Manager *m)
 {
         json_t *trails = json_array(), *topics = json_array(), *accounts = json_array();
+        _cleanup_free_ int *open = open_of_trails(m);
         AwsError ignored;
 
         for (size_t k = 0; k < core_n_trails(m->core); k++)
-                append(trails, trail_report(m, k));
+                append(trails, trail_report(m, k, open[k]));
         for (size_t k = 0; k < m->conf->n_topics; k++)
                 append(topics, topic_report(m, &m->conf->topics[k]));
         for (size_t k = 0; k < m->conf->n_accounts; k++)
