@@ -120,9 +120,10 @@ static void setting_done(AwsSetting *s)
 /* Takes origin. */
 static int set(AwsSetting *s, const Rule *rule, const char *value, char *origin, char **reterr_text)
 {
-        _cleanup_free_ char *taken = origin, *shown = escape_text(origin, SHOWN_MAX);
+        _cleanup_free_ char *shown = escape_text(origin, SHOWN_MAX);
         const char *wrong = NULL;
 
+        free(origin);
         if (rule->check && !rule->check(value, &wrong)) {
                 *reterr_text = mem_printf("%s has to be %s%s%s", shown, rule->form,
                                           wrong ? "; " : "", strempty(wrong));
