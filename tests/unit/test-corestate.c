@@ -118,6 +118,47 @@ static void test_misuse_is_critical(void **state)
         assert_int_equal(rig_incident(r)->severity, SEVERITY_CRITICAL);
 }
 
+/* A stop with the guard's own credentials, and for so long nobody can say which those are. */
+static Rig *own_name_known_after(uint64_t usec)
+{
+        static const RecordFacts own[] = {{.at = STOP, .who = OWN}};
+        Rig *r = rig_new(NULL);
+
+        rig_live(r, 7 * USEC_PER_SEC);
+        rig_truth(r, true, 6000, STOP);
+        rig_step(r, &(Input){.kind = INPUT_IDENTITY, .trail = SIZE_MAX});
+        r->records = own;
+        r->n_records = 1;
+        rig_live(r, usec);
+        assert_int_equal(rig_incident(r)->attribution.state, SEARCH_SETTLING);
+        assert_int_equal(r->phases[PHASE_UPDATE], 0);
+        rig_step(r, &(Input){.kind = INPUT_IDENTITY, .trail = SIZE_MAX, .identity_arn = OWN});
+        rig_live(r, 2 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_UPDATE], 1);
+        return r;
+}
+
+static void test_misuse_is_told_when_the_own_name_is_known(void **state)
+{
+        _cleanup_rig_ Rig *r = own_name_known_after(5 * USEC_PER_MINUTE);
+
+        assert_true(rig_incident(r)->attribution.misused);
+        assert_int_equal(rig_incident(r)->severity, SEVERITY_CRITICAL);
+        rig_live(r, 7 * USEC_PER_MINUTE); /* the second look keeps its time */
+        assert_int_equal(rig_incident(r)->attribution.state, SEARCH_SETTLING);
+        rig_live(r, 2 * USEC_PER_MINUTE);
+        assert_int_equal(core_n_incidents(r->core), 0);
+        assert_int_equal(r->phases[PHASE_UPDATE], 1);
+}
+
+/* The search had ended without, and the guard looked no more when it knew. */
+static void test_search_waits_for_the_own_name(void **state)
+{
+        _cleanup_rig_ Rig *r = own_name_known_after(USEC_PER_HOUR);
+
+        assert_int_equal(core_n_incidents(r->core), 0);
+}
+
 static Incident *copy(const Incident *i)
 {
         json_t *o = incident_to_json(i);
@@ -338,8 +379,9 @@ static void test_restore_with_clock_set_back(void **state)
 
 UNIT_MAIN(T(test_blink_waits_for_its_actor), T(test_not_yet_and_given_up),
           T(test_throttled_time_does_not_count), T(test_denied_time_counts),
-          T(test_settling_corrects), T(test_misuse_is_critical), T(test_restore),
-          T(test_restore_without_memory), T(test_restore_with_old_memory),
+          T(test_settling_corrects), T(test_misuse_is_critical),
+          T(test_misuse_is_told_when_the_own_name_is_known), T(test_search_waits_for_the_own_name),
+          T(test_restore), T(test_restore_without_memory), T(test_restore_with_old_memory),
           T(test_restore_left_over), T(test_restore_finished), T(test_restore_finished_just_now),
           T(test_restore_before_the_lead_knows), T(test_restore_to_other_topics),
           T(test_restore_of_another_trail), T(test_one_name), T(test_clock_is_set),
