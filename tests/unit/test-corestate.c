@@ -364,6 +364,34 @@ static void test_clock_is_set(void **state)
 }
 
 /* By three hours while the guard was down. */
+/* Two and a half minutes that a clock was set by were taken for time in which the trail had logged,
+ * and whoever had stopped it for somebody who had done so before. */
+static void test_clock_set_forward_rules_nobody_out(void **state)
+{
+        static const RecordFacts records[] = {
+                {.at = STOP, .who = MALLORY},
+                {.at = 190000, .who = BOB},
+                {.at = 191000, .who = BOB, .event = "StartLogging"},
+        };
+        _cleanup_rig_ Rig *r = rig_new(NULL);
+
+        rig_live(r, USEC_PER_SEC);
+        r->polls = AWS_ERROR_THROTTLED;
+        rig_live(r, USEC_PER_MINUTE);
+        r->now.wall_msec += 150 * MSEC_PER_SEC;
+        rig_live(r, 3 * USEC_PER_MINUTE);
+        r->polls = AWS_ERROR_NONE;
+        r->records = records;
+        r->n_records = ELEMENTSOF(records);
+        rig_truth(r, true, 191000, 190000);
+        rig_live(r, USEC_PER_MINUTE);
+        assert_string_equal(
+                incident_find_role(core_incident(r->core, core_n_incidents(r->core) - 1),
+                                   ROLE_CULPRIT)
+                        ->record.identity.arn,
+                MALLORY);
+}
+
 static void test_restore_with_clock_set_back(void **state)
 {
         _cleanup_rig_ Rig *r = rig_new_stopped(NULL), *again = rig_new(NULL);
@@ -385,4 +413,4 @@ UNIT_MAIN(T(test_blink_waits_for_its_actor), T(test_not_yet_and_given_up),
           T(test_restore_left_over), T(test_restore_finished), T(test_restore_finished_just_now),
           T(test_restore_before_the_lead_knows), T(test_restore_to_other_topics),
           T(test_restore_of_another_trail), T(test_one_name), T(test_clock_is_set),
-          T(test_restore_with_clock_set_back))
+          T(test_clock_set_forward_rules_nobody_out), T(test_restore_with_clock_set_back))
