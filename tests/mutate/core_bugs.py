@@ -259,4 +259,11 @@ BUGS = [
      "        write_message(c, i, message_new(c, i, phase));\n",
      "        Message *m = message_new(c, i, phase);\n"
      "        alert_text(i, &(AlertContext){.hostname = c->hostname}, &m->subject, &m->body);\n"),
+    ("clock-ahead-rules-somebody-out", "trail.c", "+= MIN(by_msec, INT64_C(0));", "+= by_msec;"),
+    ("search-ends-without-the-own-name", "search.c",
+     "a->own_unknown || c->now.boot_usec < a->settled_boot", "c->now.boot_usec < a->settled_boot"),
+    ("second-look-comes-early", "search.c",
+     "a->own_unknown || c->now.boot_usec < a->settled_boot", "a->own_unknown"),
+    ("own-name-is-learnt-in-vain", "core.c", "        search_identified(c, in->account);\n", ""),
+    ("misuse-is-taken-back", "attribution.c", " || (a->misused && !facts->own_arn)", ""),
 ]
