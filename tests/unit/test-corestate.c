@@ -392,6 +392,27 @@ static void test_clock_set_forward_rules_nobody_out(void **state)
                 MALLORY);
 }
 
+/* Started with a clock that is an hour behind, and no poll that would show it: the calls of the run
+ * before seemed to be of this one, which knew nothing of them. */
+static void test_records_show_a_clock_that_is_behind(void **state)
+{
+        static const RecordFacts records[] = {
+                {.at = 3600000, .who = MALLORY},
+                {.at = 3602000, .who = OWN, .event = "StartLogging", .request_id = "of-before"},
+        };
+        _cleanup_rig_ Rig *r = rig_new(NULL);
+        Incident *i = fixture_incident(INCIDENT_BLINK, 3600000);
+
+        i->attribution.state = SEARCH_RUNNING;
+        core_restore_incident(r->core, i);
+        r->polls = AWS_ERROR_THROTTLED;
+        r->records = records;
+        r->n_records = ELEMENTSOF(records);
+        rig_live(r, USEC_PER_MINUTE);
+        assert_non_null(incident_find_role(rig_incident(r), ROLE_OWN_UNREMEMBERED));
+        assert_false(rig_incident(r)->attribution.misused);
+}
+
 static void test_restore_with_clock_set_back(void **state)
 {
         _cleanup_rig_ Rig *r = rig_new_stopped(NULL), *again = rig_new(NULL);
@@ -413,4 +434,5 @@ UNIT_MAIN(T(test_blink_waits_for_its_actor), T(test_not_yet_and_given_up),
           T(test_restore_left_over), T(test_restore_finished), T(test_restore_finished_just_now),
           T(test_restore_before_the_lead_knows), T(test_restore_to_other_topics),
           T(test_restore_of_another_trail), T(test_one_name), T(test_clock_is_set),
-          T(test_clock_set_forward_rules_nobody_out), T(test_restore_with_clock_set_back))
+          T(test_records_show_a_clock_that_is_behind), T(test_clock_set_forward_rules_nobody_out),
+          T(test_restore_with_clock_set_back))
