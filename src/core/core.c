@@ -208,11 +208,12 @@ static void memory_follow_incident(TrailMemory *m, const Incident *i)
                 int64_t was = MAX(m->start_msec, m->stop_msec);
 
                 m->delivery_msec = 0;
-                if (i->blind_to_msec > was) {
+                /* As late as it when the outage before has told of that start already. */
+                if (i->blind_to_msec && i->blind_to_msec >= was) {
                         m->seen = m->logging = true;
                         m->start_msec = i->blind_to_msec;
                         m->stop_msec = 0;
-                        m->floor_msec = was;
+                        m->floor_msec = MIN(was, i->blind_to_msec - 1);
                 }
         }
         if (i->kind == INCIDENT_DELETED && !m->seen) {

@@ -280,5 +280,6 @@ BUGS = [
     ("closed-when-it-was-seen", "reading.c",
      "        incident_close(c, i, s->start_logging_msec);\n}\n\n/* Logging beyond",
      "        incident_close(c, i, c->now.wall_msec);\n}\n\n/* Logging beyond"),
+    ("stop-hides-the-new-trail", "core.c", "i->blind_to_msec >= was", "i->blind_to_msec > was"),
     ("misuse-is-taken-back", "attribution.c", " || (a->misused && !facts->own_arn)", ""),
 ]

@@ -226,6 +226,24 @@ static void test_restore_left_over(void **state)
         assert_int_equal(rig_incident(again)->blind_to_msec, BASE + 9000);
 }
 
+/* Both reached the disk and the memory did not: the end of the stop hid that the trail was made
+ * again, which was then told twice. */
+static void test_restore_stop_that_a_new_trail_ended(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new(NULL), *again = rig_new(NULL);
+
+        rig_polled(r, true, START, 0);
+        core_restore_memory(again->core, core_trail_memory(r->core, 0));
+        rig_polled(r, false, START, STOP);
+        rig_polled(r, true, 9000, 0);
+        assert_int_equal(core_n_incidents(r->core), 2);
+        for (size_t i = 0; i < 2; i++)
+                core_restore_incident(again->core, copy(core_incident(r->core, i)));
+        rig_truth(again, true, 9000, 0);
+        rig_live(again, 2 * USEC_PER_MINUTE);
+        assert_int_equal(core_n_incidents(again->core), 2);
+}
+
 static void test_restore_finished(void **state)
 {
         _cleanup_rig_ Rig *r = rig_new_stopped(NULL), *again = rig_new(NULL);
@@ -431,7 +449,8 @@ UNIT_MAIN(T(test_blink_waits_for_its_actor), T(test_not_yet_and_given_up),
           T(test_settling_corrects), T(test_misuse_is_critical),
           T(test_misuse_is_told_when_the_own_name_is_known), T(test_search_waits_for_the_own_name),
           T(test_restore), T(test_restore_without_memory), T(test_restore_with_old_memory),
-          T(test_restore_left_over), T(test_restore_finished), T(test_restore_finished_just_now),
+          T(test_restore_left_over), T(test_restore_finished),
+          T(test_restore_stop_that_a_new_trail_ended), T(test_restore_finished_just_now),
           T(test_restore_before_the_lead_knows), T(test_restore_to_other_topics),
           T(test_restore_of_another_trail), T(test_one_name), T(test_clock_is_set),
           T(test_records_show_a_clock_that_is_behind), T(test_clock_set_forward_rules_nobody_out),
