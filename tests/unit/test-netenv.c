@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -112,6 +113,22 @@ static void test_files(void **state)
         assert_int_equal(unlink(f->path), 0);
         assert_int_equal(mkfifo(f->path, 0600), 0);
         assert_int_equal(read_file(f, f->path, 10, ""), -EINVAL); /* and does not hang */
+}
+
+static int pidfd_error; /* instead of a pidfd */
+
+/* Of the product's, only pidfd_open(2) goes this way. */
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...)
+{
+        va_list ap;
+
+        va_start(ap, number);
+        pid_t pid = va_arg(ap, pid_t);
+        va_end(ap);
+        errno = pidfd_error;
+        return pidfd_error ? -1 : __real_syscall(number, pid, 0);
 }
 
 static void on_end(void *userdata, const NetProcessResult *r)
@@ -257,6 +274,26 @@ static void test_not_to_be_run(void **state)
         wait_for_no_children(f);
 }
 
+/* Then nothing is started, or what was started is ended. */
+static void test_without_descriptors(void **state)
+{
+        Fixture *f = *state;
+        const char *const argv[] = {"sleep", "1000", NULL};
+        NetProcess *p = NULL;
+        struct rlimit usual;
+
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, usual.rlim_max}), 0);
+        assert_int_equal(start(f, argv, USEC_PER_MINUTE, &p), -EMFILE);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+        pidfd_error = EMFILE;
+        assert_int_equal(start(f, argv, USEC_PER_MINUTE, &p), -EMFILE);
+        pidfd_error = 0;
+        wait_for_no_children(f);
+        assert_null(p);
+        assert_int_equal(f->n_called, 0);
+}
+
 static void test_cancel(void **state)
 {
         Fixture *f = *state;
@@ -274,4 +311,4 @@ static void test_cancel(void **state)
 UNIT_MAIN(F(test_files), F(test_ends), F(test_environment_and_signals_are_passed_on),
           F(test_end_is_known_though_children_were_ignored), F(test_no_handle_to_be_had),
           F(test_too_much), F(test_deadline_kills_what_was_started), F(test_not_to_be_run),
-          F(test_cancel))
+          F(test_without_descriptors), F(test_cancel))
