@@ -233,7 +233,7 @@ void search_told(Incident *i)
         a->told_misused = a->misused;
         free(a->told_culprit);
         a->told_culprit = culprit_event_ids(i);
-        a->told_deeds = a->told_deeds || attribution_has_deeds(a);
+        a->told_deeds = a->told_deeds || a->n_deeds > 0;
 }
 
 void search_judge(Core *c, Incident *i)
