@@ -196,10 +196,10 @@ int net_process_start(sd_event *event, const NetProcessOptions *o, NetProcessCal
         (void)close(fds[1]); /* the program's end */
         if (r >= 0) {
                 p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
-                r = p->pidfd < 0 ? -errno : 0;
-                if (r < 0) {
+                if (p->pidfd < 0) { /* no descriptors left, or a kernel before 5.3 */
+                        r = -errno;
                         (void)kill(-p->pid, SIGKILL);
-                        (void)waitpid(p->pid, NULL, 0); /* at once: it is dead */
+                        (void)waitpid(p->pid, NULL, 0); /* which is dead */
                 }
         }
         if (r >= 0)
