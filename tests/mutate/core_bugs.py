@@ -285,5 +285,10 @@ BUGS = [
      "(i->restart.state == RESTART_FAILING && i->restart.accepted_msec)", "0"),
     ("stop-of-a-new-trail-began-it", "reading.c", "!i->stop_msec && !recreated && s->",
      "!i->stop_msec && s->"),
+    ("topic-fails-until-the-next-alert", "topic.c",
+     "if (t && (t->failing_boot || look_at_waiting(c, t, false).n > 0))", "if (t)"),
+    ("topic-of-before-is-well", "topic.c",
+     "if (t && (t->failing_boot || look_at_waiting(c, t, false).n > 0))",
+     "if (t && t->failing_boot)"),
     ("misuse-is-taken-back", "attribution.c", " || (a->misused && !facts->own_arn)", ""),
 ]
