@@ -528,3 +528,8 @@ void attribution_count_deeds(Incident *i, const CloudTrailRecord *records, size_
                 d->refused += records[k].error_code != NULL;
         }
 }
+
+bool attribution_has_deeds(const Attribution *a)
+{
+        return a->n_deeds > 1 || (a->n_deeds == 1 && a->deeds[0].calls > 1);
+}

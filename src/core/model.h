@@ -346,6 +346,7 @@ typedef struct Attribution {
         Confidence told_confidence; /* verdict of the last message */
         bool told_misused;
         char *told_culprit; /* event id; NULL for none */
+        bool told_deeds;    /* what its key did was known then */
         bool said_not_yet;
         unsigned rounds;   /* complete looks so far */
         int64_t from_msec; /* window looked through */

@@ -233,6 +233,7 @@ void search_told(Incident *i)
         a->told_misused = a->misused;
         free(a->told_culprit);
         a->told_culprit = culprit_event_ids(i);
+        a->told_deeds = a->told_deeds || a->n_deeds > 0;
 }
 
 void search_judge(Core *c, Incident *i)
@@ -276,8 +277,9 @@ void search_round_complete(Core *c, Incident *i)
         } else {
                 a->state = SEARCH_DONE;
         }
-        /* What waited for its actor closes, even if a message for another reason has told. */
-        if (!search_is_told(i) ||
+        /* A message for another reason may have told who it was before the key's page was there;
+         * and what waited for its actor closes all the same. */
+        if (!search_is_told(i) || (attribution_has_deeds(a) && !a->told_deeds) ||
             (a->confidence != CONFIDENCE_NONE && i->open && incident_is_over(i)))
                 tell(c, i);
 }

@@ -61,8 +61,8 @@ BUGS = [
     ("failed-store-is-not-repeated", "notify.c",
      "        i->store_retry_boot = c->now.boot_usec + c->policy.store_retry_usec;",
      "        i->store_retry_boot = USEC_INFINITY;"),
-    ("failed-repetition-spins", "notify.c",
-     "        if (in->generation <= i->stored_generation)\n                return;\n", ""),
+    ("write-under-way-is-repeated", "notify.c",
+     "        if (in->generation == i->asked_generation)\n", ""),
     ("search-follows-a-clock-set-back", "core.c",
      "        i->attribution.begun_msec = MIN(i->attribution.begun_msec, c->now.wall_msec);\n", ""),
     ("refused-is-sent", "notify.c", "        if (in->error.class != AWS_ERROR_NONE) {\n"

@@ -80,6 +80,26 @@ static void test_denied_time_counts(void **state)
 }
 
 /* A quarter of an hour after the verdict there is one more look, and what it changes is told. */
+/* The trail logs again between the answer that names who it was and that of what his key did. */
+static void test_closed_before_the_deeds_are_known(void **state)
+{
+        static const RecordFacts deeds[] = {{.at = STOP},
+                                            {.event = "CreateUser", .at = STOP - 9000}};
+        _cleanup_rig_ Rig *r = rig_new_stopped(NULL);
+
+        rig_pass(r, USEC_PER_SEC);
+        rig_found(r, deeds, 1);
+        rig_started(r, AWS_ERROR_NONE, "r-1");
+        rig_polled(r, true, 7100, STOP);
+        assert_int_equal(rig_message(r, 2).phase, PHASE_CLOSED);
+        assert_null(strstr(rig_message(r, 2).body, "CreateUser"));
+        rig_pass(r, USEC_PER_SEC);
+        rig_found(r, deeds, 2);
+        assert_int_equal(rig_incident(r)->n_messages, 3);
+        assert_int_equal(rig_message(r, 3).phase, PHASE_UPDATE);
+        assert_non_null(strstr(rig_message(r, 3).body, "CreateUser"));
+}
+
 static void test_settling_corrects(void **state)
 {
         static const RecordFacts both[] = {{.at = STOP}, {.at = STOP - 2000, .who = BOB}};
@@ -482,6 +502,7 @@ static void test_restore_with_clock_set_back(void **state)
 UNIT_MAIN(T(test_blink_waits_for_its_actor), T(test_not_yet_and_given_up),
           T(test_throttled_time_does_not_count), T(test_denied_time_counts),
           T(test_settling_corrects), T(test_misuse_is_critical),
+          T(test_closed_before_the_deeds_are_known),
           T(test_misuse_is_told_when_the_own_name_is_known), T(test_search_waits_for_the_own_name),
           T(test_restore), T(test_restore_without_memory), T(test_restore_with_old_memory),
           T(test_restore_left_over), T(test_restore_finished),
