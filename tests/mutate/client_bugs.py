@@ -3,10 +3,10 @@
 
 BUGS = [
     ("skew-is-not-learnt", "net/client.c",
-     "                c->skew_msec = offset > threshold || offset < -threshold ? offset : 0;", ""),
+     "                c->skew_msec = offset > threshold || offset < -threshold ? offset : 0;", ";"),
     ("skew-outlives-a-clock-step", "net/client.c",
      "        if (step > CLOCK_STEP_MSEC || step < -CLOCK_STEP_MSEC)\n"
-     "                c->skew_msec = 0;\n", ""),
+     "                c->skew_msec = 0;\n", "                ;\n"),
     ("skew-is-not-used", "net/client.c",
      ".time_msec = c->env->wall_msec(c->env) + c->skew_msec,",
      ".time_msec = c->env->wall_msec(c->env),"),

@@ -37,13 +37,14 @@ static bool was_sick(const World *w, FaultKind kind, size_t trail)
         return false;
 }
 
-/* Whether the way to AWS has failed, which any call may show. */
+/* Whether the way to AWS has failed, which any call may show; credentials are not waited for as
+ * long as answers may take. */
 static bool was_cut_off(const World *w)
 {
         for (int kind = _FAULT_LIGHT_MAX; kind < _FAULT_KIND_MAX; kind++)
                 if (was_sick(w, (FaultKind)kind, SIZE_MAX))
                         return true;
-        return w->nature.lost_percent > 0;
+        return w->nature.lost_percent > 0 || (w->whole && was_sick(w, FAULT_SLOW, SIZE_MAX));
 }
 
 static void check_timed(World *w, const Case *c, const Incident *i)

@@ -100,6 +100,9 @@ void disk_restore_incident(World *w, Incident *i)
                 read_back(w, i, &i->messages[m]);
         if (c) {
                 c->lost = false;
+                /* What it is to be again, the reader has heard of: what has ended it is forgotten.
+                 */
+                c->told_failing = c->told_failing || i->n_messages < c->n_messages;
                 c->n_messages = i->n_messages;
                 c->rounds = i->attribution.rounds;
                 c->summaries = i->series ? i->series->summaries : 0;

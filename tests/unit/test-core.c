@@ -233,8 +233,12 @@ static void test_not_effective(void **state)
         assert_int_equal(r->asked[ACTION_START_LOGGING], 2);
         assert_int_equal(r->phases[PHASE_FAILING], 1);
         assert_string_equal(rig_incident(r)->restart.error.code, "NotEffective");
+        /* Accepted once more, and the reminder said that it was, and not confirmed yet. */
+        assert_int_equal(rig_incident(r)->restart.state, RESTART_FAILING);
         rig_live(r, 300 * USEC_PER_SEC);
         assert_int_equal(r->phases[PHASE_FAILING], 1);
+        rig_live(r, 56 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_FAILING], 2);
 }
 
 /* Accepted, and then nobody can look: that is not "without effect". */
