@@ -70,11 +70,11 @@ class Life:
     # The run that meets it
 
     def answer_path(self):
-        return os.path.join(self.guard.state, "requests", REQUEST + ".answer")
+        return os.path.join(self.guard.requests, REQUEST + ".answer")
 
     def ask_for_maintenance(self):
         """As the command does it; whether that was accepted for all the world to know."""
-        path = os.path.join(self.guard.state, "requests", REQUEST)
+        path = os.path.join(self.guard.requests, REQUEST)
         try:
             with open(path + ".tmp", "w", encoding="utf-8") as out:
                 os.fchmod(out.fileno(), 0o640)
