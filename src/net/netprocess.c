@@ -144,7 +144,7 @@ static int spawn(const char *const argv[], int output, pid_t *ret)
         int r;
 
         if (posix_spawn_file_actions_init(&actions) != 0 || posix_spawnattr_init(&attributes) != 0)
-                abort(); /* out of memory */
+                mem_exhausted();
         sigemptyset(&none);
         sigemptyset(&usual);
         sigaddset(&usual, SIGPIPE);
