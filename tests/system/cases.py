@@ -317,8 +317,6 @@ def reloads_whole_or_not_at_all(w):
 
 def maintenance_is_for_root(w):
     command = [w.folders["bindir"] + "/trailsentry"]
-    if w.folders["localstatedir"] != "/var":
-        command.append("--state-directory=/var/lib/trailsentry")
     start = [*command, "maintenance", "start", "--trail=all", "--for=1h", "--reason=upgrade"]
     for user in ("operator", "stranger"):
         refused = w.run(*start, user=user, check=False)
