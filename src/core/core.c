@@ -446,8 +446,7 @@ uint64_t core_next_boot(const Core *c)
 
 const char *core_overdue(const Core *c, Now now)
 {
-        /* Calls have deadlines of their own, well below this. */
-        const uint64_t grace = USEC_PER_MINUTE;
+        const uint64_t grace = c->policy.overdue_usec;
 
         for (size_t i = 0; i < c->n_trails; i++) {
                 const Trail *t = &c->trails[i];
