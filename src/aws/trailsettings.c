@@ -149,6 +149,14 @@ static bool add_operator(SelectorField *f, const char *name, const json_t *value
         return true;
 }
 
+/* AWS asks every selector for one category. */
+static bool has_category(const EventSelector *s)
+{
+        const SelectorField *f = event_selector_field(s, "eventCategory");
+
+        return f && f->n_select == 1 && f->select[0].kind == PATTERN_EXACT && f->n_deselect == 0;
+}
+
 /* Fields that say nothing, or say it twice, leave open what is meant. */
 static void add_advanced(EventSelectors *to, const json_t *from)
 {
@@ -158,7 +166,6 @@ static void add_advanced(EventSelectors *to, const json_t *from)
         size_t k;
         json_t *o, *v;
 
-        s->odd = !json_is_array(fields) || json_array_size(fields) == 0;
         json_array_foreach(fields, k, o)
         {
                 const char *name = json_string_value(json_object_get(o, "Field"));
@@ -176,6 +183,7 @@ static void add_advanced(EventSelectors *to, const json_t *from)
                 if (f->n_select + f->n_deselect == 0)
                         s->odd = true;
         }
+        s->odd = s->odd || !has_category(s);
 }
 
 /* "All", "ReadOnly" or "WriteOnly"; All is the default. */

@@ -234,7 +234,7 @@ static void test_renewal_is_not_stuck_after_a_timeout(void **state)
 {
         Fixture *f = *state;
         CredCache *cache = cred_cache_new(&f->net.env, f->source);
-        AwsCredentials *c;
+        int64_t expiry_msec;
         unsigned seconds = 0;
 
         answer_all(f);
@@ -246,11 +246,12 @@ static void test_renewal_is_not_stuck_after_a_timeout(void **state)
         answer(f, 200, "guard-role");
         answer(f, 200, RENEWED);
         do {
-                c = cred_cache_peek(cache);
+                const AwsCredentials *c = cred_cache_peek(cache);
                 assert_non_null(c);
+                expiry_msec = c->expiry_msec;
                 fake_net_advance(&f->net, USEC_PER_SEC);
-        } while (c->expiry_msec == FAKE_WALL_START + 6 * MSEC_PER_HOUR && seconds++ < 15 * 60 + 5);
-        assert_int_equal(c->expiry_msec, FAKE_WALL_START + 12 * MSEC_PER_HOUR);
+        } while (expiry_msec == FAKE_WALL_START + 6 * MSEC_PER_HOUR && seconds++ < 15 * 60 + 5);
+        assert_int_equal(expiry_msec, FAKE_WALL_START + 12 * MSEC_PER_HOUR);
 
         f->source = NULL; /* the cache's */
         cred_cache_free(cache);
