@@ -179,8 +179,8 @@ static int lane_get(AwsClient *c, AwsService service, const char *region, Lane *
         l->service = service;
         l->region = mem_strdup(region);
         l->host = host_header(&u);
-        l->url = mem_printf("%s://%s%s", u.scheme, l->host, u.path);
-        l->path = TAKE_PTR(u.path);
+        l->path = streq(u.path, "/") ? TAKE_PTR(u.path) : mem_printf("%s/", u.path);
+        l->url = mem_printf("%s://%s%s", u.scheme, l->host, l->path);
         l->quota.available = RETRY_QUOTA_MAX;
 
         Lane **slot = mem_push0(c->lanes, c->n_lanes);
