@@ -321,14 +321,13 @@ static void cell_open(CellRun *c)
                                                        .source = keys,
                                                        .user_agent = "trailsentry-netfaults/0",
                                                        .endpoints = endpoints});
-        if (c->api->kind == API_ROLE &&
-            cred_source_new_assume_role(&(CredAssumeRoleOptions){.client = c->client,
-                                                                 .env = c->env,
-                                                                 .region = REGION,
-                                                                 .role_arn = ROLE,
-                                                                 .session_name = "netfaults"},
-                                        &c->source) < 0)
-                abort();
+        if (c->api->kind == API_ROLE)
+                c->source = cred_source_new_assume_role(
+                        &(CredAssumeRoleOptions){.client = c->client,
+                                                 .env = c->env,
+                                                 .region = REGION,
+                                                 .role_arn = ROLE,
+                                                 .session_name = "netfaults"});
 }
 
 static void cell_free(CellRun *c)
