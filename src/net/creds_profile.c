@@ -156,7 +156,7 @@ static int role_options(Walk *w, const char *profile, CredAssumeRoleOptions *ret
 
 static int put_role(Walk *w, const char *profile, const char *web_token_file, CredSource **source)
 {
-        CredAssumeRoleOptions role;
+        CredAssumeRoleOptions role = {0};
         int r = role_options(w, profile, &role);
 
         if (r < 0)
