@@ -208,11 +208,12 @@ static void memory_follow_incident(TrailMemory *m, const Incident *i)
                 int64_t was = MAX(m->start_msec, m->stop_msec);
 
                 m->delivery_msec = 0;
-                if (i->blind_to_msec > was) {
+                /* As late as it when the outage before has told of that start already. */
+                if (i->blind_to_msec && i->blind_to_msec >= was) {
                         m->seen = m->logging = true;
                         m->start_msec = i->blind_to_msec;
                         m->stop_msec = 0;
-                        m->floor_msec = was;
+                        m->floor_msec = MIN(was, i->blind_to_msec - 1);
                 }
         }
         if (i->kind == INCIDENT_DELETED && !m->seen) {
@@ -242,7 +243,8 @@ static uint64_t resume_search_boot(const Core *c, const Attribution *a)
 
 static void resume(Core *c, Trail *t, Incident *i)
 {
-        i->attribution.next_boot = resume_search_boot(c, &i->attribution);
+        i->attribution.settled_boot = resume_search_boot(c, &i->attribution);
+        i->attribution.next_boot = i->attribution.settled_boot;
         /* The clock may have been set back since: the search would last so much longer. */
         i->attribution.begun_msec = MIN(i->attribution.begun_msec, c->now.wall_msec);
         i->verify_until_boot = c->now.boot_usec + c->policy.verify_within_usec;
@@ -343,8 +345,10 @@ static void store_memory(Core *c)
 
 static void identify(Core *c, const Input *in)
 {
-        if (in->account < c->n_identities)
-                mem_strset(&c->identities[in->account], in->identity_arn);
+        if (in->account >= c->n_identities)
+                return;
+        mem_strset(&c->identities[in->account], in->identity_arn);
+        search_identified(c, in->account);
 }
 
 /* Deadlines by the wall clock move with it when it is set, and so does what was seen by it. */

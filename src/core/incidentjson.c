@@ -108,6 +108,7 @@ static const JsonField attribution_fields[] = {
         FIELD(Attribution, searched_account, JSONMAP_STRING),
         FIELD(Attribution, told_misused, JSONMAP_BOOL),
         FIELD(Attribution, told_culprit, JSONMAP_STRING),
+        FIELD(Attribution, told_deeds, JSONMAP_BOOL),
 };
 static const EnumField attribution_enums[] = {
         ENUM(Attribution, state, search_state),

@@ -336,7 +336,9 @@ bool search_is_active(const Incident *i);
 Region *search_region_of(const Core *c, const Incident *i);
 void search_set_window(const Core *c, Incident *i, const char *event);
 void search_evaluate(Core *c, Incident *i, bool last_chance);
-void search_log_actor(Core *c, Incident *i);
+void search_judge(Core *c, Incident *i); /* what is to be told of it is logged */
+/* Whose calls are the guard's is known from here on: who was judged without that is again. */
+void search_identified(Core *c, unsigned account);
 void search_round_complete(Core *c, Incident *i);
 void search_look_again(Core *c, Attribution *a);
 

@@ -346,6 +346,7 @@ typedef struct Attribution {
         Confidence told_confidence; /* verdict of the last message */
         bool told_misused;
         char *told_culprit; /* event id; NULL for none */
+        bool told_deeds;    /* what its key did was known then */
         bool said_not_yet;
         unsigned rounds;   /* complete looks so far */
         int64_t from_msec; /* window looked through */
@@ -366,10 +367,12 @@ typedef struct Attribution {
         bool riding;         /* a round is under way that serves it */
         bool asked;          /* ... by the question in flight */
         bool starts_asked;   /* StartLogging, too, has been looked up */
+        bool own_unknown;    /* judged without knowing whose calls are the guard's */
         uint64_t round_boot; /* when its last round began */
         uint64_t next_boot;
-        unsigned failures;  /* in a row */
-        unsigned throttles; /* in a row, while that keeps it waiting */
+        uint64_t settled_boot; /* not before is the last look */
+        unsigned failures;     /* in a row */
+        unsigned throttles;    /* in a row, while that keeps it waiting */
 } Attribution;
 
 /* What can be otherwise than it was: a setting, or a way by which records arrive. */

@@ -176,14 +176,9 @@ static void collect_keys(Round *r)
 
 static void turn_to_keys(Core *c, Region *r)
 {
-        for (size_t k = 0; k < r->round.n_riders; k++) {
-                Incident *i = r->round.riders[k];
-
-                search_evaluate(c, i, false);
-                /* Now: a message for another reason may carry it before the round is complete. */
-                if (!search_is_told(i))
-                        search_log_actor(c, i);
-        }
+        /* Now: a message for another reason may carry it before the round is complete. */
+        for (size_t k = 0; k < r->round.n_riders; k++)
+                search_judge(c, r->round.riders[k]);
         collect_keys(&r->round);
         r->round.by_key = true;
         if (r->round.n_keys == 0)
@@ -277,6 +272,14 @@ static void overfull(Core *c, Region *r, const LookupPage *page)
         next_step(c, r);
 }
 
+/* What is later than now by our clock shows that it is behind. */
+static void compare_clock(Core *c, const LookupPage *page)
+{
+        for (size_t k = 0; k < page->n_records; k++)
+                core_compare_clock(c, MAX(page->records[k].time_msec, c->now.wall_msec),
+                                   c->now.wall_msec);
+}
+
 static void offer(Round *round, const LookupPage *page)
 {
         for (size_t k = 0; k < round->n_riders; k++) {
@@ -325,6 +328,7 @@ void search_found(Core *c, const Input *in)
                 return;
         }
 
+        compare_clock(c, in->page);
         offer(round, in->page);
         mem_strset(&round->next_token, in->page->next_token);
         if (round->next_token && ++round->pages < PAGES_MAX)

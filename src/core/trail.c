@@ -44,8 +44,9 @@ void trail_follow_clock(Trail *t, int64_t by_msec)
         t->memory.last_good_msec += by_msec;
         if (t->memory.inspected_msec)
                 t->memory.inspected_msec += by_msec;
+        /* What was called before this is ruled out: by whichever clock it was sooner. */
         if (t->memory.last_logging_msec)
-                t->memory.last_logging_msec += by_msec;
+                t->memory.last_logging_msec += MIN(by_msec, INT64_C(0));
 }
 
 /* Times of the trail that was before prove nothing of this one. */

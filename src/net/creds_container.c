@@ -22,7 +22,8 @@
 typedef struct ContainerSource {
         CredSource source; /* first: a CredSource is cast back to us */
         NetEnv *env;
-        char *url;
+        char *url;   /* who knows its path may ask, too: never shown */
+        char *shown; /* scheme and host */
 } ContainerSource;
 
 struct CredFetch {
@@ -128,7 +129,7 @@ static int fetch_try_request(CredFetch *f)
         if (r < 0)
                 aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "ContainerNotAsked",
                               "no credentials: the container's endpoint %s cannot be asked: %s",
-                              s->url,
+                              s->shown,
                               r == -EPERM ? "plain http is allowed to loopback, 169.254.170.2, "
                                             "169.254.170.23 and fd00:ec2::23 only"
                                           : strerror(-r));
@@ -190,12 +191,12 @@ static void on_answer(void *userdata, const HttpResponse *response, const AwsErr
         if (response->status == 200)
                 aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "ContainerError",
                               "no credentials: the container's endpoint %s has none: %s",
-                              f->owner->url,
+                              f->owner->shown,
                               r == -EREMOTEIO && text ? text : "the answer cannot be read");
         else
                 aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "ContainerError",
                               "no credentials: the container's endpoint %s answered with HTTP %d%s",
-                              f->owner->url, response->status,
+                              f->owner->shown, response->status,
                               response->status == 401 || response->status == 403
                                       ? " (it may want another authorization token)"
                                       : "");
@@ -221,6 +222,7 @@ static CredSource *container_free(CredSource *source)
         ContainerSource *s = (ContainerSource *)source;
 
         free(s->url);
+        free(s->shown);
         free(s);
         return NULL;
 }
@@ -256,6 +258,7 @@ int cred_source_new_container(NetEnv *env, CredSource **ret, char **reterr_text)
                            .free = container_free},
                 .env = env,
                 .url = TAKE_PTR(url),
+                .shown = mem_printf("%s://%s", u.scheme, u.host),
         };
         *ret = &s->source;
         return 0;

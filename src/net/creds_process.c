@@ -22,7 +22,7 @@ typedef struct ProcessSource {
         NetEnv *env;
         char **argv;
         size_t n_args; /* argv[n_args] is NULL */
-        char *shown;   /* without arguments, which may be secrets */
+        char *shown;   /* without arguments and values, which may be secrets */
         char *account;
 } ProcessSource;
 
@@ -201,7 +201,7 @@ static int split(const char *command, Words *ret)
         }
         if (w.n == 0)
                 return -EINVAL;
-        if (shell) {
+        if (shell || strchr(w.argv[0], '=')) { /* NAME=VALUE before the program */
                 words_done(&w);
                 w = (Words){};
                 words_push(&w, mem_strdup("sh"));
@@ -236,7 +236,7 @@ int cred_source_new_process(NetEnv *env, const char *command, const char *accoun
                 .env = env,
                 .argv = words.argv,
                 .n_args = words.n,
-                .shown = mem_strndup(command, strcspn(command, BLANKS)),
+                .shown = mem_strndup(command, strcspn(command, BLANKS "=")),
                 .account = mem_strdup(account),
         };
         *ret = &s->source;

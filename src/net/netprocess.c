@@ -143,8 +143,11 @@ static int spawn(const char *const argv[], int output, pid_t *ret)
         sigset_t none, usual;
         int r;
 
+        /* Ignored, as some launchers leave it, it would have the kernel reap: how a program ended
+         * would be lost, and its number could be another's already. */
+        (void)signal(SIGCHLD, SIG_DFL);
         if (posix_spawn_file_actions_init(&actions) != 0 || posix_spawnattr_init(&attributes) != 0)
-                abort(); /* out of memory */
+                mem_exhausted();
         sigemptyset(&none);
         sigemptyset(&usual);
         sigaddset(&usual, SIGPIPE);

@@ -61,8 +61,8 @@ BUGS = [
     ("failed-store-is-not-repeated", "notify.c",
      "        i->store_retry_boot = c->now.boot_usec + c->policy.store_retry_usec;",
      "        i->store_retry_boot = USEC_INFINITY;"),
-    ("failed-repetition-spins", "notify.c",
-     "        if (in->generation <= i->stored_generation)\n                return;\n", ""),
+    ("write-under-way-is-repeated", "notify.c",
+     "        if (in->generation == i->asked_generation)\n", ""),
     ("search-follows-a-clock-set-back", "core.c",
      "        i->attribution.begun_msec = MIN(i->attribution.begun_msec, c->now.wall_msec);\n", ""),
     ("refused-is-sent", "notify.c", "        if (in->error.class != AWS_ERROR_NONE) {\n"
@@ -259,4 +259,27 @@ BUGS = [
      "        write_message(c, i, message_new(c, i, phase));\n",
      "        Message *m = message_new(c, i, phase);\n"
      "        alert_text(i, &(AlertContext){.hostname = c->hostname}, &m->subject, &m->body);\n"),
+    ("clock-ahead-rules-somebody-out", "trail.c", "+= MIN(by_msec, INT64_C(0));", "+= by_msec;"),
+    ("search-ends-without-the-own-name", "search.c",
+     "a->own_unknown || c->now.boot_usec < a->settled_boot", "c->now.boot_usec < a->settled_boot"),
+    ("second-look-comes-early", "search.c",
+     "a->own_unknown || c->now.boot_usec < a->settled_boot", "a->own_unknown"),
+    ("own-name-is-learnt-in-vain", "core.c", "        search_identified(c, in->account);\n", ""),
+    ("records-say-nothing-of-the-clock", "round.c", "        compare_clock(c, in->page);\n", ""),
+    ("heartbeat-although-blind", "core.c", "!c->trails[i].good_since_heartbeat", "0"),
+    ("heartbeat-stops", "core.c", "        heartbeat(c);\n        store_memory(c);",
+     "        if (c->now.boot_usec < 200 * USEC_PER_SEC)\n                heartbeat(c);\n"
+     "        store_memory(c);"),
+    ("polls-wait-for-one-another", "trail.c",
+     "        t->polling = true;\n        t->poll_boot",
+     "        for (size_t k = 0; k < c->n_trails; k++)\n"
+     "                if (c->trails[k].polling) {\n"
+     "                        t->next_poll_boot = c->now.boot_usec + 10 * USEC_PER_SEC;\n"
+     "                        return;\n                }\n"
+     "        t->polling = true;\n        t->poll_boot"),
+    ("closed-when-it-was-seen", "reading.c",
+     "        incident_close(c, i, s->start_logging_msec);\n}\n\n/* Logging beyond",
+     "        incident_close(c, i, c->now.wall_msec);\n}\n\n/* Logging beyond"),
+    ("stop-hides-the-new-trail", "core.c", "i->blind_to_msec >= was", "i->blind_to_msec > was"),
+    ("misuse-is-taken-back", "attribution.c", " || (a->misused && !facts->own_arn)", ""),
 ]

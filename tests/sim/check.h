@@ -25,6 +25,7 @@ void check_drift_culprit(World *w, const Case *c);
 
 /* check_cases.c: that incidents have their causes. */
 void check_case_opened(World *w, Case *c, const Incident *i);
+void check_case_closed(World *w, const Incident *i);
 void check_cases_end(World *w);
 void check_case_end(World *w, const Case *c); /* of one that has ended */
 void check_stop_end(World *w, size_t stop);   /* once and for all */

@@ -160,6 +160,19 @@ void check_case_opened(World *w, Case *c, const Incident *i)
                                 incident_kind_to_string(i->kind));
 }
 
+/* What is said to log again was started just then. */
+void check_case_closed(World *w, const Incident *i)
+{
+        const SimTrail *t = i->trail < w->n_trails ? &w->trails[i->trail] : NULL;
+
+        if (!t || !i->stop_msec || !i->blind_to_msec)
+                return;
+        for (size_t k = 0; k < t->n_versions; k++)
+                if (t->versions[k].status.start_logging_msec == i->blind_to_msec)
+                        return;
+        world_violation(w, "%s: closed by a start that never was", i->id);
+}
+
 static bool is_visible(const World *w, size_t record, uint64_t by_usec)
 {
         return w->records[record].visible_usec <= by_usec;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #define TICK_USEC (1500 * USEC_PER_MSEC)
+#define OPEN_WITHIN_USEC (2 * USEC_PER_SEC)
 #define MESSAGES_IN_TEN_MINUTES 20
 
 static bool goes_on(const Incident *i)
@@ -80,7 +81,8 @@ void check_groups(World *w)
 
                 if (c->lost)
                         continue;
-                if (!c->told && w->now_usec > MAX(c->opened_usec, g->run_usec) + bound)
+                uint64_t patience = lead ? bound : OPEN_WITHIN_USEC + TICK_USEC;
+                if (!c->told && w->now_usec > MAX(c->opened_usec, g->run_usec) + patience)
                         world_violation(w, "%s is not told by anybody", c->id);
                 if (!lead || !c->failing)
                         continue;

@@ -80,6 +80,26 @@ static void test_denied_time_counts(void **state)
 }
 
 /* A quarter of an hour after the verdict there is one more look, and what it changes is told. */
+/* The trail logs again between the answer that names who it was and that of what his key did. */
+static void test_closed_before_the_deeds_are_known(void **state)
+{
+        static const RecordFacts deeds[] = {{.at = STOP},
+                                            {.event = "CreateUser", .at = STOP - 9000}};
+        _cleanup_rig_ Rig *r = rig_new_stopped(NULL);
+
+        rig_pass(r, USEC_PER_SEC);
+        rig_found(r, deeds, 1);
+        rig_started(r, AWS_ERROR_NONE, "r-1");
+        rig_polled(r, true, 7100, STOP);
+        assert_int_equal(rig_message(r, 2).phase, PHASE_CLOSED);
+        assert_null(strstr(rig_message(r, 2).body, "CreateUser"));
+        rig_pass(r, USEC_PER_SEC);
+        rig_found(r, deeds, 2);
+        assert_int_equal(rig_incident(r)->n_messages, 3);
+        assert_int_equal(rig_message(r, 3).phase, PHASE_UPDATE);
+        assert_non_null(strstr(rig_message(r, 3).body, "CreateUser"));
+}
+
 static void test_settling_corrects(void **state)
 {
         static const RecordFacts both[] = {{.at = STOP}, {.at = STOP - 2000, .who = BOB}};
@@ -116,6 +136,47 @@ static void test_misuse_is_critical(void **state)
         rig_live(r, USEC_PER_MINUTE);
         assert_true(rig_incident(r)->attribution.misused);
         assert_int_equal(rig_incident(r)->severity, SEVERITY_CRITICAL);
+}
+
+/* A stop with the guard's own credentials, and for so long nobody can say which those are. */
+static Rig *own_name_known_after(uint64_t usec)
+{
+        static const RecordFacts own[] = {{.at = STOP, .who = OWN}};
+        Rig *r = rig_new(NULL);
+
+        rig_live(r, 7 * USEC_PER_SEC);
+        rig_truth(r, true, 6000, STOP);
+        rig_step(r, &(Input){.kind = INPUT_IDENTITY, .trail = SIZE_MAX});
+        r->records = own;
+        r->n_records = 1;
+        rig_live(r, usec);
+        assert_int_equal(rig_incident(r)->attribution.state, SEARCH_SETTLING);
+        assert_int_equal(r->phases[PHASE_UPDATE], 0);
+        rig_step(r, &(Input){.kind = INPUT_IDENTITY, .trail = SIZE_MAX, .identity_arn = OWN});
+        rig_live(r, 2 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_UPDATE], 1);
+        return r;
+}
+
+static void test_misuse_is_told_when_the_own_name_is_known(void **state)
+{
+        _cleanup_rig_ Rig *r = own_name_known_after(5 * USEC_PER_MINUTE);
+
+        assert_true(rig_incident(r)->attribution.misused);
+        assert_int_equal(rig_incident(r)->severity, SEVERITY_CRITICAL);
+        rig_live(r, 7 * USEC_PER_MINUTE); /* the second look keeps its time */
+        assert_int_equal(rig_incident(r)->attribution.state, SEARCH_SETTLING);
+        rig_live(r, 2 * USEC_PER_MINUTE);
+        assert_int_equal(core_n_incidents(r->core), 0);
+        assert_int_equal(r->phases[PHASE_UPDATE], 1);
+}
+
+/* The search had ended without, and the guard looked no more when it knew. */
+static void test_search_waits_for_the_own_name(void **state)
+{
+        _cleanup_rig_ Rig *r = own_name_known_after(USEC_PER_HOUR);
+
+        assert_int_equal(core_n_incidents(r->core), 0);
 }
 
 static Incident *copy(const Incident *i)
@@ -183,6 +244,24 @@ static void test_restore_left_over(void **state)
         rig_polled(again, true, 9000, STOP);
         assert_false(rig_incident(again)->open);
         assert_int_equal(rig_incident(again)->blind_to_msec, BASE + 9000);
+}
+
+/* Both reached the disk and the memory did not: the end of the stop hid that the trail was made
+ * again, which was then told twice. */
+static void test_restore_stop_that_a_new_trail_ended(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new(NULL), *again = rig_new(NULL);
+
+        rig_polled(r, true, START, 0);
+        core_restore_memory(again->core, core_trail_memory(r->core, 0));
+        rig_polled(r, false, START, STOP);
+        rig_polled(r, true, 9000, 0);
+        assert_int_equal(core_n_incidents(r->core), 2);
+        for (size_t i = 0; i < 2; i++)
+                core_restore_incident(again->core, copy(core_incident(r->core, i)));
+        rig_truth(again, true, 9000, 0);
+        rig_live(again, 2 * USEC_PER_MINUTE);
+        assert_int_equal(core_n_incidents(again->core), 2);
 }
 
 static void test_restore_finished(void **state)
@@ -323,6 +402,55 @@ static void test_clock_is_set(void **state)
 }
 
 /* By three hours while the guard was down. */
+/* Two and a half minutes that a clock was set by were taken for time in which the trail had logged,
+ * and whoever had stopped it for somebody who had done so before. */
+static void test_clock_set_forward_rules_nobody_out(void **state)
+{
+        static const RecordFacts records[] = {
+                {.at = STOP, .who = MALLORY},
+                {.at = 190000, .who = BOB},
+                {.at = 191000, .who = BOB, .event = "StartLogging"},
+        };
+        _cleanup_rig_ Rig *r = rig_new(NULL);
+
+        rig_live(r, USEC_PER_SEC);
+        r->polls = AWS_ERROR_THROTTLED;
+        rig_live(r, USEC_PER_MINUTE);
+        r->now.wall_msec += 150 * MSEC_PER_SEC;
+        rig_live(r, 3 * USEC_PER_MINUTE);
+        r->polls = AWS_ERROR_NONE;
+        r->records = records;
+        r->n_records = ELEMENTSOF(records);
+        rig_truth(r, true, 191000, 190000);
+        rig_live(r, USEC_PER_MINUTE);
+        assert_string_equal(
+                incident_find_role(core_incident(r->core, core_n_incidents(r->core) - 1),
+                                   ROLE_CULPRIT)
+                        ->record.identity.arn,
+                MALLORY);
+}
+
+/* Started with a clock that is an hour behind, and no poll that would show it: the calls of the run
+ * before seemed to be of this one, which knew nothing of them. */
+static void test_records_show_a_clock_that_is_behind(void **state)
+{
+        static const RecordFacts records[] = {
+                {.at = 3600000, .who = MALLORY},
+                {.at = 3602000, .who = OWN, .event = "StartLogging", .request_id = "of-before"},
+        };
+        _cleanup_rig_ Rig *r = rig_new(NULL);
+        Incident *i = fixture_incident(INCIDENT_BLINK, 3600000);
+
+        i->attribution.state = SEARCH_RUNNING;
+        core_restore_incident(r->core, i);
+        r->polls = AWS_ERROR_THROTTLED;
+        r->records = records;
+        r->n_records = ELEMENTSOF(records);
+        rig_live(r, USEC_PER_MINUTE);
+        assert_non_null(incident_find_role(rig_incident(r), ROLE_OWN_UNREMEMBERED));
+        assert_false(rig_incident(r)->attribution.misused);
+}
+
 static void test_restore_with_clock_set_back(void **state)
 {
         _cleanup_rig_ Rig *r = rig_new_stopped(NULL), *again = rig_new(NULL);
@@ -338,9 +466,13 @@ static void test_restore_with_clock_set_back(void **state)
 
 UNIT_MAIN(T(test_blink_waits_for_its_actor), T(test_not_yet_and_given_up),
           T(test_throttled_time_does_not_count), T(test_denied_time_counts),
-          T(test_settling_corrects), T(test_misuse_is_critical), T(test_restore),
-          T(test_restore_without_memory), T(test_restore_with_old_memory),
-          T(test_restore_left_over), T(test_restore_finished), T(test_restore_finished_just_now),
+          T(test_settling_corrects), T(test_misuse_is_critical),
+          T(test_closed_before_the_deeds_are_known),
+          T(test_misuse_is_told_when_the_own_name_is_known), T(test_search_waits_for_the_own_name),
+          T(test_restore), T(test_restore_without_memory), T(test_restore_with_old_memory),
+          T(test_restore_left_over), T(test_restore_finished),
+          T(test_restore_stop_that_a_new_trail_ended), T(test_restore_finished_just_now),
           T(test_restore_before_the_lead_knows), T(test_restore_to_other_topics),
           T(test_restore_of_another_trail), T(test_one_name), T(test_clock_is_set),
+          T(test_records_show_a_clock_that_is_behind), T(test_clock_set_forward_rules_nobody_out),
           T(test_restore_with_clock_set_back))

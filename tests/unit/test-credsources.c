@@ -261,6 +261,7 @@ static void test_container_failures(void **state)
                         fake_net_answer(&f->net, cases[i].answer);
                 run(f);
                 assert_has(f->error.message, cases[i].text);
+                assert_null(strstr(f->error.message, "/v2/credentials")); /* a capability */
                 assert_int_equal(f->net.n_sent - before, cases[i].attempts);
         }
 
@@ -320,6 +321,7 @@ static void test_process_words(void **state)
                 {"get \"$HOME\"", "sh|-c|get \"$HOME\"|"},
                 {"get ~/x", "sh|-c|get ~/x|"},
                 {"A=1; get", "sh|-c|A=1; get|"},
+                {"KEY=hunter2 get", "sh|-c|KEY=hunter2 get|"},
         };
         static const char *const bad[] = {"", " \t", "get 'x", "get \"x", "get \\"};
 
@@ -330,6 +332,7 @@ static void test_process_words(void **state)
                 f->net.processes[0].exit_status = 1;
                 process(f, cases[i].command, NULL);
                 run(f);
+                assert_null(strstr(f->error.message, "hunter2"));
                 assert_string_equal(f->net.processes[0].command, cases[i].words);
                 assert_int_equal(f->net.processes[0].timeout_usec, 20 * USEC_PER_SEC);
                 assert_int_equal(f->net.processes[0].output_max, 64 * 1024);

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -277,6 +278,18 @@ static int try_ca_file(Fixture *f, const char *path)
         return r;
 }
 
+static void test_fifo_for_ca_file(void **state)
+{
+        Fixture *f = *state;
+        Files x;
+
+        files_make(&x, "IP:127.0.0.1");
+        assert_int_equal(unlink(x.ca_file), 0);
+        assert_int_equal(mkfifo(x.ca_file, 0600), 0);
+        assert_int_equal(try_ca_file(f, x.ca_file), -EINVAL); /* and does not hang */
+        files_remove(&x);
+}
+
 /* Behind a good certificate, one that was cut off, one that is no base64, and one that is no DER;
  * text around certificates is none of that. */
 static void test_damaged_ca_file(void **state)
@@ -310,4 +323,5 @@ static void test_damaged_ca_file(void **state)
 
 UNIT_MAIN(WITH_HTTP(test_ca_is_loaded_once), WITH_HTTP(test_unverified_peers_are_refused),
           WITH_HTTP(test_system_bundle_does_not_know_us), WITH_HTTP(test_unusable_ca_file),
-          WITH_HTTP(test_missing_system_bundle), WITH_HTTP(test_damaged_ca_file))
+          WITH_HTTP(test_missing_system_bundle), WITH_HTTP(test_fifo_for_ca_file),
+          WITH_HTTP(test_damaged_ca_file))

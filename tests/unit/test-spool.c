@@ -118,6 +118,7 @@ typedef struct Report {
         char id[33]; /* "" for the memories */
         uint64_t generation;
         int error;
+        uint64_t settled;
 } Report;
 
 typedef struct Fixture {
@@ -139,6 +140,7 @@ static void on_stored(void *userdata, const char *id, uint64_t generation, int e
         (void)snprintf(r->id, sizeof(r->id), "%s", strempty(id));
         r->generation = generation;
         r->error = error;
+        r->settled = f->spool ? spool_settled(f->spool) : 0;
 }
 
 static size_t count_threads(void)
@@ -541,6 +543,27 @@ static void test_memories_wait_for_an_incident_that_failed(void **state)
 }
 
 /* The thread hangs in the kernel: leaving does not, and nothing is called back. */
+/* Both are done when the loop hears of them: of the second nothing is known with the first. */
+static void test_settled_is_what_was_called_back(void **state)
+{
+        Fixture *f = *state;
+
+        disk_stall(true);
+        spool_store_incident(f->spool, ID_A, 1, mem_strdup("a"));
+        spool_store_incident(f->spool, ID_B, 1, mem_strdup("b"));
+        assert_int_equal(spool_asked(f->spool), 2);
+        assert_int_equal(spool_settled(f->spool), 0);
+        (void)pthread_mutex_lock(&disk.lock);
+        disk.fail_fsync = EIO;
+        (void)pthread_mutex_unlock(&disk.lock);
+        disk_stall(false);
+        f->spool = spool_free(f->spool, PATIENCE);
+        expect_report(f, 0, ID_A, 1, -EIO);
+        expect_report(f, 1, ID_B, 1, 0);
+        assert_int_equal(f->reports[0].settled, 1);
+        assert_int_equal(f->reports[1].settled, 2);
+}
+
 static void test_free_gives_up_on_a_stalled_disk(void **state)
 {
         Fixture *f = *state;
@@ -646,6 +669,6 @@ UNIT_MAIN(TEST(test_modes), TEST(test_order_of_a_durable_replacement),
           TEST(test_rename_error), TEST(test_file_size_limit), TEST(test_full_disk),
           TEST(test_no_permission), TEST(test_folder_vanishes_and_returns),
           TEST(test_link_in_the_place_of_a_file), TEST(test_free_writes_what_was_asked),
-          TEST(test_free_gives_up_on_a_stalled_disk), TEST(test_no_folder_fails_the_writes_only),
-          TEST(test_oldest_finished_goes), TEST(test_memories_wait_for_an_incident_that_failed),
-          T(test_ids))
+          TEST(test_settled_is_what_was_called_back), TEST(test_free_gives_up_on_a_stalled_disk),
+          TEST(test_no_folder_fails_the_writes_only), TEST(test_oldest_finished_goes),
+          TEST(test_memories_wait_for_an_incident_that_failed), T(test_ids))
