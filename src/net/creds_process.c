@@ -209,7 +209,8 @@ static int split(const char *command, Words *ret)
                 words_push(&w, mem_strdup(command));
         }
         words_push(&w, NULL);
-        *ret = (Words){TAKE_PTR(w.argv), w.n - 1};
+        ret->n = w.n - 1;
+        ret->argv = TAKE_PTR(w.argv);
         w.n = 0;
         return 0;
 }

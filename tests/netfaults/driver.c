@@ -252,10 +252,11 @@ static void on_result(void *userdata, const AwsResult *result)
 
 static void on_credentials(void *userdata, AwsCredentials *credentials, const AwsError *error)
 {
+        static const AwsError none = {.class = AWS_ERROR_NONE};
         CellRun *c = userdata;
 
         c->fetch = NULL;
-        ended(c, credentials ? &(AwsError){.class = AWS_ERROR_NONE} : error, 0);
+        ended(c, credentials ? &none : error, 0);
 }
 
 static uint64_t start_call(CellRun *c)
