@@ -392,9 +392,9 @@ static void call_send(AwsCall *call, AwsCredentials *credentials)
 
 static bool same_credentials(const AwsCredentials *a, const AwsCredentials *b)
 {
-        return a == b || (streq(a->access_key_id, b->access_key_id) &&
-                          secret_equal(a->secret_access_key, b->secret_access_key) &&
-                          secret_equal(a->session_token, b->session_token));
+        return streq(a->access_key_id, b->access_key_id) &&
+               secret_equal(a->secret_access_key, b->secret_access_key) &&
+               secret_equal(a->session_token, b->session_token);
 }
 
 static void on_credentials(void *userdata, AwsCredentials *credentials, const AwsError *error)

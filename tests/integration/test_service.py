@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
@@ -62,6 +63,16 @@ def test_file_that_others_can_write_is_refused(aws, guard, mode, words):
 def test_missing_file(aws, guard):
     os.unlink(guard.config)
     assert "no such file" in refused(aws, guard)[0]
+
+
+@pytest.mark.parametrize("arguments,status,words", [
+    (["--help"], 0, "--state-directory=DIR"), (["--version"], 0, "trailsentry 0."),
+    (["--time-scale=0"], 64, "takes 1 to 100"), (["--time-scale=2x"], 64, "takes 1 to 100"),
+    (["extra"], 64, "unexpected argument 'extra'"), (["--nonsense"], 64, "nonsense")])
+def test_command_line(arguments, status, words):
+    done = subprocess.run([*WRAP, guard_module.DAEMON, *arguments], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=60 * SLOW, check=False)
+    assert done.returncode == status and words in done.stdout + done.stderr, done
 
 
 def test_service_manager_is_told(aws, make_guard):

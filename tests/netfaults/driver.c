@@ -255,10 +255,11 @@ static void on_result(void *userdata, const AwsResult *result)
 
 static void on_credentials(void *userdata, AwsCredentials *credentials, const AwsError *error)
 {
+        static const AwsError none = {.class = AWS_ERROR_NONE};
         CellRun *c = userdata;
 
         c->fetch = NULL;
-        ended(c, credentials ? &(AwsError){.class = AWS_ERROR_NONE} : error, 0);
+        ended(c, credentials ? &none : error, 0);
 }
 
 static uint64_t start_call(CellRun *c)
@@ -340,8 +341,8 @@ static void cell_open(CellRun *c)
                 /* Any text is a token to us. */
                 .web_token_file = c->api->kind == API_WEB_IDENTITY ? m->ca_file : NULL,
         };
-        if (c->api->kind != API_SERVICE && cred_source_new_assume_role(&role, &c->source) < 0)
-                abort();
+        if (c->api->kind != API_SERVICE)
+                c->source = cred_source_new_assume_role(&role);
 }
 
 static void cell_free(CellRun *c)
