@@ -142,7 +142,7 @@ BUGS = [
     ("sent-is-not-written-down", "incidentjson.c",
      "        NEEDED(Delivery, sent, JSONMAP_BOOL),\n", ""),
     ("request-ids-are-not-written-down", "incidentjson.c",
-     '        set_new(o, "request_ids", ids);', '        set_new(o, "request_ids", json_array());'),
+     '        json_set(o, "request_ids", ids);', '        json_set(o, "request_ids", json_array());'),
     ("commands-for-any-name", "advice.c", "        return name && arn_name_is_plain(name);",
      "        return name;"),
     ("excluded-by-one-is-excluded-by-all", "selectors.c",
