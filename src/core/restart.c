@@ -75,6 +75,7 @@ static void accepted(Core *c, Trail *t, const AwsError *result)
         if (!i || (i->restart.state == RESTART_FAILING && i->restart.accepted_msec))
                 return;
         i->restart.state = RESTART_ACCEPTED;
+        i->restart.told = 0; /* whatever fails after that is news */
         if (!i->restart.accepted_msec)
                 i->restart.accepted_msec = c->now.wall_msec;
         i->verify_until_boot = c->now.boot_usec + c->policy.verify_within_usec;

@@ -290,5 +290,6 @@ BUGS = [
     ("topic-of-before-is-well", "topic.c",
      "if (t && (t->failing_boot || look_at_waiting(c, t, false).n > 0))",
      "if (t && t->failing_boot)"),
+    ("failing-again-is-no-news", "restart.c", "        i->restart.told = 0; ", "        ; "),
     ("misuse-is-taken-back", "attribution.c", " || (a->misused && !facts->own_arn)", ""),
 ]
