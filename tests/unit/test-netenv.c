@@ -93,7 +93,8 @@ static void test_files(void **state)
         assert_int_equal(read_file(f, f->path, 10, ""), -EINVAL); /* and does not hang */
 }
 
-static int pidfd_error; /* instead of a pidfd */
+/* Instead of a pidfd: no descriptors are left, a filter of system calls does not know it. */
+static int pidfd_error;
 
 /* Of the product's, only pidfd_open(2) goes this way. */
 long __real_syscall(long number, ...);
