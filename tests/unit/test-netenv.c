@@ -16,22 +16,6 @@
 #include "base/mem.h"
 #include "net/httpcurl.h"
 
-static int pidfd_open_error;
-
-/* Of the product's calls, only pidfd_open(2) goes this way. */
-long __real_syscall(long number, ...);
-long __wrap_syscall(long number, ...);
-long __wrap_syscall(long number, ...)
-{
-        va_list ap;
-
-        va_start(ap, number);
-        pid_t pid = va_arg(ap, pid_t);
-        va_end(ap);
-        errno = pidfd_open_error;
-        return pidfd_open_error ? -1 : __real_syscall(number, pid, 0);
-}
-
 typedef struct Fixture {
         sd_event *event;
         NetEnv *env;
@@ -107,6 +91,22 @@ static void test_files(void **state)
         assert_int_equal(unlink(f->path), 0);
         assert_int_equal(mkfifo(f->path, 0600), 0);
         assert_int_equal(read_file(f, f->path, 10, ""), -EINVAL); /* and does not hang */
+}
+
+static int pidfd_error; /* instead of a pidfd */
+
+/* Of the product's, only pidfd_open(2) goes this way. */
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...)
+{
+        va_list ap;
+
+        va_start(ap, number);
+        pid_t pid = va_arg(ap, pid_t);
+        va_end(ap);
+        errno = pidfd_error;
+        return pidfd_error ? -1 : __real_syscall(number, pid, 0);
 }
 
 static void on_end(void *userdata, const NetProcessResult *r)
@@ -251,6 +251,7 @@ static void test_not_to_be_run(void **state)
         wait_for_no_children(f);
 }
 
+/* Then nothing is started, or what was started is ended. */
 static void test_without_descriptors(void **state)
 {
         Fixture *f = *state;
@@ -262,6 +263,10 @@ static void test_without_descriptors(void **state)
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, usual.rlim_max}), 0);
         assert_int_equal(start(f, argv, USEC_PER_MINUTE, &p), -EMFILE);
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+        pidfd_error = EMFILE;
+        assert_int_equal(start(f, argv, USEC_PER_MINUTE, &p), -EMFILE);
+        pidfd_error = 0;
+        wait_for_no_children(f);
         assert_null(p);
         assert_int_equal(f->n_called, 0);
 }
