@@ -65,6 +65,7 @@ static void check_timed(World *w, const Case *c, const Incident *i)
         /* Seen only when it was over: nobody can tell it from a stop of its own. */
         if (first != s && case_of_stop(w, first, c) && !s->shown_restarted &&
             count_kind(w, c->trail, INCIDENT_DELETED) == 0 &&
+            count_kind(w, c->trail, INCIDENT_RECREATED) == 0 &&
             /* The disk may have lost that it belongs to one. */
             !(w->kills && (was_sick(w, FAULT_DISK_FAILS, 0) || was_sick(w, FAULT_DISK_STALLS, 0))))
                 world_violation(w, "%s: a stop of a stopped trail became an incident", i->id);
