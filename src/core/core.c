@@ -206,7 +206,11 @@ void core_restore_memory(Core *c, const TrailMemory *memory)
 /* The incident is newer than the memory when the daemon died between the two writes. */
 static void memory_follow_incident(TrailMemory *m, const Incident *i)
 {
-        if (i->kind == INCIDENT_RECREATED && m->last_good_msec <= i->detected_msec) {
+        /* By the start alone when the clock was set back in between. */
+        bool of_before =
+                m->last_good_msec <= i->detected_msec || m->start_msec == i->known_start_msec;
+
+        if (i->kind == INCIDENT_RECREATED && of_before) {
                 int64_t was = MAX(m->start_msec, m->stop_msec);
 
                 m->delivery_msec = 0;
