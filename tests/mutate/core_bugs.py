@@ -265,6 +265,7 @@ BUGS = [
     ("second-look-comes-early", "search.c",
      "a->own_unknown || c->now.boot_usec < a->settled_boot", "a->own_unknown"),
     ("own-name-is-learnt-in-vain", "core.c", "        search_identified(c, in->account);\n", ""),
+    ("memory-is-dated-by-the-clock-alone", "core.c", " || m->start_msec == i->known_start_msec", ""),
     ("answers-say-nothing-of-the-clock", "core.c", "        if (in->aws_msec)\n", "        if (0)\n"),
     ("clock-is-doubted-when-the-ledger-is", "core.c", "wall_msec, LEDGER_SLACK_MSEC / 2)",
      "wall_msec, LEDGER_SLACK_MSEC)"),
