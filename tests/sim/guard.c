@@ -318,7 +318,6 @@ void guard_answer(World *w, Event *e)
                 .page = &e->page,
                 .topic_arn = guard_topic(w, e->topic),
                 .message_id = "message-id",
-                .aws_msec = e->class == AWS_ERROR_NETWORK ? 0 : world_aws_msec(w),
         };
 
         if (!w->guard->core || e->run != w->guard->run)
@@ -332,6 +331,8 @@ void guard_answer(World *w, Event *e)
         in.kind = kinds[e->kind];
         if (e->kind == EVENT_STORED)
                 answer_stored(w, e, &in);
+        else if (e->class != AWS_ERROR_NETWORK)
+                in.aws_msec = world_aws_msec(w);
         guard_hear(w, &in);
 }
 

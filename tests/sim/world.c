@@ -155,12 +155,18 @@ static void handle_act(World *w, const Act *act)
                 aws_act(w, act);
 }
 
+static void fire(World *w, Event *e)
+{
+        if (e->slot)
+                e->fire(w, e->slot);
+}
+
 static void handle(World *w, Event *e)
 {
         if (e->kind == EVENT_ACT)
                 handle_act(w, &e->act);
-        else if (e->kind == EVENT_CALL && e->slot)
-                e->fire(w, e->slot);
+        else if (e->kind == EVENT_CALL)
+                fire(w, e);
         else if (e->kind == EVENT_SERVER_START)
                 aws_start(w, e->trail, SIM_OWN, e->request_id);
         else
