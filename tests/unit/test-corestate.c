@@ -303,16 +303,18 @@ static void test_restore_finished(void **state)
  * who stops the next. */
 static void test_stop_of_a_new_trail_is_its_own(void **state)
 {
-        _cleanup_rig_ Rig *r = rig_new_stopped(NULL);
+        _cleanup_rig_ Rig *r = rig_new(NULL);
 
-        rig_polled(r, false, 0, 0);
+        rig_live(r, USEC_PER_SEC);
+        r->truth = (TrailStatus){};
+        r->starts_work = false;
         rig_live(r, 2 * USEC_PER_MINUTE);
-        rig_polled(r, true, 300000, 290000);
-        for (size_t i = 0; i < core_n_incidents(r->core); i++)
-                if (core_incident(r->core, i)->kind == INCIDENT_RECREATED)
-                        assert_int_equal(core_incident(r->core, i)->stop_msec, 0);
-        assert_int_equal(core_incident(r->core, core_n_incidents(r->core) - 1)->kind,
-                         INCIDENT_BLINK);
+        rig_truth(r, true, 300000, 290000);
+        rig_live(r, USEC_PER_MINUTE);
+        assert_int_equal(core_n_incidents(r->core), 2);
+        assert_int_equal(core_incident(r->core, 0)->kind, INCIDENT_RECREATED);
+        assert_int_equal(core_incident(r->core, 0)->stop_msec, 0);
+        assert_int_equal(core_incident(r->core, 1)->kind, INCIDENT_BLINK);
 }
 
 /* Killed before it had written down that the topic took messages again, the guard held it for
