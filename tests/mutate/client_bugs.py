@@ -157,6 +157,7 @@ BUGS = [
     ("alerts-without-a-sequence", "daemon/calls.c", '                {"sequence", sequence},\n', ""),
     ("sent-to-nobody-in-particular", "daemon/calls.c",
      "        in->topic_arn = c->topic_arn;\n", ""),
+    ("clock-of-aws-is-not-passed-on", "daemon/calls.c", ", .aws_msec = result->date_msec", ""),
     ("asked-when-answered", "daemon/calls.c",
      "        in->asked_msec = c->asked_msec;\n        if (in->error.class == AWS_ERROR_NONE && c->trail",
      "        in->asked_msec = INT64_MAX / 2;\n        if (in->error.class == AWS_ERROR_NONE && c->trail"),
