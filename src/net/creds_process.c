@@ -154,7 +154,7 @@ static int add_word(const char **p, StrBuf *word, bool *ret_shell)
                                 strbuf_add_char(word, '\\');
                         strbuf_add_char(word, *++s);
                 } else if (quote ? *s == quote : (*s == '\'' || *s == '"')) {
-                        quote = quote ? '\0' : *s;
+                        quote = (char)(quote ? '\0' : *s);
                 } else {
                         *ret_shell |= quote != '\'' &&
                                       strchr(quote ? SHELL_ALWAYS : SHELL_UNQUOTED, *s) != NULL;
@@ -207,7 +207,8 @@ static int split(const char *command, Words *ret)
                 words_push(&w, mem_strdup(command));
         }
         words_push(&w, NULL);
-        *ret = (Words){TAKE_PTR(w.argv), w.n - 1};
+        ret->n = w.n - 1;
+        ret->argv = TAKE_PTR(w.argv);
         w.n = 0;
         return 0;
 }
