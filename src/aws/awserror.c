@@ -125,19 +125,15 @@ AwsErrorClass aws_error_classify(const char *code, int status)
  * it is, so that a text that was cut once is the same after the disk. */
 static void copy_escaped(char *dst, size_t size, const char *src)
 {
-        static const char more[] = "...";
         _cleanup_free_ char *text = escape_text(src, SIZE_MAX);
         size_t n = strlen(text);
+        bool whole = n < size;
 
-        if (n < size) {
-                memcpy(dst, text, n + 1);
-                return;
-        }
-        n = size - sizeof(more);
-        while (n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80)
+        if (!whole)
+                n = size - sizeof("...");
+        while (!whole && n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80)
                 n--;
-        memcpy(dst, text, n);
-        memcpy(dst + n, more, sizeof(more));
+        (void)snprintf(dst, size, "%.*s%s", (int)n, text, whole ? "" : "..."); /* fits */
 }
 
 static void fill(AwsError *ret, int status, const char *code, const char *message,

@@ -10,7 +10,7 @@
 CliExit cli_ask(const Cli *c, json_t *request)
 {
         _cleanup_free_ char *text = NULL;
-        int r = request_ask(c->state_directory, request, &text);
+        int r = request_ask(c->status_path, request, &text);
 
         switch (r) {
         case 0:
@@ -24,9 +24,9 @@ CliExit cli_ask(const Cli *c, json_t *request)
                              "trailsentry ...)");
                 return CLI_EXIT_UNKNOWN;
         case -ENOENT:
-                cli_complain("%s/requests is not there: has the daemon run with this state "
-                             "directory? (systemctl status trailsentryd)",
-                             c->state_directory);
+                cli_complain("there are no requests beside %s: does the daemon run, and write its "
+                             "status there? (systemctl status trailsentryd)",
+                             c->status_path);
                 return CLI_EXIT_UNKNOWN;
         case -ETIMEDOUT:
                 cli_complain("the daemon has not answered within %d s, and nothing has changed: "
@@ -34,7 +34,7 @@ CliExit cli_ask(const Cli *c, json_t *request)
                              REQUEST_PATIENCE_MSEC / 1000);
                 return CLI_EXIT_UNKNOWN;
         default:
-                cli_complain("the daemon cannot be asked in %s: %s", c->state_directory,
+                cli_complain("the daemon cannot be asked beside %s: %s", c->status_path,
                              strerror(-r));
                 return CLI_EXIT_UNKNOWN;
         }

@@ -96,7 +96,8 @@ const CliVerb cli_verbs[] = {
          "  trailsentry policy --output=policies \\\n"
          "      --exempt=arn:aws:iam::*:role/break-glass\n"},
         {"baseline", cli_baseline, "[show|diff|accept]",
-         "what trails are to be set to, and what is otherwise", "trail state-directory json",
+         "what trails are to be set to, and what is otherwise",
+         "trail state-directory status-file json",
          "  trailsentry baseline show\n"
          "  trailsentry baseline diff\n"
          "  trailsentry baseline accept --trail=NAME\n"
@@ -107,7 +108,7 @@ const CliVerb cli_verbs[] = {
          "configuration expects cannot be accepted. Only root and the daemon's user may.\n"},
         {"maintenance", cli_maintenance, "[start|stop|list]",
          "record approved changes for a while instead of fighting them",
-         "trail for reason state-directory status-file json",
+         "trail for reason status-file json",
          "  trailsentry maintenance start --trail=NAME --for=30min --reason=\"CHG-4711\"\n"
          "  trailsentry maintenance stop --trail=NAME\n"
          "  trailsentry maintenance list\n"

@@ -111,14 +111,16 @@ void core_remember_request(Core *c, const char *request_id, int64_t msec)
 }
 
 /* Near a call of ours: one that the client sent twice, or that was never answered. */
-static bool is_near(int64_t a, int64_t b)
+static bool is_near(int64_t a, int64_t b, int64_t slack_msec)
 {
-        return a - b < LEDGER_SLACK_MSEC && b - a < LEDGER_SLACK_MSEC;
+        return a - b < slack_msec && b - a < slack_msec;
 }
 
+/* The other half is for a call that is noted when nobody waits for its answer any more. */
 void core_compare_clock(Core *c, int64_t aws_msec, int64_t wall_msec)
 {
-        c->clock_doubtful = c->clock_doubtful || !is_near(aws_msec, wall_msec);
+        c->clock_doubtful =
+                c->clock_doubtful || !is_near(aws_msec, wall_msec, LEDGER_SLACK_MSEC / 2);
 }
 
 OwnCall core_own_start(const Core *c, const CloudTrailRecord *r)
@@ -130,7 +132,7 @@ OwnCall core_own_start(const Core *c, const CloudTrailRecord *r)
 
                 if (*e->request_id && streq_ptr(e->request_id, r->request_id))
                         return OWN_CALL_YES;
-                near = near || is_near(e->msec, r->time_msec);
+                near = near || is_near(e->msec, r->time_msec, LEDGER_SLACK_MSEC);
         }
         if (c->n_ledger >= CORE_LEDGER_MAX &&
             r->time_msec < c->ledger[c->n_ledger % CORE_LEDGER_MAX].msec)
@@ -446,8 +448,7 @@ uint64_t core_next_boot(const Core *c)
 
 const char *core_overdue(const Core *c, Now now)
 {
-        /* Calls have deadlines of their own, well below this. */
-        const uint64_t grace = USEC_PER_MINUTE;
+        const uint64_t grace = c->policy.overdue_usec;
 
         for (size_t i = 0; i < c->n_trails; i++) {
                 const Trail *t = &c->trails[i];

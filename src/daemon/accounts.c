@@ -59,21 +59,15 @@ int accounts_new(const AccountsOptions *o, Accounts **ret, char **reterr_text)
                                                                       .profile = o->conf->profile,
                                                                       .session_name = session},
                                                   &client.source, reterr_text);
-                else {
-                        r = cred_source_new_assume_role(
-                                &(CredAssumeRoleOptions){
-                                        .client = a->items[0].client,
-                                        .env = o->env,
-                                        .region = c->region,
-                                        .role_arn = c->role_arn,
-                                        .external_id = c->external_id,
-                                        .session_name = session,
-                                },
-                                &client.source);
-                        if (r < 0)
-                                *reterr_text = mem_printf("cannot assume role %s: %s", c->role_arn,
-                                                          strerror(-r));
-                }
+                else
+                        client.source = cred_source_new_assume_role(&(CredAssumeRoleOptions){
+                                .client = a->items[0].client,
+                                .env = o->env,
+                                .region = c->region,
+                                .role_arn = c->role_arn,
+                                .external_id = c->external_id,
+                                .session_name = session,
+                        });
                 if (r < 0)
                         return r;
 

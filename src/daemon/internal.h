@@ -53,7 +53,7 @@ struct Manager {
         Network *network;
         Network *old_networks; /* of configurations before, with calls under way */
         Spool *spool;
-        Requests *requests; /* NULL where the state directory cannot be used */
+        Requests *requests; /* NULL where the folder cannot be used */
         int state_lock;     /* the state directory, locked; -EBADF */
         Core *core;
         Call *calls;

@@ -249,17 +249,17 @@ static uint64_t on_asked(void *userdata)
 }
 
 /* Without the folder the command cannot ask for anything; guarding goes on. */
-static void listen_to_operator(Manager *m, const char *directory)
+static void listen_to_operator(Manager *m)
 {
         RequestsOptions o = {.event = m->event,
-                             .state_directory = directory,
+                             .status_path = m->status_path,
                              .handler = operator_asks,
                              .asked = on_asked,
                              .userdata = m};
         int r = requests_new(&o, &m->requests);
 
         if (r < 0)
-                log_error("the command's requests cannot be taken in %s: %s", directory,
+                log_error("the command's requests cannot be taken beside %s: %s", m->status_path,
                           strerror(-r));
 }
 
@@ -317,7 +317,7 @@ int manager_new(const ManagerOptions *o, Manager **ret)
         r = load_state(m, o->state_directory);
         if (r < 0)
                 return r;
-        listen_to_operator(m, o->state_directory);
+        listen_to_operator(m);
         m->loaded = true;
         *ret = TAKE_PTR(m);
         return 0;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/jsonmap.h"
 #include "base/mem.h"
 #include "daemon/status.h"
 
@@ -16,12 +17,6 @@
 static json_t *string_or_null(const char *s)
 {
         return isempty(s) ? json_null() : json_string(s);
-}
-
-static void append(json_t *array, json_t *value)
-{
-        if (!value || json_array_append_new(array, value) < 0)
-                abort(); /* memory, or a bug of ours */
 }
 
 /* Of each trail, owned: counted at once, since there may be thousands of both. */
@@ -126,11 +121,12 @@ static json_t *maintenance_report(Manager *m)
                 const Incident *i = core_incident(m->core, k);
 
                 if (i->kind == INCIDENT_MAINTENANCE && i->open)
-                        append(windows, json_pack("{s:s, s:o, s:I, s:I, s:s, s:i}", "incident",
-                                                  i->id, "trail", string_or_null(i->scope_arn),
-                                                  "begun_msec", (json_int_t)i->detected_msec,
-                                                  "until_msec", (json_int_t)i->until_msec, "title",
-                                                  i->title, "recorded", (int)i->n_recorded));
+                        json_append(windows,
+                                    json_pack("{s:s, s:o, s:I, s:I, s:s, s:i}", "incident", i->id,
+                                              "trail", string_or_null(i->scope_arn), "begun_msec",
+                                              (json_int_t)i->detected_msec, "until_msec",
+                                              (json_int_t)i->until_msec, "title", i->title,
+                                              "recorded", (int)i->n_recorded));
         }
         return windows;
 }
@@ -142,11 +138,11 @@ static json_t *report(Manager *m)
         AwsError ignored;
 
         for (size_t k = 0; k < core_n_trails(m->core); k++)
-                append(trails, trail_report(m, k, open[k]));
+                json_append(trails, trail_report(m, k, open[k]));
         for (size_t k = 0; k < m->conf->n_topics; k++)
-                append(topics, topic_report(m, &m->conf->topics[k]));
+                json_append(topics, topic_report(m, &m->conf->topics[k]));
         for (size_t k = 0; k < m->conf->n_accounts; k++)
-                append(accounts, account_report(m, k));
+                json_append(accounts, account_report(m, k));
 
         json_t *o = json_pack(
                 "{s:i, s:i, s:s, s:s, s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o}",

@@ -47,6 +47,14 @@ struct Requests {
 
 /* Files */
 
+static char *folder_path(const char *status_path)
+{
+        const char *slash = strrchr(status_path, '/');
+
+        return mem_printf("%.*s%s", slash ? (int)(slash - status_path) + 1 : 0, status_path,
+                          FOLDER_NAME);
+}
+
 /* Whether name is 16 hex digits and then suffix. */
 static bool name_is(const char *name, const char *suffix)
 {
@@ -239,7 +247,7 @@ static int on_inotify(sd_event_source *s, const struct inotify_event *event, voi
 int requests_new(const RequestsOptions *o, Requests **ret)
 {
         _cleanup_(requests_freep) Requests *r = mem_new0(Requests);
-        _cleanup_free_ char *path = mem_printf("%s/%s", o->state_directory, FOLDER_NAME);
+        _cleanup_free_ char *path = folder_path(o->status_path);
         int e;
 
         r->handler = o->handler;
@@ -335,9 +343,9 @@ static int ask(int folder, int watch, json_t *request, char **ret_text)
         return r == -ENOENT ? -ETIMEDOUT : r;
 }
 
-int request_ask(const char *state_directory, json_t *request, char **ret_text)
+int request_ask(const char *status_path, json_t *request, char **ret_text)
 {
-        _cleanup_free_ char *path = mem_printf("%s/%s", state_directory, FOLDER_NAME);
+        _cleanup_free_ char *path = folder_path(status_path);
         const char *for_user = getenv("SUDO_USER");
         int folder, watch, r;
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* How the command asks something of the running daemon: a JSON file in the folder "requests" of
- * the state directory, answered by another file beside it. Nothing listens. Who may write there
+/* How the command asks something of the running daemon: a JSON file in the folder "requests"
+ * beside the status file, answered by another file there. Nothing listens. Who may write there
  * may ask: root and the service's user; the file's owner is looked at again when it is read.
+ * Not in the state directory: the loop itself reads and writes here, and waits for no disk.
  *
  * "<16 hex digits>.json" is {"version": 1, "verb": TEXT, "for": TEXT, ...}, "for" naming whom sudo
  * acted for; "<the same>.answer" is {"version": 1, "accepted": BOOL, "text": TEXT}. */
@@ -21,8 +22,8 @@ typedef int (*RequestHandler)(void *userdata, const char *who, const json_t *req
                               char **ret_text);
 
 typedef struct RequestsOptions {
-        sd_event *event;             /* reference taken */
-        const char *state_directory; /* copied; the folder in it is made */
+        sd_event *event;         /* reference taken */
+        const char *status_path; /* copied; the folder beside it is made */
         RequestHandler handler;
         uint64_t (*asked)(void *userdata); /* what has been asked of the disk so far, as a number */
         void *userdata;
@@ -40,7 +41,7 @@ DEFINE_CLEANUP(Requests *, requests_free)
 /* The other side: asks, and waits at most REQUEST_PATIENCE_MSEC. request (taken) lacks only its
  * version. 0 accepted, -EPERM refused, with the daemon's words in *ret_text, owned; -ETIMEDOUT no
  * answer, -ENOENT no folder, -EACCES not allowed to ask, or another -errno. */
-int request_ask(const char *state_directory, json_t *request, char **ret_text) _must_check_;
+int request_ask(const char *status_path, json_t *request, char **ret_text) _must_check_;
 
 #define REQUEST_PATIENCE_MSEC 5000
 #define REQUEST_DISK_USEC USEC_PER_SEC

@@ -179,8 +179,8 @@ static int lane_get(AwsClient *c, AwsService service, const char *region, Lane *
         l->service = service;
         l->region = mem_strdup(region);
         l->host = host_header(&u);
-        l->url = mem_printf("%s://%s%s", u.scheme, l->host, u.path);
-        l->path = TAKE_PTR(u.path);
+        l->path = streq(u.path, "/") ? TAKE_PTR(u.path) : mem_printf("%s/", u.path);
+        l->url = mem_printf("%s://%s%s", u.scheme, l->host, l->path);
         l->quota.available = RETRY_QUOTA_MAX;
 
         Lane **slot = mem_push0(c->lanes, c->n_lanes);
@@ -392,9 +392,9 @@ static void call_send(AwsCall *call, AwsCredentials *credentials)
 
 static bool same_credentials(const AwsCredentials *a, const AwsCredentials *b)
 {
-        return a == b || (streq(a->access_key_id, b->access_key_id) &&
-                          secret_equal(a->secret_access_key, b->secret_access_key) &&
-                          secret_equal(a->session_token, b->session_token));
+        return streq(a->access_key_id, b->access_key_id) &&
+               secret_equal(a->secret_access_key, b->secret_access_key) &&
+               secret_equal(a->session_token, b->session_token);
 }
 
 static void on_credentials(void *userdata, AwsCredentials *credentials, const AwsError *error)

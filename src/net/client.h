@@ -76,5 +76,5 @@ typedef struct CredAssumeRoleOptions {
         int duration_sec; /* 0 for 3600, the most that role chaining allows */
 } CredAssumeRoleOptions;
 
-/* AssumeRole, or AssumeRoleWithWebIdentity; copies its options. -EINVAL when one is missing. */
-int cred_source_new_assume_role(const CredAssumeRoleOptions *o, CredSource **ret) _must_check_;
+/* AssumeRole, or AssumeRoleWithWebIdentity; copies its options. */
+CredSource *cred_source_new_assume_role(const CredAssumeRoleOptions *o);

@@ -186,15 +186,11 @@ static CredSource *role_free(CredSource *source)
         return NULL;
 }
 
-int cred_source_new_assume_role(const CredAssumeRoleOptions *o, CredSource **ret)
+CredSource *cred_source_new_assume_role(const CredAssumeRoleOptions *o)
 {
-        if (isempty(o->role_arn) || isempty(o->region) || isempty(o->session_name)) {
-                if (o->client_taken)
-                        aws_client_free(o->client);
-                return -EINVAL;
-        }
-
         RoleSource *s = mem_new0(RoleSource);
+
+        assert(!isempty(o->role_arn) && !isempty(o->region) && !isempty(o->session_name));
         *s = (RoleSource){
                 .source = {.name = "assume-role",
                            .fetch = role_fetch,
@@ -210,6 +206,5 @@ int cred_source_new_assume_role(const CredAssumeRoleOptions *o, CredSource **ret
                 .session_name = mem_strdup(o->session_name),
                 .duration_sec = o->duration_sec > 0 ? o->duration_sec : DURATION_DEFAULT_SEC,
         };
-        *ret = &s->source;
-        return 0;
+        return &s->source;
 }

@@ -373,5 +373,6 @@ int cred_source_new_role(const CredChainOptions *o, const char *profile_region, 
         role->env = env;
         role->client = aws_client_new(&client);
         role->client_taken = true;
-        return cred_source_new_assume_role(role, ret);
+        *ret = cred_source_new_assume_role(role);
+        return 0;
 }

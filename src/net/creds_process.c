@@ -153,8 +153,10 @@ static int add_word(const char **p, StrBuf *word, bool *ret_shell)
                         if (quote && !strchr("\"\\" SHELL_ALWAYS, s[1]))
                                 strbuf_add_char(word, '\\');
                         strbuf_add_char(word, *++s);
-                } else if (quote ? *s == quote : (*s == '\'' || *s == '"')) {
-                        quote = (char)(quote ? '\0' : *s);
+                } else if (quote && *s == quote) {
+                        quote = '\0';
+                } else if (!quote && (*s == '\'' || *s == '"')) {
+                        quote = *s;
                 } else {
                         *ret_shell |= quote != '\'' &&
                                       strchr(quote ? SHELL_ALWAYS : SHELL_UNQUOTED, *s) != NULL;

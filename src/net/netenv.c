@@ -86,6 +86,8 @@ static NetTimer *event_timer_start(NetEnv *e, uint64_t delay_usec, NetTimerCallb
                                        delay_usec, TIMER_ACCURACY_USEC, on_time, t);
         /* A timer that never fires would be a deadline that never comes. Only after the end of
          * the loop (-ESTALE) does nobody wait for it. */
+        if (r == -ENOMEM)
+                mem_exhausted();
         if (r < 0 && r != -ESTALE)
                 abort();
         return t;

@@ -157,7 +157,7 @@ static int spawn(const char *const argv[], int output, pid_t *ret)
                                                      0);
         if (r == 0)
                 r = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-        if (r == 0) /* libcurl leaves some open */
+        if (r == 0) /* libcurl opens some that are not close-on-exec */
                 r = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
         if (r == 0)
                 r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP |

@@ -1,33 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs a program and does something at one of its system calls: kills the process before the call
- * takes effect or after, or has the call fail. Not strace, which counts for each thread by itself,
- * so that what the second thread does too cannot be picked out, and cannot kill after a call.
+ * takes effect or after, has the call fail, or begin late. Not strace, which counts for each thread
+ * by itself, so that what the second thread does too cannot be picked out, and cannot kill after a
+ * call.
  *
  *     inject LOG list -- COMMAND...
- *     inject LOG before|after|ERRNO|ERRNO+ THREAD NAME N -- COMMAND...
+ *     inject LOG before|after|ERRNO|ERRNO+|MSEC THREAD NAME N -- COMMAND...
  *
  * THREAD is main, writer (the first one that main makes) or other. ERRNO ("ENOSPC") fails the call
  * once, with a "+" that one and all that follow; "EINTR*3" fails three. Every call that is looked
- * at is a line of LOG, "THREAD NAME N OBJECT", and the one that was met is repeated after "> ".
+ * at is a line of LOG, "THREAD NAME N OBJECT", and the one that was met begins with "> ".
  * Nothing counts before the first mkdir: the guard makes its folder before it writes anything.
  *
- * The program keeps its process id; who traces it is a child of it, as in strace -D. ptrace(2),
- * seccomp(2): a filter stops the program at these calls only. */
+ * The program keeps its process id; who traces it is a child of it, as in strace -D. Once the calls
+ * that were to fail have, it lets go, so that a sanitizer can look for leaks: see ptrace(2). */
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <linux/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -70,8 +70,13 @@ static const struct Name {
         {SYS_recvfrom, "recvfrom", OBJECT_FD},
         {SYS_socket, "socket", OBJECT_NONE},
         {SYS_connect, "connect", OBJECT_FD},
+        {SYS_clone3, "clone3", OBJECT_NONE},
+        {SYS_epoll_ctl, "epoll_ctl", OBJECT_FD},
+        {SYS_getdents64, "getdents64", OBJECT_FD},
+        {SYS_newfstatat, "newfstatat", OBJECT_PATH_AT},
         {SYS_eventfd2, "eventfd2", OBJECT_NONE},
         {SYS_inotify_init1, "inotify_init1", OBJECT_NONE},
+        {SYS_inotify_add_watch, "inotify_add_watch", OBJECT_PATH_AT},
         {SYS_timerfd_create, "timerfd_create", OBJECT_NONE},
 };
 
@@ -86,12 +91,16 @@ static const char *const role_names[] = {"main", "writer", "other"};
 
 static FILE *arg_log;
 static const char *arg_thread, *arg_name;
-static unsigned arg_n, arg_times; /* arg_times: 0 for a kill */
-static int arg_error;
+static unsigned arg_n, arg_times; /* how many calls are met */
+static int arg_error;             /* 0: it is a kill, or a delay */
+static unsigned arg_msec;
 static bool arg_after;
 
 static pid_t program, writer;
-static bool begun;
+static pid_t held;    /* a thread that is at the call that begins late */
+static pid_t returns; /* ... or at the call after which it is killed */
+static unsigned n_met;
+static bool begun, over;
 static unsigned counts[_ROLE_MAX][ELEMENTSOF(names) + 1]; /* the last one: create */
 
 static _noreturn_ void fail(const char *what)
@@ -101,24 +110,26 @@ static _noreturn_ void fail(const char *what)
 }
 
 static void describe(pid_t tid, const struct ptrace_syscall_info *info, ObjectKind kind,
-                     char ret[static 256])
+                     char ret[static 512])
 {
-        __u64 address = info->seccomp.args[kind == OBJECT_PATH_AT];
-        char link[64];
+        __u64 address = info->entry.args[kind == OBJECT_PATH_AT];
+        char link[64], path[256] = "";
         ssize_t n = 0;
 
-        if (kind == OBJECT_FD) {
-                (void)snprintf(link, sizeof(link), "/proc/%d/fd/%d", tid,
-                               (int)info->seccomp.args[0]);
-                n = readlink(link, ret, 255);
-        } else if (kind != OBJECT_NONE) {
-                struct iovec to = {ret, 255}, from = {(void *)(uintptr_t)address, 255};
+        if (kind == OBJECT_PATH || kind == OBJECT_PATH_AT) {
+                struct iovec to = {path, 255}, from = {(void *)(uintptr_t)address, 255};
 
                 /* A page at whose end the text stands. */
                 from.iov_len = MIN(from.iov_len, (size_t)(4096 - address % 4096));
-                n = process_vm_readv(tid, &to, 1, &from, 1, 0);
+                (void)process_vm_readv(tid, &to, 1, &from, 1, 0);
         }
-        ret[n > 0 ? n : 0] = '\0';
+        if (kind == OBJECT_FD || (kind == OBJECT_PATH_AT && *path != '/')) {
+                (void)snprintf(link, sizeof(link), "/proc/%d/fd/%d", tid, (int)info->entry.args[0]);
+                n = readlink(link, ret, 255);
+        }
+        ret[MAX(n, (ssize_t)0)] = '\0';
+        if (*path)
+                (void)snprintf(ret + strlen(ret), 257, "%s%s", *ret ? "/" : "", path);
 }
 
 /* Whether this is the call that was asked for, which is then noted. */
@@ -126,94 +137,102 @@ static bool is_met(pid_t tid, const struct ptrace_syscall_info *info)
 {
         Role role = tid == program ? ROLE_MAIN : tid == writer ? ROLE_WRITER : ROLE_OTHER;
         size_t k = 0;
-        char object[256];
+        char object[512];
 
-        while (k < ELEMENTSOF(names) && names[k].number != (int)info->seccomp.nr)
+        while (k < ELEMENTSOF(names) && names[k].number != (int)info->entry.nr)
                 k++;
         if (k == ELEMENTSOF(names))
                 return false;
         begun = begun || names[k].number == SYS_mkdir;
-        if (!begun)
+        /* What epoll has, it lets go of without fail. */
+        if (!begun || (names[k].number == SYS_epoll_ctl && info->entry.args[1] != EPOLL_CTL_ADD))
                 return false;
-        bool create = names[k].number == SYS_openat && info->seccomp.args[2] & O_CREAT;
+        bool create = names[k].number == SYS_openat && info->entry.args[2] & O_CREAT;
         const char *name = create ? "create" : names[k].name;
         unsigned n = ++counts[role][create ? ELEMENTSOF(names) : k];
         bool met = arg_name && streq(role_names[role], arg_thread) && streq(name, arg_name) &&
-                   n >= arg_n && n - arg_n < MAX(arg_times, 1U);
+                   n >= arg_n && n_met < arg_times;
 
+        n_met += met;
         describe(tid, info, names[k].object, object);
         fprintf(arg_log, "%s%s %s %u %s\n", met ? "> " : "", role_names[role], name, n, object);
         (void)fflush(arg_log);
         return met;
 }
 
-/* At the stop that the filter makes; how the thread is to go on. */
-static int at_call(pid_t tid)
+static void resume(pid_t tid, int sig)
+{
+        if (tid != held)
+                (void)ptrace(over ? PTRACE_DETACH : PTRACE_SYSCALL, tid, 0, sig);
+}
+
+static void at_call(pid_t tid)
 {
         struct ptrace_syscall_info info;
 
-        if (ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info) < 0 || !is_met(tid, &info))
-                return PTRACE_CONT;
-        if (arg_times > 0) {
+        if (ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info) < 0)
+                return;
+        if (info.op == PTRACE_SYSCALL_INFO_EXIT && tid == returns)
+                (void)kill(program, SIGKILL);
+        if (info.op != PTRACE_SYSCALL_INFO_ENTRY || !is_met(tid, &info))
+                return;
+        if (arg_error) {
                 /* No call has this number: it is skipped, and what is in rax is its result. */
                 (void)ptrace(PTRACE_POKEUSER, tid, offsetof(struct user_regs_struct, orig_rax),
                              -1L);
                 (void)ptrace(PTRACE_POKEUSER, tid, offsetof(struct user_regs_struct, rax),
                              -(long)arg_error);
-                return PTRACE_CONT;
-        }
-        if (arg_after)
-                return PTRACE_SYSCALL; /* until it returns */
-        (void)kill(program, SIGKILL);
-        return PTRACE_CONT;
+                over = n_met == arg_times;
+        } else if (arg_msec > 0) {
+                struct timeval after = {arg_msec / 1000, arg_msec % 1000 * 1000};
+
+                /* More than once: the first may come when nothing waits for it. */
+                held = tid;
+                (void)setitimer(ITIMER_REAL, &(struct itimerval){{0, 100000}, after}, NULL);
+        } else if (arg_after)
+                returns = tid;
+        else
+                (void)kill(program, SIGKILL);
+}
+
+static void on_alarm(int sig)
+{
 }
 
 static void trace(void)
 {
+        const struct sigaction interrupt = {.sa_handler = on_alarm};
+
+        (void)sigaction(SIGALRM, &interrupt, NULL);
         for (;;) {
-                int status, request = PTRACE_CONT, sig = 0;
+                int status, sig = 0;
                 pid_t tid = waitpid(-1, &status, __WALL);
 
-                if (tid < 0 && errno == EINTR)
+                if (tid < 0 && errno == EINTR) {
+                        pid_t late = held;
+
+                        held = 0;
+                        over = true;
+                        resume(late, 0);
                         continue;
+                }
                 if (tid < 0)
                         return;
                 if (!WIFSTOPPED(status))
                         continue;
                 int event = status >> 16;
-                if (event == PTRACE_EVENT_SECCOMP)
-                        request = at_call(tid);
-                else if (event == PTRACE_EVENT_CLONE) {
+                if (event == PTRACE_EVENT_CLONE) {
                         unsigned long made = 0;
 
                         (void)ptrace(PTRACE_GETEVENTMSG, tid, 0, &made);
                         if (begun && !writer)
                                 writer = (pid_t)made;
                 } else if (WSTOPSIG(status) == (SIGTRAP | 0x80))
-                        (void)kill(program, SIGKILL); /* the call has had its effect */
+                        at_call(tid);
                 else if (event == 0)
                         sig = WSTOPSIG(status);
-                (void)ptrace(request, tid, 0, sig);
+                resume(tid, sig);
         }
-}
-
-static void stop_at_calls(void)
-{
-        struct sock_filter filter[ELEMENTSOF(names) + 3];
-        struct sock_fprog whole = {.len = ELEMENTSOF(filter), .filter = filter};
-        size_t n = 0;
-
-        filter[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-                                                   offsetof(struct seccomp_data, nr));
-        for (size_t k = 0; k < ELEMENTSOF(names); k++)
-                filter[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-                                                           (unsigned)names[k].number,
-                                                           (uint8_t)(ELEMENTSOF(names) - k), 0);
-        filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-        filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE);
-        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &whole) < 0)
-                fail("seccomp");
 }
 
 static bool parse(int argc, char *argv[])
@@ -229,14 +248,16 @@ static bool parse(int argc, char *argv[])
         arg_name = argv[4];
         arg_n = (unsigned)strtoul(argv[5], NULL, 10);
         arg_after = streq(what, "after");
-        if (arg_after || streq(what, "before"))
+        arg_times = 1;
+        arg_msec = (unsigned)strtoul(what, NULL, 10);
+        if (arg_after || arg_msec > 0 || streq(what, "before"))
                 return true;
         for (size_t k = 0; k < ELEMENTSOF(errors); k++)
                 if (strlen(errors[k].name) == len && strncmp(errors[k].name, what, len) == 0)
                         arg_error = errors[k].value;
-        arg_times = what[len] == '+'   ? UINT32_MAX
-                    : what[len] == '*' ? (unsigned)strtoul(what + len + 1, NULL, 10)
-                                       : 1;
+        if (what[len])
+                arg_times =
+                        what[len] == '+' ? UINT32_MAX : (unsigned)strtoul(what + len + 1, NULL, 10);
         return arg_error != 0;
 }
 
@@ -246,7 +267,7 @@ int main(int argc, char *argv[])
         char c;
 
         if (!parse(argc, argv)) {
-                fputs("usage: inject LOG list|before|after|ERRNO[+|*N] [THREAD NAME N] -- "
+                fputs("usage: inject LOG list|before|after|ERRNO[+|*N]|MSEC [THREAD NAME N] -- "
                       "COMMAND...\n",
                       stderr);
                 return 2;
@@ -264,7 +285,7 @@ int main(int argc, char *argv[])
                 (void)close(STDOUT_FILENO);
                 (void)close(STDERR_FILENO);
                 if (ptrace(PTRACE_SEIZE, program, 0,
-                           PTRACE_O_TRACESECCOMP | PTRACE_O_TRACECLONE | PTRACE_O_TRACESYSGOOD |
+                           PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD |
                                    PTRACE_O_EXITKILL) < 0)
                         _exit(EXIT_FAILURE);
                 (void)close(ready[0]);
@@ -276,7 +297,6 @@ int main(int argc, char *argv[])
         (void)prctl(PR_SET_PTRACER, tracer, 0, 0, 0); /* where only ancestors may trace, else */
         if (read(ready[0], &c, 1) != 0)
                 fail("tracer");
-        stop_at_calls();
         char **command = argv + (arg_name ? 7 : 4);
         (void)execvp(command[0], command);
         fail(command[0]);

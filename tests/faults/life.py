@@ -70,11 +70,11 @@ class Life:
     # The run that meets it
 
     def answer_path(self):
-        return os.path.join(self.guard.state, "requests", REQUEST + ".answer")
+        return os.path.join(self.guard.requests, REQUEST + ".answer")
 
     def ask_for_maintenance(self):
         """As the command does it; whether that was accepted for all the world to know."""
-        path = os.path.join(self.guard.state, "requests", REQUEST)
+        path = os.path.join(self.guard.requests, REQUEST)
         try:
             with open(path + ".tmp", "w", encoding="utf-8") as out:
                 os.fchmod(out.fileno(), 0o640)
@@ -163,6 +163,15 @@ class Life:
             self.wait(lambda: False, 0.05)
         return least
 
+    def meet_again(self, prefix):
+        """A life that is ended early, too: when it has seen a trail, at the latest."""
+        self.aws.repeats += 1
+        seen = len(self.guard.records)
+        self.guard.prefix = [p.format(calls=self.calls_path + ".again") for p in prefix]
+        self.guard.spawn()
+        self.wait(lambda: self.guard.find_records("management-events: ", seen))
+        self.guard.kill()
+
     # The run that does not
 
     def recover(self):
@@ -234,13 +243,15 @@ class Life:
             polls += call["operation"] == "GetTrailStatus" and call["code"] == ""
         return None
 
-    def live(self, true_kinds=(), settle=0.0):
+    def live(self, true_kinds=(), settle=0.0, again=()):
         status = None
         try:
             status = self.meet(settle)
             undurable = any("NOT DURABLE" in m.text for m in self.aws.all_messages(topic=None))
             self.polls = self.count_polls_before_restart()
             self.first_records = list(self.guard.records)
+            if again:
+                self.meet_again(again)
             self.recover()
             lost, missing, repeats, problems = self.judge(true_kinds)
         except Exception as error:  # what does not come is what is lost; said, not raised

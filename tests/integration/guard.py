@@ -113,6 +113,7 @@ class Guard:
         self.folder = os.path.join(str(folder), f"guard-{next(numbers)}")
         self.state = os.path.join(self.folder, "state")
         self.status_path = os.path.join(self.folder, "run", "status.json")
+        self.requests = os.path.join(self.folder, "run", "requests")
         self.config = os.path.join(self.folder, "trailsentry.conf")
         self.log = os.path.join(self.folder, "stderr")
         self.scale = max(1, int(scale / SLOW))

@@ -194,7 +194,7 @@ def test_who_took_the_bucket_away(aws, guard):
 
 def baseline(guard, *arguments, **environment):
     return command("baseline", *arguments, "--state-directory", guard.state,
-                   environment=environment)
+                   "--status-file", guard.status_path, environment=environment)
 
 
 def test_baseline_shown_compared_accepted(aws, guard):

@@ -15,8 +15,8 @@ SET = ["--trail", "management-events", "--for", "30min", "--reason", "the bucket
 
 
 def maintenance(guard, *arguments, **environment):
-    return command("maintenance", *arguments, "--state-directory", guard.state, "--status-file",
-                   guard.status_path, environment=environment)
+    return command("maintenance", *arguments, "--status-file", guard.status_path,
+                   environment=environment)
 
 
 def begin(guard, *arguments):
@@ -78,8 +78,8 @@ def test_accepted_by_a_disk_that_fails(aws, make_guard):
 def test_answers_that_nobody_took(aws, make_guard):
     """Of commands that were killed: they go while the daemon runs, too."""
     guard = make_guard().run()
-    left = os.path.join(guard.state, "requests", "00000000000000aa.answer")
-    fresh = os.path.join(guard.state, "requests", "00000000000000bb.answer")
+    left = os.path.join(guard.requests, "00000000000000aa.answer")
+    fresh = os.path.join(guard.requests, "00000000000000bb.answer")
     for path in (left, fresh):
         with open(path, "w", encoding="utf-8"):
             os.chmod(path, 0o640)
@@ -115,18 +115,18 @@ def test_no_daemon(aws, make_guard):
     done = maintenance(guard, "start", *SET)
     assert done.returncode == UNKNOWN and "trailsentryd does not run" in done.stderr, done
     done = maintenance(guard, "start", "--trail", "all", *SET[2:])
-    assert done.returncode == UNKNOWN and "has the daemon run" in done.stderr, done
+    assert done.returncode == UNKNOWN and "does the daemon run" in done.stderr, done
     guard.run().stop()
     begun = time.monotonic()
     done = maintenance(guard, "start", *SET)
     assert done.returncode == UNKNOWN and "has not answered" in done.stderr, done
     assert time.monotonic() > begun
-    assert os.listdir(os.path.join(guard.state, "requests")) == []
+    assert os.listdir(guard.requests) == []
 
 
 def drop(guard, name, text, mode=0o644, owner=None):
     """A request by hand, as somebody might who can write there."""
-    path = os.path.join(guard.state, "requests", name)
+    path = os.path.join(guard.requests, name)
     with open(path + ".tmp", "w", encoding="utf-8") as file:
         file.write(text)
     os.chmod(path + ".tmp", mode)
@@ -136,7 +136,7 @@ def drop(guard, name, text, mode=0o644, owner=None):
 
 
 def answer(guard, stem):
-    path = os.path.join(guard.state, "requests", stem + ".answer")
+    path = os.path.join(guard.requests, stem + ".answer")
     guard.wait_new_status(lambda s: os.path.exists(path))
     with open(path, encoding="utf-8") as file:
         return json.load(file)

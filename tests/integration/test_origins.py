@@ -104,9 +104,10 @@ def test_web_identity_whose_token_changes(aws, make_guard, tmp_path):
 
 
 def test_program_that_hands_out_short_lived_credentials(aws, make_guard, tmp_path):
-    runs = tmp_path / "runs"
+    runs, descriptors = tmp_path / "runs", tmp_path / "descriptors"
     program = write(tmp_path / "get credentials", f"""#!/bin/sh
 echo "$1" >>{runs}
+ls /proc/self/fd >{descriptors}
 echo {USER["AWS_SECRET_ACCESS_KEY"]} >&2
 printf '{{"Version":1,"AccessKeyId":"{USER["AWS_ACCESS_KEY_ID"]}",'
 printf '"SecretAccessKey":"{USER["AWS_SECRET_ACCESS_KEY"]}","Expiration":"%s"}}' \\
@@ -118,11 +119,13 @@ printf '"SecretAccessKey":"{USER["AWS_SECRET_ACCESS_KEY"]}","Expiration":"%s"}}'
     trail = f"arn:aws:cloudtrail:eu-west-1:{GUARD_ACCOUNT}:trail/own-events"
     aws.permissions("trailsentry-static", allow=["cloudtrail:*"])
     aws.create_trail(trail, logging=True)
-    guard = make_guard(environment=environment, trails=[{"arn": trail}])
+    # valgrind 3.19 has no pidfd_open(2)
+    guard = make_guard(environment=environment, trails=[{"arn": trail}], wrapped=False)
     guards_with(aws, guard, "profile default -> credential_process", trail)
     while len(runs.read_text().splitlines()) < 3:  # before each three seconds have passed
         aws.polls(5, ok=True)
     assert set(runs.read_text().splitlines()) == {"--for"}
+    assert descriptors.read_text().split() == ["0", "1", "2", "3"]  # one is of ls
     assert USER["AWS_SECRET_ACCESS_KEY"] not in guard.text()
 
 

@@ -311,7 +311,7 @@ static void find_case(World *w, const Incident *i)
         c->changed = c->seen != i->generation + 1 || i->series;
         c->seen = i->generation + 1;
         if (c->changed)
-                check_note_group(c, i);
+                check_note_group(w, c, i);
 }
 
 static void note_case(World *w, const Incident *i)

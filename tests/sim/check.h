@@ -31,7 +31,7 @@ void check_case_end(World *w, const Case *c); /* of one that has ended */
 void check_stop_end(World *w, size_t stop);   /* once and for all */
 
 /* check_groups.c: that incidents are told, each by itself or by its group, and not without end. */
-void check_note_group(Case *c, const Incident *i);
+void check_note_group(World *w, Case *c, const Incident *i);
 void check_told(World *w, const Incident *i, const Message *m); /* a new message */
 void check_groups(World *w);
 void check_groups_end(World *w);

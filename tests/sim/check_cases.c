@@ -37,13 +37,14 @@ static bool was_sick(const World *w, FaultKind kind, size_t trail)
         return false;
 }
 
-/* Whether the way to AWS has failed, which any call may show. */
+/* Whether the way to AWS has failed, which any call may show; credentials are not waited for as
+ * long as answers may take. */
 static bool was_cut_off(const World *w)
 {
         for (int kind = _FAULT_LIGHT_MAX; kind < _FAULT_KIND_MAX; kind++)
                 if (was_sick(w, (FaultKind)kind, SIZE_MAX))
                         return true;
-        return w->nature.lost_percent > 0;
+        return w->nature.lost_percent > 0 || (w->whole && was_sick(w, FAULT_SLOW, SIZE_MAX));
 }
 
 static void check_timed(World *w, const Case *c, const Incident *i)
@@ -64,6 +65,7 @@ static void check_timed(World *w, const Case *c, const Incident *i)
         /* Seen only when it was over: nobody can tell it from a stop of its own. */
         if (first != s && case_of_stop(w, first, c) && !s->shown_restarted &&
             count_kind(w, c->trail, INCIDENT_DELETED) == 0 &&
+            count_kind(w, c->trail, INCIDENT_RECREATED) == 0 &&
             /* The disk may have lost that it belongs to one. */
             !(w->kills && (was_sick(w, FAULT_DISK_FAILS, 0) || was_sick(w, FAULT_DISK_STALLS, 0))))
                 world_violation(w, "%s: a stop of a stopped trail became an incident", i->id);

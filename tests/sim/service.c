@@ -408,7 +408,7 @@ void service_answer(World *w, const SimRequest *q, SimReply *r)
         _cleanup_free_ char *action = form_value(q->body, "Action");
         (void)snprintf(operation, sizeof(operation), "%s", json ? target + 1 : strempty(action));
         (void)snprintf(r->request_id, sizeof(r->request_id), "request-%u", ++w->n_request_ids);
-        r->silent = rng_chance(&w->rng, w->nature.lost_percent);
+        r->silent = rng_chance(&w->rng, world_lost_percent(w));
         if (world_has_fault(w, FAULT_SERVICE_FAILS, SIZE_MAX)) {
                 fail(r, json, 503, "ServiceUnavailable");
                 return;

@@ -134,7 +134,7 @@ class Attacker:
     def maintain(self):
         """Stopped in maintenance, it is restarted when that ends."""
         arn = self.random.choice(self.trails)
-        place = ["--state-directory", self.guard.state, "--status-file", self.guard.status_path]
+        place = ["--status-file", self.guard.status_path]
         self.command("maintenance", "start", "--trail", arn, "--for", "1h", "--reason", "soak",
                      *place, codes=(0,))
         if self.random.random() < 0.5:

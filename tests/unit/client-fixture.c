@@ -5,6 +5,7 @@
 
 #include "aws/sigv4.h"
 #include "base/mem.h"
+#include "base/uri.h"
 
 void make_client(Fixture *f, AwsClientOptions o)
 {
@@ -121,12 +122,14 @@ void assert_signed(Fixture *f, const FakeSent *s, const AwsCredentials *c, int64
                 {"Content-Type", mem_strdup(fake_sent_header(s, "Content-Type"))},
                 {"X-Amz-Target", mem_strdup(fake_sent_header(s, "X-Amz-Target"))},
         };
+        _cleanup_uri_ Uri u = {};
         SigV4Signed signature;
 
+        assert_int_equal(uri_parse(s->url, &u), 0);
         assert_int_equal(sigv4_sign(
                                  &(SigV4Request){
                                          .method = "POST",
-                                         .path = "/",
+                                         .path = u.path,
                                          .headers = headers,
                                          .n_headers = headers[2].value ? 3 : 2,
                                          .body = s->body,

@@ -84,6 +84,8 @@ static void test_endpoints(void **state)
                 {"https://{service}.{region}.internal", "https://cloudtrail.eu-central-1.internal/",
                  "cloudtrail.eu-central-1.internal"},
                 {"https://[::1]:4443", "https://[::1]:4443/", "[::1]:4443"},
+                {"https://gateway.example.com/aws/{service}/",
+                 "https://gateway.example.com/aws/cloudtrail/", "gateway.example.com"},
         };
         Fixture *f = *state;
 
@@ -91,10 +93,12 @@ static void test_endpoints(void **state)
                 const char *endpoints[_AWS_SERVICE_MAX] = {
                         [AWS_SERVICE_CLOUDTRAIL] = cases[i].endpoint,
                         [AWS_SERVICE_SNS] = "https://elsewhere.example.com"};
+                int64_t now = wall(f);
                 make_client(f, (AwsClientOptions){.endpoints = endpoints});
                 prime(f);
                 assert_string_equal(last(f)->url, cases[i].url);
                 assert_string_equal(fake_sent_header(last(f), "Host"), cases[i].host);
+                assert_signed(f, last(f), f->a, now, "cloudtrail");
         }
         make_client(f, (AwsClientOptions){.fips = true});
         AwsRequest q = {.service = AWS_SERVICE_CLOUDTRAIL,

@@ -59,6 +59,9 @@ static void test_same_credentials_again_are_not_sent_again(void **state)
         Seen s = {0};
 
         prime(f);
+        _cleanup_(aws_credentials_unrefp) AwsCredentials *again =
+                fake_credentials(&f->net, "A", 2 * MSEC_PER_HOUR);
+        f->source.give = again; /* as IMDS does */
         answer(f, (FakeAnswer)EXPIRED);
         run(f, &s, (AwsCallOptions){0});
         assert_int_equal(s.error.class, AWS_ERROR_EXPIRED);

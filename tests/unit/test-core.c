@@ -233,8 +233,30 @@ static void test_not_effective(void **state)
         assert_int_equal(r->asked[ACTION_START_LOGGING], 2);
         assert_int_equal(r->phases[PHASE_FAILING], 1);
         assert_string_equal(rig_incident(r)->restart.error.code, "NotEffective");
+        /* Accepted once more, and the reminder said that it was, and not confirmed yet. */
+        assert_int_equal(rig_incident(r)->restart.state, RESTART_FAILING);
         rig_live(r, 300 * USEC_PER_SEC);
         assert_int_equal(r->phases[PHASE_FAILING], 1);
+        rig_live(r, 56 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_FAILING], 2);
+}
+
+/* Failed, accepted, and without effect: of the same class as the failure before, it was not told,
+ * and the last word was that the restart had been accepted. */
+static void test_failing_again_after_it_was_accepted(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new(NULL);
+
+        r->starts_work = false;
+        r->starts = AWS_ERROR_TRANSIENT;
+        rig_truth(r, false, START, STOP);
+        rig_live(r, USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_FAILING], 1);
+        r->starts = AWS_ERROR_NONE;
+        rig_live(r, 2 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_FAILING], 2);
+        rig_live(r, 30 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_FAILING], 2);
 }
 
 /* Accepted, and then nobody can look: that is not "without effect". */
@@ -542,7 +564,8 @@ UNIT_MAIN(T(test_act_store_send), T(test_steps_have_times), T(test_disk_fails),
           T(test_message_waits_for_its_own_generation), T(test_restart_is_verified),
           T(test_restart_by_others), T(test_unanswered_restart_is_ours), T(test_alert_only),
           T(test_failing), T(test_stopped_again), T(test_stopped_again_while_starting),
-          T(test_redundant_stop), T(test_not_effective), T(test_accepted_and_blind),
+          T(test_redundant_stop), T(test_not_effective),
+          T(test_failing_again_after_it_was_accepted), T(test_accepted_and_blind),
           T(test_reminders), T(test_stale_answers), T(test_stale_logging), T(test_doubtful_stop),
           T(test_doubt_that_passes), T(test_deleted_and_back), T(test_one_not_found_is_none),
           T(test_never_found), T(test_cannot_see), T(test_cannot_see_without_any_answer),

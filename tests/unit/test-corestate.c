@@ -279,6 +279,41 @@ static void test_restore_finished(void **state)
         assert_int_equal(core_n_incidents(again->core), 0);
 }
 
+/* It was taken for the stop that had begun the outage, which none had: who deletes a trail is not
+ * who stops the next. */
+static void test_stop_of_a_new_trail_is_its_own(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_stopped(NULL);
+
+        rig_polled(r, false, 0, 0);
+        rig_live(r, 2 * USEC_PER_MINUTE);
+        rig_polled(r, true, 300000, 290000);
+        for (size_t i = 0; i < core_n_incidents(r->core); i++)
+                if (core_incident(r->core, i)->kind == INCIDENT_RECREATED)
+                        assert_int_equal(core_incident(r->core, i)->stop_msec, 0);
+        assert_int_equal(core_incident(r->core, core_n_incidents(r->core) - 1)->kind,
+                         INCIDENT_BLINK);
+}
+
+/* Killed before it had written down that the topic took messages again, the guard held it for
+ * failing until there was something else to send. */
+static void test_restore_topic_that_took_everything(void **state)
+{
+        for (size_t waiting = 0; waiting < 2; waiting++) {
+                _cleanup_rig_ Rig *r = rig_new_stopped(&(RigOptions){.n_topics = 2});
+                _cleanup_rig_ Rig *again = rig_new(&(RigOptions){.n_topics = 2});
+
+                rig_stored(r);
+                rig_sent(r, 1, TOPIC, AWS_ERROR_DENIED);
+                if (waiting)
+                        core_restore_incident(again->core, copy(core_incident(r->core, 0)));
+                assert_int_equal(core_incident(r->core, 1)->kind, INCIDENT_TOPIC_FAILING);
+                core_restore_incident(again->core, copy(core_incident(r->core, 1)));
+                rig_step(again, &(Input){.kind = INPUT_TICK, .trail = SIZE_MAX});
+                assert_int_equal(core_incident(again->core, waiting)->open, waiting);
+        }
+}
+
 /* One that others may still join is kept for that. */
 static void test_restore_finished_just_now(void **state)
 {
@@ -471,6 +506,7 @@ UNIT_MAIN(T(test_blink_waits_for_its_actor), T(test_not_yet_and_given_up),
           T(test_misuse_is_told_when_the_own_name_is_known), T(test_search_waits_for_the_own_name),
           T(test_restore), T(test_restore_without_memory), T(test_restore_with_old_memory),
           T(test_restore_left_over), T(test_restore_finished),
+          T(test_restore_topic_that_took_everything), T(test_stop_of_a_new_trail_is_its_own),
           T(test_restore_stop_that_a_new_trail_ended), T(test_restore_finished_just_now),
           T(test_restore_before_the_lead_knows), T(test_restore_to_other_topics),
           T(test_restore_of_another_trail), T(test_one_name), T(test_clock_is_set),

@@ -390,6 +390,20 @@ static void test_places_of_the_files(void **state)
         must_make(f, "imds");
 }
 
+/* 33 profiles, each the source of the one before. */
+static void test_too_long_a_way(void **state)
+{
+        Fixture *f = *state;
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(65536);
+
+        for (unsigned i = 0; i < 32; i++)
+                strbuf_addf(&b, "[profile p%u]\nsource_profile = p%u\n" ROLE("A"), i, i + 1);
+        strbuf_add(&b, "[profile p32]\n" KEYS);
+        fake_net_file(&f->net, CONFIG, strbuf_str(&b));
+        fake_net_setenv(&f->net, "AWS_PROFILE", "p0");
+        must_fail(f, -EINVAL, "profile p0 leads through more than 32 others");
+}
+
 /* Three roles on keys: each is assumed with the one before, and asks for what its profile says. */
 static void test_roles_on_roles(void **state)
 {
@@ -626,15 +640,11 @@ int main(int argc, char *argv[])
 {
 #define F(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         static const struct CMUnitTest others[] = {
-                F(test_places_of_the_files),
-                F(test_roles_on_roles),
-                F(test_regions),
-                F(test_web_identity),
-                F(test_web_identity_failures),
-                F(test_choice_is_made_anew),
-                F(test_last_resort_fails),
-                F(test_denied_on_the_way),
-                F(test_cancel_in_every_state),
+                F(test_places_of_the_files), F(test_too_long_a_way),
+                F(test_roles_on_roles),      F(test_regions),
+                F(test_web_identity),        F(test_web_identity_failures),
+                F(test_choice_is_made_anew), F(test_last_resort_fails),
+                F(test_denied_on_the_way),   F(test_cancel_in_every_state),
         };
         struct CMUnitTest tests[ELEMENTSOF(cases) + ELEMENTSOF(others)];
 
