@@ -295,8 +295,7 @@ static CredFetch *chain_fetch(CredSource *source, CredCallback callback, void *u
         if (choose(s, &f->chosen, &text) >= 0) {
                 f->inner = f->chosen->fetch(f->chosen, on_fetched, f);
         } else {
-                aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "NoCredentials",
-                              "no credentials: %s", text);
+                aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "NoCredentials", "%s", text);
                 f->timer = s->env->timer_start(s->env, 0, on_over, f);
         }
         return f;

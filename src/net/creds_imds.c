@@ -128,7 +128,7 @@ static void fetch_request(CredFetch *f)
         if (r >= 0)
                 return;
         aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "ImdsNotAsked",
-                      "no credentials: IMDS cannot be asked at %s: %s", f->owner->endpoint,
+                      "IMDS cannot be asked at %s: %s", f->owner->endpoint,
                       r == -EPERM ? "plain http is allowed to metadata and loopback addresses only"
                                   : strerror(-r));
         f->timer = f->owner->env->timer_start(f->owner->env, 0, on_over, f);
@@ -168,7 +168,7 @@ static void fetch_fail(CredFetch *f, const char *code, const char *text)
 {
         int status = f->error.status;
 
-        aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, code, "no credentials: %s", text);
+        aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, code, "%s", text);
         f->error.status = status;
         fetch_finish(f, NULL);
 }
@@ -233,7 +233,7 @@ static void on_document(CredFetch *f, const HttpResponse *response)
                                    &text);
         if (r < 0) {
                 aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "ImdsError",
-                              "no credentials: IMDS has none for role %s: %s", f->role,
+                              "IMDS has none for role %s: %s", f->role,
                               r == -EREMOTEIO && text ? text : "the answer cannot be read");
                 fetch_retry(f);
                 return;
@@ -246,8 +246,7 @@ static void on_failure(CredFetch *f, const AwsError *e)
         bool silent = streq(e->code, "Timeout") || streq(e->code, "ConnectTimeout");
 
         /* Containers add a hop, and the answer to the PUT dies on it. */
-        aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, e->code, "no credentials: IMDS: %s%s",
-                      e->message,
+        aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, e->code, "IMDS: %s%s", e->message,
                       silent && f->step == IMDS_TOKEN
                               ? " (not on EC2, or in a container while the instance's metadata hop "
                                 "limit is 1)"
@@ -288,7 +287,7 @@ static void on_answer(void *userdata, const HttpResponse *response, const AwsErr
                 fetch_fail(f, "NoRole", "no role is attached to this instance");
         } else {
                 aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "ImdsError",
-                              "no credentials: IMDS answered with HTTP %d", response->status);
+                              "IMDS answered with HTTP %d", response->status);
                 f->error.status = response->status;
                 if (response->status == 429 || response->status >= 500)
                         fetch_retry(f);

@@ -68,8 +68,8 @@ static void on_over(void *userdata)
 
 static void set_error(CredFetch *f, const char *code, const char *why)
 {
-        aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, code,
-                      "no credentials: credential_process %s %s", f->owner->shown, why);
+        aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, code, "credential_process %s %s",
+                      f->owner->shown, why);
 }
 
 static void on_end(void *userdata, const NetProcessResult *result)

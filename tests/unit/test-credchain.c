@@ -61,7 +61,7 @@ static void on_credentials(void *userdata, AwsCredentials *c, const AwsError *er
         if (error) {
                 f->error = *error;
                 assert_int_equal(error->class, AWS_ERROR_CREDENTIALS);
-                assert_memory_equal(error->message, "no credentials: ", 16);
+                assert_true(*error->message != '\0');
         }
 }
 
@@ -507,16 +507,15 @@ static void test_web_identity_failures(void **state)
         fake_net_setenv(&f->net, "AWS_REGION", "eu-west-1");
         must_make(f, "web identity -> role arn:x");
         run(f);
-        assert_string_equal(f->error.message, "no credentials: cannot read the web identity token "
+        assert_string_equal(f->error.message, "cannot read the web identity token "
                                               "/t: No such file or directory");
         fake_net_file(&f->net, "/t", " \n");
         run(f);
-        assert_string_equal(f->error.message,
-                            "no credentials: there is no web identity token in /t");
+        assert_string_equal(f->error.message, "there is no web identity token in /t");
         memset(large, 'x', sizeof(large) - 1);
         fake_net_file(&f->net, "/t", large);
         run(f);
-        assert_string_equal(f->error.message, "no credentials: cannot read the web identity token "
+        assert_string_equal(f->error.message, "cannot read the web identity token "
                                               "/t: too large for a token");
         assert_int_equal(f->net.n_sent, 0);
 
@@ -537,7 +536,7 @@ static void test_web_identity_failures(void **state)
                                                       "expired</Message></Error>"
                                                       "</ErrorResponse>"});
         run(f);
-        assert_string_equal(f->error.message, "no credentials: cannot assume arn:x: Token expired");
+        assert_string_equal(f->error.message, "cannot assume arn:x: Token expired");
         assert_int_equal(f->net.n_sent, 4);
         answer_role(f, "AssumeRole", "ASIA1"); /* another operation's answer */
         run(f);
@@ -562,9 +561,8 @@ static void test_choice_is_made_anew(void **state)
 
         fake_net_file(&f->net, CREDENTIALS, "[default]\naws_access_key_id = AKIDNEXT\n");
         run(f);
-        assert_string_equal(f->error.message,
-                            "no credentials: profile default: aws_access_key_id is set, "
-                            "aws_secret_access_key is not");
+        assert_string_equal(f->error.message, "profile default: aws_access_key_id is set, "
+                                              "aws_secret_access_key is not");
         assert_string_equal(f->source->name, "profile default");
 
         fake_net_setenv(&f->net, "AWS_ACCESS_KEY_ID", "AKIDENV");
@@ -585,7 +583,7 @@ static void test_last_resort_fails(void **state)
         fake_net_answer(&f->net, (FakeAnswer){.status = 403});
         run(f);
         assert_string_equal(f->error.message,
-                            "no credentials: IMDS is off for this instance (HTTP 403); nor is "
+                            "IMDS is off for this instance (HTTP 403); nor is "
                             "there a systemd credential, a key in the environment, a profile with "
                             "credentials, a web identity or a container's endpoint");
         assert_int_equal(f->error.status, 403);
@@ -605,7 +603,7 @@ static void test_denied_on_the_way(void **state)
                                      .body = "<ErrorResponse><Error><Code>AccessDenied</Code>"
                                              "<Message>no</Message></Error></ErrorResponse>"});
         run(f);
-        assert_string_equal(f->error.message, "no credentials: cannot assume "
+        assert_string_equal(f->error.message, "cannot assume "
                                               "arn:aws:iam::444455556666:role/A: no");
         assert_string_equal(f->error.code, "AccessDenied");
 }
