@@ -137,7 +137,7 @@ static const Case cases[] = {
         {"nothing at all", {NULL}, .expected = "imds"},
         {"nothing, and no instance",
          {"AWS_EC2_METADATA_DISABLED", "true"},
-         .error = -ENXIO,
+         .error = 1,
          .expected = NOTHING},
         {"the systemd credential goes first",
          {"CREDENTIALS_DIRECTORY", "/run/c", ENV_KEYS},
@@ -354,7 +354,7 @@ static void test_case(void **state)
         fake_net_file(&f->net, CONFIG, c->config);
         fake_net_file(&f->net, CREDENTIALS, c->credentials);
         fake_net_file(&f->net, SYSTEMD, c->systemd);
-        if (c->error < 0)
+        if (c->error)
                 must_fail(f, c->error, c->expected);
         else
                 must_make(f, c->expected);
@@ -574,6 +574,39 @@ static void test_choice_is_made_anew(void **state)
         assert_string_equal(f->source->name, "environment");
 }
 
+/* As when a machine boots: who asks for a profile waits for the file, and takes nothing else. */
+static void test_profile_that_comes_later(void **state)
+{
+        Fixture *f = *state;
+
+        fake_net_setenv(&f->net, "AWS_PROFILE", "guard");
+        must_fail(f, 1, "there is no profile guard in /h/.aws/config or /h/.aws/credentials");
+        assert_string_equal(f->source->name, "none");
+        run(f);
+        assert_string_equal(f->error.message, "there is no profile guard in /h/.aws/config or "
+                                              "/h/.aws/credentials");
+        fake_net_file(&f->net, CREDENTIALS, "[guard]\n" KEYS);
+        run(f);
+        assert_string_equal(f->key, "AKIDFILE");
+        assert_string_equal(f->source->name, "profile guard");
+
+        /* The first of two files, where the second one was named. */
+        fake_net_setenv(&f->net, "AWS_SHARED_CREDENTIALS_FILE", "/later");
+        fake_net_file(&f->net, CONFIG, "[profile guard]\nregion = eu-west-1\n");
+        f->options.profile = "guard";
+        must_fail(f, 1, "profile guard says nothing about credentials");
+        fake_net_file(&f->net, CONFIG, "[profile guard]\nsource_profile = base\n" ROLE("A"));
+        must_fail(f, 1,
+                  "profile guard names base as its source_profile, and there is no such "
+                  "profile");
+
+        /* Where all files are there that were named, the name is wrong. */
+        fake_net_setenv(&f->net, "AWS_SHARED_CREDENTIALS_FILE", NULL);
+        fake_net_file(&f->net, CREDENTIALS, NULL);
+        f->options.profile = "gaurd";
+        must_fail(f, -EINVAL, "there is no profile gaurd in /h/.aws/config or /h/.aws/credentials");
+}
+
 /* Where nothing is set up, the last resort's error says so, too. */
 static void test_last_resort_fails(void **state)
 {
@@ -638,11 +671,12 @@ int main(int argc, char *argv[])
 {
 #define F(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         static const struct CMUnitTest others[] = {
-                F(test_places_of_the_files), F(test_too_long_a_way),
-                F(test_roles_on_roles),      F(test_regions),
-                F(test_web_identity),        F(test_web_identity_failures),
-                F(test_choice_is_made_anew), F(test_last_resort_fails),
-                F(test_denied_on_the_way),   F(test_cancel_in_every_state),
+                F(test_places_of_the_files),   F(test_too_long_a_way),
+                F(test_roles_on_roles),        F(test_regions),
+                F(test_web_identity),          F(test_web_identity_failures),
+                F(test_choice_is_made_anew),   F(test_profile_that_comes_later),
+                F(test_last_resort_fails),     F(test_denied_on_the_way),
+                F(test_cancel_in_every_state),
         };
         struct CMUnitTest tests[ELEMENTSOF(cases) + ELEMENTSOF(others)];
 
