@@ -45,13 +45,8 @@ static void role_cancel(CredFetch *fetch)
  * AccessDenied must not pass for one of CloudTrail. */
 static void describe(const char *role_arn, const AwsError *e, AwsError *ret)
 {
-        static const char prefix[] = "no credentials: ";
-        const char *why = *e->message ? e->message : e->code;
-
-        if (strncmp(why, prefix, strlen(prefix)) == 0)
-                why += strlen(prefix);
-        aws_error_set(ret, AWS_ERROR_CREDENTIALS, e->code, "%scannot assume %s: %s", prefix,
-                      role_arn, why);
+        aws_error_set(ret, AWS_ERROR_CREDENTIALS, e->code, "cannot assume %s: %s", role_arn,
+                      *e->message ? e->message : e->code);
         ret->status = e->status;
         memcpy(ret->request_id, e->request_id, sizeof(ret->request_id));
 }
@@ -83,8 +78,7 @@ static int read_token(RoleSource *s, Secret **ret, AwsError *reterr)
 
         if (r < 0) {
                 aws_error_set(reterr, AWS_ERROR_CREDENTIALS, "WebIdentityToken",
-                              "no credentials: cannot read the web identity token %s: %s",
-                              s->web_token_file,
+                              "cannot read the web identity token %s: %s", s->web_token_file,
                               r == -E2BIG ? "too large for a token" : strerror(-r));
                 return r;
         }
@@ -92,8 +86,7 @@ static int read_token(RoleSource *s, Secret **ret, AwsError *reterr)
                 ;
         if (n == 0 || strlen(secret_expose(file)) < n) {
                 aws_error_set(reterr, AWS_ERROR_CREDENTIALS, "WebIdentityToken",
-                              "no credentials: there is no web identity token in %s",
-                              s->web_token_file);
+                              "there is no web identity token in %s", s->web_token_file);
                 return -EBADMSG;
         }
         *ret = secret_new(secret_expose(file), n);
@@ -122,7 +115,7 @@ static int make_request(RoleSource *s, AwsRequest *ret, AwsError *reterr)
                 ret);
         if (r < 0)
                 aws_error_set(reterr, AWS_ERROR_CREDENTIALS, "RequestTooLarge",
-                              "no credentials: cannot assume a role with such a long name");
+                              "cannot assume a role with such a long name");
         return r;
 }
 

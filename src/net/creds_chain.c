@@ -81,10 +81,14 @@ int cred_profiles_read(NetEnv *env, ProfileSet **ret, char **reterr_text)
         if (r >= 0)
                 r = read_shared(env, "AWS_SHARED_CREDENTIALS_FILE", "credentials", &credentials,
                                 reterr_text);
-        return r < 0 ? r
-                     : profile_set_parse(config ? secret_expose(config) : NULL,
-                                         credentials ? secret_expose(credentials) : NULL, ret,
-                                         reterr_text);
+        if (r >= 0)
+                r = profile_set_parse(config ? secret_expose(config) : NULL,
+                                      credentials ? secret_expose(credentials) : NULL, ret,
+                                      reterr_text);
+        if (r < 0)
+                return r;
+        return (!config && !credentials) || (!config && cred_environ(env, "AWS_CONFIG_FILE")) ||
+               (!credentials && cred_environ(env, "AWS_SHARED_CREDENTIALS_FILE"));
 }
 
 /* The profile that somebody has asked for, NULL: nobody. */
@@ -143,10 +147,12 @@ static int choose_environment(Choice *c)
 static int choose_profile(Choice *c)
 {
         const char *asked = profile_asked(c->env, c->o->profile);
-        int r = cred_profiles_read(c->env, &c->set, &c->text);
+        int r = cred_profiles_read(c->env, &c->set, &c->text), wrong;
 
         if (r < 0)
                 return r;
+        /* A file that is yet to come may make it right. */
+        wrong = r > 0 ? -ENOENT : -EINVAL;
         c->profile = cred_profile_name(c->env, c->o->profile);
         if (asked && !profile_set_has(c->set, asked)) {
                 _cleanup_free_ char *config = shared_file(c->env, "AWS_CONFIG_FILE", "config");
@@ -155,9 +161,14 @@ static int choose_profile(Choice *c)
                 c->text = mem_printf("there is no profile %s in %s or %s", asked,
                                      config ? config : "~/.aws/config",
                                      keys ? keys : "~/.aws/credentials");
-                return -EINVAL;
+                return wrong;
         }
-        return cred_source_new_profile(c->o, c->set, c->profile, &c->source, &c->name, &c->text);
+        r = cred_source_new_profile(c->o, c->set, c->profile, &c->source, &c->name, &c->text);
+        if (r == -ENXIO && c->o->profile) {
+                c->text = mem_printf("profile %s says nothing about credentials", c->profile);
+                return wrong;
+        }
+        return r == -EINVAL ? wrong : r;
 }
 
 static int choose_web_identity(Choice *c)
@@ -219,10 +230,6 @@ static int choose(ChainSource *s, CredSource **ret, char **reterr_text)
         else
                 for (size_t i = 0; i < ELEMENTSOF(origins) && r == -ENXIO; i++)
                         r = origins[i](&c);
-        if (r == -ENXIO && s->o.profile) {
-                *reterr_text = mem_printf("profile %s says nothing about credentials", c.profile);
-                return -EINVAL;
-        }
         if (r == -ENXIO) {
                 *reterr_text = mem_printf(
                         "there is no systemd credential " CRED_SYSTEMD_ID ", "
@@ -286,8 +293,7 @@ static CredFetch *chain_fetch(CredSource *source, CredCallback callback, void *u
         if (choose(s, &f->chosen, &text) >= 0) {
                 f->inner = f->chosen->fetch(f->chosen, on_fetched, f);
         } else {
-                aws_error_set(&f->fetch.error, AWS_ERROR_CREDENTIALS, "NoCredentials",
-                              "no credentials: %s", text);
+                aws_error_set(&f->fetch.error, AWS_ERROR_CREDENTIALS, "NoCredentials", "%s", text);
                 cred_fetch_finish_soon(&f->fetch);
         }
         return &f->fetch;
@@ -332,12 +338,12 @@ int cred_source_new_chain(const CredChainOptions *o, CredSource **ret, char **re
         /* To tell of mistakes at once, and what it is called. */
         r = choose(s, &first, reterr_text);
         cred_source_free(first);
-        if (r < 0) {
+        if (r < 0 && r != -ENXIO && r != -ENOENT) {
                 chain_free(&s->source);
                 return r;
         }
         *ret = &s->source;
-        return 0;
+        return r < 0;
 }
 
 int cred_source_new_role(const CredChainOptions *o, const char *profile_region, CredSource *base,

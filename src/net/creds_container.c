@@ -38,8 +38,7 @@ static int read_token(CredFetch *f, Secret **ret)
                 r = env->file_read(env, file, TOKEN_MAX, &token);
                 if (r < 0) {
                         aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "AuthorizationToken",
-                                      "no credentials: cannot read %s (" TOKEN_FILE "): %s", file,
-                                      strerror(-r));
+                                      "cannot read %s (" TOKEN_FILE "): %s", file, strerror(-r));
                         return r;
                 }
         } else if (value) {
@@ -48,7 +47,7 @@ static int read_token(CredFetch *f, Secret **ret)
         for (size_t i = 0; token && i < secret_len(token); i++)
                 if (secret_expose(token)[i] < ' ' || secret_expose(token)[i] > '~') {
                         aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "AuthorizationToken",
-                                      "no credentials: the token in %s holds a line break or "
+                                      "the token in %s holds a line break or "
                                       "another character that none may hold",
                                       file ? file : TOKEN);
                         return -EBADMSG;
@@ -86,8 +85,7 @@ static int ask(CredFetch *f)
                                 on_answer, f, &f->http);
         if (r < 0)
                 aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "ContainerNotAsked",
-                              "no credentials: the container's endpoint %s cannot be asked: %s",
-                              s->shown,
+                              "the container's endpoint %s cannot be asked: %s", s->shown,
                               r == -EPERM ? "plain http is allowed to loopback, 169.254.170.2, "
                                             "169.254.170.23 and fd00:ec2::23 only"
                                           : strerror(-r));
@@ -105,7 +103,7 @@ static void on_answer(void *userdata, const HttpResponse *response, const AwsErr
         f->http = NULL;
         if (!response) {
                 aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, error->code,
-                              "no credentials: the container's endpoint: %s", error->message);
+                              "the container's endpoint: %s", error->message);
                 cred_fetch_ask_again(f, ATTEMPTS_MAX);
                 return;
         }
@@ -119,12 +117,12 @@ static void on_answer(void *userdata, const HttpResponse *response, const AwsErr
         }
         if (response->status == 200)
                 aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "ContainerError",
-                              "no credentials: the container's endpoint %s has none: %s", shown,
+                              "the container's endpoint %s has none: %s", shown,
                               r == -EREMOTEIO && text ? text : "the answer cannot be read");
         else
                 aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "ContainerError",
-                              "no credentials: the container's endpoint %s answered with HTTP %d%s",
-                              shown, response->status,
+                              "the container's endpoint %s answered with HTTP %d%s", shown,
+                              response->status,
                               response->status == 401 || response->status == 403
                                       ? " (it may want another authorization token)"
                                       : "");

@@ -94,8 +94,7 @@ static int ask(CredFetch *f)
         if (r < 0)
                 aws_error_set(
                         &f->error, AWS_ERROR_CREDENTIALS, "ImdsNotAsked",
-                        "no credentials: IMDS cannot be asked at %s: %s",
-                        ((ImdsSource *)f->source)->endpoint,
+                        "IMDS cannot be asked at %s: %s", ((ImdsSource *)f->source)->endpoint,
                         r == -EPERM
                                 ? "plain http is allowed to metadata and loopback addresses only"
                                 : strerror(-r));
@@ -114,7 +113,7 @@ static void give_up(ImdsFetch *f, const char *code, const char *text)
         AwsError *e = &f->fetch.error;
         int status = e->status;
 
-        aws_error_set(e, AWS_ERROR_CREDENTIALS, code, "no credentials: %s", text);
+        aws_error_set(e, AWS_ERROR_CREDENTIALS, code, "%s", text);
         e->status = status;
         cred_fetch_finish(&f->fetch, NULL);
 }
@@ -179,7 +178,7 @@ static void on_document(ImdsFetch *f, const HttpResponse *response)
                                    &text);
         if (r < 0) {
                 aws_error_set(&f->fetch.error, AWS_ERROR_CREDENTIALS, "ImdsError",
-                              "no credentials: IMDS has none for role %s: %s", f->role,
+                              "IMDS has none for role %s: %s", f->role,
                               r == -EREMOTEIO && text ? text : "the answer cannot be read");
                 cred_fetch_ask_again(&f->fetch, ATTEMPTS_MAX);
                 return;
@@ -192,8 +191,7 @@ static void on_failure(ImdsFetch *f, const AwsError *e)
         bool silent = streq(e->code, "Timeout") || streq(e->code, "ConnectTimeout");
 
         /* Containers add a hop, and the answer to the PUT dies on it. */
-        aws_error_set(&f->fetch.error, AWS_ERROR_CREDENTIALS, e->code, "no credentials: IMDS: %s%s",
-                      e->message,
+        aws_error_set(&f->fetch.error, AWS_ERROR_CREDENTIALS, e->code, "IMDS: %s%s", e->message,
                       silent && f->step == IMDS_TOKEN
                               ? " (not on EC2, or in a container while the instance's metadata hop "
                                 "limit is 1)"
@@ -234,7 +232,7 @@ static void on_answer(void *userdata, const HttpResponse *response, const AwsErr
                 give_up(f, "NoRole", "no role is attached to this instance");
         } else {
                 aws_error_set(&f->fetch.error, AWS_ERROR_CREDENTIALS, "ImdsError",
-                              "no credentials: IMDS answered with HTTP %d", response->status);
+                              "IMDS answered with HTTP %d", response->status);
                 f->fetch.error.status = response->status;
                 if (response->status == 429 || response->status >= 500)
                         cred_fetch_ask_again(&f->fetch, ATTEMPTS_MAX);

@@ -40,8 +40,7 @@ static void process_cancel(CredFetch *fetch)
 
 static void set_error(ProcessFetch *f, const char *code, const char *why)
 {
-        aws_error_set(&f->fetch.error, AWS_ERROR_CREDENTIALS, code,
-                      "no credentials: credential_process %s %s",
+        aws_error_set(&f->fetch.error, AWS_ERROR_CREDENTIALS, code, "credential_process %s %s",
                       ((ProcessSource *)f->fetch.source)->shown, why);
 }
 
