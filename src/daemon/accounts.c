@@ -37,7 +37,7 @@ int accounts_new(const AccountsOptions *o, Accounts **ret, char **reterr_text)
         _cleanup_free_ char *session = accounts_session_name(o->hostname);
         const AwsSettings *settings = o->settings;
         const char *endpoints[_AWS_SERVICE_MAX];
-        int r;
+        int r = 0;
 
         for (size_t i = 0; i < _AWS_SERVICE_MAX; i++)
                 endpoints[i] = settings->endpoint[i].value;
@@ -77,7 +77,7 @@ int accounts_new(const AccountsOptions *o, Accounts **ret, char **reterr_text)
         }
 
         *ret = TAKE_PTR(a);
-        return 0;
+        return r;
 }
 
 Accounts *accounts_free(Accounts *a)

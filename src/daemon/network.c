@@ -74,7 +74,7 @@ int network_new(const NetworkOptions *o, Network **ret, char **reterr_text)
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(n);
-        return 0;
+        return r;
 }
 
 Network *network_free(Network *n)

@@ -283,8 +283,8 @@ static void on_deadline(void *userdata)
                 aws_error_set(&call->error, AWS_ERROR_NETWORK, "Timeout",
                               "%s did not answer within %s", call->lane->host, text);
         else if (call->wait && !call->refreshing)
-                aws_error_set(&call->error, AWS_ERROR_CREDENTIALS, "Timeout",
-                              "no credentials: none came within %s", text);
+                aws_error_set(&call->error, AWS_ERROR_CREDENTIALS, "Timeout", "none came within %s",
+                              text);
         call_finish(call, &call->error, NULL);
 }
 

@@ -68,7 +68,7 @@ BUGS = [
     ("metadata-500-is-final", "net/creds_imds.c",
      "response->status == 429 || response->status >= 500", "response->status == 429"),
     ("metadata-without-a-token", "net/creds_imds.c",
-     "fetch_step(f, have_token ? IMDS_ROLE : IMDS_TOKEN);", "fetch_step(f, IMDS_ROLE);"),
+     "next_step(f, have_token ? IMDS_ROLE : IMDS_TOKEN);", "next_step(f, IMDS_ROLE);"),
     ("any-role-name", "net/creds_imds.c", "        else if (!arn_name_is_plain(f->role))",
      "        else if (0)"),
     ("external-id-is-left-out", "net/creds_assumerole.c",

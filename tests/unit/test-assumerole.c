@@ -139,7 +139,7 @@ static void test_denied_role_is_missing_credentials(void **state)
         assert_int_equal(f->error.class, AWS_ERROR_CREDENTIALS);
         assert_string_equal(f->error.code, "AccessDenied");
         assert_string_equal(f->error.message,
-                            "no credentials: cannot assume " ROLE
+                            "cannot assume " ROLE
                             ": User: arn:aws:sts::1:assumed-role/a/i is not authorized");
         assert_int_equal(f->error.status, 403);
         assert_string_equal(f->error.request_id, "r");

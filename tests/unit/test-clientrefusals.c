@@ -13,7 +13,7 @@ static void test_deadline_covers_the_credentials(void **state)
         fake_net_advance(&f->net, 4 * USEC_PER_SEC);
         assert_int_equal(s.n_called, 1);
         assert_int_equal(s.error.class, AWS_ERROR_CREDENTIALS);
-        assert_string_equal(s.error.message, "no credentials: none came within 4 s");
+        assert_string_equal(s.error.message, "none came within 4 s");
         assert_int_equal(s.attempts, 0);
 }
 

@@ -60,7 +60,7 @@ static void on_credentials(void *userdata, AwsCredentials *c, const AwsError *er
         } else {
                 f->error = *error;
                 assert_int_equal(error->class, AWS_ERROR_CREDENTIALS);
-                assert_memory_equal(error->message, "no credentials: ", 16);
+                assert_true(*error->message != '\0');
         }
 }
 
@@ -202,9 +202,8 @@ static void test_container_token(void **state)
         for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
                 fake_net_file(&f->net, "/token", bad[i]);
                 run(f);
-                assert_string_equal(f->error.message,
-                                    "no credentials: the token in /token holds a line break or "
-                                    "another character that none may hold");
+                assert_string_equal(f->error.message, "the token in /token holds a line break or "
+                                                      "another character that none may hold");
         }
         fake_net_file(&f->net, "/token", large);
         run(f);
@@ -212,7 +211,7 @@ static void test_container_token(void **state)
         fake_net_file(&f->net, "/token", NULL);
         run(f);
         assert_string_equal(f->error.message,
-                            "no credentials: cannot read /token "
+                            "cannot read /token "
                             "(AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE): No such file or directory");
         fake_net_setenv(&f->net, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", NULL);
         fake_net_setenv(&f->net, "AWS_CONTAINER_AUTHORIZATION_TOKEN", "a\r\nX: y");
