@@ -115,7 +115,7 @@ static CredFetch *process_fetch(CredSource *source, CredCallback callback, void 
                 _cleanup_free_ char *why = mem_printf(
                         "cannot be run: %s%s", strerror(-r),
                         r == -EACCES || r == -EPERM
-                                ? " (the unit's sandbox forbids it unless ExecPaths= names it)"
+                                ? " (is it executable, and named by ExecPaths= of the unit?)"
                                 : "");
                 set_error(f, "ProcessNotRun", why);
                 f->timer = s->env->timer_start(s->env, 0, on_over, f);

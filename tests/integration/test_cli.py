@@ -224,9 +224,9 @@ def test_check_trusts_no_other_certificate(aws, make_guard, port):
 
 def test_check_without_credentials(guard):
     done = check(guard, AWS_EC2_METADATA_DISABLED="true")
-    assert done.returncode == UNKNOWN and not done.stdout, done
-    assert "AWS_ACCESS_KEY_ID" in done.stderr
-    assert "AWS_EC2_METADATA_DISABLED=true forbids the instance's role" in done.stderr
+    assert done.returncode == WRONG and not done.stderr, done
+    assert "AWS_ACCESS_KEY_ID" in done.stdout
+    assert "AWS_EC2_METADATA_DISABLED=true forbids the instance's role" in done.stdout
 
 
 def test_check_with_keys_in_the_environment(guard):
