@@ -305,6 +305,15 @@ def test_status_of_a_daemon_that_died(guard):
     assert json.loads(status(guard, "--json").stdout)["exit_status"] == UNKNOWN
 
 
+def test_status_says_once_that_there_are_no_base_credentials(make_guard):
+    guard = make_guard(environment={"AWS_EC2_METADATA_DISABLED": "true"}).start()
+    guard.wait_status(lambda s: all(a["error"] for a in s["accounts"]))
+    done = status(guard)
+    assert done.returncode == WRONG, done
+    assert done.stdout.count("\nbase credentials: no usable credentials (NoCredentials): ") == 1
+    assert f"\n{ROLE}: " not in done.stdout
+
+
 def test_status_waits_for_two_polls(make_guard):
     guard = make_guard(poll="1s").run()
     guard.kill()

@@ -363,7 +363,7 @@ def takes_keys_from_the_credential_store(w):
     credentials_from(w, "systemd credential", STATIC_USER)
     checked = w.run("systemd-run", "--pipe", "--wait", "--quiet", "--uid=trailsentry",
                     "--property=LoadCredential=trailsentry.aws-credentials",
-                    "/usr/bin/trailsentry", "check").stdout  # as in trailsentry(1)
+                    "trailsentry", "check").stdout  # as in trailsentry(1)
     assert "systemd credential" in checked and STATIC_USER in checked, checked
     os.unlink(w.path(where))
 
