@@ -60,7 +60,7 @@ static char *advice_for(const Check *c, const Made *m)
         const AwsError *e = &m->probe->error;
         size_t account = m->account;
         const ConfAccount *a = &c->conf->accounts[account];
-        const char *source = c->accounts[0].source;
+        const char *source = c->accounts ? c->accounts[0].source : NULL;
         const Permission *permission = permission_find(m->service, m->operation);
         _cleanup_free_ char *who = grantee(c, account), *base = grantee(c, 0);
 

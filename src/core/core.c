@@ -116,8 +116,9 @@ static bool is_near(int64_t a, int64_t b, int64_t slack_msec)
         return a - b < slack_msec && b - a < slack_msec;
 }
 
-/* The other half is for a call that is noted when nobody waits for its answer any more. */
-void core_compare_clock(Core *c, int64_t aws_msec, int64_t wall_msec)
+/* The same moment by AWS's clock and by ours. The other half is for a call that is noted when
+ * nobody waits for its answer any more. */
+static void compare_clock(Core *c, int64_t aws_msec, int64_t wall_msec)
 {
         c->clock_doubtful =
                 c->clock_doubtful || !is_near(aws_msec, wall_msec, LEDGER_SLACK_MSEC / 2);
@@ -206,7 +207,11 @@ void core_restore_memory(Core *c, const TrailMemory *memory)
 /* The incident is newer than the memory when the daemon died between the two writes. */
 static void memory_follow_incident(TrailMemory *m, const Incident *i)
 {
-        if (i->kind == INCIDENT_RECREATED && m->last_good_msec <= i->detected_msec) {
+        /* By the start alone when the clock was set back in between. */
+        bool of_before =
+                m->last_good_msec <= i->detected_msec || m->start_msec == i->known_start_msec;
+
+        if (i->kind == INCIDENT_RECREATED && of_before) {
                 int64_t was = MAX(m->start_msec, m->stop_msec);
 
                 m->delivery_msec = 0;
@@ -362,7 +367,7 @@ static void follow_clock(Core *c, Now now)
         if (by < CLOCK_STEP_MSEC && by > -CLOCK_STEP_MSEC)
                 return;
         /* Which of the two was right is not known, nor when a call of ours was by AWS's clock. */
-        core_compare_clock(c, by, 0);
+        compare_clock(c, by, 0);
         c->begun_msec += by;
         for (size_t i = 0; i < c->n_ledger && i < CORE_LEDGER_MAX; i++)
                 c->ledger[i].msec += by;
@@ -388,6 +393,8 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
 
         c->now = now;
 
+        if (in->aws_msec)
+                compare_clock(c, in->aws_msec, now.wall_msec);
         if (c->n_remembered > 0)
                 configure_compare_memory(c);
         if (in->kind == INPUT_POLLED && t)

@@ -170,8 +170,6 @@ Incident *core_find_incident(Core *c, const char *id);
 void core_note_finished(Core *c, const char *id);
 bool core_knows_finished(const Core *c, const char *id);
 void core_remember_request(Core *c, const char *request_id, int64_t msec);
-/* The same moment by AWS's clock and by ours. */
-void core_compare_clock(Core *c, int64_t aws_msec, int64_t wall_msec);
 OwnCall core_own_start(const Core *c, const CloudTrailRecord *r);      /* by the ledger */
 uint64_t backoff_usec(uint64_t base, uint64_t max, unsigned failures); /* failures from 1 */
 

@@ -121,8 +121,6 @@ static void on_restarted(Core *c, Trail *t, const TrailStatus *s)
                 on_blink(c, t, s);
                 return;
         }
-        if (i->restart.accepted_msec)
-                core_compare_clock(c, s->start_logging_msec, i->restart.accepted_msec);
         bool recreated = i->kind == INCIDENT_RECREATED; /* which no stop has begun */
         if (!i->stop_msec && !recreated && s->stop_logging_msec > t->memory.stop_msec)
                 incident_set_stop(c, i, s->stop_logging_msec);

@@ -272,14 +272,6 @@ static void overfull(Core *c, Region *r, const LookupPage *page)
         next_step(c, r);
 }
 
-/* What is later than now by our clock shows that it is behind. */
-static void compare_clock(Core *c, const LookupPage *page)
-{
-        for (size_t k = 0; k < page->n_records; k++)
-                core_compare_clock(c, MAX(page->records[k].time_msec, c->now.wall_msec),
-                                   c->now.wall_msec);
-}
-
 static void offer(Round *round, const LookupPage *page)
 {
         for (size_t k = 0; k < round->n_riders; k++) {
@@ -328,7 +320,6 @@ void search_found(Core *c, const Input *in)
                 return;
         }
 
-        compare_clock(c, in->page);
         offer(round, in->page);
         mem_strset(&round->next_token, in->page->next_token);
         if (round->next_token && ++round->pages < PAGES_MAX)

@@ -98,10 +98,6 @@ static void on_status(Core *c, Trail *t, const TrailStatus *s, int64_t asked_mse
 {
         bool first = !t->good_this_run, logging = observe_proves_logging(&t->memory, s);
 
-        /* What is later than now by our clock shows that it is behind. */
-        core_compare_clock(c,
-                           MAX(MAX(s->start_logging_msec, s->stop_logging_msec), c->now.wall_msec),
-                           c->now.wall_msec);
         t->good_this_run = t->good_since_heartbeat = true;
         t->last_good_boot = c->now.boot_usec;
         t->memory.last_good_msec = c->now.wall_msec;

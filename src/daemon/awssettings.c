@@ -242,7 +242,7 @@ static int settle_endpoints(AwsSettings *s, const AwsSettingsOptions *o, char **
 int aws_settings_check(const AwsSettings *s, char **reterr_text)
 {
         const AwsSetting *const kinds[] = {&s->fips, &s->dual_stack};
-        const char *why;
+        const char *why = "has to be " AWS_SETTING_ENDPOINT_FORM;
 
         for (size_t i = 0; i < _AWS_SERVICE_MAX; i++)
                 if (s->endpoint[i].value &&

@@ -218,7 +218,7 @@ static void on_heartbeat(Call *c, const AwsResult *result)
 static void on_answer(void *userdata, const AwsResult *result)
 {
         Call *c = userdata;
-        Input in = {.trail = SIZE_MAX, .error = result->error};
+        Input in = {.trail = SIZE_MAX, .error = result->error, .aws_msec = result->date_msec};
 
         c->aws = NULL;
         switch (c->kind) {

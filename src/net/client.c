@@ -241,10 +241,12 @@ static void call_finish(AwsCall *call, const AwsError *error, const HttpResponse
         AwsResult result = {
                 .error = *error,
                 .attempts = call->attempts,
-                .received_msec = response ? response->received_msec
-                                          : call->client->env->wall_msec(call->client->env),
         };
 
+        /* Without a request id it may be somebody else's answer. */
+        if (response && *response->request_id &&
+            timefmt_parse_http_date(response->date, &result.date_msec) < 0)
+                result.date_msec = 0;
         if (response && error->class == AWS_ERROR_NONE) {
                 result.body = strbuf_str(&response->body);
                 result.body_len = response->body.len;

@@ -34,7 +34,7 @@ typedef struct AwsResult {
         const char *body; /* NULL unless success */
         size_t body_len;
         int attempts;
-        int64_t received_msec;
+        int64_t date_msec; /* when AWS answered, by its own clock; 0 when it did not */
 } AwsResult;
 
 typedef void (*AwsCallback)(void *userdata, const AwsResult *result);

@@ -9,6 +9,7 @@
 #include "aws/query.h"
 #include "base/mem.h"
 #include "net/client.h"
+#include "net/credfetch.h"
 
 #define DURATION_DEFAULT_SEC 3600
 #define DEADLINE_USEC (15 * USEC_PER_SEC)
@@ -28,22 +29,16 @@ typedef struct RoleSource {
         int duration_sec;
 } RoleSource;
 
-struct CredFetch {
-        RoleSource *owner;
+typedef struct RoleFetch {
+        CredFetch fetch; /* first: a CredFetch is cast back to us */
         AwsCall *call;
-        NetTimer *timer; /* about to tell of error */
-        AwsError error;
-        CredCallback callback;
-        void *userdata;
-};
+} RoleFetch;
 
-static void role_cancel(CredFetch *f)
+static void role_cancel(CredFetch *fetch)
 {
-        if (!f)
-                return;
-        aws_call_cancel(f->call);
-        f->owner->env->timer_cancel(f->timer);
-        free(f);
+        if (fetch)
+                aws_call_cancel(((RoleFetch *)fetch)->call);
+        cred_fetch_free(fetch);
 }
 
 /* Whatever failed, to the call that needs them it is that there are no credentials: STS's
@@ -56,40 +51,22 @@ static void describe(const char *role_arn, const AwsError *e, AwsError *ret)
         memcpy(ret->request_id, e->request_id, sizeof(ret->request_id));
 }
 
-/* Frees the fetch and tells its owner; credentials NULL: f->error says why. */
-static void fetch_finish(CredFetch *f, AwsCredentials *credentials)
-{
-        CredCallback callback = f->callback;
-        void *userdata = f->userdata;
-        AwsError error = f->error;
-
-        role_cancel(f);
-        callback(userdata, credentials, credentials ? NULL : &error);
-}
-
-static void on_over(void *userdata)
-{
-        CredFetch *f = userdata;
-
-        f->timer = NULL;
-        fetch_finish(f, NULL);
-}
-
 static void on_result(void *userdata, const AwsResult *result)
 {
-        CredFetch *f = userdata;
+        RoleFetch *f = userdata;
+        const RoleSource *s = (const RoleSource *)f->fetch.source;
         _cleanup_(aws_credentials_unrefp) AwsCredentials *credentials = NULL;
         AwsError cause = result->error;
 
         f->call = NULL;
         if (cause.class == AWS_ERROR_NONE &&
-            (f->owner->web_token_file ? sts_parse_web_identity : sts_parse_assume_role)(
+            (s->web_token_file ? sts_parse_web_identity : sts_parse_assume_role)(
                     result->body, result->body_len, &credentials) < 0)
                 aws_error_set(&cause, AWS_ERROR_PROTOCOL, "MalformedAnswer",
                               "the answer of STS holds no credentials");
         if (!credentials)
-                describe(f->owner->role_arn, &cause, &f->error);
-        fetch_finish(f, credentials);
+                describe(s->role_arn, &cause, &f->fetch.error);
+        cred_fetch_finish(&f->fetch, credentials);
 }
 
 /* The line break at the end of the file is not of the token; STS judges the rest. */
@@ -145,13 +122,14 @@ static int make_request(RoleSource *s, AwsRequest *ret, AwsError *reterr)
 static CredFetch *role_fetch(CredSource *source, CredCallback callback, void *userdata)
 {
         RoleSource *s = (RoleSource *)source;
-        CredFetch *f = mem_new0(CredFetch);
+        RoleFetch *f = mem_new0(RoleFetch);
         _cleanup_aws_request_ AwsRequest request = {0};
 
-        *f = (CredFetch){.owner = s, .callback = callback, .userdata = userdata};
-        if (make_request(s, &request, &f->error) < 0) {
-                f->timer = s->env->timer_start(s->env, 0, on_over, f);
-                return f;
+        f->fetch = (CredFetch){
+                .source = source, .env = s->env, .callback = callback, .userdata = userdata};
+        if (make_request(s, &request, &f->fetch.error) < 0) {
+                cred_fetch_finish_soon(&f->fetch);
+                return &f->fetch;
         }
         f->call = aws_call_start(s->client, &request,
                                  &(AwsCallOptions){
@@ -161,7 +139,7 @@ static CredFetch *role_fetch(CredSource *source, CredCallback callback, void *us
                                          .urgent = true,
                                  },
                                  on_result, f);
-        return f;
+        return &f->fetch;
 }
 
 static CredSource *role_free(CredSource *source)

@@ -8,6 +8,7 @@
 #include "base/escape.h"
 #include "base/mem.h"
 #include "net/credchain.h"
+#include "net/credfetch.h"
 
 #define FILE_MAX ((size_t)1024 * 1024)
 #define PROFILE_DEFAULT "default"
@@ -20,15 +21,11 @@ typedef struct ChainSource {
         char *name;                              /* of the last choice */
 } ChainSource;
 
-struct CredFetch {
-        ChainSource *owner;
+typedef struct ChainFetch {
+        CredFetch fetch; /* first: a CredFetch is cast back to us */
         CredSource *chosen;
         CredFetch *inner; /* of chosen, which alone knows what it is */
-        NetTimer *timer;  /* about to tell of error */
-        AwsError error;
-        CredCallback callback;
-        void *userdata;
-};
+} ChainFetch;
 
 /* One choice under way. */
 typedef struct Choice {
@@ -253,59 +250,53 @@ static int choose(ChainSource *s, CredSource **ret, char **reterr_text)
         return 0;
 }
 
-static void chain_cancel(CredFetch *f)
+static void chain_cancel(CredFetch *fetch)
 {
+        ChainFetch *f = (ChainFetch *)fetch;
+
         if (!f)
                 return;
         if (f->inner)
                 f->chosen->cancel(f->inner);
         cred_source_free(f->chosen);
-        f->owner->env->timer_cancel(f->timer);
-        free(f);
+        cred_fetch_free(fetch);
 }
 
 static void on_fetched(void *userdata, AwsCredentials *credentials, const AwsError *error)
 {
-        CredFetch *f = userdata;
-        CredCallback callback = f->callback;
+        ChainFetch *f = userdata;
         _cleanup_(aws_credentials_unrefp) AwsCredentials *kept = aws_credentials_ref(credentials);
-        AwsError copy = error ? *error : f->error;
+        AwsError *e = &f->fetch.error;
 
-        if (error && streq(f->chosen->name, f->owner->name) && streq(f->chosen->name, "imds")) {
-                aws_error_set(&copy, error->class, error->code,
+        f->inner = NULL;
+        if (error)
+                *e = *error;
+        if (error && streq(f->chosen->name, f->fetch.source->name) &&
+            streq(f->chosen->name, "imds")) {
+                aws_error_set(e, error->class, error->code,
                               "%s; nor is there a systemd credential, a key in the environment, a "
                               "profile with credentials, a web identity or a container's endpoint",
                               error->message);
-                copy.status = error->status;
+                e->status = error->status;
         }
-        f->inner = NULL;
-        userdata = f->userdata;
-        chain_cancel(f);
-        callback(userdata, kept, kept ? NULL : &copy);
-}
-
-static void on_over(void *userdata)
-{
-        CredFetch *f = userdata;
-
-        f->timer = NULL;
-        on_fetched(f, NULL, NULL);
+        cred_fetch_finish(&f->fetch, kept);
 }
 
 static CredFetch *chain_fetch(CredSource *source, CredCallback callback, void *userdata)
 {
         ChainSource *s = (ChainSource *)source;
-        CredFetch *f = mem_new0(CredFetch);
+        ChainFetch *f = mem_new0(ChainFetch);
         _cleanup_free_ char *text = NULL;
 
-        *f = (CredFetch){.owner = s, .callback = callback, .userdata = userdata};
+        f->fetch = (CredFetch){
+                .source = source, .env = s->env, .callback = callback, .userdata = userdata};
         if (choose(s, &f->chosen, &text) >= 0) {
                 f->inner = f->chosen->fetch(f->chosen, on_fetched, f);
         } else {
-                aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "NoCredentials", "%s", text);
-                f->timer = s->env->timer_start(s->env, 0, on_over, f);
+                aws_error_set(&f->fetch.error, AWS_ERROR_CREDENTIALS, "NoCredentials", "%s", text);
+                cred_fetch_finish_soon(&f->fetch);
         }
-        return f;
+        return &f->fetch;
 }
 
 static CredSource *chain_free(CredSource *source)

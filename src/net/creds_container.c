@@ -8,12 +8,11 @@
 #include "aws/query.h"
 #include "base/mem.h"
 #include "base/uri.h"
-#include "net/credsource.h"
+#include "net/credfetch.h"
 
 #define ECS_HOST "http://169.254.170.2"
 #define TIMEOUT_USEC (2 * USEC_PER_SEC)
 #define ATTEMPTS_MAX 3
-#define BACKOFF_MIN_USEC (250 * USEC_PER_MSEC)
 #define BODY_MAX ((size_t)64 * 1024)
 #define TOKEN_MAX ((size_t)15 * 1024)
 #define TOKEN_FILE "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
@@ -26,52 +25,11 @@ typedef struct ContainerSource {
         char *shown; /* scheme and host */
 } ContainerSource;
 
-struct CredFetch {
-        ContainerSource *owner;
-        int attempts;
-        HttpCall *http;
-        NetTimer *timer;
-        AwsError error;
-        CredCallback callback;
-        void *userdata;
-};
-
-static void container_cancel(CredFetch *f)
-{
-        NetEnv *env;
-
-        if (!f)
-                return;
-        env = f->owner->env;
-        env->http->cancel(f->http);
-        env->timer_cancel(f->timer);
-        free(f);
-}
-
-/* Frees the fetch and tells its owner; credentials NULL: f->error says why. */
-static void fetch_finish(CredFetch *f, AwsCredentials *credentials)
-{
-        CredCallback callback = f->callback;
-        void *userdata = f->userdata;
-        AwsError error = f->error;
-
-        container_cancel(f);
-        callback(userdata, credentials, credentials ? NULL : &error);
-}
-
-static void on_over(void *userdata)
-{
-        CredFetch *f = userdata;
-
-        f->timer = NULL;
-        fetch_finish(f, NULL);
-}
-
 /* The token, NULL without one. The file is rotated, hence read each time; a line break would be the
  * start of another header. */
 static int read_token(CredFetch *f, Secret **ret)
 {
-        NetEnv *env = f->owner->env;
+        NetEnv *env = f->env;
         const char *file = cred_environ(env, TOKEN_FILE), *value = cred_environ(env, TOKEN);
         _cleanup_(secret_freep) Secret *token = NULL;
         int r;
@@ -100,9 +58,9 @@ static int read_token(CredFetch *f, Secret **ret)
 
 static void on_answer(void *userdata, const HttpResponse *response, const AwsError *error);
 
-static int fetch_try_request(CredFetch *f)
+static int ask(CredFetch *f)
 {
-        ContainerSource *s = f->owner;
+        ContainerSource *s = (ContainerSource *)f->source;
         _cleanup_(secret_freep) Secret *token = NULL;
         HttpHeader headers[2] = {{"Accept", "application/json"}};
         int r;
@@ -134,39 +92,10 @@ static int fetch_try_request(CredFetch *f)
         return r;
 }
 
-static void fetch_request(CredFetch *f)
-{
-        f->attempts++;
-        if (fetch_try_request(f) < 0)
-                f->timer = f->owner->env->timer_start(f->owner->env, 0, on_over, f);
-}
-
-static void on_backoff_over(void *userdata)
-{
-        CredFetch *f = userdata;
-
-        f->timer = NULL;
-        fetch_request(f);
-}
-
-/* f->error has been set: tries again after 125 to 250 ms, doubling, or gives up. */
-static void fetch_retry(CredFetch *f)
-{
-        NetEnv *env = f->owner->env;
-        uint64_t delay;
-
-        if (f->attempts >= ATTEMPTS_MAX) {
-                fetch_finish(f, NULL);
-                return;
-        }
-        delay = BACKOFF_MIN_USEC << (f->attempts - 1);
-        delay -= (uint64_t)(env->random01(env) * (double)delay / 2);
-        f->timer = env->timer_start(env, delay, on_backoff_over, f);
-}
-
 static void on_answer(void *userdata, const HttpResponse *response, const AwsError *error)
 {
         CredFetch *f = userdata;
+        const char *shown = ((ContainerSource *)f->source)->shown;
         _cleanup_(aws_credentials_unrefp) AwsCredentials *credentials = NULL;
         _cleanup_free_ char *text = NULL;
         int r = 0;
@@ -175,7 +104,7 @@ static void on_answer(void *userdata, const HttpResponse *response, const AwsErr
         if (!response) {
                 aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, error->code,
                               "the container's endpoint: %s", error->message);
-                fetch_retry(f);
+                cred_fetch_ask_again(f, ATTEMPTS_MAX);
                 return;
         }
 
@@ -183,34 +112,37 @@ static void on_answer(void *userdata, const HttpResponse *response, const AwsErr
                 r = imds_parse_credentials(strbuf_str(&response->body), response->body.len,
                                            &credentials, &text);
         if (credentials) {
-                fetch_finish(f, credentials);
+                cred_fetch_finish(f, credentials);
                 return;
         }
         if (response->status == 200)
                 aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "ContainerError",
-                              "the container's endpoint %s has none: %s", f->owner->shown,
+                              "the container's endpoint %s has none: %s", shown,
                               r == -EREMOTEIO && text ? text : "the answer cannot be read");
         else
                 aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "ContainerError",
-                              "the container's endpoint %s answered with HTTP %d%s",
-                              f->owner->shown, response->status,
+                              "the container's endpoint %s answered with HTTP %d%s", shown,
+                              response->status,
                               response->status == 401 || response->status == 403
                                       ? " (it may want another authorization token)"
                                       : "");
         f->error.status = response->status;
         if (response->status == 200 || response->status == 429 || response->status >= 500)
-                fetch_retry(f);
+                cred_fetch_ask_again(f, ATTEMPTS_MAX);
         else
-                fetch_finish(f, NULL);
+                cred_fetch_finish(f, NULL);
 }
 
 static CredFetch *container_fetch(CredSource *source, CredCallback callback, void *userdata)
 {
         CredFetch *f = mem_new0(CredFetch);
 
-        *f = (CredFetch){
-                .owner = (ContainerSource *)source, .callback = callback, .userdata = userdata};
-        fetch_request(f);
+        *f = (CredFetch){.source = source,
+                         .env = ((ContainerSource *)source)->env,
+                         .callback = callback,
+                         .userdata = userdata,
+                         .ask = ask};
+        cred_fetch_ask(f);
         return f;
 }
 
@@ -251,7 +183,7 @@ int cred_source_new_container(NetEnv *env, CredSource **ret, char **reterr_text)
         *s = (ContainerSource){
                 .source = {.name = "container",
                            .fetch = container_fetch,
-                           .cancel = container_cancel,
+                           .cancel = cred_fetch_free,
                            .free = container_free},
                 .env = env,
                 .url = TAKE_PTR(url),

@@ -265,7 +265,10 @@ BUGS = [
     ("second-look-comes-early", "search.c",
      "a->own_unknown || c->now.boot_usec < a->settled_boot", "a->own_unknown"),
     ("own-name-is-learnt-in-vain", "core.c", "        search_identified(c, in->account);\n", ""),
-    ("records-say-nothing-of-the-clock", "round.c", "        compare_clock(c, in->page);\n", ""),
+    ("memory-is-dated-by-the-clock-alone", "core.c", " || m->start_msec == i->known_start_msec", ""),
+    ("answers-say-nothing-of-the-clock", "core.c", "        if (in->aws_msec)\n", "        if (0)\n"),
+    ("clock-is-doubted-when-the-ledger-is", "core.c", "wall_msec, LEDGER_SLACK_MSEC / 2)",
+     "wall_msec, LEDGER_SLACK_MSEC)"),
     ("heartbeat-although-blind", "core.c", "!c->trails[i].good_since_heartbeat", "0"),
     ("heartbeat-stops", "core.c", "        heartbeat(c);\n        store_memory(c);",
      "        if (c->now.boot_usec < 200 * USEC_PER_SEC)\n                heartbeat(c);\n"

@@ -42,8 +42,9 @@ static char *form_value(const char *body, const char *name)
 
         while (strncmp(body, name, n) != 0 || body[n] != '=') {
                 body = strchr(body, '&');
-                if (!body++)
+                if (!body)
                         return NULL;
+                body++;
         }
         value = mem_strndup(body + n + 1, strcspn(body + n + 1, "&"));
         to = value;

@@ -50,7 +50,7 @@ static void on_result(void *userdata, const AwsResult *r)
         s->n_called++;
         s->error = r->error;
         s->attempts = r->attempts;
-        s->received_msec = r->received_msec;
+        s->date_msec = r->date_msec;
         assert_true((r->error.class == AWS_ERROR_NONE) == (r->body != NULL));
         if (r->body) {
                 (void)snprintf(s->body, sizeof(s->body), "%s", r->body);

@@ -231,8 +231,10 @@ static void test_clock_skew_from_any_answer(void **state)
 
         answer(f, (FakeAnswer){.status = 200, .body = "{}", .date = "yesterday"});
         run(f, &s, (AwsCallOptions){0});
+        assert_int_equal(s.date_msec, 0);
         answer(f, (FakeAnswer){.status = 200, .body = "{}", .date = ""});
         run(f, &s, (AwsCallOptions){0});
+        assert_int_equal(s.date_msec, 0);
         assert_int_equal(aws_client_clock_skew_msec(f->client), 9 * MSEC_PER_MINUTE);
 }
 

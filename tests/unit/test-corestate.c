@@ -79,7 +79,6 @@ static void test_denied_time_counts(void **state)
         assert_int_equal(core_n_incidents(r->core), 0);
 }
 
-/* A quarter of an hour after the verdict there is one more look, and what it changes is told. */
 /* The trail logs again between the answer that names who it was and that of what his key did. */
 static void test_closed_before_the_deeds_are_known(void **state)
 {
@@ -100,6 +99,7 @@ static void test_closed_before_the_deeds_are_known(void **state)
         assert_non_null(strstr(rig_message(r, 3).body, "CreateUser"));
 }
 
+/* A quarter of an hour after the verdict there is one more look, and what it changes is told. */
 static void test_settling_corrects(void **state)
 {
         static const RecordFacts both[] = {{.at = STOP}, {.at = STOP - 2000, .who = BOB}};
@@ -262,6 +262,26 @@ static void test_restore_stop_that_a_new_trail_ended(void **state)
         rig_truth(again, true, 9000, 0);
         rig_live(again, 2 * USEC_PER_MINUTE);
         assert_int_equal(core_n_incidents(again->core), 2);
+}
+
+/* The memory is the older one, and seemed to be the newer: by a clock that was an hour ahead then.
+ */
+static void test_restore_new_trail_with_clock_set_back(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new(NULL), *again = rig_new(NULL);
+
+        rig_live(r, USEC_PER_SEC);
+        core_restore_memory(again->core, core_trail_memory(r->core, 0));
+        r->now.wall_msec -= MSEC_PER_HOUR;
+        r->truth = (TrailStatus){};
+        r->starts_work = false;
+        rig_live(r, 2 * USEC_PER_MINUTE);
+        assert_int_equal(rig_incident(r)->kind, INCIDENT_RECREATED);
+        core_restore_incident(again->core, copy(rig_incident(r)));
+        again->truth = (TrailStatus){.is_logging = true, .start_logging_msec = BASE + 300000};
+        rig_live(again, 2 * USEC_PER_MINUTE);
+        assert_int_equal(core_n_incidents(again->core), 1);
+        assert_int_equal(rig_incident(again)->blind_to_msec, BASE + 300000);
 }
 
 static void test_restore_finished(void **state)
@@ -436,7 +456,6 @@ static void test_clock_is_set(void **state)
         assert_int_equal(rig_incident(r)->reminders, 1);
 }
 
-/* By three hours while the guard was down. */
 /* Two and a half minutes that a clock was set by were taken for time in which the trail had logged,
  * and whoever had stopped it for somebody who had done so before. */
 static void test_clock_set_forward_rules_nobody_out(void **state)
@@ -465,27 +484,64 @@ static void test_clock_set_forward_rules_nobody_out(void **state)
                 MALLORY);
 }
 
-/* Started with a clock that is an hour behind, and no poll that would show it: the calls of the run
- * before seemed to be of this one, which knew nothing of them. */
-static void test_records_show_a_clock_that_is_behind(void **state)
+/* Started with a clock that is off, the guard took the calls of the run before for ones that it
+ * would have to know. */
+static void test_answers_show_a_clock_that_is_off(void **state)
 {
         static const RecordFacts records[] = {
                 {.at = 3600000, .who = MALLORY},
                 {.at = 3602000, .who = OWN, .event = "StartLogging", .request_id = "of-before"},
         };
-        _cleanup_rig_ Rig *r = rig_new(NULL);
-        Incident *i = fixture_incident(INCIDENT_BLINK, 3600000);
+        static const struct {
+                int64_t aws_msec;
+                bool misused;
+        } rows[] = {{0, true}, {29000, true}, {-29000, true}, {31000, false}, {-31000, false}};
 
-        i->attribution.state = SEARCH_RUNNING;
-        core_restore_incident(r->core, i);
-        r->polls = AWS_ERROR_THROTTLED;
+        for (size_t k = 0; k < ELEMENTSOF(rows); k++) {
+                _cleanup_rig_ Rig *r = rig_new(NULL);
+                Input refused = {.kind = INPUT_POLLED, .error.class = AWS_ERROR_THROTTLED};
+
+                core_restore_incident(r->core, fixture_incident(INCIDENT_BLINK, 3600000));
+                r->polls = AWS_ERROR_THROTTLED;
+                r->records = records;
+                r->n_records = ELEMENTSOF(records);
+                if (rows[k].aws_msec)
+                        refused.aws_msec = r->now.wall_msec + rows[k].aws_msec;
+                rig_step(r, &refused);
+                rig_live(r, USEC_PER_MINUTE);
+                assert_int_equal(rig_incident(r)->attribution.misused, rows[k].misused);
+        }
+}
+
+/* By less than the ledger bears, and the call was noted when its answer was given up: together that
+ * is more, and the guard took its own call for somebody else's. */
+static void test_clock_set_before_a_lost_answer(void **state)
+{
+        static const RecordFacts records[] = {
+                {.at = 160000},
+                {.at = 161000, .who = BOB}, /* so that starts are looked up, too */
+                {.at = 162000, .who = OWN, .event = "StartLogging", .request_id = "unanswered"},
+        };
+        _cleanup_rig_ Rig *r = rig_new(NULL);
+
+        rig_live(r, 2 * USEC_PER_MINUTE);
+        r->now.wall_msec += 52 * MSEC_PER_SEC; /* ahead of AWS's clock from here on */
+        rig_pass(r, 40 * USEC_PER_SEC);
+        rig_polled(r, false, START, 160000);
+        assert_non_null(rig_action(r, ACTION_START_LOGGING));
+        rig_found(r, NULL, 0);
+        rig_pass(r, 15 * USEC_PER_SEC);
+        rig_started(r, AWS_ERROR_NETWORK, "");
+        rig_polled(r, true, 162000, 160000);
+        rig_truth(r, true, 162000, 160000);
         r->records = records;
         r->n_records = ELEMENTSOF(records);
-        rig_live(r, USEC_PER_MINUTE);
+        rig_live(r, 2 * USEC_PER_MINUTE);
         assert_non_null(incident_find_role(rig_incident(r), ROLE_OWN_UNREMEMBERED));
         assert_false(rig_incident(r)->attribution.misused);
 }
 
+/* By three hours while the guard was down. */
 static void test_restore_with_clock_set_back(void **state)
 {
         _cleanup_rig_ Rig *r = rig_new_stopped(NULL), *again = rig_new(NULL);
@@ -507,8 +563,9 @@ UNIT_MAIN(T(test_blink_waits_for_its_actor), T(test_not_yet_and_given_up),
           T(test_restore), T(test_restore_without_memory), T(test_restore_with_old_memory),
           T(test_restore_left_over), T(test_restore_finished),
           T(test_restore_topic_that_took_everything), T(test_stop_of_a_new_trail_is_its_own),
-          T(test_restore_stop_that_a_new_trail_ended), T(test_restore_finished_just_now),
+          T(test_restore_stop_that_a_new_trail_ended),
+          T(test_restore_new_trail_with_clock_set_back), T(test_restore_finished_just_now),
           T(test_restore_before_the_lead_knows), T(test_restore_to_other_topics),
           T(test_restore_of_another_trail), T(test_one_name), T(test_clock_is_set),
-          T(test_records_show_a_clock_that_is_behind), T(test_clock_set_forward_rules_nobody_out),
-          T(test_restore_with_clock_set_back))
+          T(test_answers_show_a_clock_that_is_off), T(test_clock_set_before_a_lost_answer),
+          T(test_clock_set_forward_rules_nobody_out), T(test_restore_with_clock_set_back))

@@ -339,20 +339,25 @@ static void test_waiting_writes_of_a_file_are_one(void **state)
         expect_steps("frdfrdfrdfrd");
 }
 
+static char *text_of_size(size_t size)
+{
+        char *text = mem_alloc0(size + 1);
+
+        memset(text, ' ', size);
+        return text;
+}
+
 static void test_memory_is_bounded(void **state)
 {
         Fixture *f = *state;
-        size_t size = SPOOL_FILE_MAX;
 
         disk_stall(true);
         spool_store_incident(f->spool, ID_A, 1, mem_strdup("1"));
         disk_wait_for_writer();
         for (unsigned i = 0; i < 5; i++) {
                 _cleanup_free_ char *id = mem_printf("%016x", 0x100 + i);
-                char *text = mem_alloc0(size + 1);
 
-                memset(text, ' ', size);
-                spool_store_incident(f->spool, id, i, text);
+                spool_store_incident(f->spool, id, i, text_of_size(SPOOL_FILE_MAX));
         }
         run_until_reports(f, 1); /* four fit; the loop hears of the fifth while the disk stalls */
         expect_report(f, 0, "0000000000000104", 4, -ENOBUFS);
@@ -363,13 +368,28 @@ static void test_memory_is_bounded(void **state)
                 assert_int_equal(f->reports[i].error, 0);
 }
 
+/* What was replaced before it was written takes no room any more. */
+static void test_replaced_writes_take_no_room(void **state)
+{
+        Fixture *f = *state;
+
+        disk_stall(true);
+        spool_store_incident(f->spool, ID_A, 1, mem_strdup("1"));
+        disk_wait_for_writer();
+        for (uint64_t g = 1; g <= 10; g++)
+                spool_store_incident(f->spool, ID_B, g, text_of_size(SPOOL_FILE_MAX));
+        disk_stall(false);
+
+        run_until_reports(f, 2);
+        expect_report(f, 0, ID_A, 1, 0);
+        expect_report(f, 1, ID_B, 10, 0);
+}
+
 static void test_too_large_for_reading_back(void **state)
 {
         Fixture *f = *state;
-        char *text = mem_alloc0(SPOOL_FILE_MAX + 2);
 
-        memset(text, ' ', SPOOL_FILE_MAX + 1);
-        spool_store_incident(f->spool, ID_A, 1, text);
+        spool_store_incident(f->spool, ID_A, 1, text_of_size(SPOOL_FILE_MAX + 1));
         run_until_reports(f, 1);
         expect_report(f, 0, ID_A, 1, -EFBIG);
 }
@@ -665,10 +685,11 @@ static void test_oldest_finished_goes(void **state)
 
 UNIT_MAIN(TEST(test_modes), TEST(test_order_of_a_durable_replacement),
           TEST(test_not_reported_before_the_loop_runs), TEST(test_waiting_writes_of_a_file_are_one),
-          TEST(test_memory_is_bounded), TEST(test_too_large_for_reading_back), TEST(test_io_error),
-          TEST(test_rename_error), TEST(test_file_size_limit), TEST(test_full_disk),
-          TEST(test_no_permission), TEST(test_folder_vanishes_and_returns),
-          TEST(test_link_in_the_place_of_a_file), TEST(test_free_writes_what_was_asked),
-          TEST(test_settled_is_what_was_called_back), TEST(test_free_gives_up_on_a_stalled_disk),
-          TEST(test_no_folder_fails_the_writes_only), TEST(test_oldest_finished_goes),
-          TEST(test_memories_wait_for_an_incident_that_failed), T(test_ids))
+          TEST(test_memory_is_bounded), TEST(test_replaced_writes_take_no_room),
+          TEST(test_too_large_for_reading_back), TEST(test_io_error), TEST(test_rename_error),
+          TEST(test_file_size_limit), TEST(test_full_disk), TEST(test_no_permission),
+          TEST(test_folder_vanishes_and_returns), TEST(test_link_in_the_place_of_a_file),
+          TEST(test_free_writes_what_was_asked), TEST(test_settled_is_what_was_called_back),
+          TEST(test_free_gives_up_on_a_stalled_disk), TEST(test_no_folder_fails_the_writes_only),
+          TEST(test_oldest_finished_goes), TEST(test_memories_wait_for_an_incident_that_failed),
+          T(test_ids))
