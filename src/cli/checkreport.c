@@ -70,12 +70,16 @@ static char *advice_for(const Check *c, const Made *m)
                                   a->role_arn, base,
                                   a->external_id ? ", with the very external id"
                                                  : " (which may ask for an external id)");
+        if (e->class == AWS_ERROR_CREDENTIALS && source && streq(source, "none"))
+                return mem_strdup("Set up one of the origins that CREDENTIALS in trailsentryd(8) "
+                                  "lists.");
         if (e->class == AWS_ERROR_CREDENTIALS && source && !streq(source, "imds"))
                 return mem_printf("They were to come from: %s (CREDENTIALS in trailsentryd(8)).",
                                   source);
         if (e->class == AWS_ERROR_CREDENTIALS)
-                return mem_strdup("Attach an instance profile to this machine, or set "
-                                  "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.");
+                return mem_strdup("On EC2, attach an instance profile to this machine and have its "
+                                  "metadata service on (IMDSv2); elsewhere, set up another of the "
+                                  "origins that CREDENTIALS in trailsentryd(8) lists.");
         if (e->class == AWS_ERROR_DENIED && permission->scope != PERMISSION_ON_NOTHING)
                 return mem_printf("Allow %s on %s to %s, and look for a deny (SCP, permissions "
                                   "boundary, session policy%s).",

@@ -147,7 +147,7 @@ static void judge_trail(Status *s, const json_t *trail)
 
 static void judge(Status *s)
 {
-        const json_t *item;
+        const json_t *item, *base = json_array_get(json_object_get(s->object, "accounts"), 0);
         size_t i;
 
         judge_daemon(s);
@@ -156,6 +156,9 @@ static void judge(Status *s)
                 judge_error(s, text_of(item, "arn"), item);
         json_array_foreach(json_object_get(s->object, "accounts"), i, item)
         {
+                /* No role can be assumed without the base credentials, told of already. */
+                if (i > 0 && json_is_false(json_object_get(base, "usable")))
+                        break;
                 if (json_is_false(json_object_get(item, "usable")) &&
                     json_is_null(json_object_get(item, "error")))
                         find(s, CLI_EXIT_WRONG, "%s: no usable credentials yet",

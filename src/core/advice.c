@@ -207,11 +207,18 @@ const char *advice_for_error(const AwsError *e, const char *api)
                        "on purpose.";
         case AWS_ERROR_NETWORK:
                 return "Check the guard's way to the service: DNS, routes, security groups, "
-                       "network ACLs, VPC endpoint, proxy.";
+                       "network ACLs, VPC endpoint, proxy, and what is set otherwise than AWS has "
+                       "it (endpoints, FIPS, certificates: trailsentry check lists it).";
         case AWS_ERROR_CREDENTIALS:
+                return "Check where the guard's credentials come from, as the cause names it (on "
+                       "the guard, trailsentry check does): key, file or program, the instance's "
+                       "role and metadata service (IMDSv2, hop limit), the trust policy of a role; "
+                       "and the way to STS, if it did not answer.";
         case AWS_ERROR_EXPIRED:
-                return "Check the instance profile, the instance metadata service (IMDSv2, hop "
-                       "limit) and the trust policy of the role.";
+                return "Look for who deactivated the guard's key or revoked its session, and why "
+                       "it gets no other (the instance's role and metadata service, the trust "
+                       "policy of a role: trailsentry check, on the guard, tells). Keys in the "
+                       "environment or in a systemd credential need a restart of the guard.";
         case AWS_ERROR_CLOCK:
                 return "Check the guard's clock (chronyc tracking), and that its secret key "
                        "belongs to its access key.";

@@ -88,7 +88,7 @@ static CredFetch *process_fetch(CredSource *source, CredCallback callback, void 
                 _cleanup_free_ char *why = mem_printf(
                         "cannot be run: %s%s", strerror(-r),
                         r == -EACCES || r == -EPERM
-                                ? " (the unit's sandbox forbids it unless ExecPaths= names it)"
+                                ? " (is it executable, and named by ExecPaths= of the unit?)"
                                 : "");
                 set_error(f, "ProcessNotRun", why);
                 cred_fetch_finish_soon(&f->fetch);

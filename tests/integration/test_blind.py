@@ -101,7 +101,7 @@ def test_instance_role_gone(aws, make_guard):
     opened = aws.message(phase="OPEN", kind="cannot-see")
     closed = aws.message(phase="CLOSED", kind="cannot-see")
     assert "credentials" in opened.value("Cause")
-    assert "Check the instance profile" in opened.text
+    assert "why it gets no other (the instance's role" in opened.text
     assert opened.incident == closed.incident and opened.trail == arn
 
 
@@ -111,7 +111,7 @@ def test_role_that_can_no_longer_be_assumed(aws, make_guard):
     aws.expire(entity="trailsentry-target")
     opened = aws.message(phase="OPEN", kind="cannot-see")
     assert "credentials" in opened.value("Cause")
-    assert "trust policy of the role" in opened.text
+    assert "the trust policy of a role" in opened.text
     status = guard.wait_status(lambda s: s["accounts"][1]["error"])
     assert status["accounts"][1]["error"]["code"] == "AccessDenied"
 

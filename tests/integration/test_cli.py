@@ -224,9 +224,9 @@ def test_check_trusts_no_other_certificate(aws, make_guard, port):
 
 def test_check_without_credentials(guard):
     done = check(guard, AWS_EC2_METADATA_DISABLED="true")
-    assert done.returncode == UNKNOWN and not done.stdout, done
-    assert "AWS_ACCESS_KEY_ID" in done.stderr
-    assert "AWS_EC2_METADATA_DISABLED=true forbids the instance's role" in done.stderr
+    assert done.returncode == WRONG and not done.stderr, done
+    assert "AWS_ACCESS_KEY_ID" in done.stdout
+    assert "AWS_EC2_METADATA_DISABLED=true forbids the instance's role" in done.stdout
 
 
 def test_check_with_keys_in_the_environment(guard):
@@ -303,6 +303,15 @@ def test_status_of_a_daemon_that_died(guard):
     done = status(guard)
     assert done.returncode == UNKNOWN and "does not run any more, or hangs" in done.stdout, done
     assert json.loads(status(guard, "--json").stdout)["exit_status"] == UNKNOWN
+
+
+def test_status_says_once_that_there_are_no_base_credentials(make_guard):
+    guard = make_guard(environment={"AWS_EC2_METADATA_DISABLED": "true"}).start()
+    guard.wait_status(lambda s: all(a["error"] for a in s["accounts"]))
+    done = status(guard)
+    assert done.returncode == WRONG, done
+    assert done.stdout.count("\nbase credentials: no usable credentials (NoCredentials): ") == 1
+    assert f"\n{ROLE}: " not in done.stdout
 
 
 def test_status_waits_for_two_polls(make_guard):

@@ -361,6 +361,11 @@ def takes_keys_from_the_credential_store(w):
     w.write(where, "[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n".format(*KEYS))
     os.chmod(w.path(where), 0o600)
     credentials_from(w, "systemd credential", STATIC_USER)
+    # As in trailsentry(1), but for --pipe and --wait, which want a bus.
+    w.run("systemd-run", "--unit=checked", "--uid=trailsentry",
+          "--property=LoadCredential=trailsentry.aws-credentials", "trailsentry", "check")
+    wait_for("the check", lambda: re.search(f"systemd credential .* ok *\n +{STATIC_USER}", w.run(
+        "journalctl", "--unit=checked", "--output=cat").stdout), 10)
     os.unlink(w.path(where))
 
 

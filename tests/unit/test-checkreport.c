@@ -304,8 +304,10 @@ static void test_no_base_credentials_is_told_once(void **state)
 {
         static const char *const findings[] = {
                 "base credentials: no usable credentials (ConnectTimeout, request id r-1): because "
-                "=> Attach an instance profile to this machine, or set AWS_ACCESS_KEY_ID and "
-                "AWS_SECRET_ACCESS_KEY."};
+                "=> On EC2, attach an instance profile to this machine and have its metadata "
+                "service "
+                "on (IMDSv2); elsewhere, set up another of the origins that CREDENTIALS in "
+                "trailsentryd(8) lists."};
         Fixture *f = *state;
 
         f->checked_accounts[0].source = (char *)"imds";
@@ -330,6 +332,19 @@ static void test_no_base_credentials_of_a_profile(void **state)
         expect(f, 1, findings);
 }
 
+static void test_no_base_credentials_are_set_up(void **state)
+{
+        static const char *const findings[] = {
+                "base credentials: no usable credentials (NoCredentials, request id r-1): because "
+                "=> Set up one of the origins that CREDENTIALS in trailsentryd(8) lists."};
+        Fixture *f = *state;
+
+        f->checked_accounts[0].source = (char *)"none";
+        fail_probe(&f->checked_accounts[0].identify, AWS_ERROR_CREDENTIALS, "NoCredentials");
+        f->checked_trails[0] = (CheckedTrail){};
+        expect(f, 1, findings);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 UNIT_MAIN(TEST(test_all_well), TEST(test_nothing_to_prove), TEST(test_read_events),
@@ -340,4 +355,4 @@ UNIT_MAIN(TEST(test_all_well), TEST(test_nothing_to_prove), TEST(test_read_event
           TEST(test_organization_trail_of_a_member), TEST(test_organization_trail_only_told),
           TEST(test_organization_trail_of_its_management_account),
           TEST(test_no_base_credentials_of_a_profile), TEST(test_role_that_cannot_be_assumed),
-          TEST(test_no_base_credentials_is_told_once))
+          TEST(test_no_base_credentials_is_told_once), TEST(test_no_base_credentials_are_set_up))

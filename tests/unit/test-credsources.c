@@ -383,8 +383,8 @@ static void test_process_answers(void **state)
                 {{.silent = true}, "/opt/get did not end within 20s"},
                 {{.start_error = -ENOENT}, "/opt/get cannot be run: No such file or directory"},
                 {{.start_error = -EACCES},
-                 "/opt/get cannot be run: Permission denied (the unit's sandbox forbids it unless "
-                 "ExecPaths= names it)"},
+                 "/opt/get cannot be run: Permission denied (is it executable, and named by "
+                 "ExecPaths= of the unit?)"},
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
