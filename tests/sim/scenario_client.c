@@ -245,6 +245,22 @@ SCENARIO(clock_is_set_while_dead_judge)
         expect_starts(w, 2);
 }
 
+/* GetTrail is denied, and that hides nothing of what GetEventSelectors shows. */
+SCENARIO(settings_half_denied)
+{
+        begin(w);
+        ACT(100, .kind = ACT_CHANGE, .actor = 1, .amount = DRIFT_MANAGEMENT);
+        fault(w, FAULT_INSPECT_DENIED, 60, 3 * 3600);
+        ACT(3600, .kind = ACT_UNDO, .actor = 2);
+        script_end(w);
+}
+
+SCENARIO(settings_half_denied_judge)
+{
+        expect_kinds(w, "uninspected drift");
+        expect_phases(w, INCIDENT_DRIFT, "OPEN UPDATE CLOSED");
+}
+
 SCENARIO(refused_judge)
 {
         expect_kinds(w, "cannot-see topic-failing stopped");
@@ -268,6 +284,7 @@ const Scenario client_scenarios[] = {
         {"client-clock-is-set", clock_is_set, one_stop_judge},
         {"client-clock-set-while-dead", clock_is_set_while_dead, clock_is_set_while_dead_judge},
         {"client-start-is-lost", start_is_lost, start_is_lost_judge},
+        {"client-settings-half-denied", settings_half_denied, settings_half_denied_judge},
         {"client-killed-and-started", killed_and_started, killed_and_started_judge},
 };
 const size_t n_client_scenarios = ELEMENTSOF(client_scenarios);
