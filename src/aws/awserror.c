@@ -121,19 +121,19 @@ AwsErrorClass aws_error_classify(const char *code, int status)
         return classify_status(status);
 }
 
-/* Escaped, cut to the size at a character's end. */
+/* Escaped; what does not fit is cut at a character's end and says so with "...". What fits stays as
+ * it is, so that a text that was cut once is the same after the disk. */
 static void copy_escaped(char *dst, size_t size, const char *src)
 {
-        _cleanup_free_ char *text = escape_text(src, size - sizeof("..."));
+        _cleanup_free_ char *text = escape_text(src, SIZE_MAX);
         size_t n = strlen(text);
+        bool whole = n < size;
 
-        if (n >= size) { /* many bytes to a character: drop the "..." and whole characters */
-                n = size - 1;
-                while (n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80)
-                        n--;
-        }
-        memcpy(dst, text, n);
-        dst[n] = '\0';
+        if (!whole)
+                n = size - sizeof("...");
+        while (!whole && n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80)
+                n--;
+        (void)snprintf(dst, size, "%.*s%s", (int)n, text, whole ? "" : "..."); /* fits */
 }
 
 static void fill(AwsError *ret, int status, const char *code, const char *message,

@@ -192,16 +192,14 @@ static int resolve_custom(const EndpointParams *p, char **ret_url)
                 return -EOPNOTSUPP;
         if (expand(p, &b) < 0 || uri_parse(strbuf_str(&b), &uri) < 0)
                 return -EINVAL;
-        /* Calls go to "/" and are signed so; there is no place for a path. */
-        if (!streq(uri.path, "/") || uri.query)
+        if (uri.query)
                 return -EINVAL;
         if (is_own_dual_stack_host(p, &uri))
                 return -EOPNOTSUPP;
 
-        size_t n = b.len;
-        if (b.data[n - 1] == '/')
-                n--;
-        *ret_url = mem_strndup(b.data, n);
+        while (b.data[b.len - 1] == '/')
+                b.len--;
+        *ret_url = mem_strndup(b.data, b.len);
         return 0;
 }
 

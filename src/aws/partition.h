@@ -47,7 +47,7 @@ typedef struct EndpointParams {
         AwsService service;
         const char *region;
         /* NULL, or a URL that may hold the placeholders {service} and {region}: a VPC endpoint, a
-         * test. Excludes fips and dual_stack. */
+         * gateway (with a path, below which its calls go), a test. Excludes fips and dual_stack. */
         const char *custom;
         bool fips;
         bool dual_stack;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "base/jsonmap.h"
 #include "base/mem.h"
 
 #define BODY_MAX ((size_t)1024 * 1024)
@@ -149,6 +150,14 @@ static bool add_operator(SelectorField *f, const char *name, const json_t *value
         return true;
 }
 
+/* AWS asks every selector for one category. */
+static bool has_category(const EventSelector *s)
+{
+        const SelectorField *f = event_selector_field(s, "eventCategory");
+
+        return f && f->n_select == 1 && f->select[0].kind == PATTERN_EXACT && f->n_deselect == 0;
+}
+
 /* Fields that say nothing, or say it twice, leave open what is meant. */
 static void add_advanced(EventSelectors *to, const json_t *from)
 {
@@ -158,7 +167,6 @@ static void add_advanced(EventSelectors *to, const json_t *from)
         size_t k;
         json_t *o, *v;
 
-        s->odd = !json_is_array(fields) || json_array_size(fields) == 0;
         json_array_foreach(fields, k, o)
         {
                 const char *name = json_string_value(json_object_get(o, "Field"));
@@ -176,6 +184,7 @@ static void add_advanced(EventSelectors *to, const json_t *from)
                 if (f->n_select + f->n_deselect == 0)
                         s->odd = true;
         }
+        s->odd = s->odd || !has_category(s);
 }
 
 /* "All", "ReadOnly" or "WriteOnly"; All is the default. */
@@ -335,8 +344,7 @@ static json_t *patterns_to_json(const Pattern *p, size_t n, PatternKind kind)
                 if (p[k].kind != kind)
                         continue;
                 a = a ? a : json_array();
-                if (json_array_append_new(a, json_string(p[k].value)) < 0)
-                        abort();
+                json_append(a, json_string(p[k].value));
         }
         return a;
 }
@@ -354,11 +362,10 @@ static json_t *selector_to_json(const EventSelector *s)
                         json_t *values = patterns_to_json(d ? f->deselect : f->select,
                                                           d ? f->n_deselect : f->n_select,
                                                           operators[i].kind);
-                        if (values && json_object_set_new(o, operators[i].name, values) < 0)
-                                abort();
+                        if (values)
+                                json_set(o, operators[i].name, values);
                 }
-                if (json_array_append_new(fields, o) < 0)
-                        abort();
+                json_append(fields, o);
         }
         return json_pack("{s:o, s:b}", "FieldSelectors", fields, "Odd", s->odd);
 }
@@ -374,23 +381,17 @@ json_t *trail_settings_to_json(const TrailSettings *s)
 {
         json_t *o = json_object(), *part;
 
-        if (!o)
-                abort();
         if (s->described) {
                 part = json_object();
                 jsonmap_encode(part, description_fields, ELEMENTSOF(description_fields),
                                &s->description);
-                if (json_object_set_new(o, "Trail", part) < 0)
-                        abort();
+                json_set(o, "Trail", part);
         }
         if (s->selected) {
                 part = json_array();
                 for (size_t k = 0; k < s->selectors.n; k++)
-                        if (json_array_append_new(part, selector_to_json(&s->selectors.items[k])) <
-                            0)
-                                abort();
-                if (json_object_set_new(o, "AdvancedEventSelectors", part) < 0)
-                        abort();
+                        json_append(part, selector_to_json(&s->selectors.items[k]));
+                json_set(o, "AdvancedEventSelectors", part);
         }
         return o;
 }

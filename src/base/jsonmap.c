@@ -164,13 +164,24 @@ static json_t *encode_value(JsonMapKind kind, const void *source)
         return json_null();
 }
 
+void json_set(json_t *object, const char *name, json_t *value)
+{
+        if (json_object_set_new(object, name, value) < 0)
+                abort();
+}
+
+void json_append(json_t *array, json_t *value)
+{
+        if (json_array_append_new(array, value) < 0)
+                abort();
+}
+
 void jsonmap_encode(json_t *object, const JsonField *fields, size_t n_fields, const void *source)
 {
         for (size_t i = 0; i < n_fields; i++) {
                 json_t *v = encode_value(fields[i].kind, (const char *)source + fields[i].offset);
 
                 /* Not UTF-8: what cannot be said in JSON is left out. */
-                if (json_object_set_new(object, fields[i].name, v ? v : json_null()) < 0)
-                        abort();
+                json_set(object, fields[i].name, v ? v : json_null());
         }
 }

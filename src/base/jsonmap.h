@@ -50,5 +50,10 @@ int jsonmap_decode(const json_t *object, const JsonField *fields, size_t n_field
  * with a fraction, JSONMAP_VALUE by reference. */
 void jsonmap_encode(json_t *object, const JsonField *fields, size_t n_fields, const void *source);
 
+/* The ways that always work; value is taken. A NULL, which is what a text becomes that is not
+ * UTF-8, is a bug: all that comes from outside is escaped first. */
+void json_set(json_t *object, const char *name, json_t *value);
+void json_append(json_t *array, json_t *value);
+
 /* jansson has json_decrefp() of its own for the cleanup attribute. */
 #define _cleanup_json_ _cleanup_(json_decrefp)

@@ -31,6 +31,7 @@ void mem_strset(char **p, const char *s);
         ({                                                                                         \
                 if (((n) & ((n)-1)) == 0)                                                          \
                         (items) = mem_realloc_array((items), (n) ? 2 * (n) : 1, sizeof(*(items))); \
+                assert(items);                                                                     \
                 memset(&(items)[(n)], 0, sizeof(*(items)));                                        \
                 &(items)[(n)++];                                                                   \
         })

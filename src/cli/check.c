@@ -222,12 +222,6 @@ static void print_check(const Printer *p, const Check *k)
                            k->n_findings == 1 ? " is" : "s are");
 }
 
-static void append(json_t *array, json_t *value)
-{
-        if (json_array_append_new(array, value) < 0)
-                abort(); /* memory, or a bug of ours */
-}
-
 static json_t *problems_to_json(const ConfProblems *problems)
 {
         json_t *array = json_array();
@@ -235,8 +229,8 @@ static json_t *problems_to_json(const ConfProblems *problems)
         for (size_t i = 0; i < problems->n; i++) {
                 const ConfProblem *p = &problems->items[i];
 
-                append(array, json_pack("{s:i, s:s?, s:s}", "line", (int)p->line, "option",
-                                        p->option, "text", p->text));
+                json_append(array, json_pack("{s:i, s:s?, s:s}", "line", (int)p->line, "option",
+                                             p->option, "text", p->text));
         }
         return array;
 }
@@ -278,11 +272,12 @@ json_t *check_topics_to_json(const Check *k)
                 const CheckedTopic *t = &k->topics[i];
 
                 if (!k->only_topic || streq(k->only_topic, k->conf->topics[i].arn))
-                        append(topics, json_pack("{s:s, s:s, s:o, s:s?}", "arn",
-                                                 k->conf->topics[i].arn, "format",
-                                                 topic_format_to_string(k->conf->topics[i].format),
-                                                 "Publish", probe_to_json(&t->publish),
-                                                 "message_id", t->message_id));
+                        json_append(topics,
+                                    json_pack("{s:s, s:s, s:o, s:s?}", "arn",
+                                              k->conf->topics[i].arn, "format",
+                                              topic_format_to_string(k->conf->topics[i].format),
+                                              "Publish", probe_to_json(&t->publish), "message_id",
+                                              t->message_id));
         }
         return topics;
 }
@@ -292,8 +287,8 @@ json_t *check_findings_to_json(const Check *k)
         json_t *findings = json_array();
 
         for (size_t i = 0; i < k->n_findings; i++)
-                append(findings, json_pack("{s:s, s:s}", "text", k->findings[i].text, "advice",
-                                           k->findings[i].advice));
+                json_append(findings, json_pack("{s:s, s:s}", "text", k->findings[i].text, "advice",
+                                                k->findings[i].advice));
         return findings;
 }
 
@@ -303,8 +298,8 @@ static json_t *settings_to_json(const Check *k)
         AwsSettingNote note;
 
         for (size_t i = 0; k->settings && aws_settings_note(k->settings, i, &note); i++) {
-                append(array, json_pack("{s:s, s:s, s:s}", "setting", note.what, "value",
-                                        note.value, "origin", note.origin));
+                json_append(array, json_pack("{s:s, s:s, s:s}", "setting", note.what, "value",
+                                             note.value, "origin", note.origin));
                 aws_setting_note_done(&note);
         }
         return array;
@@ -316,15 +311,15 @@ static json_t *check_to_json(const Check *k)
         json_t *accounts = json_array(), *trails = json_array(), *unproved = json_array();
 
         for (size_t i = 0; k->accounts && i < k->conf->n_accounts; i++)
-                append(accounts,
-                       json_pack("{s:s?, s:s, s:s?, s:o}", "role_arn",
-                                 k->conf->accounts[i].role_arn, "credentials",
-                                 k->accounts[i].source, "identity_arn", k->accounts[i].identity.arn,
-                                 "GetCallerIdentity", probe_to_json(&k->accounts[i].identify)));
+                json_append(accounts, json_pack("{s:s?, s:s, s:s?, s:o}", "role_arn",
+                                                k->conf->accounts[i].role_arn, "credentials",
+                                                k->accounts[i].source, "identity_arn",
+                                                k->accounts[i].identity.arn, "GetCallerIdentity",
+                                                probe_to_json(&k->accounts[i].identify)));
         for (size_t i = 0; k->trails && i < k->conf->n_trails; i++)
-                append(trails, trail_to_json(&k->trails[i], k->conf->trails[i].arn));
+                json_append(trails, trail_to_json(&k->trails[i], k->conf->trails[i].arn));
         for (size_t i = 0; i < k->n_unproved; i++)
-                append(unproved, json_string(k->unproved[i]));
+                json_append(unproved, json_string(k->unproved[i]));
         return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "settings", settings_to_json(k),
                          "accounts", accounts, "trails", trails, "topics", check_topics_to_json(k),
                          "findings", check_findings_to_json(k), "unproved", unproved,

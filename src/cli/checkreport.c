@@ -60,6 +60,7 @@ static char *advice_for(const Check *c, const Made *m)
         const AwsError *e = &m->probe->error;
         size_t account = m->account;
         const ConfAccount *a = &c->conf->accounts[account];
+        const char *source = c->accounts ? c->accounts[0].source : NULL;
         const Permission *permission = permission_find(m->service, m->operation);
         _cleanup_free_ char *who = grantee(c, account), *base = grantee(c, 0);
 
@@ -69,6 +70,9 @@ static char *advice_for(const Check *c, const Made *m)
                                   a->role_arn, base,
                                   a->external_id ? ", with the very external id"
                                                  : " (which may ask for an external id)");
+        if (e->class == AWS_ERROR_CREDENTIALS && source && !streq(source, "imds"))
+                return mem_printf("They were to come from: %s (CREDENTIALS in trailsentryd(8)).",
+                                  source);
         if (e->class == AWS_ERROR_CREDENTIALS)
                 return mem_strdup("Attach an instance profile to this machine, or set "
                                   "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.");

@@ -41,18 +41,6 @@ static const char *const grouping_notes[_GROUPING_MAX] = {
 
 /* JSON */
 
-static void append(json_t *array, json_t *value)
-{
-        if (json_array_append_new(array, value) < 0)
-                abort(); /* memory, or a text that is not UTF-8, which ARNs exclude */
-}
-
-static void set(json_t *object, const char *name, json_t *value)
-{
-        if (json_object_set_new(object, name, value) < 0)
-                abort(); /* the same */
-}
-
 static void append_once(json_t *array, const char *text)
 {
         const json_t *had;
@@ -63,7 +51,7 @@ static void append_once(json_t *array, const char *text)
                 if (streq(json_string_value(had), text))
                         return;
         }
-        append(array, json_string(text));
+        json_append(array, json_string(text));
 }
 
 static json_t *document_of(json_t *statements)
@@ -76,7 +64,7 @@ static json_t *statement_of(const char *sid, const char *effect, json_t *actions
         json_t *s = json_pack("{s:s, s:s, s:o}", "Sid", sid, "Effect", effect, "Action", actions);
 
         if (resources)
-                set(s, "Resource", resources);
+                json_set(s, "Resource", resources);
         return s;
 }
 
@@ -129,11 +117,11 @@ static bool halve(json_t *document, json_t **ret_rest)
                 json_t *half = json_array(), *copy = json_deep_copy(statement);
 
                 for (size_t k = n / 2; k < n; k++)
-                        append(half, json_incref(json_array_get(resources, k)));
+                        json_append(half, json_incref(json_array_get(resources, k)));
                 while (json_array_size(resources) > n / 2)
                         (void)json_array_remove(resources, n / 2); /* it is there */
-                set(copy, "Resource", half);
-                append(rest, copy);
+                json_set(copy, "Resource", half);
+                json_append(rest, copy);
                 any = true;
         }
         if (any)
@@ -280,7 +268,7 @@ static json_t *make_permissions(const PolicyOptions *o, size_t account, Grouping
                             permissions[k].to_restart != p->to_restart)
                                 continue;
                         had = had || k < i;
-                        append(actions, json_string(permissions[k].action));
+                        json_append(actions, json_string(permissions[k].action));
                 }
                 if (had || json_array_size(resources) == 0) {
                         json_decref(actions);
@@ -289,10 +277,10 @@ static json_t *make_permissions(const PolicyOptions *o, size_t account, Grouping
                 s = statement_of(sids[p->scope][p->to_restart], "Allow", actions,
                                  json_incref(resources));
                 if (p->scope == PERMISSION_ON_NAMESPACE)
-                        set(s, "Condition",
-                            json_pack("{s:{s:s}}", "StringEquals", "cloudwatch:namespace",
-                                      o->conf->heartbeat_namespace));
-                append(statements, s);
+                        json_set(s, "Condition",
+                                 json_pack("{s:{s:s}}", "StringEquals", "cloudwatch:namespace",
+                                           o->conf->heartbeat_namespace));
+                json_append(statements, s);
         }
         return document_of(statements);
 }
@@ -321,18 +309,19 @@ static json_t *make_trust(const PolicyOptions *o, size_t account, const char *gu
         json_t *ids = json_array(), *statements = json_array();
 
         if (account == 0) {
-                set(statement, "Principal", json_pack("{s:s}", "Service", "ec2.amazonaws.com"));
+                json_set(statement, "Principal",
+                         json_pack("{s:s}", "Service", "ec2.amazonaws.com"));
         } else {
-                set(statement, "Principal", json_pack("{s:s}", "AWS", guard));
+                json_set(statement, "Principal", json_pack("{s:s}", "AWS", guard));
                 for (size_t i = account; i < conf->n_accounts; i++)
                         if (is_same_role(conf, i, account) && conf->accounts[i].external_id)
                                 append_once(ids, conf->accounts[i].external_id);
         }
         if (json_array_size(ids) > 0)
-                set(statement, "Condition",
-                    json_pack("{s:{s:O}}", "StringEquals", "sts:ExternalId", ids));
+                json_set(statement, "Condition",
+                         json_pack("{s:{s:O}}", "StringEquals", "sts:ExternalId", ids));
         json_decref(ids);
-        append(statements, statement);
+        json_append(statements, statement);
         return document_of(statements);
 }
 
@@ -401,9 +390,9 @@ static void add_topic(Policies *p, const PolicyOptions *o, const ConfTopic *t, c
                 return;
         statement = statement_of("AllowTrailsentry", "Allow", json_string("sns:Publish"),
                                  json_string(t->arn));
-        set(statement, "Principal", json_pack("{s:s}", "AWS", publisher));
+        json_set(statement, "Principal", json_pack("{s:s}", "AWS", publisher));
         statements = json_array();
-        append(statements, statement);
+        json_append(statements, statement);
         d = add(p, (PolicyDocument){.what = POLICY_FOR_TOPIC,
                                     .name = mem_printf("topic-%s-%s-%s", topic.account,
                                                        topic.region, topic.resource),
@@ -428,15 +417,15 @@ static void add_protection(json_t *statements, const char *sid, const char *cons
         json_t *list = json_array(), *exempt = json_array(), *s;
 
         for (; *actions; actions++)
-                append(list, json_string(*actions));
+                json_append(list, json_string(*actions));
         s = statement_of(sid, "Deny", list, resources);
         for (size_t i = 0; i < o->n_exempt; i++)
-                append(exempt, json_string(o->exempt[i]));
+                json_append(exempt, json_string(o->exempt[i]));
         if (o->n_exempt > 0)
-                set(s, "Condition",
-                    json_pack("{s:{s:O}}", "ArnNotLike", "aws:PrincipalArn", exempt));
+                json_set(s, "Condition",
+                         json_pack("{s:{s:O}}", "ArnNotLike", "aws:PrincipalArn", exempt));
         json_decref(exempt);
-        append(statements, s);
+        json_append(statements, s);
 }
 
 static json_t *make_scp(const PolicyOptions *o, size_t account, Grouping g)

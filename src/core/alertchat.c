@@ -9,6 +9,7 @@
 
 #include "core/alertpart.h"
 
+#include "base/jsonmap.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "core/alertjson.h"
@@ -240,16 +241,10 @@ static json_t *next_steps(const json_t *steps)
                         n--;
                 _cleanup_free_ char *whole = mem_printf("%zu. %.*s%s", k + 1, (int)n, text,
                                                         *command ? " (its command is above)" : "");
-                if (k < STEPS_MAX && json_array_append_new(array, inert(whole, STEP_MAX)) < 0)
-                        abort();
+                if (k < STEPS_MAX)
+                        json_append(array, inert(whole, STEP_MAX));
         }
         return array;
-}
-
-static void set(json_t *o, const char *name, json_t *value)
-{
-        if (json_object_set_new(o, name, value) < 0)
-                abort();
 }
 
 /* What a custom action in the channel may pick out, named as the message attributes are. */
@@ -265,22 +260,22 @@ static json_t *metadata(const json_t *o)
         const char *id = at(o, "incident", "id"), *arn = at(o, "trail", "arn");
         json_t *metadata = json_object(), *more = json_object(), *resources = json_array();
 
-        set(metadata, "threadId", json_string(*id ? id : "trailsentry-test"));
-        set(metadata, "summary", inert(at(o, NULL, "subject"), SUMMARY_MAX));
-        set(metadata, "eventType", json_string("trailsentry"));
-        if (*arn && json_array_append_new(resources, inert(arn, TITLE_MAX)) < 0)
-                abort();
+        json_set(metadata, "threadId", json_string(*id ? id : "trailsentry-test"));
+        json_set(metadata, "summary", inert(at(o, NULL, "subject"), SUMMARY_MAX));
+        json_set(metadata, "eventType", json_string("trailsentry"));
+        if (*arn)
+                json_append(resources, inert(arn, TITLE_MAX));
         if (json_array_size(resources) > 0)
-                set(metadata, "relatedResources", resources);
+                json_set(metadata, "relatedResources", resources);
         else
                 json_decref(resources);
         for (size_t k = 0; k < ELEMENTSOF(context); k++) {
                 const char *value = at(o, context[k].group, context[k].name);
 
                 if (*value)
-                        set(more, context[k].attribute, json_string(value));
+                        json_set(more, context[k].attribute, json_string(value));
         }
-        set(metadata, "additionalContext", more);
+        json_set(metadata, "additionalContext", more);
         return metadata;
 }
 
@@ -293,20 +288,20 @@ char *alert_chat(const json_t *document)
                                              (int)json_integer_value(member(document, "sequence")));
         char *text;
 
-        set(content, "textType", json_string("client-markdown"));
-        set(content, "title", inert(at(document, NULL, "subject"), TITLE_MAX));
-        set(content, "description", description(document));
+        json_set(content, "textType", json_string("client-markdown"));
+        json_set(content, "title", inert(at(document, NULL, "subject"), TITLE_MAX));
+        json_set(content, "description", description(document));
         if (json_array_size(steps) > 0)
-                set(content, "nextSteps", steps);
+                json_set(content, "nextSteps", steps);
         else
                 json_decref(steps);
-        set(content, "keywords",
-            json_pack("[s, s]", at(document, NULL, "phase"), at(document, NULL, "severity")));
-        set(o, "version", json_string("1.0"));
-        set(o, "source", json_string("custom"));
-        set(o, "id", json_string(id));
-        set(o, "content", content);
-        set(o, "metadata", metadata(document));
+        json_set(content, "keywords",
+                 json_pack("[s, s]", at(document, NULL, "phase"), at(document, NULL, "severity")));
+        json_set(o, "version", json_string("1.0"));
+        json_set(o, "source", json_string("custom"));
+        json_set(o, "id", json_string(id));
+        json_set(o, "content", content);
+        json_set(o, "metadata", metadata(document));
         text = alert_json_text(o);
         json_decref(o);
         return text;

@@ -4,6 +4,7 @@
 
 #include "aws/digest.h"
 #include "base/escape.h"
+#include "base/jsonmap.h"
 #include "base/mem.h"
 #include "core/alertjson.h"
 #include "core/alertpart.h"
@@ -32,9 +33,8 @@ static json_t *document_of(const Message *m, const char *not_durable)
 
         if (!o || !not_durable)
                 return o;
-        if (json_object_set_new(o, "durable", json_false()) < 0 ||
-            json_object_set_new(o, "not_durable_because", json_string(not_durable)) < 0)
-                abort();
+        json_set(o, "durable", json_false());
+        json_set(o, "not_durable_because", json_string(not_durable));
         return o;
 }
 
@@ -77,12 +77,6 @@ static char *sms_of(const Message *m, const json_t *document)
         return s;
 }
 
-static void set(json_t *o, const char *name, const char *value)
-{
-        if (json_object_set_new(o, name, json_string(value)) < 0)
-                abort(); /* memory, or a text that is not UTF-8, which escaping excludes */
-}
-
 static char *per_protocol(const Message *m, const char *not_durable, const json_t *document)
 {
         static const char *const machines[] = {"sqs", "lambda", "http", "https"};
@@ -90,11 +84,11 @@ static char *per_protocol(const Message *m, const char *not_durable, const json_
                             *json = alert_json_text(document), *s;
         json_t *o = json_object();
 
-        set(o, "default", text);
-        set(o, "email", text);
-        set(o, "sms", sms);
+        json_set(o, "default", json_string(text));
+        json_set(o, "email", json_string(text));
+        json_set(o, "sms", json_string(sms));
         for (size_t k = 0; k < ELEMENTSOF(machines); k++)
-                set(o, machines[k], json);
+                json_set(o, machines[k], json_string(json));
         s = alert_json_text(o);
         /* Machines get the text, then, as every protocol that is not named. */
         for (size_t k = ELEMENTSOF(machines); k > 0 && strlen(s) > RENDERED_MAX; k--) {

@@ -4,6 +4,7 @@
 
 #include "aws/arn.h"
 #include "base/escape.h"
+#include "base/jsonmap.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "core/advice.h"
@@ -13,18 +14,6 @@
  * to say. */
 #define DOCUMENT_MAX ((size_t)40 * 1024)
 #define OTHERS_MAX 20
-
-static void set(json_t *o, const char *name, json_t *value)
-{
-        if (json_object_set_new(o, name, value) < 0)
-                abort(); /* memory, or a text that is not UTF-8, which escaping excludes */
-}
-
-static void append(json_t *array, json_t *value)
-{
-        if (json_array_append_new(array, value) < 0)
-                abort();
-}
 
 static json_t *text(const char *s)
 {
@@ -76,8 +65,8 @@ static const TextField identity_texts[] = {
 static void set_texts(json_t *o, const TextField *fields, size_t n, const void *source)
 {
         for (size_t k = 0; k < n; k++)
-                set(o, fields[k].name,
-                    text(*(char *const *)((const char *)source + fields[k].offset)));
+                json_set(o, fields[k].name,
+                         text(*(char *const *)((const char *)source + fields[k].offset)));
 }
 
 static json_t *key_kind(const UserIdentity *u)
@@ -99,15 +88,15 @@ static json_t *call(const Finding *f)
         _cleanup_free_ char *name = identity_display_name(u);
         json_t *o = json_object();
 
-        set(o, "role", json_string(role_to_string(f->role)));
-        set(o, "display_name", text(name));
+        json_set(o, "role", json_string(role_to_string(f->role)));
+        json_set(o, "display_name", text(name));
         set_texts(o, identity_texts, ELEMENTSOF(identity_texts), u);
-        set(o, "access_key_kind", key_kind(u));
-        set(o, "mfa", u->mfa == MFA_UNKNOWN ? json_null() : json_boolean(u->mfa == MFA_YES));
-        set(o, "session_since", moment(u->session_created_msec));
-        set(o, "session_from_console", json_boolean(f->record.session_from_console));
+        json_set(o, "access_key_kind", key_kind(u));
+        json_set(o, "mfa", u->mfa == MFA_UNKNOWN ? json_null() : json_boolean(u->mfa == MFA_YES));
+        json_set(o, "session_since", moment(u->session_created_msec));
+        json_set(o, "session_from_console", json_boolean(f->record.session_from_console));
         set_texts(o, record_texts, ELEMENTSOF(record_texts), &f->record);
-        set(o, "event_time", moment(f->record.time_msec));
+        json_set(o, "event_time", moment(f->record.time_msec));
         return o;
 }
 
@@ -118,10 +107,10 @@ static json_t *error_of(const AwsError *e)
         if (e->class == AWS_ERROR_NONE)
                 return json_null();
         o = json_object();
-        set(o, "class", json_string(aws_error_class_to_string(e->class)));
-        set(o, "code", text(e->code));
-        set(o, "message", text(e->message));
-        set(o, "request_id", text(e->request_id));
+        json_set(o, "class", json_string(aws_error_class_to_string(e->class)));
+        json_set(o, "code", text(e->code));
+        json_set(o, "message", text(e->message));
+        json_set(o, "request_id", text(e->request_id));
         return o;
 }
 
@@ -136,10 +125,10 @@ static json_t *trail(const Incident *i)
         o = json_object();
         if (arn_parse_trail(i->trail_arn, &a, &why) < 0)
                 a = (Arn){};
-        set(o, "arn", text(i->trail_arn));
-        set(o, "name", text(arn_trail_name(&a)));
-        set(o, "account", text(a.account));
-        set(o, "region", text(a.region));
+        json_set(o, "arn", text(i->trail_arn));
+        json_set(o, "name", text(arn_trail_name(&a)));
+        json_set(o, "account", text(a.account));
+        json_set(o, "region", text(a.region));
         return o;
 }
 
@@ -151,13 +140,13 @@ static json_t *changes(const Incident *i)
                 const Change *c = &i->changes.items[k];
                 json_t *o = json_object();
 
-                set(o, "kind", json_string(change_kind_to_string(c->kind)));
-                set(o, "severity", json_string(severity_to_string(c->severity)));
-                set(o, "before", text(c->before));
-                set(o, "after", text(c->after));
-                set(o, "declared", json_boolean(c->declared));
-                set(o, "undone", json_boolean(c->undone));
-                append(all, o);
+                json_set(o, "kind", json_string(change_kind_to_string(c->kind)));
+                json_set(o, "severity", json_string(severity_to_string(c->severity)));
+                json_set(o, "before", text(c->before));
+                json_set(o, "after", text(c->after));
+                json_set(o, "declared", json_boolean(c->declared));
+                json_set(o, "undone", json_boolean(c->undone));
+                json_append(all, o);
         }
         return all;
 }
@@ -166,13 +155,13 @@ static json_t *incident(const Incident *i)
 {
         json_t *o = json_object();
 
-        set(o, "id", json_string(i->id));
-        set(o, "kind", json_string(incident_kind_to_string(i->kind)));
-        set(o, "open", json_boolean(i->open));
-        set(o, "detected", moment(i->detected_msec));
-        set(o, "closed", moment(i->closed_msec));
-        set(o, "technique", text(incident_kind_technique(i->kind)));
-        set(o, "changes", changes(i));
+        json_set(o, "id", json_string(i->id));
+        json_set(o, "kind", json_string(incident_kind_to_string(i->kind)));
+        json_set(o, "open", json_boolean(i->open));
+        json_set(o, "detected", moment(i->detected_msec));
+        json_set(o, "closed", moment(i->closed_msec));
+        json_set(o, "technique", text(incident_kind_technique(i->kind)));
+        json_set(o, "changes", changes(i));
         return o;
 }
 
@@ -184,14 +173,14 @@ static json_t *window(const Incident *i, int64_t now_msec)
         if (!alert_has_window(i))
                 return json_null();
         o = json_object();
-        set(o, "from", moment(i->blind_from_msec));
-        set(o, "to", moment(i->blind_to_msec));
-        set(o, "seconds",
-            i->blind_from_msec && to > i->blind_from_msec
-                    ? json_integer((to - i->blind_from_msec) / MSEC_PER_SEC)
-                    : json_null());
-        set(o, "lower_bound", json_boolean(i->stop_msec != 0));
-        set(o, "stopped_again", moment(i->stop_moved_msec));
+        json_set(o, "from", moment(i->blind_from_msec));
+        json_set(o, "to", moment(i->blind_to_msec));
+        json_set(o, "seconds",
+                 i->blind_from_msec && to > i->blind_from_msec
+                         ? json_integer((to - i->blind_from_msec) / MSEC_PER_SEC)
+                         : json_null());
+        json_set(o, "lower_bound", json_boolean(i->stop_msec != 0));
+        json_set(o, "stopped_again", moment(i->stop_moved_msec));
         return o;
 }
 
@@ -221,10 +210,10 @@ static json_t *group(const Incident *i)
         json_t *o = json_object();
 
         for (size_t k = 0; k < ELEMENTSOF(counts); k++)
-                set(o, counts[k].name, json_integer((json_int_t)counts[k].n));
-        set(o, "first", moment(s->now.first_msec));
-        set(o, "last", moment(s->now.last_msec));
-        set(o, "ended", json_boolean(s->ended));
+                json_set(o, counts[k].name, json_integer((json_int_t)counts[k].n));
+        json_set(o, "first", moment(s->now.first_msec));
+        json_set(o, "last", moment(s->now.last_msec));
+        json_set(o, "ended", json_boolean(s->ended));
         return o;
 }
 
@@ -235,12 +224,12 @@ static json_t *restart(const Incident *i)
         if (!alert_has_restart(i))
                 return json_null();
         o = json_object();
-        set(o, "state", json_string(restart_state_to_string(i->restart.state)));
-        set(o, "attempts", json_integer(i->restart.attempts));
-        set(o, "verified", json_boolean(i->restart.state == RESTART_VERIFIED));
-        set(o, "error", error_of(&i->restart.error));
-        set(o, "delivering", json_string(delivering_to_string(i->delivering)));
-        set(o, "delivery_error", text(i->delivery_error));
+        json_set(o, "state", json_string(restart_state_to_string(i->restart.state)));
+        json_set(o, "attempts", json_integer(i->restart.attempts));
+        json_set(o, "verified", json_boolean(i->restart.state == RESTART_VERIFIED));
+        json_set(o, "error", error_of(&i->restart.error));
+        json_set(o, "delivering", json_string(delivering_to_string(i->delivering)));
+        json_set(o, "delivery_error", text(i->delivery_error));
         return o;
 }
 
@@ -251,11 +240,11 @@ static json_t *deeds(const Attribution *a)
         for (size_t k = 0; k < a->n_deeds; k++) {
                 json_t *o = json_object();
 
-                set(o, "event_name", text(a->deeds[k].event_name));
-                set(o, "event_source", text(a->deeds[k].event_source));
-                set(o, "calls", json_integer(a->deeds[k].calls));
-                set(o, "refused", json_integer(a->deeds[k].refused));
-                append(array, o);
+                json_set(o, "event_name", text(a->deeds[k].event_name));
+                json_set(o, "event_source", text(a->deeds[k].event_source));
+                json_set(o, "calls", json_integer(a->deeds[k].calls));
+                json_set(o, "refused", json_integer(a->deeds[k].refused));
+                json_append(array, o);
         }
         return array;
 }
@@ -274,18 +263,19 @@ static json_t *attribution(const Incident *i)
         others = json_array();
         for (size_t k = 0; k < a->n_findings; k++)
                 if (alert_role_is_listed(a->findings[k].role) && listed++ < OTHERS_MAX)
-                        append(others, call(&a->findings[k]));
-        set(o, "summary", text(summary));
-        set(o, "state", json_string(search_state_to_string(a->state)));
-        set(o, "confidence", json_string(confidence_to_string(a->confidence)));
-        set(o, "credentials_misused", json_boolean(a->misused));
-        set(o, "complete", json_boolean(!a->incomplete && a->n_unreadable == 0));
-        set(o, "searched_account", text(a->searched_account));
-        set(o, "error", error_of(&a->error));
-        set(o, "actor", culprit ? call(culprit) : json_null());
-        set(o, "others", others);
-        set(o, "others_left_out", json_integer((json_int_t)(listed - MIN(listed, OTHERS_MAX))));
-        set(o, "calls_with_its_key", deeds(a));
+                        json_append(others, call(&a->findings[k]));
+        json_set(o, "summary", text(summary));
+        json_set(o, "state", json_string(search_state_to_string(a->state)));
+        json_set(o, "confidence", json_string(confidence_to_string(a->confidence)));
+        json_set(o, "credentials_misused", json_boolean(a->misused));
+        json_set(o, "complete", json_boolean(!a->incomplete && a->n_unreadable == 0));
+        json_set(o, "searched_account", text(a->searched_account));
+        json_set(o, "error", error_of(&a->error));
+        json_set(o, "actor", culprit ? call(culprit) : json_null());
+        json_set(o, "others", others);
+        json_set(o, "others_left_out",
+                 json_integer((json_int_t)(listed - MIN(listed, OTHERS_MAX))));
+        json_set(o, "calls_with_its_key", deeds(a));
         return o;
 }
 
@@ -297,10 +287,10 @@ static json_t *what_to_do(const Incident *i, int64_t now_msec)
         for (size_t k = 0; k < a.n_steps; k++) {
                 json_t *o = json_object();
 
-                set(o, "step", json_string(a.steps[k].text));
-                set(o, "command",
-                    a.steps[k].command ? json_string(a.steps[k].command) : json_null());
-                append(array, o);
+                json_set(o, "step", json_string(a.steps[k].text));
+                json_set(o, "command",
+                         a.steps[k].command ? json_string(a.steps[k].command) : json_null());
+                json_append(array, o);
         }
         return array;
 }
@@ -310,18 +300,18 @@ static json_t *begin(const AlertContext *c, const char *phase, Severity severity
 {
         json_t *o = json_object(), *guard = json_object();
 
-        set(guard, "hostname", text(c->hostname));
-        set(guard, "version", json_string(PACKAGE_VERSION));
-        set(o, "schema", json_string(ALERT_SCHEMA));
-        set(o, "phase", json_string(phase));
-        set(o, "sequence", json_integer(c->sequence));
-        set(o, "severity", json_string(severity_to_string(severity)));
-        set(o, "created", moment(c->now_msec));
-        set(o, "subject", json_string(subject));
-        set(o, "guard", guard);
-        set(o, "durable", json_true());
-        set(o, "not_durable_because", json_null());
-        set(o, "truncated", json_false());
+        json_set(guard, "hostname", text(c->hostname));
+        json_set(guard, "version", json_string(PACKAGE_VERSION));
+        json_set(o, "schema", json_string(ALERT_SCHEMA));
+        json_set(o, "phase", json_string(phase));
+        json_set(o, "sequence", json_integer(c->sequence));
+        json_set(o, "severity", json_string(severity_to_string(severity)));
+        json_set(o, "created", moment(c->now_msec));
+        json_set(o, "subject", json_string(subject));
+        json_set(o, "guard", guard);
+        json_set(o, "durable", json_true());
+        json_set(o, "not_durable_because", json_null());
+        json_set(o, "truncated", json_false());
         return o;
 }
 
@@ -348,7 +338,7 @@ static char *finish(json_t *o)
 
                 if (json_array_clear(list) < 0)
                         continue;
-                set(o, "truncated", json_true());
+                json_set(o, "truncated", json_true());
                 free(s);
                 s = alert_json_text(o);
         }
@@ -361,16 +351,16 @@ char *alert_document(const Incident *i, const AlertContext *c, const char *subje
         json_t *o = begin(c, phase_to_string(c->phase), i->severity, subject);
         _cleanup_free_ char *summary = alert_summary(i), *details = alert_details(i);
 
-        set(o, "summary", json_string(summary));
-        set(o, "details", i->text ? json_string(details) : json_null());
-        set(o, "incident", incident(i));
-        set(o, "trail", trail(i));
-        set(o, "window", window(i, c->now_msec));
-        set(o, "group", group(i));
-        set(o, "restart", restart(i));
-        set(o, "cause", error_of(&i->cause));
-        set(o, "attribution", attribution(i));
-        set(o, "what_to_do", what_to_do(i, c->now_msec));
+        json_set(o, "summary", json_string(summary));
+        json_set(o, "details", i->text ? json_string(details) : json_null());
+        json_set(o, "incident", incident(i));
+        json_set(o, "trail", trail(i));
+        json_set(o, "window", window(i, c->now_msec));
+        json_set(o, "group", group(i));
+        json_set(o, "restart", restart(i));
+        json_set(o, "cause", error_of(&i->cause));
+        json_set(o, "attribution", attribution(i));
+        json_set(o, "what_to_do", what_to_do(i, c->now_msec));
         return finish(o);
 }
 
@@ -380,10 +370,10 @@ char *alert_test_document(const AlertContext *c, const char *subject, const char
                                            "group",   "restart",  "cause", "attribution"};
         json_t *o = begin(c, "TEST", SEVERITY_INFO, subject);
 
-        set(o, "sequence", json_integer(0));
-        set(o, "summary", json_string(summary));
+        json_set(o, "sequence", json_integer(0));
+        json_set(o, "summary", json_string(summary));
         for (size_t k = 0; k < ELEMENTSOF(none); k++)
-                set(o, none[k], json_null());
-        set(o, "what_to_do", json_array());
+                json_set(o, none[k], json_null());
+        json_set(o, "what_to_do", json_array());
         return finish(o);
 }

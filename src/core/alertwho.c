@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "core/alerttext.h"
+#include "core/attribution.h"
 
 #define LISTED_MAX 20
 
@@ -250,7 +251,7 @@ static void add_deeds(StrBuf *b, const Incident *i)
 {
         const Attribution *a = &i->attribution;
 
-        if (a->n_deeds == 1 && a->deeds[0].calls == 1)
+        if (!attribution_has_deeds(a))
                 return;
         for (size_t k = 0; k < a->n_deeds; k++) {
                 const Deed *d = &a->deeds[k];

@@ -445,7 +445,8 @@ void attribution_evaluate(Incident *i, const AttributionFacts *facts)
                 qsort(a->findings, a->n_findings, sizeof(Finding), compare);
         for (size_t k = 0; k < a->n_findings; k++)
                 a->findings[k].role = plain_role(&a->findings[k], facts, wanted);
-        a->misused = is_misused(i, facts);
+        /* Who does not know himself takes nothing back. */
+        a->misused = is_misused(i, facts) || (a->misused && !facts->own_arn);
 
         if (incident_kind_is_change(i->kind)) {
                 evaluate_changes(i, facts->last_chance);
@@ -526,4 +527,9 @@ void attribution_count_deeds(Incident *i, const CloudTrailRecord *records, size_
                 d->calls++;
                 d->refused += records[k].error_code != NULL;
         }
+}
+
+bool attribution_has_deeds(const Attribution *a)
+{
+        return a->n_deeds > 1 || (a->n_deeds == 1 && a->deeds[0].calls > 1);
 }

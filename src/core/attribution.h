@@ -31,6 +31,8 @@ const char *attribution_key(const Incident *i);
 void attribution_begin_deeds(Incident *i, const char *key);
 void attribution_count_deeds(Incident *i, const CloudTrailRecord *records, size_t n,
                              int64_t from_msec);
+/* Whether the key did more than what is told already. */
+bool attribution_has_deeds(const Attribution *a);
 
 /* Gives each finding its role and the whole its confidence. */
 void attribution_evaluate(Incident *i, const AttributionFacts *f);

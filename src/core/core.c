@@ -111,14 +111,17 @@ void core_remember_request(Core *c, const char *request_id, int64_t msec)
 }
 
 /* Near a call of ours: one that the client sent twice, or that was never answered. */
-static bool is_near(int64_t a, int64_t b)
+static bool is_near(int64_t a, int64_t b, int64_t slack_msec)
 {
-        return a - b < LEDGER_SLACK_MSEC && b - a < LEDGER_SLACK_MSEC;
+        return a - b < slack_msec && b - a < slack_msec;
 }
 
-void core_compare_clock(Core *c, int64_t aws_msec, int64_t wall_msec)
+/* The same moment by AWS's clock and by ours. The other half is for a call that is noted when
+ * nobody waits for its answer any more. */
+static void compare_clock(Core *c, int64_t aws_msec, int64_t wall_msec)
 {
-        c->clock_doubtful = c->clock_doubtful || !is_near(aws_msec, wall_msec);
+        c->clock_doubtful =
+                c->clock_doubtful || !is_near(aws_msec, wall_msec, LEDGER_SLACK_MSEC / 2);
 }
 
 OwnCall core_own_start(const Core *c, const CloudTrailRecord *r)
@@ -130,7 +133,7 @@ OwnCall core_own_start(const Core *c, const CloudTrailRecord *r)
 
                 if (*e->request_id && streq_ptr(e->request_id, r->request_id))
                         return OWN_CALL_YES;
-                near = near || is_near(e->msec, r->time_msec);
+                near = near || is_near(e->msec, r->time_msec, LEDGER_SLACK_MSEC);
         }
         if (c->n_ledger >= CORE_LEDGER_MAX &&
             r->time_msec < c->ledger[c->n_ledger % CORE_LEDGER_MAX].msec)
@@ -204,15 +207,20 @@ void core_restore_memory(Core *c, const TrailMemory *memory)
 /* The incident is newer than the memory when the daemon died between the two writes. */
 static void memory_follow_incident(TrailMemory *m, const Incident *i)
 {
-        if (i->kind == INCIDENT_RECREATED && m->last_good_msec <= i->detected_msec) {
+        /* By the start alone when the clock was set back in between. */
+        bool of_before =
+                m->last_good_msec <= i->detected_msec || m->start_msec == i->known_start_msec;
+
+        if (i->kind == INCIDENT_RECREATED && of_before) {
                 int64_t was = MAX(m->start_msec, m->stop_msec);
 
                 m->delivery_msec = 0;
-                if (i->blind_to_msec > was) {
+                /* As late as it when the outage before has told of that start already. */
+                if (i->blind_to_msec && i->blind_to_msec >= was) {
                         m->seen = m->logging = true;
                         m->start_msec = i->blind_to_msec;
                         m->stop_msec = 0;
-                        m->floor_msec = was;
+                        m->floor_msec = MIN(was, i->blind_to_msec - 1);
                 }
         }
         if (i->kind == INCIDENT_DELETED && !m->seen) {
@@ -242,7 +250,8 @@ static uint64_t resume_search_boot(const Core *c, const Attribution *a)
 
 static void resume(Core *c, Trail *t, Incident *i)
 {
-        i->attribution.next_boot = resume_search_boot(c, &i->attribution);
+        i->attribution.settled_boot = resume_search_boot(c, &i->attribution);
+        i->attribution.next_boot = i->attribution.settled_boot;
         /* The clock may have been set back since: the search would last so much longer. */
         i->attribution.begun_msec = MIN(i->attribution.begun_msec, c->now.wall_msec);
         i->verify_until_boot = c->now.boot_usec + c->policy.verify_within_usec;
@@ -343,8 +352,10 @@ static void store_memory(Core *c)
 
 static void identify(Core *c, const Input *in)
 {
-        if (in->account < c->n_identities)
-                mem_strset(&c->identities[in->account], in->identity_arn);
+        if (in->account >= c->n_identities)
+                return;
+        mem_strset(&c->identities[in->account], in->identity_arn);
+        search_identified(c, in->account);
 }
 
 /* Deadlines by the wall clock move with it when it is set, and so does what was seen by it. */
@@ -356,7 +367,7 @@ static void follow_clock(Core *c, Now now)
         if (by < CLOCK_STEP_MSEC && by > -CLOCK_STEP_MSEC)
                 return;
         /* Which of the two was right is not known, nor when a call of ours was by AWS's clock. */
-        core_compare_clock(c, by, 0);
+        compare_clock(c, by, 0);
         c->begun_msec += by;
         for (size_t i = 0; i < c->n_ledger && i < CORE_LEDGER_MAX; i++)
                 c->ledger[i].msec += by;
@@ -382,6 +393,8 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
 
         c->now = now;
 
+        if (in->aws_msec)
+                compare_clock(c, in->aws_msec, now.wall_msec);
         if (c->n_remembered > 0)
                 configure_compare_memory(c);
         if (in->kind == INPUT_POLLED && t)
@@ -442,8 +455,7 @@ uint64_t core_next_boot(const Core *c)
 
 const char *core_overdue(const Core *c, Now now)
 {
-        /* Calls have deadlines of their own, well below this. */
-        const uint64_t grace = USEC_PER_MINUTE;
+        const uint64_t grace = c->policy.overdue_usec;
 
         for (size_t i = 0; i < c->n_trails; i++) {
                 const Trail *t = &c->trails[i];

@@ -40,6 +40,7 @@ typedef struct Input {
         size_t trail;         /* POLLED, STARTED, INSPECTED, ACCEPT */
         const char *incident; /* id: FOUND, STORED, STORE_FAILED, SENT */
         AwsError error;
+        int64_t aws_msec; /* of an answer: when it was given, by AWS's clock; 0: not known */
         const TrailStatus *status; /* POLLED, on success */
         int64_t asked_msec;        /* POLLED, INSPECTED: wall clock when the question was sent */
         const TrailSettings *settings; /* INSPECTED: as much as was answered */

@@ -108,6 +108,7 @@ static const JsonField attribution_fields[] = {
         FIELD(Attribution, searched_account, JSONMAP_STRING),
         FIELD(Attribution, told_misused, JSONMAP_BOOL),
         FIELD(Attribution, told_culprit, JSONMAP_STRING),
+        FIELD(Attribution, told_deeds, JSONMAP_BOOL),
 };
 static const EnumField attribution_enums[] = {
         ENUM(Attribution, state, search_state),
@@ -191,18 +192,12 @@ static const JsonField delivery_fields[] = {
         FIELD(Delivery, message_id, JSONMAP_STRING),
 };
 
-static void set_new(json_t *object, const char *name, json_t *value)
-{
-        if (json_object_set_new(object, name, value) < 0)
-                abort(); /* memory, or a bug of ours */
-}
-
 static void encode_enums(json_t *o, const EnumField *fields, size_t n, const void *source)
 {
         for (size_t k = 0; k < n; k++) {
                 int v = *(const int *)((const char *)source + fields[k].offset);
 
-                set_new(o, fields[k].name, json_string(fields[k].to_string(v)));
+                json_set(o, fields[k].name, json_string(fields[k].to_string(v)));
         }
 }
 
@@ -238,10 +233,9 @@ static json_t *restart_to_json(const Restart *r)
         ENCODE(o, restart, r);
         ENCODE_ENUMS(o, restart, r);
         for (size_t k = 0; k < r->n_request_ids; k++)
-                if (json_array_append_new(ids, json_string(r->request_ids[k])) < 0)
-                        abort();
-        set_new(o, "request_ids", ids);
-        set_new(o, "error", aws_error_to_value(&r->error));
+                json_append(ids, json_string(r->request_ids[k]));
+        json_set(o, "request_ids", ids);
+        json_set(o, "error", aws_error_to_value(&r->error));
         return o;
 }
 
@@ -249,13 +243,13 @@ json_t *finding_to_json(const Finding *f)
 {
         json_t *o = json_object(), *identity = json_object();
 
-        set_new(o, "role", json_string(role_to_string(f->role)));
+        json_set(o, "role", json_string(role_to_string(f->role)));
         ENCODE(o, record, &f->record);
         ENCODE(identity, identity, &f->record.identity);
         ENCODE_ENUMS(identity, identity, &f->record.identity);
         if (f->record.identity.mfa != MFA_UNKNOWN)
-                set_new(identity, "mfa", json_boolean(f->record.identity.mfa == MFA_YES));
-        set_new(o, "identity", identity);
+                json_set(identity, "mfa", json_boolean(f->record.identity.mfa == MFA_YES));
+        json_set(o, "identity", identity);
         return o;
 }
 
@@ -266,18 +260,16 @@ static json_t *attribution_to_json(const Attribution *a)
         ENCODE(o, attribution, a);
         ENCODE_ENUMS(o, attribution, a);
         for (size_t k = 0; k < a->n_findings; k++)
-                if (json_array_append_new(findings, finding_to_json(&a->findings[k])) < 0)
-                        abort();
-        set_new(o, "findings", findings);
+                json_append(findings, finding_to_json(&a->findings[k]));
+        json_set(o, "findings", findings);
         for (size_t k = 0; k < a->n_deeds; k++) {
                 json_t *d = json_object();
 
                 ENCODE(d, deed, &a->deeds[k]);
-                if (json_array_append_new(deeds, d) < 0)
-                        abort();
+                json_append(deeds, d);
         }
-        set_new(o, "deeds", deeds);
-        set_new(o, "error", aws_error_to_value(&a->error));
+        json_set(o, "deeds", deeds);
+        json_set(o, "error", aws_error_to_value(&a->error));
         return o;
 }
 
@@ -291,10 +283,9 @@ static json_t *message_to_json(const Message *m)
                 json_t *d = json_object();
 
                 ENCODE(d, delivery, &m->deliveries[k]);
-                if (json_array_append_new(deliveries, d) < 0)
-                        abort();
+                json_append(deliveries, d);
         }
-        set_new(o, "deliveries", deliveries);
+        json_set(o, "deliveries", deliveries);
         return o;
 }
 
@@ -307,37 +298,32 @@ static void changes_to_json(const Incident *i, json_t *o)
 
                 ENCODE(c, change, &i->changes.items[k]);
                 ENCODE_ENUMS(c, change, &i->changes.items[k]);
-                if (json_array_append_new(changes, c) < 0)
-                        abort();
+                json_append(changes, c);
         }
         for (size_t k = 0; k < i->n_resources; k++)
-                if (json_array_append_new(resources, json_string(i->resources[k])) < 0)
-                        abort();
-        set_new(o, "changes", changes);
-        set_new(o, "resources", resources);
+                json_append(resources, json_string(i->resources[k]));
+        json_set(o, "changes", changes);
+        json_set(o, "resources", resources);
 }
 
 json_t *incident_to_json(const Incident *i)
 {
         json_t *o = json_object(), *messages = json_array();
 
-        if (!o || !messages)
-                abort();
-        set_new(o, "version", json_integer(FORMAT_VERSION));
-        set_new(o, "id", json_string(i->id));
+        json_set(o, "version", json_integer(FORMAT_VERSION));
+        json_set(o, "id", json_string(i->id));
         ENCODE(o, incident, i);
         ENCODE_ENUMS(o, incident, i);
-        set_new(o, "cause", aws_error_to_value(&i->cause));
+        json_set(o, "cause", aws_error_to_value(&i->cause));
         if (incident_kind_is_change(i->kind))
                 changes_to_json(i, o);
-        set_new(o, "restart", restart_to_json(&i->restart));
-        set_new(o, "attribution", attribution_to_json(&i->attribution));
+        json_set(o, "restart", restart_to_json(&i->restart));
+        json_set(o, "attribution", attribution_to_json(&i->attribution));
         for (size_t k = 0; k < i->n_messages; k++)
-                if (json_array_append_new(messages, message_to_json(&i->messages[k])) < 0)
-                        abort();
-        set_new(o, "messages", messages);
+                json_append(messages, message_to_json(&i->messages[k]));
+        json_set(o, "messages", messages);
         if (i->series)
-                set_new(o, "series", series_to_json(i->series));
+                json_set(o, "series", series_to_json(i->series));
         return o;
 }
 

@@ -170,8 +170,6 @@ Incident *core_find_incident(Core *c, const char *id);
 void core_note_finished(Core *c, const char *id);
 bool core_knows_finished(const Core *c, const char *id);
 void core_remember_request(Core *c, const char *request_id, int64_t msec);
-/* The same moment by AWS's clock and by ours. */
-void core_compare_clock(Core *c, int64_t aws_msec, int64_t wall_msec);
 OwnCall core_own_start(const Core *c, const CloudTrailRecord *r);      /* by the ledger */
 uint64_t backoff_usec(uint64_t base, uint64_t max, unsigned failures); /* failures from 1 */
 
@@ -336,7 +334,9 @@ bool search_is_active(const Incident *i);
 Region *search_region_of(const Core *c, const Incident *i);
 void search_set_window(const Core *c, Incident *i, const char *event);
 void search_evaluate(Core *c, Incident *i, bool last_chance);
-void search_log_actor(Core *c, Incident *i);
+void search_judge(Core *c, Incident *i); /* what is to be told of it is logged */
+/* Whose calls are the guard's is known from here on: who was judged without that is again. */
+void search_identified(Core *c, unsigned account);
 void search_round_complete(Core *c, Incident *i);
 void search_look_again(Core *c, Attribution *a);
 

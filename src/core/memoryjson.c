@@ -28,12 +28,9 @@ json_t *trail_memory_to_json(const TrailMemory *m)
 {
         json_t *o = json_object();
 
-        if (!o)
-                abort();
         jsonmap_encode(o, memory_fields, ELEMENTSOF(memory_fields), m);
-        if ((m->baseline.described || m->baseline.selected) &&
-            json_object_set_new(o, "baseline", trail_settings_to_json(&m->baseline)) < 0)
-                abort();
+        if (m->baseline.described || m->baseline.selected)
+                json_set(o, "baseline", trail_settings_to_json(&m->baseline));
         return o;
 }
 

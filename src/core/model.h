@@ -37,6 +37,7 @@ typedef struct Policy {
         uint64_t topic_failing_after_usec; /* a topic that may recover is told then */
         int64_t remind_msec; /* a trail that stays down or unseen is told again, doubling */
         uint64_t heartbeat_usec;
+        uint64_t overdue_usec; /* what is so late has lost its way: calls have shorter deadlines */
         uint64_t memory_store_usec; /* last seen times reach the disk at least so often */
         uint64_t inspect_usec;      /* between two looks at a trail's settings; 0: none are taken */
         uint64_t inspect_again_usec;    /* ... when they are not as they were, until reads agree */
@@ -346,6 +347,7 @@ typedef struct Attribution {
         Confidence told_confidence; /* verdict of the last message */
         bool told_misused;
         char *told_culprit; /* event id; NULL for none */
+        bool told_deeds;    /* what its key did was known then */
         bool said_not_yet;
         unsigned rounds;   /* complete looks so far */
         int64_t from_msec; /* window looked through */
@@ -366,10 +368,12 @@ typedef struct Attribution {
         bool riding;         /* a round is under way that serves it */
         bool asked;          /* ... by the question in flight */
         bool starts_asked;   /* StartLogging, too, has been looked up */
+        bool own_unknown;    /* judged without knowing whose calls are the guard's */
         uint64_t round_boot; /* when its last round began */
         uint64_t next_boot;
-        unsigned failures;  /* in a row */
-        unsigned throttles; /* in a row, while that keeps it waiting */
+        uint64_t settled_boot; /* not before is the last look */
+        unsigned failures;     /* in a row */
+        unsigned throttles;    /* in a row, while that keeps it waiting */
 } Attribution;
 
 /* What can be otherwise than it was: a setting, or a way by which records arrive. */

@@ -125,14 +125,13 @@ void notify_stored(Core *c, Incident *i, const Input *in)
                         i->store_error = 0;
                 return;
         }
-        /* It was asked for twice, and is on disk: nothing is left that a retry could bring. */
-        if (in->generation <= i->stored_generation)
-                return;
         if (!i->store_error)
                 core_log(c, LOG_EVENT_STORE_FAILED, LOG_ERR, i, NULL,
                          "incident %s could not be stored: %s", i->id, strerror(-in->store_error));
         i->store_error = in->store_error;
-        i->store_retry_boot = c->now.boot_usec + c->policy.store_retry_usec;
+        /* Of a newer one that is under way the answer is still to come. */
+        if (in->generation == i->asked_generation)
+                i->store_retry_boot = c->now.boot_usec + c->policy.store_retry_usec;
 }
 
 static bool is_durable(const Incident *i, const Message *m)

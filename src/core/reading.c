@@ -121,13 +121,13 @@ static void on_restarted(Core *c, Trail *t, const TrailStatus *s)
                 on_blink(c, t, s);
                 return;
         }
-        if (i->restart.accepted_msec)
-                core_compare_clock(c, s->start_logging_msec, i->restart.accepted_msec);
-        if (!i->stop_msec && s->stop_logging_msec > t->memory.stop_msec)
+        bool recreated = i->kind == INCIDENT_RECREATED; /* which no stop has begun */
+        if (!i->stop_msec && !recreated && s->stop_logging_msec > t->memory.stop_msec)
                 incident_set_stop(c, i, s->stop_logging_msec);
         /* It may have been started and stopped in between, so that is an outage of its own: better
          * one too many than one too few. */
-        if (i->stop_msec && s->stop_logging_msec > MAX(i->stop_msec, i->stop_moved_msec)) {
+        int64_t known = i->stop_msec ? MAX(i->stop_msec, i->stop_moved_msec) : t->memory.stop_msec;
+        if ((i->stop_msec || recreated) && s->stop_logging_msec > known) {
                 incident_close(c, i, 0);
                 on_blink(c, t, s);
                 return;

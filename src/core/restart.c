@@ -70,13 +70,16 @@ static void accepted(Core *c, Trail *t, const AwsError *result)
                 return;
         /* Eventual consistency: until it has had its time to show, a further call is noise. */
         t->next_start_boot += c->policy.verify_within_usec;
-        if (!t->stop)
+        Incident *i = t->stop;
+        /* After one that was accepted and had no effect, another is no news to go by. */
+        if (!i || (i->restart.state == RESTART_FAILING && i->restart.accepted_msec))
                 return;
-        t->stop->restart.state = RESTART_ACCEPTED;
-        if (!t->stop->restart.accepted_msec)
-                t->stop->restart.accepted_msec = c->now.wall_msec;
-        t->stop->verify_until_boot = c->now.boot_usec + c->policy.verify_within_usec;
-        incident_touch(t->stop);
+        i->restart.state = RESTART_ACCEPTED;
+        i->restart.told = 0; /* whatever fails after that is news */
+        if (!i->restart.accepted_msec)
+                i->restart.accepted_msec = c->now.wall_msec;
+        i->verify_until_boot = c->now.boot_usec + c->policy.verify_within_usec;
+        incident_touch(i);
 }
 
 /* For the next run of the daemon. A refused call changed nothing and need not be known again. */

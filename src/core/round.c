@@ -176,14 +176,9 @@ static void collect_keys(Round *r)
 
 static void turn_to_keys(Core *c, Region *r)
 {
-        for (size_t k = 0; k < r->round.n_riders; k++) {
-                Incident *i = r->round.riders[k];
-
-                search_evaluate(c, i, false);
-                /* Now: a message for another reason may carry it before the round is complete. */
-                if (!search_is_told(i))
-                        search_log_actor(c, i);
-        }
+        /* Now: a message for another reason may carry it before the round is complete. */
+        for (size_t k = 0; k < r->round.n_riders; k++)
+                search_judge(c, r->round.riders[k]);
         collect_keys(&r->round);
         r->round.by_key = true;
         if (r->round.n_keys == 0)

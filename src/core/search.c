@@ -144,7 +144,19 @@ void search_evaluate(Core *c, Incident *i, bool last_chance)
         };
 
         attribution_evaluate(i, &f);
+        i->attribution.own_unknown = !f.own_arn;
         incident_touch(i);
+}
+
+void search_identified(Core *c, unsigned account)
+{
+        for (size_t k = 0; k < c->n_incidents; k++) {
+                Incident *i = c->incidents[k];
+
+                if (search_is_active(i) && c->trails[i->trail].config.account == account &&
+                    i->attribution.own_unknown && !i->attribution.riding)
+                        i->attribution.next_boot = c->now.boot_usec;
+        }
 }
 
 void search_again(Core *c, Incident *i)
@@ -174,7 +186,7 @@ static void tell(Core *c, Incident *i)
                 notify(c, i, PHASE_UPDATE);
 }
 
-void search_log_actor(Core *c, Incident *i)
+static void log_actor(Core *c, Incident *i)
 {
         _cleanup_free_ char *actor = alert_actor(i);
 
@@ -221,6 +233,14 @@ void search_told(Incident *i)
         a->told_misused = a->misused;
         free(a->told_culprit);
         a->told_culprit = culprit_event_ids(i);
+        a->told_deeds = a->told_deeds || a->n_deeds > 0;
+}
+
+void search_judge(Core *c, Incident *i)
+{
+        search_evaluate(c, i, false);
+        if (!search_is_told(i))
+                log_actor(c, i);
 }
 
 /* The next round, after a while that grows with their number. */
@@ -236,6 +256,8 @@ void search_round_complete(Core *c, Incident *i)
         Attribution *a = &i->attribution;
         bool settling = a->state == SEARCH_SETTLING;
 
+        if (a->own_unknown && c->identities[c->trails[i->trail].config.account])
+                search_judge(c, i);
         a->riding = false;
         a->failures = 0;
         a->rounds++;
@@ -243,16 +265,21 @@ void search_round_complete(Core *c, Incident *i)
         if (a->confidence == CONFIDENCE_NONE) {
                 a->state = SEARCH_RUNNING;
                 search_look_again(c, a);
-        } else if (settling) {
-                a->state = SEARCH_DONE;
-        } else {
+        } else if (!settling) {
                 a->found_msec = c->now.wall_msec;
                 a->state = SEARCH_SETTLING;
-                a->next_boot =
+                a->settled_boot =
                         c->now.boot_usec + (uint64_t)c->policy.lookup_settle_msec * USEC_PER_MSEC;
+                a->next_boot = a->settled_boot;
+        } else if (a->own_unknown || c->now.boot_usec < a->settled_boot) {
+                search_look_again(c, a);
+                a->next_boot = MAX(a->next_boot, a->settled_boot);
+        } else {
+                a->state = SEARCH_DONE;
         }
-        /* What waited for its actor closes, even if a message for another reason has told. */
-        if (!search_is_told(i) ||
+        /* A message for another reason may have told who it was before the key's page was there;
+         * and what waited for its actor closes all the same. */
+        if (!search_is_told(i) || (attribution_has_deeds(a) && !a->told_deeds) ||
             (a->confidence != CONFIDENCE_NONE && i->open && incident_is_over(i)))
                 tell(c, i);
 }

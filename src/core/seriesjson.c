@@ -39,12 +39,6 @@ static const JsonField range_fields[] = {
         {"to", JSONMAP_UINT, offsetof(SeriesRange, to), JSONMAP_REQUIRED},
 };
 
-static void set_new(json_t *object, const char *name, json_t *value)
-{
-        if (json_object_set_new(object, name, value) < 0)
-                abort(); /* memory, or a bug of ours */
-}
-
 #define ENCODED(prefix, source) encode(prefix##_fields, ELEMENTSOF(prefix##_fields), source)
 #define DECODE(o, prefix, target, err)                                                             \
         jsonmap_decode(o, prefix##_fields, ELEMENTSOF(prefix##_fields), target, err)
@@ -57,33 +51,27 @@ static json_t *encode(const JsonField *fields, size_t n, const void *source)
         return o;
 }
 
-static void append(json_t *array, json_t *value)
-{
-        if (json_array_append_new(array, value) < 0)
-                abort();
-}
-
 json_t *series_to_json(const Series *s)
 {
         json_t *o = ENCODED(series, s);
         json_t *ranges = json_array(), *trails = json_array(), *actors = json_array();
 
-        set_new(o, "told", ENCODED(sum, &s->told));
-        set_new(o, "gone", ENCODED(sum, &s->gone));
+        json_set(o, "told", ENCODED(sum, &s->told));
+        json_set(o, "gone", ENCODED(sum, &s->gone));
         for (size_t k = 0; k < s->n_gone_numbers; k++)
-                append(ranges, ENCODED(range, &s->gone_numbers[k]));
+                json_append(ranges, ENCODED(range, &s->gone_numbers[k]));
         for (size_t k = 0; k < s->n_trails; k++)
-                append(trails, ENCODED(trail, &s->trails[k]));
+                json_append(trails, ENCODED(trail, &s->trails[k]));
         for (size_t k = 0; k < s->n_actors; k++) {
                 json_t *a = finding_to_json(&s->actors[k].culprit);
 
-                set_new(a, "incidents", json_integer(s->actors[k].incidents));
-                set_new(a, "maybe", json_integer(s->actors[k].maybe));
-                append(actors, a);
+                json_set(a, "incidents", json_integer(s->actors[k].incidents));
+                json_set(a, "maybe", json_integer(s->actors[k].maybe));
+                json_append(actors, a);
         }
-        set_new(o, "gone_numbers", ranges);
-        set_new(o, "trails", trails);
-        set_new(o, "actors", actors);
+        json_set(o, "gone_numbers", ranges);
+        json_set(o, "trails", trails);
+        json_set(o, "actors", actors);
         return o;
 }
 

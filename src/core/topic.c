@@ -154,9 +154,14 @@ void topic_tick(Core *c)
         for (size_t k = 0; k < c->n_incidents; k++) {
                 Incident *i = c->incidents[k];
 
-                if (i->kind != INCIDENT_TOPIC_FAILING || !i->open || topic_find(c, i->scope_arn))
+                if (i->kind != INCIDENT_TOPIC_FAILING || !i->open)
                         continue;
-                _cleanup_free_ char *title = title_of(i->scope_arn, "is not configured any more");
+                /* Of an earlier run, in which it took all that there was. */
+                const Topic *t = topic_find(c, i->scope_arn);
+                if (t && (t->failing_boot || look_at_waiting(c, t, false).n > 0))
+                        continue;
+                _cleanup_free_ char *title = title_of(
+                        i->scope_arn, t ? "takes alerts again" : "is not configured any more");
                 notice_close(c, i, PHASE_CLOSED, title, "");
         }
 }

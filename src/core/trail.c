@@ -44,8 +44,9 @@ void trail_follow_clock(Trail *t, int64_t by_msec)
         t->memory.last_good_msec += by_msec;
         if (t->memory.inspected_msec)
                 t->memory.inspected_msec += by_msec;
+        /* What was called before this is ruled out: by whichever clock it was sooner. */
         if (t->memory.last_logging_msec)
-                t->memory.last_logging_msec += by_msec;
+                t->memory.last_logging_msec += MIN(by_msec, INT64_C(0));
 }
 
 /* Times of the trail that was before prove nothing of this one. */
@@ -97,10 +98,6 @@ static void on_status(Core *c, Trail *t, const TrailStatus *s, int64_t asked_mse
 {
         bool first = !t->good_this_run, logging = observe_proves_logging(&t->memory, s);
 
-        /* What is later than now by our clock shows that it is behind. */
-        core_compare_clock(c,
-                           MAX(MAX(s->start_logging_msec, s->stop_logging_msec), c->now.wall_msec),
-                           c->now.wall_msec);
         t->good_this_run = t->good_since_heartbeat = true;
         t->last_good_boot = c->now.boot_usec;
         t->memory.last_good_msec = c->now.wall_msec;

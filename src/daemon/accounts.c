@@ -37,7 +37,7 @@ int accounts_new(const AccountsOptions *o, Accounts **ret, char **reterr_text)
         _cleanup_free_ char *session = accounts_session_name(o->hostname);
         const AwsSettings *settings = o->settings;
         const char *endpoints[_AWS_SERVICE_MAX];
-        int r;
+        int r = 0;
 
         for (size_t i = 0; i < _AWS_SERVICE_MAX; i++)
                 endpoints[i] = settings->endpoint[i].value;
@@ -59,21 +59,15 @@ int accounts_new(const AccountsOptions *o, Accounts **ret, char **reterr_text)
                                                                       .profile = o->conf->profile,
                                                                       .session_name = session},
                                                   &client.source, reterr_text);
-                else {
-                        r = cred_source_new_assume_role(
-                                &(CredAssumeRoleOptions){
-                                        .client = a->items[0].client,
-                                        .env = o->env,
-                                        .region = c->region,
-                                        .role_arn = c->role_arn,
-                                        .external_id = c->external_id,
-                                        .session_name = session,
-                                },
-                                &client.source);
-                        if (r < 0)
-                                *reterr_text = mem_printf("cannot assume role %s: %s", c->role_arn,
-                                                          strerror(-r));
-                }
+                else
+                        client.source = cred_source_new_assume_role(&(CredAssumeRoleOptions){
+                                .client = a->items[0].client,
+                                .env = o->env,
+                                .region = c->region,
+                                .role_arn = c->role_arn,
+                                .external_id = c->external_id,
+                                .session_name = session,
+                        });
                 if (r < 0)
                         return r;
 
@@ -83,7 +77,7 @@ int accounts_new(const AccountsOptions *o, Accounts **ret, char **reterr_text)
         }
 
         *ret = TAKE_PTR(a);
-        return 0;
+        return r;
 }
 
 Accounts *accounts_free(Accounts *a)

@@ -18,8 +18,8 @@ typedef struct AccountsOptions {
         const char *hostname;        /* for the name of the sessions; copied */
 } AccountsOptions;
 
-/* No call is made. -ENXIO when there is no source of credentials, -EINVAL when the environment
- * names one wrongly; *reterr_text, owned, says what to do. */
+/* No call is made. 0, 1 or -errno as cred_source_new_chain(); unless 0, *reterr_text, owned, says
+ * what to do. */
 int accounts_new(const AccountsOptions *o, Accounts **ret, char **reterr_text) _must_check_;
 Accounts *accounts_free(Accounts *a); /* no call may be in flight */
 DEFINE_CLEANUP(Accounts *, accounts_free)

@@ -3,11 +3,14 @@
 
 #include <strings.h>
 
+#include "base/escape.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/strbuf.h"
 #include "base/uri.h"
 #include "net/proxy.h"
+
+#define SHOWN_MAX 1000 /* characters: paths come from the environment */
 
 /* Services that are called, under the names that AWS's tools have for them. */
 static const struct {
@@ -21,7 +24,7 @@ static const struct {
         {AWS_SERVICE_MONITORING, "AWS_ENDPOINT_URL_CLOUDWATCH", "cloudwatch"},
 };
 
-bool aws_setting_check_endpoint(const char *value, const char **reterr)
+static bool endpoint_parse(const char *value, Uri *ret)
 {
         const EndpointParams params = {
                 .service = AWS_SERVICE_CLOUDTRAIL,
@@ -29,9 +32,22 @@ bool aws_setting_check_endpoint(const char *value, const char **reterr)
                 .custom = value,
         };
         _cleanup_free_ char *url = NULL;
+
+        return endpoint_resolve(&params, &url) >= 0 && uri_parse(url, ret) >= 0;
+}
+
+static bool check_url(const char *value, const char **reterr)
+{
         _cleanup_uri_ Uri u = {};
 
-        if (endpoint_resolve(&params, &url) < 0 || uri_parse(url, &u) < 0)
+        return endpoint_parse(value, &u);
+}
+
+bool aws_setting_check_endpoint(const char *value, const char **reterr)
+{
+        _cleanup_uri_ Uri u = {};
+
+        if (!endpoint_parse(value, &u))
                 return false;
         if (streq(u.scheme, "https") || uri_host_is_loopback(u.host))
                 return true;
@@ -76,10 +92,8 @@ static const Rule rule_fips = {
         {"AWS_USE_FIPS_ENDPOINT"}, "use_fips_endpoint", BOOL_FORM, check_bool};
 static const Rule rule_dual_stack = {
         {"AWS_USE_DUALSTACK_ENDPOINT"}, "use_dualstack_endpoint", BOOL_FORM, check_bool};
-static const Rule rule_endpoint = {{"AWS_ENDPOINT_URL"},
-                                   "endpoint_url",
-                                   AWS_SETTING_ENDPOINT_FORM,
-                                   aws_setting_check_endpoint};
+static const Rule rule_endpoint = {
+        {"AWS_ENDPOINT_URL"}, "endpoint_url", AWS_SETTING_ENDPOINT_FORM, check_url};
 static const Rule rule_ca_file = {
         {"AWS_CA_BUNDLE"}, "ca_bundle", "the full path of a file", aws_setting_check_path};
 /* In libcurl's order. It does not take HTTPS_PROXY's place from HTTP_PROXY, which is for plain
@@ -117,15 +131,16 @@ static void setting_done(AwsSetting *s)
 /* Takes origin. */
 static int set(AwsSetting *s, const Rule *rule, const char *value, char *origin, char **reterr_text)
 {
+        _cleanup_free_ char *shown = escape_text(origin, SHOWN_MAX);
         const char *wrong = NULL;
 
+        free(origin);
         if (rule->check && !rule->check(value, &wrong)) {
-                *reterr_text = mem_printf("%s has to be %s%s%s", origin, rule->form,
+                *reterr_text = mem_printf("%s has to be %s%s%s", shown, rule->form,
                                           wrong ? "; " : "", strempty(wrong));
-                free(origin);
                 return -EINVAL;
         }
-        *s = (AwsSetting){mem_strdup(value), origin};
+        *s = (AwsSetting){mem_strdup(value), TAKE_PTR(shown)};
         for (char *p = s->value; rule->check == check_bool && *p; p++)
                 *p |= 0x20; /* lower case: only letters passed */
         return 0;
@@ -224,11 +239,18 @@ static int settle_endpoints(AwsSettings *s, const AwsSettingsOptions *o, char **
         return r;
 }
 
-/* A host with its own rules cannot be made a FIPS or dual-stack one. */
-static int check_excluded(const AwsSettings *s, char **reterr_text)
+int aws_settings_check(const AwsSettings *s, char **reterr_text)
 {
         const AwsSetting *const kinds[] = {&s->fips, &s->dual_stack};
+        const char *why = "has to be " AWS_SETTING_ENDPOINT_FORM;
 
+        for (size_t i = 0; i < _AWS_SERVICE_MAX; i++)
+                if (s->endpoint[i].value &&
+                    !aws_setting_check_endpoint(s->endpoint[i].value, &why)) {
+                        *reterr_text = mem_printf("%s: %s", s->endpoint[i].origin, why);
+                        return -EINVAL;
+                }
+        /* A host with its own rules cannot be made a FIPS or dual-stack one. */
         for (size_t k = 0; k < ELEMENTSOF(kinds); k++)
                 for (size_t i = 0; i < _AWS_SERVICE_MAX; i++)
                         if (aws_setting_is_true(kinds[k]) && s->endpoint[i].value) {
@@ -267,8 +289,6 @@ int aws_settings_new(const AwsSettingsOptions *o, AwsSettings **ret, char **rete
                 from_conf(plain[i].setting, o, plain[i].option, plain[i].value);
                 r = from_others(plain[i].setting, o, plain[i].rule, reterr_text);
         }
-        if (r >= 0)
-                r = check_excluded(s, reterr_text);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(s);
@@ -366,7 +386,8 @@ bool aws_settings_note(const AwsSettings *s, size_t i, AwsSettingNote *ret)
                 if (x == &s->proxy && proxy_parse(x->value, &shown) < 0)
                         shown = mem_strdup("none");
                 *ret = (AwsSettingNote){mem_strdup(others[k].what),
-                                        shown ? shown : mem_strdup(x->value), x->origin};
+                                        shown ? shown : escape_text(x->value, SHOWN_MAX),
+                                        x->origin};
                 return true;
         }
         return false;

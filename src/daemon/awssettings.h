@@ -39,6 +39,8 @@ typedef struct AwsSettingsOptions {
 /* -EINVAL for what cannot be meant; *reterr_text, owned, names who said it and what may be said. */
 int aws_settings_new(const AwsSettingsOptions *o, AwsSettings **ret,
                      char **reterr_text) _must_check_;
+/* -EINVAL for what excludes each other, and for plain http to elsewhere than this machine. */
+int aws_settings_check(const AwsSettings *s, char **reterr_text) _must_check_;
 AwsSettings *aws_settings_free(AwsSettings *s);
 DEFINE_CLEANUP(AwsSettings *, aws_settings_free)
 
@@ -63,7 +65,7 @@ const char *aws_settings_variable(size_t i);
 
 /* Values as the configuration file may have them, too. *reterr, static, may say what is wrong. */
 #define AWS_SETTING_ENDPOINT_FORM                                                                  \
-        "a URL https://HOST or https://HOST:PORT, in which {service} and {region} may stand"
+        "a URL https://HOST[:PORT][/PATH], in which {service} and {region} may stand"
 #define AWS_SETTING_PROXY_FORM                                                                     \
         "a URL http://HOST:PORT or https://HOST:PORT, with USER:PASSWORD@ before the host where "  \
         "it is needed"

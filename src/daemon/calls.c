@@ -156,10 +156,10 @@ static void on_found(Call *c, const AwsResult *result, Input *in)
                 int r = cloudtrail_parse_lookup_page(result->body, result->body_len, &page);
                 if (r < 0)
                         unreadable(in, "LookupEvents", r);
-                /* cppcheck-suppress autoVariables; who gave `in` does not look at it afterwards */
                 in->page = &page;
         }
         manager_step(c->manager, in);
+        in->page = NULL;
         lookup_page_done(&page);
 }
 
@@ -218,7 +218,7 @@ static void on_heartbeat(Call *c, const AwsResult *result)
 static void on_answer(void *userdata, const AwsResult *result)
 {
         Call *c = userdata;
-        Input in = {.trail = SIZE_MAX, .error = result->error};
+        Input in = {.trail = SIZE_MAX, .error = result->error, .aws_msec = result->date_msec};
 
         c->aws = NULL;
         switch (c->kind) {
@@ -428,6 +428,8 @@ void calls_follow(Manager *m, const Conf *conf)
 
 void calls_cancel_all(Manager *m)
 {
-        while (m->calls)
-                call_free(m->calls);
+        for (Call *c = m->calls, *next; c; c = next) {
+                next = c->next;
+                call_free(c);
+        }
 }

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "daemon/confinternal.h"
@@ -178,24 +179,17 @@ static int check_file(ConfProblems *p, int fd)
 
 static int read_all(ConfProblems *p, int fd, char **ret_text, size_t *ret_len)
 {
-        _cleanup_free_ char *text = mem_alloc0(FILE_MAX + 2); /* a byte too much, and the NUL */
-        size_t len = 0;
-        ssize_t n;
+        _cleanup_strbuf_wipe_ StrBuf text = STRBUF_INIT(FILE_MAX);
+        int r = fd_read(fd, &text);
 
-        do {
-                n = read(fd, text + len, FILE_MAX + 1 - len);
-                if (n > 0)
-                        len += (size_t)n;
-        } while ((n > 0 && len <= FILE_MAX) || (n < 0 && errno == EINTR));
-        if (n < 0)
-                return report_errno(p, errno);
-        if (len > FILE_MAX) {
+        if (r == -E2BIG) {
                 conf_report_line(p, 0, "is larger than 1 MiB");
                 return -EFBIG;
         }
-        *ret_text = TAKE_PTR(text);
-        *ret_len = len;
-        return 0;
+        if (r < 0)
+                return report_errno(p, -r);
+        *ret_len = text.len;
+        return strbuf_take(&text, ret_text);
 }
 
 int conf_file_read(ConfProblems *p, char **ret_text, size_t *ret_len)

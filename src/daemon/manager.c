@@ -48,6 +48,7 @@ static void store_memory(Manager *m)
         spool_store_memories(m->spool,
                              dump(json_pack("{s:i, s:o}", "version", 1, "trails", trails)));
         m->memory_next_usec = manager_now(m).boot_usec + MEMORY_EVERY_USEC / m->time_scale;
+        (void)sd_event_source_set_enabled(m->memory_timer, SD_EVENT_OFF); /* or it stores again */
 }
 
 static int on_memory_timer(sd_event_source *s, uint64_t usec, void *userdata)
@@ -152,27 +153,24 @@ static void on_stored(void *userdata, const char *id, uint64_t generation, int e
 {
         Manager *m = userdata;
 
-        if (!m->memory_failed || error < 0)
-                mem_strset(&m->state_error, error < 0 ? strerror(-error) : NULL);
-        if (id && m->stopping && error < 0)
+        if (!id && error < 0 && !m->memory_failed)
+                log_error("trails.json could not be stored: %s", strerror(-error));
+        else if (!id && error >= 0 && m->memory_failed)
+                log_notice("trails.json is stored again");
+        else if (id && error < 0 && m->stopping)
                 log_error("incident %s could not be stored: %s", id, strerror(-error));
+        if (!id)
+                m->memory_failed = error < 0;
+        if (error < 0 || !m->memory_failed)
+                mem_strset(&m->state_error, error < 0 ? strerror(-error) : NULL);
         if (m->requests)
                 requests_settle(m->requests, spool_settled(m->spool), m->state_error);
-        if (id) {
+        if (id)
                 manager_step(m, &(Input){.kind = error < 0 ? INPUT_STORE_FAILED : INPUT_STORED,
                                          .trail = SIZE_MAX,
                                          .incident = id,
                                          .generation = generation,
                                          .store_error = error});
-                return;
-        }
-        if (error < 0 && !m->memory_failed)
-                log_error("trails.json could not be stored: %s", strerror(-error));
-        else if (error >= 0 && m->memory_failed)
-                log_notice("trails.json is stored again");
-        m->memory_failed = error < 0;
-        if (error >= 0)
-                mem_strset(&m->state_error, NULL);
 }
 
 static int on_watchdog(sd_event_source *s, uint64_t usec, void *userdata)
@@ -239,9 +237,15 @@ static int lock_state(Manager *m, const char *directory)
         return -EBUSY;
 }
 
+/* Memories that wait for their turn are asked for as well: a baseline is nowhere else. */
 static uint64_t on_asked(void *userdata)
 {
-        return spool_asked(((Manager *)userdata)->spool);
+        Manager *m = userdata;
+        int enabled = SD_EVENT_OFF;
+
+        if (sd_event_source_get_enabled(m->memory_timer, &enabled) >= 0 && enabled != SD_EVENT_OFF)
+                store_memory(m);
+        return spool_asked(m->spool);
 }
 
 /* Without the folder the command cannot ask for anything; guarding goes on. */

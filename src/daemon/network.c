@@ -22,7 +22,7 @@ static int settings_new(const NetworkOptions *o, Network *n, char **reterr_text)
 
         if (r < 0)
                 return r;
-        return aws_settings_new(
+        r = aws_settings_new(
                 &(AwsSettingsOptions){
                         .conf = o->conf,
                         .get = get_variable,
@@ -32,6 +32,7 @@ static int settings_new(const NetworkOptions *o, Network *n, char **reterr_text)
                         .profile_path = path,
                 },
                 &n->settings, reterr_text);
+        return r < 0 ? r : aws_settings_check(n->settings, reterr_text);
 }
 
 static int http_new(const NetworkOptions *o, Network *n, char **reterr_text)
@@ -73,7 +74,7 @@ int network_new(const NetworkOptions *o, Network **ret, char **reterr_text)
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(n);
-        return 0;
+        return r;
 }
 
 Network *network_free(Network *n)

@@ -27,8 +27,8 @@ typedef struct NetworkOptions {
         const char *hostname;
 } NetworkOptions;
 
-/* Reads the environment. No call is made. -EINVAL, -ENXIO as accounts_new() and http_curl_new();
- * *reterr_text, owned. */
+/* Reads the environment. No call is made. 0, or 1 when there are no credentials yet, or -errno as
+ * accounts_new() and http_curl_new(); *reterr_text, owned, unless 0. */
 int network_new(const NetworkOptions *o, Network **ret, char **reterr_text) _must_check_;
 Network *network_free(Network *n); /* no call of the daemon's is under way; takes NULL */
 DEFINE_CLEANUP(Network *, network_free)

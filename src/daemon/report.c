@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/jsonmap.h"
 #include "base/mem.h"
 #include "daemon/status.h"
 
@@ -18,23 +19,28 @@ static json_t *string_or_null(const char *s)
         return isempty(s) ? json_null() : json_string(s);
 }
 
-static void append(json_t *array, json_t *value)
+/* Of each trail, owned: counted at once, since there may be thousands of both. */
+static int *open_of_trails(Manager *m)
 {
-        if (!value || json_array_append_new(array, value) < 0)
-                abort(); /* memory, or a bug of ours */
+        int *open = mem_alloc0(core_n_trails(m->core) * sizeof(int));
+
+        for (size_t k = 0; k < core_n_incidents(m->core); k++) {
+                const Incident *i = core_incident(m->core, k);
+
+                if (i->open && i->trail < core_n_trails(m->core))
+                        open[i->trail]++;
+        }
+        return open;
 }
 
-static json_t *trail_report(Manager *m, size_t k)
+static json_t *trail_report(Manager *m, size_t k, int n_open)
 {
         const TrailConfig *t = core_trail_config(m->core, k);
         const TrailMemory *s = core_trail_memory(m->core, k);
         const Incident *i = core_trail_incident(m->core, k);
         Arn a = {};
         const char *why;
-        size_t n = 0;
 
-        for (size_t x = 0; x < core_n_incidents(m->core); x++)
-                n += core_incident(m->core, x)->open && core_incident(m->core, x)->trail == k;
         bool failing = i && i->restart.state == RESTART_FAILING;
         int r = arn_parse_trail(t->arn, &a, &why);
         assert(r >= 0); /* checked with the configuration */
@@ -48,7 +54,7 @@ static json_t *trail_report(Manager *m, size_t k)
                 "stop_logging_msec", (json_int_t)s->stop_msec, "latest_delivery_msec",
                 (json_int_t)s->delivery_msec, "incident", string_or_null(i ? i->id : NULL),
                 "incident_kind", string_or_null(i ? incident_kind_to_string(i->kind) : NULL),
-                "incidents_open", (int)n, "restart_error",
+                "incidents_open", n_open, "restart_error",
                 failing ? aws_error_to_value(&i->restart.error) : json_null(), "error",
                 aws_error_to_value(core_trail_error(m->core, k)));
 }
@@ -115,11 +121,12 @@ static json_t *maintenance_report(Manager *m)
                 const Incident *i = core_incident(m->core, k);
 
                 if (i->kind == INCIDENT_MAINTENANCE && i->open)
-                        append(windows, json_pack("{s:s, s:o, s:I, s:I, s:s, s:i}", "incident",
-                                                  i->id, "trail", string_or_null(i->scope_arn),
-                                                  "begun_msec", (json_int_t)i->detected_msec,
-                                                  "until_msec", (json_int_t)i->until_msec, "title",
-                                                  i->title, "recorded", (int)i->n_recorded));
+                        json_append(windows,
+                                    json_pack("{s:s, s:o, s:I, s:I, s:s, s:i}", "incident", i->id,
+                                              "trail", string_or_null(i->scope_arn), "begun_msec",
+                                              (json_int_t)i->detected_msec, "until_msec",
+                                              (json_int_t)i->until_msec, "title", i->title,
+                                              "recorded", (int)i->n_recorded));
         }
         return windows;
 }
@@ -127,14 +134,15 @@ static json_t *maintenance_report(Manager *m)
 static json_t *report(Manager *m)
 {
         json_t *trails = json_array(), *topics = json_array(), *accounts = json_array();
+        _cleanup_free_ int *open = open_of_trails(m);
         AwsError ignored;
 
         for (size_t k = 0; k < core_n_trails(m->core); k++)
-                append(trails, trail_report(m, k));
+                json_append(trails, trail_report(m, k, open[k]));
         for (size_t k = 0; k < m->conf->n_topics; k++)
-                append(topics, topic_report(m, &m->conf->topics[k]));
+                json_append(topics, topic_report(m, &m->conf->topics[k]));
         for (size_t k = 0; k < m->conf->n_accounts; k++)
-                append(accounts, account_report(m, k));
+                json_append(accounts, account_report(m, k));
 
         json_t *o = json_pack(
                 "{s:i, s:i, s:s, s:s, s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o}",

@@ -16,6 +16,7 @@
 #include <dirent.h>
 
 #include "base/escape.h"
+#include "base/fd.h"
 #include "base/jsonmap.h"
 #include "base/mem.h"
 
@@ -60,21 +61,6 @@ static bool name_is(const char *name, const char *suffix)
         return strspn(name, "0123456789abcdef") == STEM_CHARS && streq(name + STEM_CHARS, suffix);
 }
 
-static int write_all(int fd, const char *text, size_t len)
-{
-        while (len > 0) {
-                ssize_t n = write(fd, text, len);
-
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                if (n > 0) {
-                        text += n;
-                        len -= (size_t)n;
-                }
-        }
-        return 0;
-}
-
 /* Under a name that nobody reads, then by rename: whoever sees the name sees the whole. */
 static int put_file(int folder, const char *name, json_t *object)
 {
@@ -96,7 +82,7 @@ static int put_file(int folder, const char *name, json_t *object)
             fchmod(fd, 0640) < 0)
                 r = -errno;
         if (r >= 0)
-                r = write_all(fd, text, strlen(text));
+                r = fd_write(fd, text, strlen(text));
         if (close(fd) < 0 && r >= 0)
                 r = -errno;
         if (r >= 0 && renameat(folder, temporary, folder, name) < 0)
@@ -108,9 +94,8 @@ static int put_file(int folder, const char *name, json_t *object)
 
 static int get_file(int folder, const char *name, uid_t *ret_owner, json_t **ret)
 {
-        _cleanup_free_ char *text = NULL;
+        _cleanup_strbuf_ StrBuf text = STRBUF_INIT(FILE_MAX_BYTES);
         struct stat st;
-        ssize_t n = 0;
         int fd, r = 0;
 
         fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
@@ -118,18 +103,13 @@ static int get_file(int folder, const char *name, uid_t *ret_owner, json_t **ret
                 return -errno;
         if (fstat(fd, &st) < 0)
                 r = -errno;
-        else if (!S_ISREG(st.st_mode) || (size_t)st.st_size > FILE_MAX_BYTES ||
-                 (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        else if (!S_ISREG(st.st_mode) || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
                 r = -EBADMSG;
-        if (r >= 0) {
-                text = mem_alloc0(FILE_MAX_BYTES);
-                n = read(fd, text, FILE_MAX_BYTES);
-                if (n < 0)
-                        r = -errno;
-        }
+        else
+                r = fd_read(fd, &text);
         (void)close(fd); /* nothing was written */
         if (r >= 0)
-                r = json_parse(text, (size_t)n, FILE_MAX_BYTES, ret);
+                r = json_parse(strbuf_str(&text), text.len, FILE_MAX_BYTES, ret);
         if (r >= 0)
                 *ret_owner = st.st_uid;
         return r;

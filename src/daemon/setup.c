@@ -32,6 +32,7 @@ static Policy scaled_policy(const Conf *conf, unsigned n)
                 &p.group_storm_usec,    &p.group_first_usec,       &p.group_loud_usec,
                 &p.group_spacing_usec,  &p.group_spacing_max_usec, &p.topic_failing_after_usec,
                 &p.inspect_usec,        &p.inspect_again_usec,     &p.inspect_patience_usec,
+                &p.overdue_usec,
         };
         int64_t *const msecs[] = {&p.lookup_not_yet_msec, &p.lookup_settle_msec,
                                   &p.lookup_give_up_msec, &p.remind_msec,
@@ -107,10 +108,17 @@ static int make_network(Manager *m, const Conf *conf, Network **ret)
 {
         NetworkOptions o = {.event = m->event, .conf = conf, .hostname = m->hostname};
         _cleanup_free_ char *why = NULL;
-        int r = network_new(&o, ret, &why);
+        _cleanup_(network_freep) Network *made = NULL;
+        int r = network_new(&o, &made, &why);
 
+        /* No credentials yet: at the start they are waited for, as every poll says. Later on it is
+         * no way to leave another for. */
+        if (r > 0 && m->network && !network_fits(m->network, m->conf, made, conf))
+                r = -EINVAL;
         if (r < 0)
                 journal_daemon(journal_id_configuration, LOG_ERR, "%s", why ? why : strerror(-r));
+        else
+                *ret = TAKE_PTR(made);
         return r;
 }
 
@@ -145,9 +153,10 @@ int setup_begin(Manager *m)
                                ? -ENOTRECOVERABLE
                                : r;
         r = make_network(m, m->conf, &m->network);
-        /* Wrong CA file, or no source of credentials: another start would find the same. */
+        /* Wrong CA file, or a source of credentials that cannot be one: another start would find
+         * the same. */
         if (r < 0)
-                return r == -EINVAL || r == -ENXIO ? -ENOTRECOVERABLE : r;
+                return r == -EINVAL ? -ENOTRECOVERABLE : r;
         size_lists(m, mem_alloc0(m->conf->n_accounts * sizeof(char *)));
         setup_tell(m);
         core_setup(m, m->conf, &s);

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
 
 #define WAITING_BYTES_MAX ((size_t)64 * 1024 * 1024)
@@ -72,6 +73,8 @@ struct Spool {
         void *userdata;
         Writer *writer;
         pthread_t thread;
+        const Job *untold; /* of those that are being called back, the ones still to come */
+        size_t n_untold;
 };
 
 bool spool_id_is_valid(const char *text)
@@ -79,21 +82,6 @@ bool spool_id_is_valid(const char *text)
         size_t n = strspn(text, "0123456789abcdef");
 
         return n >= 1 && n <= 32 && !text[n];
-}
-
-static int write_all(int fd, const char *text, size_t len)
-{
-        while (len > 0) {
-                ssize_t n = write(fd, text, len);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                text += n;
-                len -= (size_t)n;
-        }
-        return 0;
 }
 
 /* A temporary file with the content of job, synced. */
@@ -109,7 +97,7 @@ static int write_temporary(int folder, const char *name, const Job *job)
 
         r = fchmod(fd, FILE_MODE) < 0 ? -errno : 0; /* whatever the umask */
         if (r >= 0)
-                r = write_all(fd, job->text, job->len);
+                r = fd_write(fd, job->text, job->len);
         if (r >= 0 && fsync(fd) < 0)
                 r = -errno;
         if (close(fd) < 0 && r >= 0)
@@ -217,13 +205,13 @@ static void writer_note(Writer *w, const Job *job)
  * a crash, what an incident was to tell that is not there. 0: they may. */
 static int memories_refused(Writer *w, int folder)
 {
+        bool there = exists(folder, SPOOL_MEMORIES_NAME);
         int r;
 
         (void)pthread_mutex_lock(&w->lock);
-        r = w->failed.n > 0 ? w->failed_error : 0;
-        if (r == 0 && w->memories_error < 0 && !exists(folder, SPOOL_MEMORIES_NAME))
+        if (!there)
                 w->memories_error = 0; /* from here on they are ours */
-        r = r < 0 ? r : w->memories_error;
+        r = w->failed.n > 0 ? w->failed_error : w->memories_error;
         (void)pthread_mutex_unlock(&w->lock);
         return r;
 }
@@ -327,9 +315,12 @@ static void call_back(Spool *s)
         s->writer->n_done = 0;
         (void)pthread_mutex_unlock(&s->writer->lock);
 
-        for (size_t i = 0; i < n_done; i++)
+        for (size_t i = 0; i < n_done; i++) {
+                s->untold = done + i + 1;
+                s->n_untold = n_done - i - 1;
                 s->callback(s->userdata, *done[i].id ? done[i].id : NULL, done[i].generation,
                             done[i].error);
+        }
         free(done);
 }
 
@@ -461,6 +452,13 @@ uint64_t spool_asked(Spool *s)
         return asked;
 }
 
+static uint64_t first_number(const Job *jobs, size_t n, uint64_t first)
+{
+        for (size_t i = 0; i < n; i++)
+                first = MIN(first, jobs[i].number);
+        return first;
+}
+
 uint64_t spool_settled(Spool *s)
 {
         Writer *w = s->writer;
@@ -468,10 +466,10 @@ uint64_t spool_settled(Spool *s)
 
         (void)pthread_mutex_lock(&w->lock);
         first = w->writing ? w->writing : w->asked + 1;
-        for (size_t i = 0; i < w->n_waiting; i++)
-                first = MIN(first, w->waiting[i].number);
+        first = first_number(w->waiting, w->n_waiting, first);
+        first = first_number(w->done, w->n_done, first);
         (void)pthread_mutex_unlock(&w->lock);
-        return first - 1;
+        return first_number(s->untold, s->n_untold, first) - 1;
 }
 
 void spool_keep_memories(Spool *s, int error)

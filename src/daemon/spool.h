@@ -60,7 +60,8 @@ void spool_note_finished(Spool *s, const char *id); /* it is on disk already */
 /* Fails while an incident that was asked for before is not on disk: see spool.c. */
 void spool_store_memories(Spool *s, char *text);
 
-/* A number for all that has been asked so far, and the one up to which all has been answered. */
+/* A number for all that has been asked so far, and the one up to which all has been called back,
+ * with the one whose callback asks. */
 uint64_t spool_asked(Spool *s);
 uint64_t spool_settled(Spool *s);
 

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/jsonmap.h"
 #include "base/mem.h"
 #include "core/incidentjson.h"
@@ -61,62 +62,40 @@ static void set_aside(Load *l, const char *name, const char *reason)
 }
 
 /* -EBADMSG with a reason for what can be no file of ours, another -errno when it cannot be read. */
-static int read_file(const Load *l, const char *name, char **ret_text, size_t *ret_len,
-                     const char **reterr_reason)
+static int read_file(const Load *l, const char *name, StrBuf *text, const char **reterr_reason)
 {
-        _cleanup_free_ char *text = NULL;
         struct stat st;
-        size_t len = 0;
         int fd, r = 0;
 
         fd = openat(l->folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
         if (fd < 0 && errno != ELOOP)
                 return -errno;
-        if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
                 *reterr_reason = "is not a regular file";
-                r = -EBADMSG;
-        } else if ((size_t)st.st_size > SPOOL_FILE_MAX) {
+        else
+                r = fd_read(fd, text);
+        if (r == -E2BIG)
                 *reterr_reason = "is larger than 16 MiB";
-                r = -EBADMSG;
-        } else
-                text = mem_alloc0((size_t)st.st_size + 1);
-
-        while (r == 0 && len < (size_t)st.st_size) {
-                ssize_t n = read(fd, text + len, (size_t)st.st_size - len);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        r = -errno;
-                if (n <= 0)
-                        break;
-                len += (size_t)n;
-        }
         if (fd >= 0)
                 (void)close(fd); /* nothing was written */
-        if (r < 0)
-                return r;
-        *ret_text = TAKE_PTR(text);
-        *ret_len = len;
-        return 0;
+        return *reterr_reason ? -EBADMSG : r;
 }
 
 /* The object in a file; NULL when there is none, which is then told and set aside. */
 static json_t *read_object(Load *l, const char *name)
 {
-        _cleanup_free_ char *text = NULL;
+        _cleanup_strbuf_ StrBuf text = STRBUF_INIT(SPOOL_FILE_MAX);
         const char *reason = NULL;
         json_t *object = NULL;
-        size_t len = 0;
         int r;
 
-        r = read_file(l, name, &text, &len, &reason);
+        r = read_file(l, name, &text, &reason);
         if (r >= 0) {
-                r = json_parse(text, len, SPOOL_FILE_MAX, &object);
+                r = json_parse(strbuf_str(&text), text.len, SPOOL_FILE_MAX, &object);
                 if (r == -ELOOP)
                         reason = "is nested too deeply";
                 else if (r < 0)
-                        reason = len > 0 ? "is not JSON" : "is empty";
+                        reason = text.len > 0 ? "is not JSON" : "is empty";
         }
         if (reason)
                 set_aside(l, name, reason);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/jsonmap.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
@@ -19,24 +20,13 @@
 
 static int write_text(const char *path, const char *text)
 {
-        size_t len = strlen(text);
-        int fd, r = 0;
+        int fd, r;
 
         (void)unlink(path); /* of a run that was killed; O_EXCL must not fail because of it */
         fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
         if (fd < 0)
                 return -errno;
-        if (fchmod(fd, 0640) < 0)
-                r = -errno;
-        while (r >= 0 && len > 0) {
-                ssize_t n = write(fd, text, len);
-
-                if (n >= 0) {
-                        text += n;
-                        len -= (size_t)n;
-                } else if (errno != EINTR)
-                        r = -errno;
-        }
+        r = fchmod(fd, 0640) < 0 ? -errno : fd_write(fd, text, strlen(text));
         if (close(fd) < 0 && r >= 0)
                 r = -errno;
         return r;
@@ -63,27 +53,12 @@ int status_read(const char *path, json_t **ret)
 {
         _cleanup_strbuf_ StrBuf text = STRBUF_INIT(STATUS_MAX);
         _cleanup_json_ json_t *object = NULL;
-        char piece[16 * 1024];
-        int fd, r = 0;
+        int fd, r;
 
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         if (fd < 0)
                 return -errno;
-        for (;;) {
-                ssize_t n = read(fd, piece, sizeof(piece));
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        r = -errno;
-                if (n <= 0)
-                        break;
-                strbuf_add_n(&text, piece, (size_t)n);
-                if (strbuf_error(&text) < 0) {
-                        r = -E2BIG;
-                        break;
-                }
-        }
+        r = fd_read(fd, &text);
         (void)close(fd); /* nothing was written */
         if (r < 0)
                 return r;

@@ -179,8 +179,8 @@ static int lane_get(AwsClient *c, AwsService service, const char *region, Lane *
         l->service = service;
         l->region = mem_strdup(region);
         l->host = host_header(&u);
-        l->url = mem_printf("%s://%s%s", u.scheme, l->host, u.path);
-        l->path = TAKE_PTR(u.path);
+        l->path = streq(u.path, "/") ? TAKE_PTR(u.path) : mem_printf("%s/", u.path);
+        l->url = mem_printf("%s://%s%s", u.scheme, l->host, l->path);
         l->quota.available = RETRY_QUOTA_MAX;
 
         Lane **slot = mem_push0(c->lanes, c->n_lanes);
@@ -241,10 +241,12 @@ static void call_finish(AwsCall *call, const AwsError *error, const HttpResponse
         AwsResult result = {
                 .error = *error,
                 .attempts = call->attempts,
-                .received_msec = response ? response->received_msec
-                                          : call->client->env->wall_msec(call->client->env),
         };
 
+        /* Without a request id it may be somebody else's answer. */
+        if (response && *response->request_id &&
+            timefmt_parse_http_date(response->date, &result.date_msec) < 0)
+                result.date_msec = 0;
         if (response && error->class == AWS_ERROR_NONE) {
                 result.body = strbuf_str(&response->body);
                 result.body_len = response->body.len;
@@ -281,8 +283,8 @@ static void on_deadline(void *userdata)
                 aws_error_set(&call->error, AWS_ERROR_NETWORK, "Timeout",
                               "%s did not answer within %s", call->lane->host, text);
         else if (call->wait && !call->refreshing)
-                aws_error_set(&call->error, AWS_ERROR_CREDENTIALS, "Timeout",
-                              "no credentials: none came within %s", text);
+                aws_error_set(&call->error, AWS_ERROR_CREDENTIALS, "Timeout", "none came within %s",
+                              text);
         call_finish(call, &call->error, NULL);
 }
 
@@ -392,9 +394,9 @@ static void call_send(AwsCall *call, AwsCredentials *credentials)
 
 static bool same_credentials(const AwsCredentials *a, const AwsCredentials *b)
 {
-        return a == b || (streq(a->access_key_id, b->access_key_id) &&
-                          secret_equal(a->secret_access_key, b->secret_access_key) &&
-                          secret_equal(a->session_token, b->session_token));
+        return streq(a->access_key_id, b->access_key_id) &&
+               secret_equal(a->secret_access_key, b->secret_access_key) &&
+               secret_equal(a->session_token, b->session_token);
 }
 
 static void on_credentials(void *userdata, AwsCredentials *credentials, const AwsError *error)

@@ -34,7 +34,7 @@ typedef struct AwsResult {
         const char *body; /* NULL unless success */
         size_t body_len;
         int attempts;
-        int64_t received_msec;
+        int64_t date_msec; /* when AWS answered, by its own clock; 0 when it did not */
 } AwsResult;
 
 typedef void (*AwsCallback)(void *userdata, const AwsResult *result);
@@ -76,5 +76,5 @@ typedef struct CredAssumeRoleOptions {
         int duration_sec; /* 0 for 3600, the most that role chaining allows */
 } CredAssumeRoleOptions;
 
-/* AssumeRole, or AssumeRoleWithWebIdentity; copies its options. -EINVAL when one is missing. */
-int cred_source_new_assume_role(const CredAssumeRoleOptions *o, CredSource **ret) _must_check_;
+/* AssumeRole, or AssumeRoleWithWebIdentity; copies its options. */
+CredSource *cred_source_new_assume_role(const CredAssumeRoleOptions *o);

@@ -91,12 +91,9 @@ static void on_wait(void *userdata)
         _cleanup_(aws_credentials_unrefp) AwsCredentials *credentials = NULL;
         AwsError error = c->last_error;
 
-        if (usable(c))
+        /* What could be used a turn ago still can, should the clock have been set since. */
+        if (usable(c) || error.class == AWS_ERROR_NONE)
                 credentials = aws_credentials_ref(c->current);
-        else if (error.class == AWS_ERROR_NONE) /* they expired since the fetch */
-                aws_error_set(&error, AWS_ERROR_CREDENTIALS, "ExpiredCredentials",
-                              "no credentials: those from %s are valid for no time at all",
-                              c->source->name);
         w->timer = NULL;
         userdata = w->userdata;
         cred_cache_cancel(w);

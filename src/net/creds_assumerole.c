@@ -9,6 +9,7 @@
 #include "aws/query.h"
 #include "base/mem.h"
 #include "net/client.h"
+#include "net/credfetch.h"
 
 #define DURATION_DEFAULT_SEC 3600
 #define DEADLINE_USEC (15 * USEC_PER_SEC)
@@ -28,73 +29,44 @@ typedef struct RoleSource {
         int duration_sec;
 } RoleSource;
 
-struct CredFetch {
-        RoleSource *owner;
+typedef struct RoleFetch {
+        CredFetch fetch; /* first: a CredFetch is cast back to us */
         AwsCall *call;
-        NetTimer *timer; /* about to tell of error */
-        AwsError error;
-        CredCallback callback;
-        void *userdata;
-};
+} RoleFetch;
 
-static void role_cancel(CredFetch *f)
+static void role_cancel(CredFetch *fetch)
 {
-        if (!f)
-                return;
-        aws_call_cancel(f->call);
-        f->owner->env->timer_cancel(f->timer);
-        free(f);
+        if (fetch)
+                aws_call_cancel(((RoleFetch *)fetch)->call);
+        cred_fetch_free(fetch);
 }
 
 /* Whatever failed, to the call that needs them it is that there are no credentials: STS's
  * AccessDenied must not pass for one of CloudTrail. */
 static void describe(const char *role_arn, const AwsError *e, AwsError *ret)
 {
-        static const char prefix[] = "no credentials: ";
-        const char *why = *e->message ? e->message : e->code;
-
-        if (strncmp(why, prefix, strlen(prefix)) == 0)
-                why += strlen(prefix);
-        aws_error_set(ret, AWS_ERROR_CREDENTIALS, e->code, "%scannot assume %s: %s", prefix,
-                      role_arn, why);
+        aws_error_set(ret, AWS_ERROR_CREDENTIALS, e->code, "cannot assume %s: %s", role_arn,
+                      *e->message ? e->message : e->code);
         ret->status = e->status;
         memcpy(ret->request_id, e->request_id, sizeof(ret->request_id));
 }
 
-/* Frees the fetch and tells its owner; credentials NULL: f->error says why. */
-static void fetch_finish(CredFetch *f, AwsCredentials *credentials)
-{
-        CredCallback callback = f->callback;
-        void *userdata = f->userdata;
-        AwsError error = f->error;
-
-        role_cancel(f);
-        callback(userdata, credentials, credentials ? NULL : &error);
-}
-
-static void on_over(void *userdata)
-{
-        CredFetch *f = userdata;
-
-        f->timer = NULL;
-        fetch_finish(f, NULL);
-}
-
 static void on_result(void *userdata, const AwsResult *result)
 {
-        CredFetch *f = userdata;
+        RoleFetch *f = userdata;
+        const RoleSource *s = (const RoleSource *)f->fetch.source;
         _cleanup_(aws_credentials_unrefp) AwsCredentials *credentials = NULL;
         AwsError cause = result->error;
 
         f->call = NULL;
         if (cause.class == AWS_ERROR_NONE &&
-            (f->owner->web_token_file ? sts_parse_web_identity : sts_parse_assume_role)(
+            (s->web_token_file ? sts_parse_web_identity : sts_parse_assume_role)(
                     result->body, result->body_len, &credentials) < 0)
                 aws_error_set(&cause, AWS_ERROR_PROTOCOL, "MalformedAnswer",
                               "the answer of STS holds no credentials");
         if (!credentials)
-                describe(f->owner->role_arn, &cause, &f->error);
-        fetch_finish(f, credentials);
+                describe(s->role_arn, &cause, &f->fetch.error);
+        cred_fetch_finish(&f->fetch, credentials);
 }
 
 /* The line break at the end of the file is not of the token; STS judges the rest. */
@@ -106,8 +78,7 @@ static int read_token(RoleSource *s, Secret **ret, AwsError *reterr)
 
         if (r < 0) {
                 aws_error_set(reterr, AWS_ERROR_CREDENTIALS, "WebIdentityToken",
-                              "no credentials: cannot read the web identity token %s: %s",
-                              s->web_token_file,
+                              "cannot read the web identity token %s: %s", s->web_token_file,
                               r == -E2BIG ? "too large for a token" : strerror(-r));
                 return r;
         }
@@ -115,8 +86,7 @@ static int read_token(RoleSource *s, Secret **ret, AwsError *reterr)
                 ;
         if (n == 0 || strlen(secret_expose(file)) < n) {
                 aws_error_set(reterr, AWS_ERROR_CREDENTIALS, "WebIdentityToken",
-                              "no credentials: there is no web identity token in %s",
-                              s->web_token_file);
+                              "there is no web identity token in %s", s->web_token_file);
                 return -EBADMSG;
         }
         *ret = secret_new(secret_expose(file), n);
@@ -145,20 +115,21 @@ static int make_request(RoleSource *s, AwsRequest *ret, AwsError *reterr)
                 ret);
         if (r < 0)
                 aws_error_set(reterr, AWS_ERROR_CREDENTIALS, "RequestTooLarge",
-                              "no credentials: cannot assume a role with such a long name");
+                              "cannot assume a role with such a long name");
         return r;
 }
 
 static CredFetch *role_fetch(CredSource *source, CredCallback callback, void *userdata)
 {
         RoleSource *s = (RoleSource *)source;
-        CredFetch *f = mem_new0(CredFetch);
+        RoleFetch *f = mem_new0(RoleFetch);
         _cleanup_aws_request_ AwsRequest request = {0};
 
-        *f = (CredFetch){.owner = s, .callback = callback, .userdata = userdata};
-        if (make_request(s, &request, &f->error) < 0) {
-                f->timer = s->env->timer_start(s->env, 0, on_over, f);
-                return f;
+        f->fetch = (CredFetch){
+                .source = source, .env = s->env, .callback = callback, .userdata = userdata};
+        if (make_request(s, &request, &f->fetch.error) < 0) {
+                cred_fetch_finish_soon(&f->fetch);
+                return &f->fetch;
         }
         f->call = aws_call_start(s->client, &request,
                                  &(AwsCallOptions){
@@ -168,7 +139,7 @@ static CredFetch *role_fetch(CredSource *source, CredCallback callback, void *us
                                          .urgent = true,
                                  },
                                  on_result, f);
-        return f;
+        return &f->fetch;
 }
 
 static CredSource *role_free(CredSource *source)
@@ -186,15 +157,11 @@ static CredSource *role_free(CredSource *source)
         return NULL;
 }
 
-int cred_source_new_assume_role(const CredAssumeRoleOptions *o, CredSource **ret)
+CredSource *cred_source_new_assume_role(const CredAssumeRoleOptions *o)
 {
-        if (isempty(o->role_arn) || isempty(o->region) || isempty(o->session_name)) {
-                if (o->client_taken)
-                        aws_client_free(o->client);
-                return -EINVAL;
-        }
-
         RoleSource *s = mem_new0(RoleSource);
+
+        assert(!isempty(o->role_arn) && !isempty(o->region) && !isempty(o->session_name));
         *s = (RoleSource){
                 .source = {.name = "assume-role",
                            .fetch = role_fetch,
@@ -210,6 +177,5 @@ int cred_source_new_assume_role(const CredAssumeRoleOptions *o, CredSource **ret
                 .session_name = mem_strdup(o->session_name),
                 .duration_sec = o->duration_sec > 0 ? o->duration_sec : DURATION_DEFAULT_SEC,
         };
-        *ret = &s->source;
-        return 0;
+        return &s->source;
 }

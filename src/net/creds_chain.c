@@ -5,8 +5,10 @@
  * https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html
  * https://systemd.io/CREDENTIALS/ */
 
+#include "base/escape.h"
 #include "base/mem.h"
 #include "net/credchain.h"
+#include "net/credfetch.h"
 
 #define FILE_MAX ((size_t)1024 * 1024)
 #define PROFILE_DEFAULT "default"
@@ -19,15 +21,11 @@ typedef struct ChainSource {
         char *name;                              /* of the last choice */
 } ChainSource;
 
-struct CredFetch {
-        ChainSource *owner;
+typedef struct ChainFetch {
+        CredFetch fetch; /* first: a CredFetch is cast back to us */
         CredSource *chosen;
         CredFetch *inner; /* of chosen, which alone knows what it is */
-        NetTimer *timer;  /* about to tell of error */
-        AwsError error;
-        CredCallback callback;
-        void *userdata;
-};
+} ChainFetch;
 
 /* One choice under way. */
 typedef struct Choice {
@@ -49,7 +47,8 @@ static int read_text(NetEnv *env, const char *path, bool named, Secret **ret, ch
                 return 0;
         *reterr_text = mem_printf("cannot read %s: %s", path,
                                   r == -E2BIG ? "it is larger than 1 MiB" : strerror(-r));
-        return -EINVAL;
+        /* These may pass by themselves. */
+        return r == -EIO || r == -EMFILE || r == -ENFILE || r == -ENOMEM ? r : -EINVAL;
 }
 
 /* The path that a variable names, or the usual one below HOME; NULL without either. */
@@ -82,10 +81,14 @@ int cred_profiles_read(NetEnv *env, ProfileSet **ret, char **reterr_text)
         if (r >= 0)
                 r = read_shared(env, "AWS_SHARED_CREDENTIALS_FILE", "credentials", &credentials,
                                 reterr_text);
-        return r < 0 ? r
-                     : profile_set_parse(config ? secret_expose(config) : NULL,
-                                         credentials ? secret_expose(credentials) : NULL, ret,
-                                         reterr_text);
+        if (r >= 0)
+                r = profile_set_parse(config ? secret_expose(config) : NULL,
+                                      credentials ? secret_expose(credentials) : NULL, ret,
+                                      reterr_text);
+        if (r < 0)
+                return r;
+        return (!config && !credentials) || (!config && cred_environ(env, "AWS_CONFIG_FILE")) ||
+               (!credentials && cred_environ(env, "AWS_SHARED_CREDENTIALS_FILE"));
 }
 
 /* The profile that somebody has asked for, NULL: nobody. */
@@ -144,10 +147,12 @@ static int choose_environment(Choice *c)
 static int choose_profile(Choice *c)
 {
         const char *asked = profile_asked(c->env, c->o->profile);
-        int r = cred_profiles_read(c->env, &c->set, &c->text);
+        int r = cred_profiles_read(c->env, &c->set, &c->text), wrong;
 
         if (r < 0)
                 return r;
+        /* A file that is yet to come may make it right. */
+        wrong = r > 0 ? -ENOENT : -EINVAL;
         c->profile = cred_profile_name(c->env, c->o->profile);
         if (asked && !profile_set_has(c->set, asked)) {
                 _cleanup_free_ char *config = shared_file(c->env, "AWS_CONFIG_FILE", "config");
@@ -156,9 +161,14 @@ static int choose_profile(Choice *c)
                 c->text = mem_printf("there is no profile %s in %s or %s", asked,
                                      config ? config : "~/.aws/config",
                                      keys ? keys : "~/.aws/credentials");
-                return -EINVAL;
+                return wrong;
         }
-        return cred_source_new_profile(c->o, c->set, c->profile, &c->source, &c->name, &c->text);
+        r = cred_source_new_profile(c->o, c->set, c->profile, &c->source, &c->name, &c->text);
+        if (r == -ENXIO && c->o->profile) {
+                c->text = mem_printf("profile %s says nothing about credentials", c->profile);
+                return wrong;
+        }
+        return r == -EINVAL ? wrong : r;
 }
 
 static int choose_web_identity(Choice *c)
@@ -178,8 +188,10 @@ static int choose_web_identity(Choice *c)
         }
         r = cred_source_new_role(c->o, profile_get(c->set, c->profile, "region"), NULL, &role,
                                  &c->source, &c->text);
-        if (r >= 0)
-                c->name = mem_printf("web identity -> role %s", role.role_arn);
+        if (r >= 0) {
+                _cleanup_free_ char *shown = escape_text(role.role_arn, 256);
+                c->name = mem_printf("web identity -> role %s", shown);
+        }
         return r;
 }
 
@@ -218,10 +230,6 @@ static int choose(ChainSource *s, CredSource **ret, char **reterr_text)
         else
                 for (size_t i = 0; i < ELEMENTSOF(origins) && r == -ENXIO; i++)
                         r = origins[i](&c);
-        if (r == -ENXIO && s->o.profile) {
-                *reterr_text = mem_printf("profile %s says nothing about credentials", c.profile);
-                return -EINVAL;
-        }
         if (r == -ENXIO) {
                 *reterr_text = mem_printf(
                         "there is no systemd credential " CRED_SYSTEMD_ID ", "
@@ -242,60 +250,53 @@ static int choose(ChainSource *s, CredSource **ret, char **reterr_text)
         return 0;
 }
 
-static void chain_cancel(CredFetch *f)
+static void chain_cancel(CredFetch *fetch)
 {
+        ChainFetch *f = (ChainFetch *)fetch;
+
         if (!f)
                 return;
         if (f->inner)
                 f->chosen->cancel(f->inner);
         cred_source_free(f->chosen);
-        f->owner->env->timer_cancel(f->timer);
-        free(f);
+        cred_fetch_free(fetch);
 }
 
 static void on_fetched(void *userdata, AwsCredentials *credentials, const AwsError *error)
 {
-        CredFetch *f = userdata;
-        CredCallback callback = f->callback;
+        ChainFetch *f = userdata;
         _cleanup_(aws_credentials_unrefp) AwsCredentials *kept = aws_credentials_ref(credentials);
-        AwsError copy = error ? *error : f->error;
+        AwsError *e = &f->fetch.error;
 
-        if (error && streq(f->chosen->name, f->owner->name) && streq(f->chosen->name, "imds")) {
-                aws_error_set(&copy, error->class, error->code,
+        f->inner = NULL;
+        if (error)
+                *e = *error;
+        if (error && streq(f->chosen->name, f->fetch.source->name) &&
+            streq(f->chosen->name, "imds")) {
+                aws_error_set(e, error->class, error->code,
                               "%s; nor is there a systemd credential, a key in the environment, a "
                               "profile with credentials, a web identity or a container's endpoint",
                               error->message);
-                copy.status = error->status;
+                e->status = error->status;
         }
-        f->inner = NULL;
-        userdata = f->userdata;
-        chain_cancel(f);
-        callback(userdata, kept, kept ? NULL : &copy);
-}
-
-static void on_over(void *userdata)
-{
-        CredFetch *f = userdata;
-
-        f->timer = NULL;
-        on_fetched(f, NULL, NULL);
+        cred_fetch_finish(&f->fetch, kept);
 }
 
 static CredFetch *chain_fetch(CredSource *source, CredCallback callback, void *userdata)
 {
         ChainSource *s = (ChainSource *)source;
-        CredFetch *f = mem_new0(CredFetch);
+        ChainFetch *f = mem_new0(ChainFetch);
         _cleanup_free_ char *text = NULL;
 
-        *f = (CredFetch){.owner = s, .callback = callback, .userdata = userdata};
+        f->fetch = (CredFetch){
+                .source = source, .env = s->env, .callback = callback, .userdata = userdata};
         if (choose(s, &f->chosen, &text) >= 0) {
                 f->inner = f->chosen->fetch(f->chosen, on_fetched, f);
         } else {
-                aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "NoCredentials",
-                              "no credentials: %s", text);
-                f->timer = s->env->timer_start(s->env, 0, on_over, f);
+                aws_error_set(&f->fetch.error, AWS_ERROR_CREDENTIALS, "NoCredentials", "%s", text);
+                cred_fetch_finish_soon(&f->fetch);
         }
-        return f;
+        return &f->fetch;
 }
 
 static CredSource *chain_free(CredSource *source)
@@ -337,12 +338,12 @@ int cred_source_new_chain(const CredChainOptions *o, CredSource **ret, char **re
         /* To tell of mistakes at once, and what it is called. */
         r = choose(s, &first, reterr_text);
         cred_source_free(first);
-        if (r < 0) {
+        if (r < 0 && r != -ENXIO && r != -ENOENT) {
                 chain_free(&s->source);
                 return r;
         }
         *ret = &s->source;
-        return 0;
+        return r < 0;
 }
 
 int cred_source_new_role(const CredChainOptions *o, const char *profile_region, CredSource *base,
@@ -369,5 +370,6 @@ int cred_source_new_role(const CredChainOptions *o, const char *profile_region, 
         role->env = env;
         role->client = aws_client_new(&client);
         role->client_taken = true;
-        return cred_source_new_assume_role(role, ret);
+        *ret = cred_source_new_assume_role(role);
+        return 0;
 }

@@ -8,12 +8,11 @@
 #include "aws/query.h"
 #include "base/mem.h"
 #include "base/uri.h"
-#include "net/credsource.h"
+#include "net/credfetch.h"
 
 #define ECS_HOST "http://169.254.170.2"
 #define TIMEOUT_USEC (2 * USEC_PER_SEC)
 #define ATTEMPTS_MAX 3
-#define BACKOFF_MIN_USEC (250 * USEC_PER_MSEC)
 #define BODY_MAX ((size_t)64 * 1024)
 #define TOKEN_MAX ((size_t)15 * 1024)
 #define TOKEN_FILE "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
@@ -22,55 +21,15 @@
 typedef struct ContainerSource {
         CredSource source; /* first: a CredSource is cast back to us */
         NetEnv *env;
-        char *url;
+        char *url;   /* who knows its path may ask, too: never shown */
+        char *shown; /* scheme and host */
 } ContainerSource;
-
-struct CredFetch {
-        ContainerSource *owner;
-        int attempts;
-        HttpCall *http;
-        NetTimer *timer;
-        AwsError error;
-        CredCallback callback;
-        void *userdata;
-};
-
-static void container_cancel(CredFetch *f)
-{
-        NetEnv *env;
-
-        if (!f)
-                return;
-        env = f->owner->env;
-        env->http->cancel(f->http);
-        env->timer_cancel(f->timer);
-        free(f);
-}
-
-/* Frees the fetch and tells its owner; credentials NULL: f->error says why. */
-static void fetch_finish(CredFetch *f, AwsCredentials *credentials)
-{
-        CredCallback callback = f->callback;
-        void *userdata = f->userdata;
-        AwsError error = f->error;
-
-        container_cancel(f);
-        callback(userdata, credentials, credentials ? NULL : &error);
-}
-
-static void on_over(void *userdata)
-{
-        CredFetch *f = userdata;
-
-        f->timer = NULL;
-        fetch_finish(f, NULL);
-}
 
 /* The token, NULL without one. The file is rotated, hence read each time; a line break would be the
  * start of another header. */
 static int read_token(CredFetch *f, Secret **ret)
 {
-        NetEnv *env = f->owner->env;
+        NetEnv *env = f->env;
         const char *file = cred_environ(env, TOKEN_FILE), *value = cred_environ(env, TOKEN);
         _cleanup_(secret_freep) Secret *token = NULL;
         int r;
@@ -79,8 +38,7 @@ static int read_token(CredFetch *f, Secret **ret)
                 r = env->file_read(env, file, TOKEN_MAX, &token);
                 if (r < 0) {
                         aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "AuthorizationToken",
-                                      "no credentials: cannot read %s (" TOKEN_FILE "): %s", file,
-                                      strerror(-r));
+                                      "cannot read %s (" TOKEN_FILE "): %s", file, strerror(-r));
                         return r;
                 }
         } else if (value) {
@@ -89,7 +47,7 @@ static int read_token(CredFetch *f, Secret **ret)
         for (size_t i = 0; token && i < secret_len(token); i++)
                 if (secret_expose(token)[i] < ' ' || secret_expose(token)[i] > '~') {
                         aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "AuthorizationToken",
-                                      "no credentials: the token in %s holds a line break or "
+                                      "the token in %s holds a line break or "
                                       "another character that none may hold",
                                       file ? file : TOKEN);
                         return -EBADMSG;
@@ -100,9 +58,9 @@ static int read_token(CredFetch *f, Secret **ret)
 
 static void on_answer(void *userdata, const HttpResponse *response, const AwsError *error);
 
-static int fetch_try_request(CredFetch *f)
+static int ask(CredFetch *f)
 {
-        ContainerSource *s = f->owner;
+        ContainerSource *s = (ContainerSource *)f->source;
         _cleanup_(secret_freep) Secret *token = NULL;
         HttpHeader headers[2] = {{"Accept", "application/json"}};
         int r;
@@ -127,47 +85,17 @@ static int fetch_try_request(CredFetch *f)
                                 on_answer, f, &f->http);
         if (r < 0)
                 aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "ContainerNotAsked",
-                              "no credentials: the container's endpoint %s cannot be asked: %s",
-                              s->url,
+                              "the container's endpoint %s cannot be asked: %s", s->shown,
                               r == -EPERM ? "plain http is allowed to loopback, 169.254.170.2, "
                                             "169.254.170.23 and fd00:ec2::23 only"
                                           : strerror(-r));
         return r;
 }
 
-static void fetch_request(CredFetch *f)
-{
-        f->attempts++;
-        if (fetch_try_request(f) < 0)
-                f->timer = f->owner->env->timer_start(f->owner->env, 0, on_over, f);
-}
-
-static void on_backoff_over(void *userdata)
-{
-        CredFetch *f = userdata;
-
-        f->timer = NULL;
-        fetch_request(f);
-}
-
-/* f->error has been set: tries again after 125 to 250 ms, doubling, or gives up. */
-static void fetch_retry(CredFetch *f)
-{
-        NetEnv *env = f->owner->env;
-        uint64_t delay;
-
-        if (f->attempts >= ATTEMPTS_MAX) {
-                fetch_finish(f, NULL);
-                return;
-        }
-        delay = BACKOFF_MIN_USEC << (f->attempts - 1);
-        delay -= (uint64_t)(env->random01(env) * (double)delay / 2);
-        f->timer = env->timer_start(env, delay, on_backoff_over, f);
-}
-
 static void on_answer(void *userdata, const HttpResponse *response, const AwsError *error)
 {
         CredFetch *f = userdata;
+        const char *shown = ((ContainerSource *)f->source)->shown;
         _cleanup_(aws_credentials_unrefp) AwsCredentials *credentials = NULL;
         _cleanup_free_ char *text = NULL;
         int r = 0;
@@ -175,8 +103,8 @@ static void on_answer(void *userdata, const HttpResponse *response, const AwsErr
         f->http = NULL;
         if (!response) {
                 aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, error->code,
-                              "no credentials: the container's endpoint: %s", error->message);
-                fetch_retry(f);
+                              "the container's endpoint: %s", error->message);
+                cred_fetch_ask_again(f, ATTEMPTS_MAX);
                 return;
         }
 
@@ -184,35 +112,37 @@ static void on_answer(void *userdata, const HttpResponse *response, const AwsErr
                 r = imds_parse_credentials(strbuf_str(&response->body), response->body.len,
                                            &credentials, &text);
         if (credentials) {
-                fetch_finish(f, credentials);
+                cred_fetch_finish(f, credentials);
                 return;
         }
         if (response->status == 200)
                 aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "ContainerError",
-                              "no credentials: the container's endpoint %s has none: %s",
-                              f->owner->url,
+                              "the container's endpoint %s has none: %s", shown,
                               r == -EREMOTEIO && text ? text : "the answer cannot be read");
         else
                 aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "ContainerError",
-                              "no credentials: the container's endpoint %s answered with HTTP %d%s",
-                              f->owner->url, response->status,
+                              "the container's endpoint %s answered with HTTP %d%s", shown,
+                              response->status,
                               response->status == 401 || response->status == 403
                                       ? " (it may want another authorization token)"
                                       : "");
         f->error.status = response->status;
         if (response->status == 200 || response->status == 429 || response->status >= 500)
-                fetch_retry(f);
+                cred_fetch_ask_again(f, ATTEMPTS_MAX);
         else
-                fetch_finish(f, NULL);
+                cred_fetch_finish(f, NULL);
 }
 
 static CredFetch *container_fetch(CredSource *source, CredCallback callback, void *userdata)
 {
         CredFetch *f = mem_new0(CredFetch);
 
-        *f = (CredFetch){
-                .owner = (ContainerSource *)source, .callback = callback, .userdata = userdata};
-        fetch_request(f);
+        *f = (CredFetch){.source = source,
+                         .env = ((ContainerSource *)source)->env,
+                         .callback = callback,
+                         .userdata = userdata,
+                         .ask = ask};
+        cred_fetch_ask(f);
         return f;
 }
 
@@ -221,6 +151,7 @@ static CredSource *container_free(CredSource *source)
         ContainerSource *s = (ContainerSource *)source;
 
         free(s->url);
+        free(s->shown);
         free(s);
         return NULL;
 }
@@ -252,10 +183,11 @@ int cred_source_new_container(NetEnv *env, CredSource **ret, char **reterr_text)
         *s = (ContainerSource){
                 .source = {.name = "container",
                            .fetch = container_fetch,
-                           .cancel = container_cancel,
+                           .cancel = cred_fetch_free,
                            .free = container_free},
                 .env = env,
                 .url = TAKE_PTR(url),
+                .shown = mem_printf("%s://%s", u.scheme, u.host),
         };
         *ret = &s->source;
         return 0;

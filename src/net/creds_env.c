@@ -4,7 +4,7 @@
 
 #include "aws/arn.h"
 #include "base/mem.h"
-#include "net/credsource.h"
+#include "net/credfetch.h"
 
 typedef struct KeysSource {
         CredSource source; /* first: a CredSource is cast back to us */
@@ -12,41 +12,17 @@ typedef struct KeysSource {
         AwsCredentials *credentials;
 } KeysSource;
 
-struct CredFetch {
-        KeysSource *owner;
-        NetTimer *timer;
-        CredCallback callback;
-        void *userdata;
-};
-
-static void keys_cancel(CredFetch *f)
-{
-        if (!f)
-                return;
-        f->owner->env->timer_cancel(f->timer);
-        free(f);
-}
-
-static void on_turn(void *userdata)
-{
-        CredFetch *f = userdata;
-        CredCallback callback = f->callback;
-        _cleanup_(aws_credentials_unrefp) AwsCredentials *credentials =
-                aws_credentials_ref(f->owner->credentials);
-
-        f->timer = NULL;
-        userdata = f->userdata;
-        keys_cancel(f);
-        callback(userdata, credentials, NULL);
-}
-
 static CredFetch *keys_fetch(CredSource *source, CredCallback callback, void *userdata)
 {
         KeysSource *s = (KeysSource *)source;
         CredFetch *f = mem_new0(CredFetch);
 
-        *f = (CredFetch){.owner = s, .callback = callback, .userdata = userdata};
-        f->timer = s->env->timer_start(s->env, 0, on_turn, f);
+        *f = (CredFetch){.source = source,
+                         .env = s->env,
+                         .callback = callback,
+                         .userdata = userdata,
+                         .credentials = aws_credentials_ref(s->credentials)};
+        cred_fetch_finish_soon(f);
         return f;
 }
 
@@ -83,7 +59,7 @@ int cred_source_new_keys(NetEnv *env, const CredKeys *k, CredSource **ret, char 
         *s = (KeysSource){
                 .source = {.name = "keys",
                            .fetch = keys_fetch,
-                           .cancel = keys_cancel,
+                           .cancel = cred_fetch_free,
                            .free = keys_free},
                 .env = env,
                 .credentials = credentials,

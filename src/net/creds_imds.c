@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "base/uri.h"
-#include "net/credsource.h"
+#include "net/credfetch.h"
 
 #define ENDPOINT_IPV4 "http://169.254.169.254"
 #define ENDPOINT_IPV6 "http://[fd00:ec2::254]"
@@ -26,7 +26,6 @@
 #define CONNECT_TIMEOUT_USEC USEC_PER_SEC
 #define TIMEOUT_USEC (2 * USEC_PER_SEC)
 #define ATTEMPTS_MAX 4
-#define BACKOFF_MIN_USEC (250 * USEC_PER_MSEC)
 #define BODY_MAX ((size_t)64 * 1024)
 
 typedef enum ImdsStep { IMDS_TOKEN, IMDS_ROLE, IMDS_CREDENTIALS } ImdsStep;
@@ -39,56 +38,25 @@ typedef struct ImdsSource {
         uint64_t token_until_usec; /* boottime */
 } ImdsSource;
 
-struct CredFetch {
-        ImdsSource *owner;
+typedef struct ImdsFetch {
+        CredFetch fetch; /* first: a CredFetch is cast back to us */
         ImdsStep step;
-        int attempts; /* at this step */
         bool token_refused;
         char *role;
-        HttpCall *http;
-        NetTimer *timer;
-        AwsError error;
-        CredCallback callback;
-        void *userdata;
-};
+} ImdsFetch;
 
-static void imds_cancel(CredFetch *f)
+static void imds_cancel(CredFetch *fetch)
 {
-        NetEnv *env;
-
-        if (!f)
-                return;
-        env = f->owner->env;
-        env->http->cancel(f->http);
-        env->timer_cancel(f->timer);
-        free(f->role);
-        free(f);
-}
-
-/* Frees the fetch and tells its owner; credentials NULL: f->error says why. */
-static void fetch_finish(CredFetch *f, AwsCredentials *credentials)
-{
-        CredCallback callback = f->callback;
-        void *userdata = f->userdata;
-        AwsError error = f->error;
-
-        imds_cancel(f);
-        callback(userdata, credentials, credentials ? NULL : &error);
-}
-
-static void on_over(void *userdata)
-{
-        CredFetch *f = userdata;
-
-        f->timer = NULL;
-        fetch_finish(f, NULL);
+        if (fetch)
+                free(((ImdsFetch *)fetch)->role);
+        cred_fetch_free(fetch);
 }
 
 static void on_answer(void *userdata, const HttpResponse *response, const AwsError *error);
 
-static int fetch_try_request(CredFetch *f)
+static int start_request(ImdsFetch *f)
 {
-        ImdsSource *s = f->owner;
+        ImdsSource *s = (ImdsSource *)f->fetch.source;
         _cleanup_strbuf_ StrBuf url = STRBUF_INIT(1024);
         HttpHeader header = {"X-aws-ec2-metadata-token-ttl-seconds", "21600"};
 
@@ -116,61 +84,38 @@ static int fetch_try_request(CredFetch *f)
                                            .body_max = BODY_MAX,
                                            .urgent = true,
                                    },
-                                   on_answer, f, &f->http);
+                                   on_answer, f, &f->fetch.http);
 }
 
-static void fetch_request(CredFetch *f)
+static int ask(CredFetch *f)
 {
-        int r;
+        int r = start_request((ImdsFetch *)f);
 
-        f->attempts++;
-        r = fetch_try_request(f);
-        if (r >= 0)
-                return;
-        aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "ImdsNotAsked",
-                      "no credentials: IMDS cannot be asked at %s: %s", f->owner->endpoint,
-                      r == -EPERM ? "plain http is allowed to metadata and loopback addresses only"
-                                  : strerror(-r));
-        f->timer = f->owner->env->timer_start(f->owner->env, 0, on_over, f);
+        if (r < 0)
+                aws_error_set(
+                        &f->error, AWS_ERROR_CREDENTIALS, "ImdsNotAsked",
+                        "IMDS cannot be asked at %s: %s", ((ImdsSource *)f->source)->endpoint,
+                        r == -EPERM
+                                ? "plain http is allowed to metadata and loopback addresses only"
+                                : strerror(-r));
+        return r;
 }
 
-static void fetch_step(CredFetch *f, ImdsStep step)
+static void next_step(ImdsFetch *f, ImdsStep step)
 {
         f->step = step;
-        f->attempts = 0;
-        fetch_request(f);
+        f->fetch.attempts = 0;
+        cred_fetch_ask(&f->fetch);
 }
 
-static void on_backoff_over(void *userdata)
+static void give_up(ImdsFetch *f, const char *code, const char *text)
 {
-        CredFetch *f = userdata;
+        AwsError *e = &f->fetch.error;
+        int status = e->status;
 
-        f->timer = NULL;
-        fetch_request(f);
-}
-
-/* f->error has been set: tries again after 125 to 250 ms, doubling, or gives up. */
-static void fetch_retry(CredFetch *f)
-{
-        NetEnv *env = f->owner->env;
-        uint64_t delay;
-
-        if (f->attempts >= ATTEMPTS_MAX) {
-                fetch_finish(f, NULL);
-                return;
-        }
-        delay = BACKOFF_MIN_USEC << (f->attempts - 1);
-        delay -= (uint64_t)(env->random01(env) * (double)delay / 2);
-        f->timer = env->timer_start(env, delay, on_backoff_over, f);
-}
-
-static void fetch_fail(CredFetch *f, const char *code, const char *text)
-{
-        int status = f->error.status;
-
-        aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, code, "no credentials: %s", text);
-        f->error.status = status;
-        fetch_finish(f, NULL);
+        aws_error_set(e, AWS_ERROR_CREDENTIALS, code, "%s", text);
+        e->status = status;
+        cred_fetch_finish(&f->fetch, NULL);
 }
 
 /* Header values later on: what the transport refuses is refused here. */
@@ -184,14 +129,14 @@ static bool token_is_valid(const StrBuf *body)
         return true;
 }
 
-static void on_token(CredFetch *f, const HttpResponse *response)
+static void on_token(ImdsFetch *f, const HttpResponse *response)
 {
-        ImdsSource *s = f->owner;
+        ImdsSource *s = (ImdsSource *)f->fetch.source;
         uint64_t ttl_usec = TOKEN_TTL_SEC * USEC_PER_SEC, usec;
         char seconds[sizeof(response->token_ttl) + 1];
 
         if (!token_is_valid(&response->body)) {
-                fetch_fail(f, "MalformedAnswer", "the token of IMDS is none");
+                give_up(f, "MalformedAnswer", "the token of IMDS is none");
                 return;
         }
         (void)snprintf(seconds, sizeof(seconds), "%ss", response->token_ttl); /* fits */
@@ -204,11 +149,11 @@ static void on_token(CredFetch *f, const HttpResponse *response)
                 s->env->boottime_usec(s->env) + (ttl_usec > 2 * TOKEN_RENEW_BEFORE_USEC
                                                          ? ttl_usec - TOKEN_RENEW_BEFORE_USEC
                                                          : ttl_usec / 2);
-        fetch_step(f, IMDS_ROLE);
+        next_step(f, IMDS_ROLE);
 }
 
 /* The first line is the role's name; an instance has one at most. */
-static void on_role(CredFetch *f, const HttpResponse *response)
+static void on_role(ImdsFetch *f, const HttpResponse *response)
 {
         const char *body = strbuf_str(&response->body);
         size_t n = strcspn(body, "\r\n");
@@ -216,14 +161,14 @@ static void on_role(CredFetch *f, const HttpResponse *response)
         free(f->role);
         f->role = mem_strndup(body, n);
         if (n == 0)
-                fetch_fail(f, "NoRole", "no role is attached to this instance");
+                give_up(f, "NoRole", "no role is attached to this instance");
         else if (!arn_name_is_plain(f->role))
-                fetch_fail(f, "MalformedAnswer", "IMDS names a role that cannot be one");
+                give_up(f, "MalformedAnswer", "IMDS names a role that cannot be one");
         else
-                fetch_step(f, IMDS_CREDENTIALS);
+                next_step(f, IMDS_CREDENTIALS);
 }
 
-static void on_document(CredFetch *f, const HttpResponse *response)
+static void on_document(ImdsFetch *f, const HttpResponse *response)
 {
         _cleanup_(aws_credentials_unrefp) AwsCredentials *credentials = NULL;
         _cleanup_free_ char *text = NULL;
@@ -232,43 +177,42 @@ static void on_document(CredFetch *f, const HttpResponse *response)
         r = imds_parse_credentials(strbuf_str(&response->body), response->body.len, &credentials,
                                    &text);
         if (r < 0) {
-                aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "ImdsError",
-                              "no credentials: IMDS has none for role %s: %s", f->role,
+                aws_error_set(&f->fetch.error, AWS_ERROR_CREDENTIALS, "ImdsError",
+                              "IMDS has none for role %s: %s", f->role,
                               r == -EREMOTEIO && text ? text : "the answer cannot be read");
-                fetch_retry(f);
+                cred_fetch_ask_again(&f->fetch, ATTEMPTS_MAX);
                 return;
         }
-        fetch_finish(f, credentials);
+        cred_fetch_finish(&f->fetch, credentials);
 }
 
-static void on_failure(CredFetch *f, const AwsError *e)
+static void on_failure(ImdsFetch *f, const AwsError *e)
 {
         bool silent = streq(e->code, "Timeout") || streq(e->code, "ConnectTimeout");
 
         /* Containers add a hop, and the answer to the PUT dies on it. */
-        aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, e->code, "no credentials: IMDS: %s%s",
-                      e->message,
+        aws_error_set(&f->fetch.error, AWS_ERROR_CREDENTIALS, e->code, "IMDS: %s%s", e->message,
                       silent && f->step == IMDS_TOKEN
                               ? " (not on EC2, or in a container while the instance's metadata hop "
                                 "limit is 1)"
                               : "");
         /* Whoever waits is told within five seconds: silence counts for two of the attempts. */
-        f->attempts += silent;
-        fetch_retry(f);
+        f->fetch.attempts += silent;
+        cred_fetch_ask_again(&f->fetch, ATTEMPTS_MAX);
 }
 
 /* Status into going on, trying again or giving up. */
 static void on_answer(void *userdata, const HttpResponse *response, const AwsError *error)
 {
-        CredFetch *f = userdata;
+        ImdsFetch *f = userdata;
 
-        f->http = NULL;
+        f->fetch.http = NULL;
         if (!response) {
                 on_failure(f, error);
                 return;
         }
 
-        f->error.status = response->status;
+        f->fetch.error.status = response->status;
         if (response->status == 200) {
                 if (f->step == IMDS_TOKEN)
                         on_token(f, response);
@@ -279,33 +223,37 @@ static void on_answer(void *userdata, const HttpResponse *response, const AwsErr
         } else if (response->status == 401 && f->step != IMDS_TOKEN && !f->token_refused) {
                 /* The token has expired (a machine restored from an image): once. */
                 f->token_refused = true;
-                fetch_step(f, IMDS_TOKEN);
+                next_step(f, IMDS_TOKEN);
         } else if (response->status == 401) {
-                fetch_fail(f, "ImdsUnauthorized", "IMDS refuses the token that it has given");
+                give_up(f, "ImdsUnauthorized", "IMDS refuses the token that it has given");
         } else if (response->status == 403) {
-                fetch_fail(f, "ImdsDisabled", "IMDS is off for this instance (HTTP 403)");
+                give_up(f, "ImdsDisabled", "IMDS is off for this instance (HTTP 403)");
         } else if (response->status == 404 && f->step != IMDS_TOKEN) {
-                fetch_fail(f, "NoRole", "no role is attached to this instance");
+                give_up(f, "NoRole", "no role is attached to this instance");
         } else {
-                aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, "ImdsError",
-                              "no credentials: IMDS answered with HTTP %d", response->status);
-                f->error.status = response->status;
+                aws_error_set(&f->fetch.error, AWS_ERROR_CREDENTIALS, "ImdsError",
+                              "IMDS answered with HTTP %d", response->status);
+                f->fetch.error.status = response->status;
                 if (response->status == 429 || response->status >= 500)
-                        fetch_retry(f);
+                        cred_fetch_ask_again(&f->fetch, ATTEMPTS_MAX);
                 else
-                        fetch_finish(f, NULL);
+                        cred_fetch_finish(&f->fetch, NULL);
         }
 }
 
 static CredFetch *imds_fetch(CredSource *source, CredCallback callback, void *userdata)
 {
         ImdsSource *s = (ImdsSource *)source;
-        CredFetch *f = mem_new0(CredFetch);
+        ImdsFetch *f = mem_new0(ImdsFetch);
         bool have_token = s->token && s->env->boottime_usec(s->env) < s->token_until_usec;
 
-        *f = (CredFetch){.owner = s, .callback = callback, .userdata = userdata};
-        fetch_step(f, have_token ? IMDS_ROLE : IMDS_TOKEN);
-        return f;
+        f->fetch = (CredFetch){.source = source,
+                               .env = s->env,
+                               .callback = callback,
+                               .userdata = userdata,
+                               .ask = ask};
+        next_step(f, have_token ? IMDS_ROLE : IMDS_TOKEN);
+        return &f->fetch;
 }
 
 static CredSource *imds_free(CredSource *source)

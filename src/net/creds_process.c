@@ -10,7 +10,7 @@
 #include "aws/arn.h"
 #include "aws/query.h"
 #include "base/mem.h"
-#include "net/credsource.h"
+#include "net/credfetch.h"
 
 #define TIMEOUT_USEC (20 * USEC_PER_SEC)
 #define OUTPUT_MAX ((size_t)64 * 1024)
@@ -22,60 +22,32 @@ typedef struct ProcessSource {
         NetEnv *env;
         char **argv;
         size_t n_args; /* argv[n_args] is NULL */
-        char *shown;   /* without arguments, which may be secrets */
+        char *shown;   /* without arguments and values, which may be secrets */
         char *account;
 } ProcessSource;
 
-struct CredFetch {
-        ProcessSource *owner;
+typedef struct ProcessFetch {
+        CredFetch fetch; /* first: a CredFetch is cast back to us */
         NetProcess *process;
-        NetTimer *timer; /* about to tell of error */
-        AwsError error;
-        CredCallback callback;
-        void *userdata;
-};
+} ProcessFetch;
 
-static void process_cancel(CredFetch *f)
+static void process_cancel(CredFetch *fetch)
 {
-        NetEnv *env;
-
-        if (!f)
-                return;
-        env = f->owner->env;
-        env->process_cancel(f->process);
-        env->timer_cancel(f->timer);
-        free(f);
+        if (fetch)
+                fetch->env->process_cancel(((ProcessFetch *)fetch)->process);
+        cred_fetch_free(fetch);
 }
 
-/* Frees the fetch and tells its owner; credentials NULL: f->error says why. */
-static void fetch_finish(CredFetch *f, AwsCredentials *credentials)
+static void set_error(ProcessFetch *f, const char *code, const char *why)
 {
-        CredCallback callback = f->callback;
-        void *userdata = f->userdata;
-        AwsError error = f->error;
-
-        process_cancel(f);
-        callback(userdata, credentials, credentials ? NULL : &error);
-}
-
-static void on_over(void *userdata)
-{
-        CredFetch *f = userdata;
-
-        f->timer = NULL;
-        fetch_finish(f, NULL);
-}
-
-static void set_error(CredFetch *f, const char *code, const char *why)
-{
-        aws_error_set(&f->error, AWS_ERROR_CREDENTIALS, code,
-                      "no credentials: credential_process %s %s", f->owner->shown, why);
+        aws_error_set(&f->fetch.error, AWS_ERROR_CREDENTIALS, code, "credential_process %s %s",
+                      ((ProcessSource *)f->fetch.source)->shown, why);
 }
 
 static void on_end(void *userdata, const NetProcessResult *result)
 {
-        CredFetch *f = userdata;
-        ProcessSource *s = f->owner;
+        ProcessFetch *f = userdata;
+        ProcessSource *s = (ProcessSource *)f->fetch.source;
         _cleanup_(aws_credentials_unrefp) AwsCredentials *credentials = NULL;
         _cleanup_free_ char *status = NULL;
 
@@ -96,16 +68,17 @@ static void on_end(void *userdata, const NetProcessResult *result)
         } else if (!credentials->account_id && s->account && arn_account_is_valid(s->account)) {
                 credentials->account_id = mem_strdup(s->account);
         }
-        fetch_finish(f, credentials);
+        cred_fetch_finish(&f->fetch, credentials);
 }
 
 static CredFetch *process_fetch(CredSource *source, CredCallback callback, void *userdata)
 {
         ProcessSource *s = (ProcessSource *)source;
-        CredFetch *f = mem_new0(CredFetch);
+        ProcessFetch *f = mem_new0(ProcessFetch);
         int r;
 
-        *f = (CredFetch){.owner = s, .callback = callback, .userdata = userdata};
+        f->fetch = (CredFetch){
+                .source = source, .env = s->env, .callback = callback, .userdata = userdata};
         r = s->env->process_start(s->env,
                                   &(NetProcessOptions){.argv = (const char *const *)s->argv,
                                                        .timeout_usec = TIMEOUT_USEC,
@@ -118,9 +91,9 @@ static CredFetch *process_fetch(CredSource *source, CredCallback callback, void 
                                 ? " (the unit's sandbox forbids it unless ExecPaths= names it)"
                                 : "");
                 set_error(f, "ProcessNotRun", why);
-                f->timer = s->env->timer_start(s->env, 0, on_over, f);
+                cred_fetch_finish_soon(&f->fetch);
         }
-        return f;
+        return &f->fetch;
 }
 
 static CredSource *process_free(CredSource *source)
@@ -153,8 +126,10 @@ static int add_word(const char **p, StrBuf *word, bool *ret_shell)
                         if (quote && !strchr("\"\\" SHELL_ALWAYS, s[1]))
                                 strbuf_add_char(word, '\\');
                         strbuf_add_char(word, *++s);
-                } else if (quote ? *s == quote : (*s == '\'' || *s == '"')) {
-                        quote = quote ? '\0' : *s;
+                } else if (quote && *s == quote) {
+                        quote = '\0';
+                } else if (!quote && (*s == '\'' || *s == '"')) {
+                        quote = *s;
                 } else {
                         *ret_shell |= quote != '\'' &&
                                       strchr(quote ? SHELL_ALWAYS : SHELL_UNQUOTED, *s) != NULL;
@@ -199,7 +174,7 @@ static int split(const char *command, Words *ret)
         }
         if (w.n == 0)
                 return -EINVAL;
-        if (shell) {
+        if (shell || strchr(w.argv[0], '=')) { /* NAME=VALUE before the program */
                 words_done(&w);
                 w = (Words){};
                 words_push(&w, mem_strdup("sh"));
@@ -207,7 +182,8 @@ static int split(const char *command, Words *ret)
                 words_push(&w, mem_strdup(command));
         }
         words_push(&w, NULL);
-        *ret = (Words){TAKE_PTR(w.argv), w.n - 1};
+        ret->n = w.n - 1;
+        ret->argv = TAKE_PTR(w.argv);
         w.n = 0;
         return 0;
 }
@@ -234,7 +210,7 @@ int cred_source_new_process(NetEnv *env, const char *command, const char *accoun
                 .env = env,
                 .argv = words.argv,
                 .n_args = words.n,
-                .shown = mem_strndup(command, strcspn(command, BLANKS)),
+                .shown = mem_strndup(command, strcspn(command, BLANKS "=")),
                 .account = mem_strdup(account),
         };
         *ret = &s->source;

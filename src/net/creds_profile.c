@@ -156,7 +156,7 @@ static int role_options(Walk *w, const char *profile, CredAssumeRoleOptions *ret
 
 static int put_role(Walk *w, const char *profile, const char *web_token_file, CredSource **source)
 {
-        CredAssumeRoleOptions role;
+        CredAssumeRoleOptions role = {0};
         int r = role_options(w, profile, &role);
 
         if (r < 0)
@@ -169,9 +169,8 @@ static int put_role(Walk *w, const char *profile, const char *web_token_file, Cr
 }
 
 /* The origin that credential_source names. */
-static int named_source(Walk *w, const char *profile, CredSource **ret)
+static int named_source(Walk *w, const char *profile, const char *name, CredSource **ret)
 {
-        const char *name = get(w, profile, "credential_source");
         NetEnv *env = w->o->client.env;
         _cleanup_free_ char *text = NULL, *shown = NULL;
         int r;
@@ -221,12 +220,13 @@ static int keys(Walk *w, const char *profile, CredSource **ret)
 static int first_credentials(Walk *w, const char *profile, CredSource **ret)
 {
         const char *token_file = get(w, profile, "web_identity_token_file");
+        const char *named = get(w, profile, "credential_source");
         const char *command = get(w, profile, "credential_process");
         bool assumes = w->n_roles == w->n; /* the last one's role is put on top later */
         _cleanup_free_ char *text = NULL;
 
-        if (assumes && get(w, profile, "credential_source"))
-                return named_source(w, profile, ret);
+        if (assumes && named)
+                return named_source(w, profile, named, ret);
         if (token_file && !assumes && !(w->n > 1 && has_keys(w, profile))) {
                 if (!get(w, profile, "role_arn"))
                         return fail(w, profile, "has web_identity_token_file, but no role_arn");

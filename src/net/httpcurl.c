@@ -484,8 +484,10 @@ HttpTransport *http_curl_free(HttpTransport *transport)
                 curl_easy_cleanup(t->idle[--t->n_idle]);
         if (t->multi)
                 (void)curl_multi_cleanup(t->multi); /* nothing is left in it */
-        while (!TAILQ_EMPTY(&t->sockets))
-                socket_free(t, TAILQ_FIRST(&t->sockets));
+        for (Socket *s = TAILQ_FIRST(&t->sockets), *next; s; s = next) {
+                next = TAILQ_NEXT(s, entry);
+                socket_free(t, s);
+        }
         sd_event_source_disable_unref(t->timer);
         sd_event_source_disable_unref(t->defer);
         sd_event_unref(t->event);

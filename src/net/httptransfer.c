@@ -321,15 +321,14 @@ int http_transfer_prepare(HttpTransfer *transfer, CURL *easy, const HttpRequest 
         r = add_headers(transfer, request);
         if (r < 0)
                 return r;
-        transfer->body = mem_alloc0(request->body_len + 1);
-        if (request->body_len > 0)
-                memcpy(transfer->body, request->body, request->body_len);
+        transfer->body = STRBUF_INIT(request->body_len);
+        strbuf_add_n(&transfer->body, request->body, request->body_len); /* fits */
 
         SET(CURLOPT_URL, request->url);
         SET(CURLOPT_PROTOCOLS_STR, transfer->plain ? "http" : "https");
         SET(CURLOPT_PROXY, choose_proxy(transfer, proxy));
         /* POSTFIELDS turns the method into POST, so that the method comes after it. */
-        SET(CURLOPT_POSTFIELDS, get ? NULL : transfer->body);
+        SET(CURLOPT_POSTFIELDS, get ? NULL : strbuf_str(&transfer->body));
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
         SET(get ? CURLOPT_HTTPGET : CURLOPT_POST, 1L);
         SET(CURLOPT_CUSTOMREQUEST, get || post ? NULL : request->method);
@@ -460,8 +459,7 @@ void http_transfer_done(HttpTransfer *transfer, CURL *easy)
                 secret_cleanse(h->data, strlen(h->data));
         curl_slist_free_all(transfer->headers);
         transfer->headers = NULL;
-        free(transfer->body);
-        transfer->body = NULL;
+        strbuf_wipe(&transfer->body);
         free(transfer->host);
         transfer->host = NULL;
         free(transfer->peer);

@@ -25,7 +25,7 @@ typedef struct HttpTransfer {
         uint64_t connect_timeout_usec;
         uint64_t timeout_usec;
         struct curl_slist *headers;
-        void *body;
+        StrBuf body; /* may hold a web identity */
         size_t header_bytes;
         HttpResponse response;
         char reason[CURL_ERROR_SIZE]; /* libcurl's words */

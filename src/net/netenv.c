@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "net/httpcurl.h"
 #include "net/netprocess.h"
@@ -97,29 +98,10 @@ static const char *event_environ_get(NetEnv *e, const char *name)
         return getenv(name);
 }
 
-static int read_whole(int fd, size_t max, Secret **ret)
-{
-        _cleanup_strbuf_wipe_ StrBuf b = STRBUF_INIT(max);
-        char piece[4096];
-        ssize_t n;
-
-        do {
-                n = read(fd, piece, sizeof(piece));
-                if (n > 0)
-                        strbuf_add_n(&b, piece, (size_t)n);
-        } while (n > 0 && strbuf_error(&b) >= 0);
-        int r = n < 0 ? -errno : strbuf_error(&b);
-
-        secret_cleanse(piece, sizeof(piece));
-        if (r < 0)
-                return r;
-        *ret = secret_new(strbuf_str(&b), b.len);
-        return 0;
-}
-
 /* O_NONBLOCK, so that a FIFO in the file's place does not hold up the loop before it is refused. */
 static int event_file_read(NetEnv *e, const char *path, size_t max, Secret **ret)
 {
+        _cleanup_strbuf_wipe_ StrBuf b = STRBUF_INIT(max);
         int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), r;
         struct stat st;
 
@@ -130,8 +112,10 @@ static int event_file_read(NetEnv *e, const char *path, size_t max, Secret **ret
         else if (!S_ISREG(st.st_mode))
                 r = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
         else
-                r = read_whole(fd, max, ret);
+                r = fd_read(fd, &b);
         (void)close(fd); /* only read from */
+        if (r >= 0)
+                *ret = secret_new(strbuf_str(&b), b.len);
         return r;
 }
 

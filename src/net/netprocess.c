@@ -143,6 +143,9 @@ static int spawn(const char *const argv[], int output, pid_t *ret)
         sigset_t none, usual;
         int r;
 
+        /* Ignored, as some launchers leave it, it would have the kernel reap: how a program ended
+         * would be lost, and its number could be another's already. */
+        (void)signal(SIGCHLD, SIG_DFL);
         if (posix_spawn_file_actions_init(&actions) != 0 || posix_spawnattr_init(&attributes) != 0)
                 mem_exhausted();
         sigemptyset(&none);
@@ -154,6 +157,8 @@ static int spawn(const char *const argv[], int output, pid_t *ret)
                                                      0);
         if (r == 0)
                 r = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+        if (r == 0) /* libcurl opens some that are not close-on-exec */
+                r = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
         if (r == 0)
                 r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP |
                                                                   POSIX_SPAWN_SETSIGMASK |
@@ -191,10 +196,14 @@ int net_process_start(sd_event *event, const NetProcessOptions *o, NetProcessCal
         (void)close(fds[1]); /* the program's end */
         if (r >= 0) {
                 p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
-                if (p->pidfd < 0)
-                        abort(); /* no descriptors left: nothing would end the program */
-                r = fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+                if (p->pidfd < 0) { /* no descriptors left, or a kernel before 5.3 */
+                        r = -errno;
+                        (void)kill(-p->pid, SIGKILL);
+                        (void)waitpid(p->pid, NULL, 0); /* which is dead */
+                }
         }
+        if (r >= 0)
+                r = fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
         if (r >= 0)
                 r = sd_event_add_io(event, &p->source, fds[0], EPOLLIN, on_output, p);
         if (r < 0)

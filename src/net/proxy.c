@@ -61,8 +61,6 @@ static bool name_is_within(const char *host, const char *name)
 
         name += *name == '.';
         m = strlen(name);
-        if (n > 0 && host[n - 1] == '.')
-                n--;
         if (m > 0 && name[m - 1] == '.')
                 m--;
         return m > 0 && m <= n && strncasecmp(host + n - m, name, m) == 0 &&

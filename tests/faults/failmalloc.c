@@ -64,8 +64,9 @@ static void note(uint64_t way, void *const *frames, int n)
                                         : file         ? file + 1
                                                        : "?");
                 if (!info.dli_sname)
-                        len += (size_t)snprintf(line + len, 40, "+%#lx",
-                                                (char *)frames[k] - (char *)info.dli_fbase);
+                        len += (size_t)snprintf(
+                                line + len, 40, "+%#lx",
+                                (unsigned long)((char *)frames[k] - (char *)info.dli_fbase));
         }
         line[len++] = '\n';
         written = write(out, line, len);

@@ -23,16 +23,26 @@ static void check_print(int64_t msec)
 static void check_iso8601(const char *text)
 {
         char buf[TIMEFMT_MAX];
-        int64_t msec, again;
+        int64_t msec, again, local;
+        size_t n = strlen(text);
 
         if (timefmt_parse_iso8601(text, &msec) < 0)
                 return;
-        HOLD(msec >= 0 && strlen(text) >= 20);
-        if (msec == 0)
-                return;
+        HOLD(msec >= 0 && n >= 20);
+        /* What is ahead of UTC by so much was as much earlier there: "+hh:mm" at the end. */
+        local = msec;
+        if (text[n - 1] != 'Z') {
+                const char *p = text + n - 6;
+                int minutes =
+                        60 * (10 * (p[1] - '0') + p[2] - '0') + 10 * (p[4] - '0') + p[5] - '0';
+                local += (*p == '-' ? -minutes : minutes) * MSEC_PER_MINUTE;
+        }
         /* Up to the second they are the same text; the fraction may have had more digits. */
-        HOLD(strncmp(timefmt_iso8601(msec, buf), text, 19) == 0);
-        HOLD(timefmt_parse_iso8601(buf, &again) == 0 && again == msec);
+        if (local > 0)
+                HOLD(strncmp(timefmt_iso8601(local, buf), text, 19) == 0);
+        if (msec > 0)
+                HOLD(timefmt_parse_iso8601(timefmt_iso8601(msec, buf), &again) == 0 &&
+                     again == msec);
 }
 
 static void check_http_date(const char *text)

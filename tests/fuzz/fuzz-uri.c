@@ -18,32 +18,36 @@ static char *print(const Uri *u)
                           strempty(u->query));
 }
 
+static bool is_one_of(const char *host, const char *const *addresses, size_t n)
+{
+        struct in6_addr a, b;
+
+        for (size_t i = 0; i < n; i++) {
+                int family = strchr(addresses[i], ':') ? AF_INET6 : AF_INET;
+
+                if (inet_pton(family, host, &a) == 1 && inet_pton(family, addresses[i], &b) == 1 &&
+                    memcmp(&a, &b, family == AF_INET ? 4 : 16) == 0)
+                        return true;
+        }
+        return false;
+}
+
 static void check_host(const char *host)
 {
-        static const char *const metadata[] = {"169.254.169.254", "169.254.170.2", "169.254.170.23",
-                                               "fd00:ec2::254", "fd00:ec2::23"};
+        static const char *const metadata[] = {"169.254.169.254", "fd00:ec2::254"};
+        static const char *const container[] = {"169.254.170.2", "169.254.170.23", "fd00:ec2::23"};
         struct in_addr v4;
         struct in6_addr v6;
-        bool is_v4 = inet_pton(AF_INET, host, &v4) == 1;
-        bool is_v6 = inet_pton(AF_INET6, host, &v6) == 1, expected = false;
         size_t n = strlen(host);
 
-        if (is_v4)
+        if (inet_pton(AF_INET, host, &v4) == 1)
                 HOLD(uri_host_is_loopback(host) == ((ntohl(v4.s_addr) & 0xFF000000) == 0x7F000000));
-        else if (is_v6)
+        else if (inet_pton(AF_INET6, host, &v6) == 1)
                 HOLD(uri_host_is_loopback(host) == (memcmp(&v6, &in6addr_loopback, 16) == 0));
         else if (uri_host_is_loopback(host))
                 HOLD(n >= 9 && strcasecmp(host + n - 9, "localhost") == 0);
-
-        for (size_t i = 0; i < ELEMENTSOF(metadata); i++) {
-                unsigned char known[16];
-
-                if (is_v4 && inet_pton(AF_INET, metadata[i], known) == 1)
-                        expected |= memcmp(known, &v4, 4) == 0;
-                if (is_v6 && inet_pton(AF_INET6, metadata[i], known) == 1)
-                        expected |= memcmp(known, &v6, 16) == 0;
-        }
-        HOLD(uri_host_is_metadata(host) == expected);
+        HOLD(uri_host_is_metadata(host) == is_one_of(host, metadata, ELEMENTSOF(metadata)));
+        HOLD(uri_host_is_container(host) == is_one_of(host, container, ELEMENTSOF(container)));
 }
 
 static unsigned hex(char c)

@@ -463,6 +463,29 @@ def test_status_that_cannot_be_read(tmp_path, content):
     assert done.returncode == UNKNOWN and not done.stdout and str(path) in done.stderr, done
 
 
+def test_status_of_what_is_rare(tmp_path):
+    """A reload that was refused, maintenance under way, a clock that was set back."""
+    path = tmp_path / "status.json"
+    made_up_status(path)
+    told = json.loads(path.read_text())
+    told["configuration_error"] = "it has mistakes"
+    told["written_msec"] += 3600000
+    window = {"title": "maintenance of all trails", "until_msec": 1795402800000}
+    told["maintenance"] = [window, {**window, "title": "maintenance of one"}]
+    path.write_text(json.dumps(told))
+    done = command("status", "--status-file", path)
+    assert done.returncode == UNKNOWN, done
+    for words in ("the status is from the future", "the configuration was changed and not taken over",
+                  "it has mistakes", "maintenance of all trails (until 2026-11-23T03:00:00Z)"):
+        assert words in done.stdout, (words, done.stdout)
+    done = command("maintenance", "list", "--status-file", path)
+    assert done.returncode == WELL and done.stdout.count("2026-11-23T03:00:00Z") == 2, done
+    done = command("maintenance", "list", "--json", "--status-file", path)
+    assert json.loads(done.stdout) == told["maintenance"]
+    done = command("maintenance", "list", "--status-file", tmp_path / "none")
+    assert done.returncode == UNKNOWN and "none" in done.stderr, done
+
+
 def test_status_with_strange_content(tmp_path):
     """Whatever stands there, nothing but text comes out."""
     path = tmp_path / "status.json"
@@ -654,7 +677,8 @@ def test_incidents_without_a_folder(tmp_path):
     (["--sta=x", "status"], '"--sta" may be --state-directory or --status-file'),
     (["--json=x", "status"], "--json takes no value"),
     (["status", "--offline"], "status does not take --offline (trailsentry status --help"),
-    (["incidents", "--state-directory"], "--state-directory needs a value")])
+    (["incidents", "--state-directory"], "--state-directory needs a value"),
+    (["policy", "--json", "--output=x"], "say one of them")])
 def test_asked_wrongly(arguments, said):
     done = command(*arguments)
     assert done.returncode == USAGE and not done.stdout and said in done.stderr, done
@@ -671,6 +695,14 @@ def test_help_and_version():
         for line in (done.stdout + more.stdout).split("\n"):
             assert len(line) < 80, line
     assert re.fullmatch(r"trailsentry \d+\.\d+\.\d+\n", command("--version").stdout)
+
+
+@pytest.mark.parametrize("verb", ["policy", "test-alert", "check"])
+def test_configuration_with_mistakes(tmp_path, verb):
+    path = tmp_path / "trailsentry.conf"
+    path.write_text("trails = ();\n")
+    done = command(verb, "--config", path)
+    assert done.returncode in (WRONG, UNKNOWN) and "trails" in done.stdout + done.stderr, done
 
 
 def test_a_result_that_cannot_be_written():

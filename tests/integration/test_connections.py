@@ -17,7 +17,7 @@ def see_closed(aws, times):
 
 def test_keep_alive_longer_than_the_services_idle_close(aws, make_guard):
     """A dead connection in the pool costs nobody anything: no failure, no word."""
-    guard = make_guard(poll="10s", scale=50).run()
+    guard = make_guard(poll="10s", scale=50, wrapped=False).run()  # time-outs of 100 ms, too
     see_closed(aws, 3)
     stop_and_see(aws)
     assert [c["code"] for c in aws.calls() if c["code"] and c["service"] != "imds"] == []

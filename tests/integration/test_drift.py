@@ -2,6 +2,7 @@
 """A trail that logs and is of no use all the same: its settings, its selectors, its deliveries."""
 
 import json
+import pathlib
 import re
 
 import pytest
@@ -237,6 +238,21 @@ def test_baseline_shown_compared_accepted(aws, guard):
     assert json.loads(baseline(guard, "show", "--json").stdout)[0]["arn"] == TRAIL
     done = baseline(guard, "accept", "--trail", TRAIL)
     assert "nothing to accept" in done.stdout
+
+
+def test_accepted_is_on_disk(aws, make_guard):
+    """One after the other, so that the second comes when memories were stored just before."""
+    trails = [TRAIL, FAR_TRAIL]
+    guard = make_guard(trails=[reached_by_role(t) for t in trails], scale=3,
+                       drift={"interval": "10s"}).run()
+    guard.record("taken for the baseline", count=2)
+    for trail in trails:
+        aws.attack(trail, event="UpdateTrail", params={"S3BucketName": "amzn-s3-new-bucket"})
+    aws.message(phase="OPEN", kind="drift", count=2)
+    done = baseline(guard, "accept", "--trail", "all")
+    stored = json.loads(pathlib.Path(guard.state, "trails.json").read_text())["trails"]
+    assert done.returncode == WELL and done.stdout.count("accepted as the baseline") == 2, done
+    assert [t["baseline"]["Trail"]["S3BucketName"] for t in stored] == ["amzn-s3-new-bucket"] * 2, stored
 
 
 def test_baseline_without_a_daemon(aws, make_guard):

@@ -126,6 +126,13 @@ def test_who_the_guard_is_comes_from_its_status(aws, guard):
     guard.stop()
 
 
+def test_files_that_cannot_be_written(guard, tmp_path):
+    (tmp_path / "file").write_text("")
+    for place, words in (("file/x", "cannot be made"), ("file", "cannot be written")):
+        done = run(guard, "policy", "--output", tmp_path / place)
+        assert done.returncode == 3 and words in done.stderr, done
+
+
 def test_policies_as_files(aws, guard, tmp_path):
     folder = tmp_path / "policies"
     done = run(guard, "policy", "--output", folder, "--exempt",

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
@@ -64,6 +65,16 @@ def test_missing_file(aws, guard):
     assert "no such file" in refused(aws, guard)[0]
 
 
+@pytest.mark.parametrize("arguments,status,words", [
+    (["--help"], 0, "--state-directory=DIR"), (["--version"], 0, "trailsentry 0."),
+    (["--time-scale=0"], 64, "takes 1 to 100"), (["--time-scale=2x"], 64, "takes 1 to 100"),
+    (["extra"], 64, "unexpected argument 'extra'"), (["--nonsense"], 64, "nonsense")])
+def test_command_line(arguments, status, words):
+    done = subprocess.run([*WRAP, guard_module.DAEMON, *arguments], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=60 * SLOW, check=False)
+    assert done.returncode == status and words in done.stdout + done.stderr, done
+
+
 def test_service_manager_is_told(aws, make_guard):
     guard = make_guard(environment={"WATCHDOG_USEC": "400000"}).run()
     assert guard.notes[0] == "READY=1"
@@ -77,12 +88,15 @@ def test_service_manager_is_told(aws, make_guard):
 
 
 def test_starved_of_cpu_it_is_not_taken_for_wedged(aws, make_guard):
-    """Stopped for longer than any poll may be overdue (the other one's polls show the time), it
-    feeds the watchdog as soon as it has looked around, not a quarter of WatchdogSec= later."""
+    """Stopped during a poll for longer than any may be overdue (the other one's polls show the
+    time), it feeds the watchdog as soon as it has looked around, not a quarter of WatchdogSec=
+    later."""
     guard = make_guard(scale=100, poll="10s", environment={"WATCHDOG_USEC": "8000000"}).run()
     other = make_guard(scale=100, poll="10s", trails=[reached_by_role(FAR_TRAIL)]).run()
     beats = guard.notes.count("WATCHDOG=1")
     guard.wait(lambda: guard.notes.count("WATCHDOG=1") > beats, what="WATCHDOG=1")
+    aws.fault(operation="GetTrailStatus", trail=TRAIL, kind="delay", seconds=1, count=1)
+    aws.polls(1, TRAIL)
     guard.process.send_signal(signal.SIGSTOP)
     aws.polls(25, FAR_TRAIL)
     beats = guard.notes.count("WATCHDOG=1")
@@ -92,6 +106,20 @@ def test_starved_of_cpu_it_is_not_taken_for_wedged(aws, make_guard):
     waited = aws.calls(after=begun, operation="GetTrailStatus", trail=FAR_TRAIL)
     assert len(waited) < 15
     assert other.process.poll() is None and guard.process.poll() is None
+
+
+def test_wedged_it_does_not_feed_the_watchdog(aws, make_guard):
+    """The loop turns, and yet a poll has not ended: the service is silent for 5 s, which are 500
+    where a poll may take 60."""
+    guard = make_guard(scale=100 * SLOW, environment={"WATCHDOG_USEC": "400000"}).run()
+    number = aws.fault(operation="GetTrailStatus", kind="silence", count=1)
+    hungry = "the watchdog is not fed: a poll has not ended by its deadline"
+    guard.record(hungry, count=2)
+    beats = guard.notes.count("WATCHDOG=1")
+    guard.record(hungry, count=5)
+    assert guard.notes.count("WATCHDOG=1") == beats
+    aws.clear_faults(number)
+    guard.wait(lambda: guard.notes.count("WATCHDOG=1") > beats, what="WATCHDOG=1")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -166,7 +194,7 @@ def test_name_resolution_that_hangs(aws, make_guard):
     with server:
         server.settimeout(20 * SLOW)
         # What a thread holds that hangs in the resolver is lost to valgrind.
-        guard = make_guard(scale=20, cannot_see_after="20s", wrapped=False,
+        guard = make_guard(scale=5, cannot_see_after="10s", wrapped=False,
                            environment={"WATCHDOG_USEC": "400000"})
         resolv = os.path.join(guard.folder, "resolv.conf")
         with open(resolv, "w", encoding="utf-8") as out:

@@ -6,8 +6,11 @@ import time
 
 TRAIL = "arn:aws:cloudtrail:eu-west-1:444455556666:trail/management-events"
 SERVICES = ("GetTrailStatus", "StartLogging", "LookupEvents", "GetTrail", "GetEventSelectors",
-            "Publish", "PutMetricData", "GetCallerIdentity", "AssumeRole")
+            "Publish", "PutMetricData", "GetCallerIdentity", "AssumeRole",
+            "AssumeRoleWithWebIdentity", "ContainerCredentials")
+ROLES = ("AssumeRole", "AssumeRoleWithWebIdentity")
 IMDS = ("ImdsToken", "ImdsRole", "ImdsCredentials")
+CONTAINER_TARGET = "/container"
 # Whose good answer says nothing that the daemon needs: accepted is accepted.
 ACCEPTED = ("StartLogging", "Publish", "PutMetricData")
 REQUEST_ID = "11111111-2222-3333-4444-555555555555"
@@ -48,6 +51,7 @@ def xml_answers():
         "GetCallerIdentity": "<Arn>arn:aws:iam::111122223333:user/x</Arn><UserId>AIDA</UserId>"
                              "<Account>111122223333</Account>",
         "AssumeRole": credentials,
+        "AssumeRoleWithWebIdentity": credentials,
     }
 
 
@@ -61,6 +65,8 @@ def operation(request):
         return fields["Action"]
     if request.method == "PUT":
         return "ImdsToken"
+    if request.target == CONTAINER_TARGET:
+        return "ContainerCredentials"
     return "ImdsRole" if request.target.endswith("/") else "ImdsCredentials"
 
 
@@ -69,7 +75,7 @@ def body(name):
         return b"token=="
     if name == "ImdsRole":
         return b"guard"
-    if name == "ImdsCredentials":
+    if name in ("ImdsCredentials", "ContainerCredentials"):
         return json.dumps({"Code": "Success", "Type": "AWS-HMAC", "AccessKeyId": "ASIAEXAMPLE",
                            "SecretAccessKey": "wJalrXUtnFEMI", "Token": "t",
                            "Expiration": later()}).encode()
@@ -84,6 +90,8 @@ def body(name):
 def media_type(name):
     if name in IMDS:
         return "text/plain"
+    if name == "ContainerCredentials":
+        return "application/json"
     return JSON_TYPE if name in json_answers() else XML_TYPE
 
 
@@ -115,8 +123,9 @@ def error(request, status, code, message):
 class UsualRequest:
     """What a client of this API sends, as far as answers need it."""
 
-    method = "POST"
+    target = CONTAINER_TARGET
 
     def __init__(self, api):
+        self.method = "GET" if api == "ContainerCredentials" else "POST"
         named = {"x-amz-target": "CloudTrail." + api} if api in json_answers() else {}
         self.first, self.body = named, f"Action={api}".encode()

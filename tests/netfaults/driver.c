@@ -31,7 +31,7 @@
 #define CONNECTIONS_MAX 1024
 #define PATIENCE_USEC (30 * USEC_PER_SEC)
 
-typedef enum ApiKind { API_SERVICE, API_ROLE, API_IMDS } ApiKind;
+typedef enum ApiKind { API_SERVICE, API_ROLE, API_WEB_IDENTITY, API_CONTAINER, API_IMDS } ApiKind;
 
 typedef struct Api {
         const char *name;
@@ -190,6 +190,9 @@ static const Api apis[] = {
         {"GetCallerIdentity", .retry = RETRY_STANDARD, .request = request_get_caller_identity,
          .parse = parse_caller_identity},
         {"AssumeRole", API_ROLE, .deadline_usec = 15 * USEC_PER_SEC},
+        {"AssumeRoleWithWebIdentity", API_WEB_IDENTITY, .deadline_usec = 15 * USEC_PER_SEC},
+        /* Three tries of 2 s and the pauses between them. */
+        {"ContainerCredentials", API_CONTAINER, .deadline_usec = 8 * USEC_PER_SEC},
         /* Four tries of 2 s and the pauses between them, at the step that fails. */
         {"ImdsToken", API_IMDS, .deadline_usec = 12 * USEC_PER_SEC},
         {"ImdsRole", API_IMDS, .deadline_usec = 12 * USEC_PER_SEC},
@@ -252,10 +255,11 @@ static void on_result(void *userdata, const AwsResult *result)
 
 static void on_credentials(void *userdata, AwsCredentials *credentials, const AwsError *error)
 {
+        static const AwsError none = {.class = AWS_ERROR_NONE};
         CellRun *c = userdata;
 
         c->fetch = NULL;
-        ended(c, credentials ? &(AwsError){.class = AWS_ERROR_NONE} : error, 0);
+        ended(c, credentials ? &none : error, 0);
 }
 
 static uint64_t start_call(CellRun *c)
@@ -310,6 +314,13 @@ static void cell_open(CellRun *c)
                         abort();
                 return;
         }
+        if (c->api->kind == API_CONTAINER) {
+                _cleanup_free_ char *url = mem_printf("%s/container", c->url);
+                if (setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url, true) < 0 ||
+                    cred_source_new_container(c->env, &c->source, &text) < 0)
+                        abort();
+                return;
+        }
 
         CredSource *keys = NULL;
         const char *endpoints[_AWS_SERVICE_MAX];
@@ -321,14 +332,17 @@ static void cell_open(CellRun *c)
                                                        .source = keys,
                                                        .user_agent = "trailsentry-netfaults/0",
                                                        .endpoints = endpoints});
-        if (c->api->kind == API_ROLE &&
-            cred_source_new_assume_role(&(CredAssumeRoleOptions){.client = c->client,
-                                                                 .env = c->env,
-                                                                 .region = REGION,
-                                                                 .role_arn = ROLE,
-                                                                 .session_name = "netfaults"},
-                                        &c->source) < 0)
-                abort();
+        const CredAssumeRoleOptions role = {
+                .client = c->client,
+                .env = c->env,
+                .region = REGION,
+                .role_arn = ROLE,
+                .session_name = "netfaults",
+                /* Any text is a token to us. */
+                .web_token_file = c->api->kind == API_WEB_IDENTITY ? m->ca_file : NULL,
+        };
+        if (c->api->kind != API_SERVICE)
+                c->source = cred_source_new_assume_role(&role);
 }
 
 static void cell_free(CellRun *c)

@@ -2,8 +2,9 @@
 """The kinds of fault: what the hostile server or the network does, and how a call has to end.
 
 `want` is the class and code of the error, a regular expression; "ok" where the client gets over the
-fault by itself. A call of IMDS or of AssumeRole ends with the same code and class credentials, but
-for what `imds` says; None leaves a kind out there."""
+fault by itself. A call of IMDS or for a role ends with the same code and class credentials, but for
+what `imds` says; None leaves a kind out there. An answer that a container's endpoint cannot have
+meant is a ContainerError, and it is never asked through a proxy."""
 
 import gzip
 import json
@@ -42,13 +43,23 @@ class Kind:
                 want = self.imds if isinstance(self.imds, str) else self.imds.get(api)
                 if want is None:
                     return None
+        elif api == "ContainerCredentials":
+            want = self.of_container()
         elif api in answers.ACCEPTED and self.accepted:
             want = self.accepted
-        elif api in ("GetCallerIdentity", "AssumeRole") and self.query:
+        elif api in ("GetCallerIdentity", *answers.ROLES) and self.query:
             want = self.query
-        if want != "ok" and (api in answers.IMDS or api == "AssumeRole"):
+        if want != "ok" and api in (*answers.IMDS, *answers.ROLES, "ContainerCredentials"):
             want = "credentials " + want.split(" ", 1)[1]
         return want
+
+    def of_container(self):
+        if self.proxied:
+            return "ok"
+        if self.imds == "same" or self.want == "ok" or self.want.startswith("network"):
+            return self.want
+        return "- (ContainerError|ConnectionReset|EmptyReply)" if "network" in self.want else (
+            "- ContainerError")
 
 
 def act(name, want, stage, **options):

@@ -48,6 +48,10 @@ void check_input(World *w, const Input *in)
         if (in->kind != INPUT_POLLED)
                 return;
         t = &w->guard->trails[in->trail];
+        t->polling = false;
+        t->polled_usec = w->now_usec;
+        if (in->error.class == AWS_ERROR_NONE && !t->unbeaten_usec)
+                t->unbeaten_usec = w->now_usec;
         if (in->error.class == AWS_ERROR_NOT_FOUND) {
                 t->good_usec = w->now_usec;
                 if (t->not_found++ == 0)
@@ -79,6 +83,38 @@ void check_input(World *w, const Input *in)
                 mark_shown(w, in->trail, s, core_trail_memory(w->guard->core, in->trail)->seen);
         t->stop_msec = s->stop_logging_msec;
         t->maybe_gone = false;
+}
+
+/* Whatever happens to others, each trail is looked at in time, and its heart beats when it was
+ * seen, and only then. */
+static void check_polls(World *w, const Actions *a)
+{
+        for (size_t i = 0; i < a->n; i++) {
+                bool beats = a->items[i].kind == ACTION_HEARTBEAT;
+
+                if (!beats && a->items[i].kind != ACTION_POLL)
+                        continue;
+                GuardTrail *t = &w->guard->trails[a->items[i].trail];
+                if (!beats) {
+                        if (t->polling)
+                                world_violation(w, "two polls in flight for one trail");
+                        t->polling = true;
+                } else {
+                        if (!t->unbeaten_usec)
+                                world_violation(w, "a heartbeat of a trail that was not seen");
+                        t->unbeaten_usec = 0;
+                }
+        }
+        for (size_t i = 0; i < w->n_trails; i++) {
+                const GuardTrail *t = &w->guard->trails[i];
+
+                if (!t->polling && w->now_usec > MAX(t->polled_usec, w->guard->run_usec) +
+                                                         w->poll_usec + TICK_USEC)
+                        world_violation(w, "trail %zu is not polled in time", i);
+                if (t->unbeaten_usec &&
+                    w->now_usec > t->unbeaten_usec + w->policy.heartbeat_usec + TICK_USEC)
+                        world_violation(w, "trail %zu is seen and has no heartbeat", i);
+        }
 }
 
 static void check_starts(World *w, const Actions *a)
@@ -275,7 +311,7 @@ static void find_case(World *w, const Incident *i)
         c->changed = c->seen != i->generation + 1 || i->series;
         c->seen = i->generation + 1;
         if (c->changed)
-                check_note_group(c, i);
+                check_note_group(w, c, i);
 }
 
 static void note_case(World *w, const Incident *i)
@@ -287,6 +323,8 @@ static void note_case(World *w, const Incident *i)
                 return;
         if (culprit && i->attribution.confidence == CONFIDENCE_NONE)
                 world_violation(w, "%s: somebody is called the culprit without a verdict", i->id);
+        if (c->open && !i->open)
+                check_case_closed(w, i);
         c->stop_msec = i->stop_msec;
         c->open = i->open;
         c->search = i->attribution.state;
@@ -394,6 +432,7 @@ void check_step(World *w, const Input *in, const Actions *a)
                 note_case(w, core_incident(core, i));
                 check_bounds(w, core_incident(core, i));
         }
+        check_polls(w, a);
         check_starts(w, a);
         check_restart(w, in);
         check_outage_is_open(w, in);

@@ -25,12 +25,13 @@ void check_drift_culprit(World *w, const Case *c);
 
 /* check_cases.c: that incidents have their causes. */
 void check_case_opened(World *w, Case *c, const Incident *i);
+void check_case_closed(World *w, const Incident *i);
 void check_cases_end(World *w);
 void check_case_end(World *w, const Case *c); /* of one that has ended */
 void check_stop_end(World *w, size_t stop);   /* once and for all */
 
 /* check_groups.c: that incidents are told, each by itself or by its group, and not without end. */
-void check_note_group(Case *c, const Incident *i);
+void check_note_group(World *w, Case *c, const Incident *i);
 void check_told(World *w, const Incident *i, const Message *m); /* a new message */
 void check_groups(World *w);
 void check_groups_end(World *w);

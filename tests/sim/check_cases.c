@@ -37,13 +37,14 @@ static bool was_sick(const World *w, FaultKind kind, size_t trail)
         return false;
 }
 
-/* Whether the way to AWS has failed, which any call may show. */
+/* Whether the way to AWS has failed, which any call may show; credentials are not waited for as
+ * long as answers may take. */
 static bool was_cut_off(const World *w)
 {
         for (int kind = _FAULT_LIGHT_MAX; kind < _FAULT_KIND_MAX; kind++)
                 if (was_sick(w, (FaultKind)kind, SIZE_MAX))
                         return true;
-        return w->nature.lost_percent > 0;
+        return w->nature.lost_percent > 0 || (w->whole && was_sick(w, FAULT_SLOW, SIZE_MAX));
 }
 
 static void check_timed(World *w, const Case *c, const Incident *i)
@@ -64,6 +65,7 @@ static void check_timed(World *w, const Case *c, const Incident *i)
         /* Seen only when it was over: nobody can tell it from a stop of its own. */
         if (first != s && case_of_stop(w, first, c) && !s->shown_restarted &&
             count_kind(w, c->trail, INCIDENT_DELETED) == 0 &&
+            count_kind(w, c->trail, INCIDENT_RECREATED) == 0 &&
             /* The disk may have lost that it belongs to one. */
             !(w->kills && (was_sick(w, FAULT_DISK_FAILS, 0) || was_sick(w, FAULT_DISK_STALLS, 0))))
                 world_violation(w, "%s: a stop of a stopped trail became an incident", i->id);
@@ -158,6 +160,19 @@ void check_case_opened(World *w, Case *c, const Incident *i)
         if (!caused)
                 world_violation(w, "%s: %s without a cause", i->id,
                                 incident_kind_to_string(i->kind));
+}
+
+/* What is said to log again was started just then. */
+void check_case_closed(World *w, const Incident *i)
+{
+        const SimTrail *t = i->trail < w->n_trails ? &w->trails[i->trail] : NULL;
+
+        if (!t || !i->stop_msec || !i->blind_to_msec)
+                return;
+        for (size_t k = 0; k < t->n_versions; k++)
+                if (t->versions[k].status.start_logging_msec == i->blind_to_msec)
+                        return;
+        world_violation(w, "%s: closed by a start that never was", i->id);
 }
 
 static bool is_visible(const World *w, size_t record, uint64_t by_usec)

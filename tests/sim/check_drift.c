@@ -51,6 +51,8 @@ void check_inspected(World *w, const Input *in)
         unsigned read = readable(in->settings);
         unsigned drift = check_drift_bits(in->settings) | (t->drift & ~read);
 
+        if (in->error.class == AWS_ERROR_NONE && read != _DRIFT_ALL)
+                world_violation(w, "trail %zu: half a look is called a whole one", in->trail);
         if (!read)
                 return;
         t->drift = drift;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #define TICK_USEC (1500 * USEC_PER_MSEC)
+#define OPEN_WITHIN_USEC (2 * USEC_PER_SEC)
 #define MESSAGES_IN_TEN_MINUTES 20
 
 static bool goes_on(const Incident *i)
@@ -16,20 +17,36 @@ static bool goes_on(const Incident *i)
         return i->open && !i->blind_to_msec && i->kind != INCIDENT_OTHER_CONTROLLER;
 }
 
-void check_note_group(Case *c, const Incident *i)
+static bool is_of(const Case *c, const Case *lead)
 {
+        return !c->lost && streq(c->lead, lead->id);
+}
+
+/* When none of its group fails any more, the next that does is news of its own. */
+static void note_recovery(Guard *g, const Case *c)
+{
+        Case *lead = *c->lead ? guard_case(g, c->lead) : NULL;
+
+        for (size_t k = 0; lead && k < g->n_cases; k++)
+                if (g->cases[k].failing && is_of(&g->cases[k], lead))
+                        return;
+        if (lead)
+                lead->failing_usec = 0;
+}
+
+void check_note_group(World *w, Case *c, const Incident *i)
+{
+        bool failed = c->failing;
+
         (void)snprintf(c->lead, sizeof(c->lead), "%s", i->lead ? i->lead->id : "");
         c->goes_on = goes_on(i);
         c->failing = c->goes_on && i->restart.state == RESTART_FAILING;
+        if (failed && !c->failing)
+                note_recovery(w->guard, c);
         if (!i->series)
                 return;
         c->summary = i->series->told;
         c->summaries = i->series->summaries;
-}
-
-static bool is_of(const Case *c, const Case *lead)
-{
-        return !c->lost && streq(c->lead, lead->id);
 }
 
 /* A new message: whoever reads it knows of all that its incident speaks for. */
@@ -80,7 +97,8 @@ void check_groups(World *w)
 
                 if (c->lost)
                         continue;
-                if (!c->told && w->now_usec > MAX(c->opened_usec, g->run_usec) + bound)
+                uint64_t patience = lead ? bound : OPEN_WITHIN_USEC + TICK_USEC;
+                if (!c->told && w->now_usec > MAX(c->opened_usec, g->run_usec) + patience)
                         world_violation(w, "%s is not told by anybody", c->id);
                 if (!lead || !c->failing)
                         continue;

@@ -100,6 +100,9 @@ void disk_restore_incident(World *w, Incident *i)
                 read_back(w, i, &i->messages[m]);
         if (c) {
                 c->lost = false;
+                /* What it is to be again, the reader has heard of: what has ended it is forgotten.
+                 */
+                c->told_failing = c->told_failing || i->n_messages < c->n_messages;
                 c->n_messages = i->n_messages;
                 c->rounds = i->attribution.rounds;
                 c->summaries = i->series ? i->series->summaries : 0;
@@ -107,7 +110,7 @@ void disk_restore_incident(World *w, Incident *i)
         core_restore_incident(w->guard->core, i);
 }
 
-static void restore_incident(World *w, const struct StoredFile *f)
+static Incident *read_incident(World *w, const struct StoredFile *f)
 {
         json_t *o = json_loads(f->text, 0, NULL);
         Incident *i = NULL;
@@ -115,9 +118,33 @@ static void restore_incident(World *w, const struct StoredFile *f)
 
         if (!o || incident_from_json(o, &i, &field) < 0)
                 world_violation(w, "incident %s cannot be read back: %s", f->id, strempty(field));
-        else
-                disk_restore_incident(w, i);
         json_decref(o);
+        return i;
+}
+
+static int compare(const void *x, const void *y)
+{
+        const Incident *a = *(Incident *const *)x, *b = *(Incident *const *)y;
+
+        if (a->detected_msec != b->detected_msec)
+                return a->detected_msec < b->detected_msec ? -1 : 1;
+        return strcmp(a->id, b->id);
+}
+
+/* By detection, as the spool loads them. */
+static void restore_incidents(World *w)
+{
+        size_t n = w->disk.n_files;
+        _cleanup_free_ Incident **all = mem_alloc0((n + 1) * sizeof(all[0]));
+
+        for (size_t i = 0; i < n; i++) {
+                all[i] = read_incident(w, &w->disk.files[i]);
+                if (!all[i])
+                        return;
+        }
+        qsort(all, n, sizeof(all[0]), compare);
+        for (size_t i = 0; i < n; i++)
+                disk_restore_incident(w, all[i]);
 }
 
 static void restore_memories(World *w)
@@ -169,8 +196,7 @@ void disk_restore(World *w)
                 whole_restore(w);
         } else {
                 restore_memories(w);
-                for (size_t i = 0; i < w->disk.n_files; i++)
-                        restore_incident(w, &w->disk.files[i]);
+                restore_incidents(w);
         }
         forget_unsaid(g);
 }

@@ -318,6 +318,7 @@ void guard_answer(World *w, Event *e)
                 .page = &e->page,
                 .topic_arn = guard_topic(w, e->topic),
                 .message_id = "message-id",
+                .aws_msec = e->class == AWS_ERROR_NETWORK ? 0 : world_aws_msec(w),
         };
 
         if (!w->guard->core || e->run != w->guard->run)

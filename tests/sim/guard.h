@@ -18,6 +18,9 @@ typedef struct GuardTrail {
         uint64_t asked_usec;    /* last StartLogging */
         uint64_t down_usec;     /* since when answers say not logging; 0: they do not */
         bool maybe_gone;        /* not found, which says nothing of its logging */
+        bool polling;
+        uint64_t polled_usec;   /* last answer or failure */
+        uint64_t unbeaten_usec; /* first good poll since the last heartbeat, 0: none */
         uint64_t good_usec;     /* last answer about the trail */
         int64_t version_msec;   /* newest that was shown */
         int64_t stop_msec;      /* newest StopLoggingTime that was shown */

@@ -228,7 +228,7 @@ static int net_start(HttpTransport *t, const HttpRequest *q, HttpCallback callba
         check_request(w, q, &c->request);
         whole_note_request(w, &c->request);
         *ret_call = c;
-        if (rng_chance(&w->rng, w->nature.lost_percent))
+        if (rng_chance(&w->rng, world_lost_percent(w)))
                 end_at(c, USEC_INFINITY, on_timeout);
         else if (is_reachable(w, u.host))
                 end_at(c, w->now_usec + guard_latency(w) / 2, on_arrival);

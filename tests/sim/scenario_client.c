@@ -191,7 +191,7 @@ SCENARIO(clock_is_set)
 SCENARIO(start_is_lost)
 {
         begin(w);
-        fault(w, FAULT_START_ANSWER_LOST, 30, 10);
+        fault(w, FAULT_START_ANSWER_LOST, 30, 15);
         ACT(33.3, .kind = ACT_STOP, .actor = 1);
         script_end(w);
 }
@@ -199,6 +199,7 @@ SCENARIO(start_is_lost)
 SCENARIO(start_is_lost_judge)
 {
         expect_kinds(w, "stopped");
+        expect_starts(w, 2);
         expect_culprit(w, INCIDENT_STOPPED, 1, CONFIDENCE_EXACT);
         expect_restart_within(w, 11 * USEC_PER_SEC);
 }
@@ -223,6 +224,27 @@ SCENARIO(killed_and_started_judge)
         expect_starts(w, 2);
 }
 
+/* What it did before it was killed is its own, although the clock says that it is of this run. */
+SCENARIO(clock_is_set_while_dead)
+{
+        begin(w);
+        w->may_kill = true;
+        fault(w, FAULT_START_ANSWER_LOST, 30, 15);
+        ACT(33.3, .kind = ACT_STOP, .actor = 1);
+        ACT(60, .kind = ACT_KILL);
+        ACT(61, .kind = ACT_CLOCK, .amount = -10 * MSEC_PER_MINUTE);
+        ACT(70, .kind = ACT_STOP, .actor = 2);
+        ACT(75, .kind = ACT_START, .actor = 3);
+        ACT(150, .kind = ACT_BOOT);
+        script_end(w);
+}
+
+SCENARIO(clock_is_set_while_dead_judge)
+{
+        expect_kinds(w, "stopped blink");
+        expect_starts(w, 2);
+}
+
 SCENARIO(refused_judge)
 {
         expect_kinds(w, "cannot-see topic-failing stopped");
@@ -244,6 +266,7 @@ const Scenario client_scenarios[] = {
         {"client-clock-ahead-at-boot", clock_is_wrong_at_boot, one_stop_judge},
         {"client-clock-behind-at-boot", clock_is_behind_at_boot, one_stop_judge},
         {"client-clock-is-set", clock_is_set, one_stop_judge},
+        {"client-clock-set-while-dead", clock_is_set_while_dead, clock_is_set_while_dead_judge},
         {"client-start-is-lost", start_is_lost, start_is_lost_judge},
         {"client-killed-and-started", killed_and_started, killed_and_started_judge},
 };

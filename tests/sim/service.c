@@ -42,8 +42,9 @@ static char *form_value(const char *body, const char *name)
 
         while (strncmp(body, name, n) != 0 || body[n] != '=') {
                 body = strchr(body, '&');
-                if (!body++)
+                if (!body)
                         return NULL;
+                body++;
         }
         value = mem_strndup(body + n + 1, strcspn(body + n + 1, "&"));
         to = value;
@@ -408,7 +409,7 @@ void service_answer(World *w, const SimRequest *q, SimReply *r)
         _cleanup_free_ char *action = form_value(q->body, "Action");
         (void)snprintf(operation, sizeof(operation), "%s", json ? target + 1 : strempty(action));
         (void)snprintf(r->request_id, sizeof(r->request_id), "request-%u", ++w->n_request_ids);
-        r->silent = rng_chance(&w->rng, w->nature.lost_percent);
+        r->silent = rng_chance(&w->rng, world_lost_percent(w));
         if (world_has_fault(w, FAULT_SERVICE_FAILS, SIZE_MAX)) {
                 fail(r, json, 503, "ServiceUnavailable");
                 return;

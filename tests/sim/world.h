@@ -278,6 +278,12 @@ void world_act_at(World *w, uint64_t at_usec, const Act *act);
 void world_fault(World *w, FaultKind kind, uint64_t from_usec, uint64_t for_usec, size_t target);
 bool world_has_fault(const World *w, FaultKind kind, size_t target);
 
+/* Of requests and of answers, until half an hour after the last that is scripted. */
+static inline unsigned world_lost_percent(const World *w)
+{
+        return w->now_usec < w->calm_usec + 30 * USEC_PER_MINUTE ? w->nature.lost_percent : 0;
+}
+
 static inline int64_t world_aws_msec(const World *w)
 {
         return SIM_EPOCH_MSEC + (int64_t)(w->now_usec / USEC_PER_MSEC);

@@ -71,8 +71,8 @@ class Soak:
                 self.soak()
                 self.check_use()
                 self.drain()
+                self.guard.stop()  # waits for the disk: an alert may leave before it is there
                 self.check_told()
-                self.guard.stop()
             finally:
                 if self.guard.process:
                     self.guard.process.kill()
@@ -217,7 +217,7 @@ class Soak:
                        for m in self.messages
                        if m["attributes"]["phase"]["StringValue"] != "TEST")
         wanted = {(t["arn"], i, m["sequence"]) for i, row in incidents.items()
-                  for m in row["messages"] for t in TOPICS}
+                  for m in row["messages"] for t in TOPICS if t["arn"] != row.get("scope_arn")}
         missing = sorted(wanted - set(keys))
         unknown = sorted(set(keys) - wanted)
         silent = [i for i, row in incidents.items() if not row["messages"] and

@@ -470,15 +470,22 @@ def sends_after_the_next_boot_what_it_could_not(w):
 
 
 def sees_as_soon_as_there_is_a_network(w):
-    """Booted without one; what it knows by then is told when it comes."""
+    """Booted without a route or a name server, which come one after the other; what it knows by
+    then is told."""
     number = w.begin_anew()
+    w.drop_in("/etc", "imds", "")  # the metadata service at its real address
+    w.write(w.configuration_path(), w.configuration.replace("localhost", "guard.example"))
     w.boot(network=False)
     w.wait_active()
     pid = w.property("MainPID")
+    w.wait_journal("169.254.169.254: ", "ERROR_CODE=HostUnreachable", "--boot")
     w.wait_journal("cannot be seen", "INCIDENT_KIND=cannot-see", "--boot", timeout=30)
-    for name in ("https_port", "imds_port"):
-        wire = Wire(w.aws.ready[name])
-        wire.mend(w.machine.listen(w.aws.ready[name]))
+    w.machine.add_address("169.254.169.254")
+    Wire(w.aws.ready["imds_port"]).mend(w.machine.listen(80, "169.254.169.254"))
+    Wire(w.aws.ready["https_port"]).mend(w.machine.listen(w.aws.ready["https_port"]))
+    w.wait_journal("Could not resolve host", "ERROR_CODE=CouldNotResolveHost", "--boot", timeout=40)
+    w.write("/etc/hosts", "127.0.0.1 " + " ".join(
+        f"{service}.eu-west-1.guard.example" for service in ("cloudtrail", "sns", "sts")))
     w.wait_polls(timeout=40)
     w.aws.wait_messages(1, timeout=40, subject="CLOSED", after=number)
     assert w.property("MainPID") == pid and w.property("NRestarts") == "0"

@@ -215,20 +215,24 @@ class Machine:
                                  f"{done.stdout}{done.stderr}")
         return done
 
-    def listen(self, port):
-        """A socket that listens on this port of the machine's own loopback."""
+    def listen(self, port, address="127.0.0.1"):
+        """A socket that listens on this port in the machine's own network."""
         made = []
 
         def make():
             with open(f"/proc/{self.leader}/ns/net", "rb") as network:
                 if ctypes.CDLL(None).setns(network.fileno(), CLONE_NEWNET) == 0:
-                    made.append(socket.create_server(("127.0.0.1", port)))
+                    made.append(socket.create_server((address, port)))
 
         # A thread of its own: it has left our network for good.
         thread = threading.Thread(target=make)
         thread.start()
         thread.join()
         return made[0]
+
+    def add_address(self, address):
+        subprocess.run(["nsenter", f"--target={self.leader}", "--net", "ip", "address", "add",
+                        f"{address}/32", "dev", "lo"], check=True, env=ENVIRONMENT)
 
     def power_off(self, timeout):
         """Seconds that an orderly end took."""

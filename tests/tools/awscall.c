@@ -282,20 +282,14 @@ int main(int argc, char **argv)
         env = net_env_new_event(event, http);
         base = make_client(&t, env, make_source(&t, env));
         if (t.role_arn) {
-                CredSource *source = NULL;
-                if (cred_source_new_assume_role(
-                            &(CredAssumeRoleOptions){
-                                    .client = base,
-                                    .env = env,
-                                    .region = t.region,
-                                    .role_arn = t.role_arn,
-                                    .external_id = t.external_id,
-                                    .session_name = "awscall",
-                            },
-                            &source) < 0) {
-                        fprintf(stderr, "bad role\n");
-                        return 2;
-                }
+                CredSource *source = cred_source_new_assume_role(&(CredAssumeRoleOptions){
+                        .client = base,
+                        .env = env,
+                        .region = t.region,
+                        .role_arn = t.role_arn,
+                        .external_id = t.external_id,
+                        .session_name = "awscall",
+                });
                 on_top = make_client(&t, env, source);
         }
         t.client = on_top ? on_top : base;

@@ -5,6 +5,7 @@
 
 #include "aws/sigv4.h"
 #include "base/mem.h"
+#include "base/uri.h"
 
 void make_client(Fixture *f, AwsClientOptions o)
 {
@@ -49,7 +50,7 @@ static void on_result(void *userdata, const AwsResult *r)
         s->n_called++;
         s->error = r->error;
         s->attempts = r->attempts;
-        s->received_msec = r->received_msec;
+        s->date_msec = r->date_msec;
         assert_true((r->error.class == AWS_ERROR_NONE) == (r->body != NULL));
         if (r->body) {
                 (void)snprintf(s->body, sizeof(s->body), "%s", r->body);
@@ -121,12 +122,14 @@ void assert_signed(Fixture *f, const FakeSent *s, const AwsCredentials *c, int64
                 {"Content-Type", mem_strdup(fake_sent_header(s, "Content-Type"))},
                 {"X-Amz-Target", mem_strdup(fake_sent_header(s, "X-Amz-Target"))},
         };
+        _cleanup_uri_ Uri u = {};
         SigV4Signed signature;
 
+        assert_int_equal(uri_parse(s->url, &u), 0);
         assert_int_equal(sigv4_sign(
                                  &(SigV4Request){
                                          .method = "POST",
-                                         .path = "/",
+                                         .path = u.path,
                                          .headers = headers,
                                          .n_headers = headers[2].value ? 3 : 2,
                                          .body = s->body,

@@ -46,7 +46,7 @@ typedef struct Seen {
         char body[256];
         size_t body_len;
         int attempts;
-        int64_t received_msec;
+        int64_t date_msec;
         struct Seen *cancels;
         struct Seen *starts;
         bool frees_client;

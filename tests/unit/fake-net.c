@@ -419,7 +419,7 @@ static void on_source_timer(void *userdata)
         userdata = fetch->userdata;
         fetch->timer = NULL;
         fake_source_cancel(fetch);
-        aws_error_set(&error, AWS_ERROR_CREDENTIALS, "Scripted", "no credentials: scripted");
+        aws_error_set(&error, AWS_ERROR_CREDENTIALS, "Scripted", "scripted");
         callback(userdata, credentials, credentials ? NULL : &error);
 }
 

@@ -101,7 +101,7 @@ static void test_nothing_to_go_on_with(void **state)
         Fixture *f = *state;
 
         fake_net_setenv(&f->net, "AWS_EC2_METADATA_DISABLED", "true");
-        assert_int_equal(make(f, ""), -ENXIO);
+        assert_int_equal(make(f, ""), 1); /* may come */
         assert_non_null(f->text);
 }
 

@@ -326,6 +326,18 @@ static void test_own_stop(void **state)
         assert_true(i->attribution.misused);
 }
 
+static void test_misuse_is_not_taken_back(void **state)
+{
+        _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_STOPPED, STOP);
+
+        ADD(i, .at = SECOND(0), .id = "it", .who = OWN);
+        evaluate_with(i, OWN, OWN_CALL_NO, true, false);
+        evaluate_with(i, NULL, OWN_CALL_NO, true, false);
+        assert_true(i->attribution.misused);
+        evaluate_with(i, BOB, OWN_CALL_NO, true, false);
+        assert_false(i->attribution.misused);
+}
+
 static void test_own_refused_stop(void **state)
 {
         _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_STOPPED, STOP);
@@ -540,8 +552,8 @@ UNIT_MAIN(T(test_one_stop), T(test_nothing_found), T(test_distance_to_anchor),
           T(test_started_in_the_same_second), T(test_refused_start_is_none), T(test_known_start),
           T(test_clock_ahead), T(test_rivals), T(test_same_actor_twice), T(test_unreadable),
           T(test_unreadable_long_before), T(test_call_without_parameters), T(test_own_start),
-          T(test_unremembered_start_stays_so), T(test_own_stop), T(test_own_refused_stop),
-          T(test_only_this_trail), T(test_room), T(test_only_its_window),
+          T(test_unremembered_start_stays_so), T(test_own_stop), T(test_misuse_is_not_taken_back),
+          T(test_own_refused_stop), T(test_only_this_trail), T(test_room), T(test_only_its_window),
           T(test_one_stop_after_another), T(test_room_for_calls_that_succeeded), T(test_deleted),
           T(test_recreated), T(test_last_chance), T(test_needs_starts),
           T(test_own_restart_in_the_same_second))

@@ -3,6 +3,7 @@
 
 #include "aws/awserror.h"
 #include "base/escape.h"
+#include "base/jsonmap.h"
 #include "base/mem.h"
 
 static void test_classes(void **state)
@@ -268,6 +269,24 @@ static void test_value_cut_within_a_character(void **state)
         json_decref(object);
 }
 
+/* What is too long is cut once, where it is written first, however its escapes fall. */
+static void test_long_texts_are_the_same_after_the_disk(void **state)
+{
+        for (size_t n = 1; n < 600; n++) {
+                _cleanup_free_ char *bytes = mem_alloc0(2 * n + 2);
+                AwsError e, again;
+
+                for (size_t i = 0; i < 2 * n; i++)
+                        bytes[i] = i % 5 < n % 7 ? '\b' : 'x';
+                bytes[0] = 'x';
+                aws_error_set(&e, AWS_ERROR_DENIED, bytes, "%s", bytes);
+                _cleanup_json_ json_t *value = aws_error_to_value(&e);
+                aws_error_from_value(value, &again);
+                assert_memory_equal(&again, &e, sizeof(e));
+        }
+}
+
 UNIT_MAIN(T(test_classes), T(test_class_names), T(test_json), T(test_message_is_not_read_as_code),
           T(test_json_that_is_none), T(test_xml), T(test_hostile_text), T(test_set),
-          T(test_as_value), T(test_value_cut_within_a_character))
+          T(test_as_value), T(test_value_cut_within_a_character),
+          T(test_long_texts_are_the_same_after_the_disk))

@@ -8,9 +8,7 @@
 #include "base/mem.h"
 #include "daemon/awssettings.h"
 
-#define ENDPOINT_FORM                                                                              \
-        "a URL https://HOST or https://HOST:PORT, in which {service} and {region} "                \
-        "may stand"
+#define ENDPOINT_FORM "a URL https://HOST[:PORT][/PATH], in which {service} and {region} may stand"
 #define PROXY_FORM                                                                                 \
         "a URL http://HOST:PORT or https://HOST:PORT, with USER:PASSWORD@ before the host where "  \
         "it is needed"
@@ -132,6 +130,11 @@ static const Case cases[] = {
          {"AWS_CA_BUNDLE", "/env.pem"},
          "[default]\nca_bundle = /profile.pem\n",
          "trusted certificates: /env.pem (AWS_CA_BUNDLE)\n"},
+        {"certificates: a path that is no UTF-8",
+         "",
+         {"AWS_CA_BUNDLE", "/\xff.pem"},
+         NULL,
+         "trusted certificates: /\\xff.pem (AWS_CA_BUNDLE)\n"},
         {"certificates: profile",
          "",
          {NULL},
@@ -167,17 +170,11 @@ static const Case cases[] = {
          NULL,
          "AWS_ENDPOINT_URL_SNS has to be " ENDPOINT_FORM,
          true},
-        {"malformed: general variable, with a path",
+        {"malformed: general variable, with a query",
          "",
-         {"AWS_ENDPOINT_URL", "https://vpce.example.com/sns"},
+         {"AWS_ENDPOINT_URL", "https://vpce.example.com/?sns"},
          NULL,
          "AWS_ENDPOINT_URL has to be " ENDPOINT_FORM,
-         true},
-        {"malformed: plain http elsewhere",
-         "",
-         {"AWS_ENDPOINT_URL", "http://vpce.example.com"},
-         NULL,
-         "AWS_ENDPOINT_URL has to be " ENDPOINT_FORM "; plain http is for loopback addresses only",
          true},
         {"malformed: services section",
          "",
@@ -216,6 +213,18 @@ static const Case cases[] = {
          "HTTPS_PROXY has to be " PROXY_FORM,
          true},
 
+        {"plain http elsewhere",
+         "",
+         {"AWS_ENDPOINT_URL", "http://vpce.example.com"},
+         NULL,
+         "AWS_ENDPOINT_URL: plain http is for loopback addresses only",
+         true},
+        {"plain http elsewhere, of the profile",
+         "",
+         {NULL},
+         "[default]\nendpoint_url = http://127.0.0.1.example.com\n",
+         "endpoint_url of profile default (/etc/aws): plain http is for loopback addresses only",
+         true},
         {"FIPS excludes an endpoint",
          "fips = true;",
          {"AWS_ENDPOINT_URL_STS", "https://sts.example"},
@@ -252,7 +261,8 @@ static int settle(const Case *c, AwsSettings **ret, char **reterr_text)
         assert_int_equal(conf_parse("x.conf", text, strlen(text), &conf, &problems), 0);
         if (c->config)
                 assert_int_equal(profile_set_parse(c->config, NULL, &profiles, reterr_text), 0);
-        return aws_settings_new(
+        _cleanup_(aws_settings_freep) AwsSettings *s = NULL;
+        int r = aws_settings_new(
                 &(AwsSettingsOptions){
                         .conf = conf,
                         .get = get,
@@ -261,7 +271,12 @@ static int settle(const Case *c, AwsSettings **ret, char **reterr_text)
                         .profile = "default",
                         .profile_path = "/etc/aws",
                 },
-                ret, reterr_text);
+                &s, reterr_text);
+        if (r >= 0)
+                r = aws_settings_check(s, reterr_text);
+        if (r >= 0)
+                *ret = TAKE_PTR(s);
+        return r;
 }
 
 static void test_case(void **state)

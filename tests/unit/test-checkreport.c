@@ -308,8 +308,24 @@ static void test_no_base_credentials_is_told_once(void **state)
                 "AWS_SECRET_ACCESS_KEY."};
         Fixture *f = *state;
 
+        f->checked_accounts[0].source = (char *)"imds";
         fail_probe(&f->checked_accounts[0].identify, AWS_ERROR_CREDENTIALS, "ConnectTimeout");
         fail_probe(&f->checked_accounts[1].identify, AWS_ERROR_CREDENTIALS, "ConnectTimeout");
+        f->checked_trails[0] = (CheckedTrail){};
+        expect(f, 1, findings);
+}
+
+/* Whoever has set up something else wants no instance profile. */
+static void test_no_base_credentials_of_a_profile(void **state)
+{
+        static const char *const findings[] = {
+                "base credentials: no usable credentials (ProcessFailed, request id r-1): because "
+                "=> They were to come from: profile a -> credential_process (CREDENTIALS in "
+                "trailsentryd(8))."};
+        Fixture *f = *state;
+
+        f->checked_accounts[0].source = (char *)"profile a -> credential_process";
+        fail_probe(&f->checked_accounts[0].identify, AWS_ERROR_CREDENTIALS, "ProcessFailed");
         f->checked_trails[0] = (CheckedTrail){};
         expect(f, 1, findings);
 }
@@ -323,4 +339,5 @@ UNIT_MAIN(TEST(test_all_well), TEST(test_nothing_to_prove), TEST(test_read_event
           TEST(test_other_home_region), TEST(test_other_spelling),
           TEST(test_organization_trail_of_a_member), TEST(test_organization_trail_only_told),
           TEST(test_organization_trail_of_its_management_account),
-          TEST(test_role_that_cannot_be_assumed), TEST(test_no_base_credentials_is_told_once))
+          TEST(test_no_base_credentials_of_a_profile), TEST(test_role_that_cannot_be_assumed),
+          TEST(test_no_base_credentials_is_told_once))

@@ -48,7 +48,7 @@ static void test_request_as_aws_expects_it(void **state)
         assert_string_equal(s.error.request_id, "req-ok");
         assert_string_equal(s.body, "{}");
         assert_int_equal(s.attempts, 1);
-        assert_int_equal(s.received_msec, wall(f));
+        assert_int_equal(s.date_msec, wall(f) / MSEC_PER_SEC * MSEC_PER_SEC);
 }
 
 static void test_query_service(void **state)
@@ -84,6 +84,8 @@ static void test_endpoints(void **state)
                 {"https://{service}.{region}.internal", "https://cloudtrail.eu-central-1.internal/",
                  "cloudtrail.eu-central-1.internal"},
                 {"https://[::1]:4443", "https://[::1]:4443/", "[::1]:4443"},
+                {"https://gateway.example.com/aws/{service}/",
+                 "https://gateway.example.com/aws/cloudtrail/", "gateway.example.com"},
         };
         Fixture *f = *state;
 
@@ -91,10 +93,12 @@ static void test_endpoints(void **state)
                 const char *endpoints[_AWS_SERVICE_MAX] = {
                         [AWS_SERVICE_CLOUDTRAIL] = cases[i].endpoint,
                         [AWS_SERVICE_SNS] = "https://elsewhere.example.com"};
+                int64_t now = wall(f);
                 make_client(f, (AwsClientOptions){.endpoints = endpoints});
                 prime(f);
                 assert_string_equal(last(f)->url, cases[i].url);
                 assert_string_equal(fake_sent_header(last(f), "Host"), cases[i].host);
+                assert_signed(f, last(f), f->a, now, "cloudtrail");
         }
         make_client(f, (AwsClientOptions){.fips = true});
         AwsRequest q = {.service = AWS_SERVICE_CLOUDTRAIL,

@@ -260,21 +260,21 @@ static const Refusal refusals[] = {
         {"plain http endpoint",
          GOOD "endpoint = \"http://vpce.example.com\";\n",
          {"x.conf:3: endpoint: \"http://vpce.example.com\": plain http is for loopback addresses "
-          "only; has to be a URL https://HOST or https://HOST:PORT, in which {service} and "
+          "only; has to be a URL https://HOST[:PORT][/PATH], in which {service} and "
           "{region} may stand"}},
         {"plain http to a name that begins like loopback",
          GOOD "endpoint = \"http://127.0.0.1.example.com\";\n",
          {"x.conf:3: endpoint: \"http://127.0.0.1.example.com\": plain http is for loopback "
-          "addresses only; has to be a URL https://HOST or https://HOST:PORT, in which {service} "
+          "addresses only; has to be a URL https://HOST[:PORT][/PATH], in which {service} "
           "and {region} may stand"}},
         {"endpoint without a scheme",
          GOOD "endpoint = \"vpce.example.com\";\n",
-         {"x.conf:3: endpoint: \"vpce.example.com\": has to be a URL https://HOST or "
-          "https://HOST:PORT, in which {service} and {region} may stand"}},
+         {"x.conf:3: endpoint: \"vpce.example.com\": has to be a URL https://HOST[:PORT][/PATH], "
+          "in which {service} and {region} may stand"}},
         {"endpoint with another placeholder",
          GOOD "endpoint = \"https://{account}.example.com\";\n",
-         {"x.conf:3: endpoint: \"https://{account}.example.com\": has to be a URL https://HOST or "
-          "https://HOST:PORT, in which {service} and {region} may stand"}},
+         {"x.conf:3: endpoint: \"https://{account}.example.com\": has to be a URL "
+          "https://HOST[:PORT][/PATH], in which {service} and {region} may stand"}},
         {"proxy with a password is not repeated",
          GOOD "proxy = \"http://joe:secret@proxy.example.com\";\n",
          {"x.conf:3: proxy: has to be " PROXY_FORM}},

@@ -115,6 +115,20 @@ static void test_file_missing(void **state)
         expect_load(path, -ENOENT, "no such file; --config names another one");
 }
 
+/* Nobody may read it, but for root; beside a folder there is a file in the way. */
+static void test_file_that_cannot_be_read(void **state)
+{
+        _cleanup_free_ char *path = write_file(GOOD, strlen(GOOD), 0),
+                            *below = mem_printf("%s/x", path);
+        uid_t user = geteuid();
+
+        expect_load(below, -ENOTDIR, "cannot be read: Not a directory");
+        assert_int_equal(user ? 0 : seteuid(65534), 0);
+        expect_load(path, -EACCES,
+                    "this user may not read it: run as root, or as a member of the file's group");
+        assert_int_equal(seteuid(user), 0);
+}
+
 static void test_file_group_writable(void **state)
 {
         _cleanup_free_ char *path = write_file(GOOD, strlen(GOOD), 0660);
@@ -367,7 +381,8 @@ static void test_shipped_file_is_complete(void **state)
 
 #define TEST_FILE(f) cmocka_unit_test_setup_teardown(f, setup_folder, teardown_folder)
 
-UNIT_MAIN(TEST_FILE(test_file), TEST_FILE(test_file_missing), TEST_FILE(test_file_group_writable),
+UNIT_MAIN(TEST_FILE(test_file), TEST_FILE(test_file_missing),
+          TEST_FILE(test_file_that_cannot_be_read), TEST_FILE(test_file_group_writable),
           TEST_FILE(test_file_world_writable), TEST_FILE(test_file_of_another_user),
           TEST_FILE(test_file_is_folder), TEST_FILE(test_file_is_fifo),
           TEST_FILE(test_file_too_large), TEST_FILE(test_file_of_largest_size),

@@ -69,20 +69,23 @@ static void answer_store(Rig *r, InputKind kind, uint64_t generation)
                              .store_error = kind == INPUT_STORE_FAILED ? -ENOSPC : 0});
 }
 
-/* A write is under way when the one before it fails, so that it is asked for again; then the first
- * succeeds and the second does not. There is nothing to try again, and nothing to spin over. */
-static void test_failed_repetition_of_a_write(void **state)
+/* What is under way is not asked for again when the write before it fails: if the first came
+ * through and the second did not, the spool would have a failure that nobody mends. */
+static void test_write_under_way_is_not_repeated(void **state)
 {
-        _cleanup_rig_ Rig *r = rig_new_stopped(NULL);
+        _cleanup_rig_ Rig *r = rig_new_stopped(&(RigOptions){.action = TRAIL_ACTION_ALERT});
         uint64_t first = rig_incident(r)->asked_generation, second;
 
-        rig_started(r, AWS_ERROR_DENIED, "r-1");
-        answer_store(r, INPUT_STORE_FAILED, first);
-        rig_pass(r, policy_default.store_retry_usec);
+        rig_pass(r, policy_default.store_patience_usec);
+        rig_sent(r, 1, TOPIC, AWS_ERROR_NONE);
         second = rig_incident(r)->asked_generation;
         assert_true(second > first);
+        answer_store(r, INPUT_STORE_FAILED, first);
+        assert_int_equal(rig_incident(r)->store_error, -ENOSPC);
+        rig_pass(r, policy_default.store_retry_usec);
+        assert_int_equal(rig_incident(r)->asked_generation, second);
+        assert_int_equal(rig_count(r, ACTION_STORE), 0);
         answer_store(r, INPUT_STORED, second);
-        answer_store(r, INPUT_STORE_FAILED, second);
         assert_int_equal(rig_incident(r)->store_error, 0);
         assert_true(core_next_boot(r->core) > r->now.boot_usec);
 }
@@ -230,8 +233,30 @@ static void test_not_effective(void **state)
         assert_int_equal(r->asked[ACTION_START_LOGGING], 2);
         assert_int_equal(r->phases[PHASE_FAILING], 1);
         assert_string_equal(rig_incident(r)->restart.error.code, "NotEffective");
+        /* Accepted once more, and the reminder said that it was, and not confirmed yet. */
+        assert_int_equal(rig_incident(r)->restart.state, RESTART_FAILING);
         rig_live(r, 300 * USEC_PER_SEC);
         assert_int_equal(r->phases[PHASE_FAILING], 1);
+        rig_live(r, 56 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_FAILING], 2);
+}
+
+/* Failed, accepted, and without effect: of the same class as the failure before, it was not told,
+ * and the last word was that the restart had been accepted. */
+static void test_failing_again_after_it_was_accepted(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new(NULL);
+
+        r->starts_work = false;
+        r->starts = AWS_ERROR_TRANSIENT;
+        rig_truth(r, false, START, STOP);
+        rig_live(r, USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_FAILING], 1);
+        r->starts = AWS_ERROR_NONE;
+        rig_live(r, 2 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_FAILING], 2);
+        rig_live(r, 30 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_FAILING], 2);
 }
 
 /* Accepted, and then nobody can look: that is not "without effect". */
@@ -535,11 +560,12 @@ static void test_late_answers(void **state)
 }
 
 UNIT_MAIN(T(test_act_store_send), T(test_steps_have_times), T(test_disk_fails),
-          T(test_failed_repetition_of_a_write), T(test_disk_stalls),
+          T(test_write_under_way_is_not_repeated), T(test_disk_stalls),
           T(test_message_waits_for_its_own_generation), T(test_restart_is_verified),
           T(test_restart_by_others), T(test_unanswered_restart_is_ours), T(test_alert_only),
           T(test_failing), T(test_stopped_again), T(test_stopped_again_while_starting),
-          T(test_redundant_stop), T(test_not_effective), T(test_accepted_and_blind),
+          T(test_redundant_stop), T(test_not_effective),
+          T(test_failing_again_after_it_was_accepted), T(test_accepted_and_blind),
           T(test_reminders), T(test_stale_answers), T(test_stale_logging), T(test_doubtful_stop),
           T(test_doubt_that_passes), T(test_deleted_and_back), T(test_one_not_found_is_none),
           T(test_never_found), T(test_cannot_see), T(test_cannot_see_without_any_answer),

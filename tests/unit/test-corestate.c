@@ -79,6 +79,26 @@ static void test_denied_time_counts(void **state)
         assert_int_equal(core_n_incidents(r->core), 0);
 }
 
+/* The trail logs again between the answer that names who it was and that of what his key did. */
+static void test_closed_before_the_deeds_are_known(void **state)
+{
+        static const RecordFacts deeds[] = {{.at = STOP},
+                                            {.event = "CreateUser", .at = STOP - 9000}};
+        _cleanup_rig_ Rig *r = rig_new_stopped(NULL);
+
+        rig_pass(r, USEC_PER_SEC);
+        rig_found(r, deeds, 1);
+        rig_started(r, AWS_ERROR_NONE, "r-1");
+        rig_polled(r, true, 7100, STOP);
+        assert_int_equal(rig_message(r, 2).phase, PHASE_CLOSED);
+        assert_null(strstr(rig_message(r, 2).body, "CreateUser"));
+        rig_pass(r, USEC_PER_SEC);
+        rig_found(r, deeds, 2);
+        assert_int_equal(rig_incident(r)->n_messages, 3);
+        assert_int_equal(rig_message(r, 3).phase, PHASE_UPDATE);
+        assert_non_null(strstr(rig_message(r, 3).body, "CreateUser"));
+}
+
 /* A quarter of an hour after the verdict there is one more look, and what it changes is told. */
 static void test_settling_corrects(void **state)
 {
@@ -116,6 +136,47 @@ static void test_misuse_is_critical(void **state)
         rig_live(r, USEC_PER_MINUTE);
         assert_true(rig_incident(r)->attribution.misused);
         assert_int_equal(rig_incident(r)->severity, SEVERITY_CRITICAL);
+}
+
+/* A stop with the guard's own credentials, and for so long nobody can say which those are. */
+static Rig *own_name_known_after(uint64_t usec)
+{
+        static const RecordFacts own[] = {{.at = STOP, .who = OWN}};
+        Rig *r = rig_new(NULL);
+
+        rig_live(r, 7 * USEC_PER_SEC);
+        rig_truth(r, true, 6000, STOP);
+        rig_step(r, &(Input){.kind = INPUT_IDENTITY, .trail = SIZE_MAX});
+        r->records = own;
+        r->n_records = 1;
+        rig_live(r, usec);
+        assert_int_equal(rig_incident(r)->attribution.state, SEARCH_SETTLING);
+        assert_int_equal(r->phases[PHASE_UPDATE], 0);
+        rig_step(r, &(Input){.kind = INPUT_IDENTITY, .trail = SIZE_MAX, .identity_arn = OWN});
+        rig_live(r, 2 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_UPDATE], 1);
+        return r;
+}
+
+static void test_misuse_is_told_when_the_own_name_is_known(void **state)
+{
+        _cleanup_rig_ Rig *r = own_name_known_after(5 * USEC_PER_MINUTE);
+
+        assert_true(rig_incident(r)->attribution.misused);
+        assert_int_equal(rig_incident(r)->severity, SEVERITY_CRITICAL);
+        rig_live(r, 7 * USEC_PER_MINUTE); /* the second look keeps its time */
+        assert_int_equal(rig_incident(r)->attribution.state, SEARCH_SETTLING);
+        rig_live(r, 2 * USEC_PER_MINUTE);
+        assert_int_equal(core_n_incidents(r->core), 0);
+        assert_int_equal(r->phases[PHASE_UPDATE], 1);
+}
+
+/* The search had ended without, and the guard looked no more when it knew. */
+static void test_search_waits_for_the_own_name(void **state)
+{
+        _cleanup_rig_ Rig *r = own_name_known_after(USEC_PER_HOUR);
+
+        assert_int_equal(core_n_incidents(r->core), 0);
 }
 
 static Incident *copy(const Incident *i)
@@ -185,6 +246,44 @@ static void test_restore_left_over(void **state)
         assert_int_equal(rig_incident(again)->blind_to_msec, BASE + 9000);
 }
 
+/* Both reached the disk and the memory did not: the end of the stop hid that the trail was made
+ * again, which was then told twice. */
+static void test_restore_stop_that_a_new_trail_ended(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new(NULL), *again = rig_new(NULL);
+
+        rig_polled(r, true, START, 0);
+        core_restore_memory(again->core, core_trail_memory(r->core, 0));
+        rig_polled(r, false, START, STOP);
+        rig_polled(r, true, 9000, 0);
+        assert_int_equal(core_n_incidents(r->core), 2);
+        for (size_t i = 0; i < 2; i++)
+                core_restore_incident(again->core, copy(core_incident(r->core, i)));
+        rig_truth(again, true, 9000, 0);
+        rig_live(again, 2 * USEC_PER_MINUTE);
+        assert_int_equal(core_n_incidents(again->core), 2);
+}
+
+/* The memory is the older one, and seemed to be the newer: by a clock that was an hour ahead then.
+ */
+static void test_restore_new_trail_with_clock_set_back(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new(NULL), *again = rig_new(NULL);
+
+        rig_live(r, USEC_PER_SEC);
+        core_restore_memory(again->core, core_trail_memory(r->core, 0));
+        r->now.wall_msec -= MSEC_PER_HOUR;
+        r->truth = (TrailStatus){};
+        r->starts_work = false;
+        rig_live(r, 2 * USEC_PER_MINUTE);
+        assert_int_equal(rig_incident(r)->kind, INCIDENT_RECREATED);
+        core_restore_incident(again->core, copy(rig_incident(r)));
+        again->truth = (TrailStatus){.is_logging = true, .start_logging_msec = BASE + 300000};
+        rig_live(again, 2 * USEC_PER_MINUTE);
+        assert_int_equal(core_n_incidents(again->core), 1);
+        assert_int_equal(rig_incident(again)->blind_to_msec, BASE + 300000);
+}
+
 static void test_restore_finished(void **state)
 {
         _cleanup_rig_ Rig *r = rig_new_stopped(NULL), *again = rig_new(NULL);
@@ -198,6 +297,41 @@ static void test_restore_finished(void **state)
         assert_int_equal(core_n_incidents(again->core), 0);
         rig_polled(again, true, 9000, STOP); /* the same stop: had already */
         assert_int_equal(core_n_incidents(again->core), 0);
+}
+
+/* It was taken for the stop that had begun the outage, which none had: who deletes a trail is not
+ * who stops the next. */
+static void test_stop_of_a_new_trail_is_its_own(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_stopped(NULL);
+
+        rig_polled(r, false, 0, 0);
+        rig_live(r, 2 * USEC_PER_MINUTE);
+        rig_polled(r, true, 300000, 290000);
+        for (size_t i = 0; i < core_n_incidents(r->core); i++)
+                if (core_incident(r->core, i)->kind == INCIDENT_RECREATED)
+                        assert_int_equal(core_incident(r->core, i)->stop_msec, 0);
+        assert_int_equal(core_incident(r->core, core_n_incidents(r->core) - 1)->kind,
+                         INCIDENT_BLINK);
+}
+
+/* Killed before it had written down that the topic took messages again, the guard held it for
+ * failing until there was something else to send. */
+static void test_restore_topic_that_took_everything(void **state)
+{
+        for (size_t waiting = 0; waiting < 2; waiting++) {
+                _cleanup_rig_ Rig *r = rig_new_stopped(&(RigOptions){.n_topics = 2});
+                _cleanup_rig_ Rig *again = rig_new(&(RigOptions){.n_topics = 2});
+
+                rig_stored(r);
+                rig_sent(r, 1, TOPIC, AWS_ERROR_DENIED);
+                if (waiting)
+                        core_restore_incident(again->core, copy(core_incident(r->core, 0)));
+                assert_int_equal(core_incident(r->core, 1)->kind, INCIDENT_TOPIC_FAILING);
+                core_restore_incident(again->core, copy(core_incident(r->core, 1)));
+                rig_step(again, &(Input){.kind = INPUT_TICK, .trail = SIZE_MAX});
+                assert_int_equal(core_incident(again->core, waiting)->open, waiting);
+        }
 }
 
 /* One that others may still join is kept for that. */
@@ -322,6 +456,91 @@ static void test_clock_is_set(void **state)
         assert_int_equal(rig_incident(r)->reminders, 1);
 }
 
+/* Two and a half minutes that a clock was set by were taken for time in which the trail had logged,
+ * and whoever had stopped it for somebody who had done so before. */
+static void test_clock_set_forward_rules_nobody_out(void **state)
+{
+        static const RecordFacts records[] = {
+                {.at = STOP, .who = MALLORY},
+                {.at = 190000, .who = BOB},
+                {.at = 191000, .who = BOB, .event = "StartLogging"},
+        };
+        _cleanup_rig_ Rig *r = rig_new(NULL);
+
+        rig_live(r, USEC_PER_SEC);
+        r->polls = AWS_ERROR_THROTTLED;
+        rig_live(r, USEC_PER_MINUTE);
+        r->now.wall_msec += 150 * MSEC_PER_SEC;
+        rig_live(r, 3 * USEC_PER_MINUTE);
+        r->polls = AWS_ERROR_NONE;
+        r->records = records;
+        r->n_records = ELEMENTSOF(records);
+        rig_truth(r, true, 191000, 190000);
+        rig_live(r, USEC_PER_MINUTE);
+        assert_string_equal(
+                incident_find_role(core_incident(r->core, core_n_incidents(r->core) - 1),
+                                   ROLE_CULPRIT)
+                        ->record.identity.arn,
+                MALLORY);
+}
+
+/* Started with a clock that is off, the guard took the calls of the run before for ones that it
+ * would have to know. */
+static void test_answers_show_a_clock_that_is_off(void **state)
+{
+        static const RecordFacts records[] = {
+                {.at = 3600000, .who = MALLORY},
+                {.at = 3602000, .who = OWN, .event = "StartLogging", .request_id = "of-before"},
+        };
+        static const struct {
+                int64_t aws_msec;
+                bool misused;
+        } rows[] = {{0, true}, {29000, true}, {-29000, true}, {31000, false}, {-31000, false}};
+
+        for (size_t k = 0; k < ELEMENTSOF(rows); k++) {
+                _cleanup_rig_ Rig *r = rig_new(NULL);
+                Input refused = {.kind = INPUT_POLLED, .error.class = AWS_ERROR_THROTTLED};
+
+                core_restore_incident(r->core, fixture_incident(INCIDENT_BLINK, 3600000));
+                r->polls = AWS_ERROR_THROTTLED;
+                r->records = records;
+                r->n_records = ELEMENTSOF(records);
+                if (rows[k].aws_msec)
+                        refused.aws_msec = r->now.wall_msec + rows[k].aws_msec;
+                rig_step(r, &refused);
+                rig_live(r, USEC_PER_MINUTE);
+                assert_int_equal(rig_incident(r)->attribution.misused, rows[k].misused);
+        }
+}
+
+/* By less than the ledger bears, and the call was noted when its answer was given up: together that
+ * is more, and the guard took its own call for somebody else's. */
+static void test_clock_set_before_a_lost_answer(void **state)
+{
+        static const RecordFacts records[] = {
+                {.at = 160000},
+                {.at = 161000, .who = BOB}, /* so that starts are looked up, too */
+                {.at = 162000, .who = OWN, .event = "StartLogging", .request_id = "unanswered"},
+        };
+        _cleanup_rig_ Rig *r = rig_new(NULL);
+
+        rig_live(r, 2 * USEC_PER_MINUTE);
+        r->now.wall_msec += 52 * MSEC_PER_SEC; /* ahead of AWS's clock from here on */
+        rig_pass(r, 40 * USEC_PER_SEC);
+        rig_polled(r, false, START, 160000);
+        assert_non_null(rig_action(r, ACTION_START_LOGGING));
+        rig_found(r, NULL, 0);
+        rig_pass(r, 15 * USEC_PER_SEC);
+        rig_started(r, AWS_ERROR_NETWORK, "");
+        rig_polled(r, true, 162000, 160000);
+        rig_truth(r, true, 162000, 160000);
+        r->records = records;
+        r->n_records = ELEMENTSOF(records);
+        rig_live(r, 2 * USEC_PER_MINUTE);
+        assert_non_null(incident_find_role(rig_incident(r), ROLE_OWN_UNREMEMBERED));
+        assert_false(rig_incident(r)->attribution.misused);
+}
+
 /* By three hours while the guard was down. */
 static void test_restore_with_clock_set_back(void **state)
 {
@@ -338,9 +557,15 @@ static void test_restore_with_clock_set_back(void **state)
 
 UNIT_MAIN(T(test_blink_waits_for_its_actor), T(test_not_yet_and_given_up),
           T(test_throttled_time_does_not_count), T(test_denied_time_counts),
-          T(test_settling_corrects), T(test_misuse_is_critical), T(test_restore),
-          T(test_restore_without_memory), T(test_restore_with_old_memory),
-          T(test_restore_left_over), T(test_restore_finished), T(test_restore_finished_just_now),
+          T(test_settling_corrects), T(test_misuse_is_critical),
+          T(test_closed_before_the_deeds_are_known),
+          T(test_misuse_is_told_when_the_own_name_is_known), T(test_search_waits_for_the_own_name),
+          T(test_restore), T(test_restore_without_memory), T(test_restore_with_old_memory),
+          T(test_restore_left_over), T(test_restore_finished),
+          T(test_restore_topic_that_took_everything), T(test_stop_of_a_new_trail_is_its_own),
+          T(test_restore_stop_that_a_new_trail_ended),
+          T(test_restore_new_trail_with_clock_set_back), T(test_restore_finished_just_now),
           T(test_restore_before_the_lead_knows), T(test_restore_to_other_topics),
           T(test_restore_of_another_trail), T(test_one_name), T(test_clock_is_set),
-          T(test_restore_with_clock_set_back))
+          T(test_answers_show_a_clock_that_is_off), T(test_clock_set_before_a_lost_answer),
+          T(test_clock_set_forward_rules_nobody_out), T(test_restore_with_clock_set_back))

@@ -367,6 +367,22 @@ static void test_expired_handed_out_are_used(void **state)
         fake_net_turn(&f->net);
 }
 
+static void test_clock_is_set_while_one_waits(void **state)
+{
+        Fixture *f = *state;
+        Waiter w = {0};
+
+        prime(f);
+        get(f, &w);
+        f->net.wall_offset_msec += 2 * MSEC_PER_HOUR;
+        fake_net_turn(&f->net);
+        assert_string_equal(w.key, "AKIDA");
+        f->source.give = f->b;
+        assert_string_equal(peek(f), "");
+        fake_net_turn(&f->net);
+        assert_string_equal(peek(f), "AKIDB");
+}
+
 static void test_worse_ones_do_not_replace_better_ones(void **state)
 {
         Fixture *f = *state;
@@ -485,5 +501,6 @@ UNIT_MAIN(F(test_waiters_share_one_fetch), F(test_cancelled_waiter_is_never_call
           T(test_little_left_when_handed_out), F(test_six_hours_of_life_in_a_run_of_48_hours),
           F(test_failed_renewal_keeps_the_old_ones_past_expiry),
           F(test_expired_are_not_used_without_trying), F(test_expired_handed_out_are_used),
-          F(test_worse_ones_do_not_replace_better_ones), F(test_backoff_while_there_is_nothing),
-          F(test_refused_are_fetched_anew), F(test_refused_and_failing_origin))
+          F(test_clock_is_set_while_one_waits), F(test_worse_ones_do_not_replace_better_ones),
+          F(test_backoff_while_there_is_nothing), F(test_refused_are_fetched_anew),
+          F(test_refused_and_failing_origin))

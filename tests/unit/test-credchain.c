@@ -61,7 +61,7 @@ static void on_credentials(void *userdata, AwsCredentials *c, const AwsError *er
         if (error) {
                 f->error = *error;
                 assert_int_equal(error->class, AWS_ERROR_CREDENTIALS);
-                assert_memory_equal(error->message, "no credentials: ", 16);
+                assert_true(*error->message != '\0');
         }
 }
 
@@ -137,7 +137,7 @@ static const Case cases[] = {
         {"nothing at all", {NULL}, .expected = "imds"},
         {"nothing, and no instance",
          {"AWS_EC2_METADATA_DISABLED", "true"},
-         .error = -ENXIO,
+         .error = 1,
          .expected = NOTHING},
         {"the systemd credential goes first",
          {"CREDENTIALS_DIRECTORY", "/run/c", ENV_KEYS},
@@ -201,6 +201,10 @@ static const Case cases[] = {
          {"AWS_WEB_IDENTITY_TOKEN_FILE", "/t", "AWS_ROLE_ARN", "arn:x", "AWS_REGION", "eu-west-1",
           "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/c"},
          .expected = "web identity -> role arn:x"},
+        {"a role that is no UTF-8",
+         {"AWS_WEB_IDENTITY_TOKEN_FILE", "/t", "AWS_ROLE_ARN", "arn:\xff", "AWS_REGION",
+          "eu-west-1"},
+         .expected = "web identity -> role arn:\\xff"},
         {"a web identity without a role",
          {"AWS_WEB_IDENTITY_TOKEN_FILE", "/t"},
          .error = -EINVAL,
@@ -350,7 +354,7 @@ static void test_case(void **state)
         fake_net_file(&f->net, CONFIG, c->config);
         fake_net_file(&f->net, CREDENTIALS, c->credentials);
         fake_net_file(&f->net, SYSTEMD, c->systemd);
-        if (c->error < 0)
+        if (c->error)
                 must_fail(f, c->error, c->expected);
         else
                 must_make(f, c->expected);
@@ -379,9 +383,25 @@ static void test_places_of_the_files(void **state)
         must_make(f, "imds");
         f->net.file_error = -E2BIG;
         must_fail(f, -EINVAL, "cannot read /h/.aws/config: it is larger than 1 MiB");
+        f->net.file_error = -EMFILE; /* passes by itself: a service has to be started again */
+        must_fail(f, -EMFILE, "cannot read /h/.aws/config: Too many open files");
         f->net.file_error = 0;
         fake_net_setenv(&f->net, "HOME", NULL);
         must_make(f, "imds");
+}
+
+/* 33 profiles, each the source of the one before. */
+static void test_too_long_a_way(void **state)
+{
+        Fixture *f = *state;
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(65536);
+
+        for (unsigned i = 0; i < 32; i++)
+                strbuf_addf(&b, "[profile p%u]\nsource_profile = p%u\n" ROLE("A"), i, i + 1);
+        strbuf_add(&b, "[profile p32]\n" KEYS);
+        fake_net_file(&f->net, CONFIG, strbuf_str(&b));
+        fake_net_setenv(&f->net, "AWS_PROFILE", "p0");
+        must_fail(f, -EINVAL, "profile p0 leads through more than 32 others");
 }
 
 /* Three roles on keys: each is assumed with the one before, and asks for what its profile says. */
@@ -487,16 +507,15 @@ static void test_web_identity_failures(void **state)
         fake_net_setenv(&f->net, "AWS_REGION", "eu-west-1");
         must_make(f, "web identity -> role arn:x");
         run(f);
-        assert_string_equal(f->error.message, "no credentials: cannot read the web identity token "
+        assert_string_equal(f->error.message, "cannot read the web identity token "
                                               "/t: No such file or directory");
         fake_net_file(&f->net, "/t", " \n");
         run(f);
-        assert_string_equal(f->error.message,
-                            "no credentials: there is no web identity token in /t");
+        assert_string_equal(f->error.message, "there is no web identity token in /t");
         memset(large, 'x', sizeof(large) - 1);
         fake_net_file(&f->net, "/t", large);
         run(f);
-        assert_string_equal(f->error.message, "no credentials: cannot read the web identity token "
+        assert_string_equal(f->error.message, "cannot read the web identity token "
                                               "/t: too large for a token");
         assert_int_equal(f->net.n_sent, 0);
 
@@ -517,7 +536,7 @@ static void test_web_identity_failures(void **state)
                                                       "expired</Message></Error>"
                                                       "</ErrorResponse>"});
         run(f);
-        assert_string_equal(f->error.message, "no credentials: cannot assume arn:x: Token expired");
+        assert_string_equal(f->error.message, "cannot assume arn:x: Token expired");
         assert_int_equal(f->net.n_sent, 4);
         answer_role(f, "AssumeRole", "ASIA1"); /* another operation's answer */
         run(f);
@@ -542,9 +561,8 @@ static void test_choice_is_made_anew(void **state)
 
         fake_net_file(&f->net, CREDENTIALS, "[default]\naws_access_key_id = AKIDNEXT\n");
         run(f);
-        assert_string_equal(f->error.message,
-                            "no credentials: profile default: aws_access_key_id is set, "
-                            "aws_secret_access_key is not");
+        assert_string_equal(f->error.message, "profile default: aws_access_key_id is set, "
+                                              "aws_secret_access_key is not");
         assert_string_equal(f->source->name, "profile default");
 
         fake_net_setenv(&f->net, "AWS_ACCESS_KEY_ID", "AKIDENV");
@@ -556,6 +574,39 @@ static void test_choice_is_made_anew(void **state)
         assert_string_equal(f->source->name, "environment");
 }
 
+/* As when a machine boots: who asks for a profile waits for the file, and takes nothing else. */
+static void test_profile_that_comes_later(void **state)
+{
+        Fixture *f = *state;
+
+        fake_net_setenv(&f->net, "AWS_PROFILE", "guard");
+        must_fail(f, 1, "there is no profile guard in /h/.aws/config or /h/.aws/credentials");
+        assert_string_equal(f->source->name, "none");
+        run(f);
+        assert_string_equal(f->error.message, "there is no profile guard in /h/.aws/config or "
+                                              "/h/.aws/credentials");
+        fake_net_file(&f->net, CREDENTIALS, "[guard]\n" KEYS);
+        run(f);
+        assert_string_equal(f->key, "AKIDFILE");
+        assert_string_equal(f->source->name, "profile guard");
+
+        /* The first of two files, where the second one was named. */
+        fake_net_setenv(&f->net, "AWS_SHARED_CREDENTIALS_FILE", "/later");
+        fake_net_file(&f->net, CONFIG, "[profile guard]\nregion = eu-west-1\n");
+        f->options.profile = "guard";
+        must_fail(f, 1, "profile guard says nothing about credentials");
+        fake_net_file(&f->net, CONFIG, "[profile guard]\nsource_profile = base\n" ROLE("A"));
+        must_fail(f, 1,
+                  "profile guard names base as its source_profile, and there is no such "
+                  "profile");
+
+        /* Where all files are there that were named, the name is wrong. */
+        fake_net_setenv(&f->net, "AWS_SHARED_CREDENTIALS_FILE", NULL);
+        fake_net_file(&f->net, CREDENTIALS, NULL);
+        f->options.profile = "gaurd";
+        must_fail(f, -EINVAL, "there is no profile gaurd in /h/.aws/config or /h/.aws/credentials");
+}
+
 /* Where nothing is set up, the last resort's error says so, too. */
 static void test_last_resort_fails(void **state)
 {
@@ -565,7 +616,7 @@ static void test_last_resort_fails(void **state)
         fake_net_answer(&f->net, (FakeAnswer){.status = 403});
         run(f);
         assert_string_equal(f->error.message,
-                            "no credentials: IMDS is off for this instance (HTTP 403); nor is "
+                            "IMDS is off for this instance (HTTP 403); nor is "
                             "there a systemd credential, a key in the environment, a profile with "
                             "credentials, a web identity or a container's endpoint");
         assert_int_equal(f->error.status, 403);
@@ -585,7 +636,7 @@ static void test_denied_on_the_way(void **state)
                                      .body = "<ErrorResponse><Error><Code>AccessDenied</Code>"
                                              "<Message>no</Message></Error></ErrorResponse>"});
         run(f);
-        assert_string_equal(f->error.message, "no credentials: cannot assume "
+        assert_string_equal(f->error.message, "cannot assume "
                                               "arn:aws:iam::444455556666:role/A: no");
         assert_string_equal(f->error.code, "AccessDenied");
 }
@@ -620,14 +671,11 @@ int main(int argc, char *argv[])
 {
 #define F(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         static const struct CMUnitTest others[] = {
-                F(test_places_of_the_files),
-                F(test_roles_on_roles),
-                F(test_regions),
-                F(test_web_identity),
-                F(test_web_identity_failures),
-                F(test_choice_is_made_anew),
-                F(test_last_resort_fails),
-                F(test_denied_on_the_way),
+                F(test_places_of_the_files),   F(test_too_long_a_way),
+                F(test_roles_on_roles),        F(test_regions),
+                F(test_web_identity),          F(test_web_identity_failures),
+                F(test_choice_is_made_anew),   F(test_profile_that_comes_later),
+                F(test_last_resort_fails),     F(test_denied_on_the_way),
                 F(test_cancel_in_every_state),
         };
         struct CMUnitTest tests[ELEMENTSOF(cases) + ELEMENTSOF(others)];

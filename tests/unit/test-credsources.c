@@ -60,7 +60,7 @@ static void on_credentials(void *userdata, AwsCredentials *c, const AwsError *er
         } else {
                 f->error = *error;
                 assert_int_equal(error->class, AWS_ERROR_CREDENTIALS);
-                assert_memory_equal(error->message, "no credentials: ", 16);
+                assert_true(*error->message != '\0');
         }
 }
 
@@ -202,9 +202,8 @@ static void test_container_token(void **state)
         for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
                 fake_net_file(&f->net, "/token", bad[i]);
                 run(f);
-                assert_string_equal(f->error.message,
-                                    "no credentials: the token in /token holds a line break or "
-                                    "another character that none may hold");
+                assert_string_equal(f->error.message, "the token in /token holds a line break or "
+                                                      "another character that none may hold");
         }
         fake_net_file(&f->net, "/token", large);
         run(f);
@@ -212,7 +211,7 @@ static void test_container_token(void **state)
         fake_net_file(&f->net, "/token", NULL);
         run(f);
         assert_string_equal(f->error.message,
-                            "no credentials: cannot read /token "
+                            "cannot read /token "
                             "(AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE): No such file or directory");
         fake_net_setenv(&f->net, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", NULL);
         fake_net_setenv(&f->net, "AWS_CONTAINER_AUTHORIZATION_TOKEN", "a\r\nX: y");
@@ -261,6 +260,7 @@ static void test_container_failures(void **state)
                         fake_net_answer(&f->net, cases[i].answer);
                 run(f);
                 assert_has(f->error.message, cases[i].text);
+                assert_null(strstr(f->error.message, "/v2/credentials")); /* a capability */
                 assert_int_equal(f->net.n_sent - before, cases[i].attempts);
         }
 
@@ -320,6 +320,7 @@ static void test_process_words(void **state)
                 {"get \"$HOME\"", "sh|-c|get \"$HOME\"|"},
                 {"get ~/x", "sh|-c|get ~/x|"},
                 {"A=1; get", "sh|-c|A=1; get|"},
+                {"KEY=hunter2 get", "sh|-c|KEY=hunter2 get|"},
         };
         static const char *const bad[] = {"", " \t", "get 'x", "get \"x", "get \\"};
 
@@ -330,6 +331,7 @@ static void test_process_words(void **state)
                 f->net.processes[0].exit_status = 1;
                 process(f, cases[i].command, NULL);
                 run(f);
+                assert_null(strstr(f->error.message, "hunter2"));
                 assert_string_equal(f->net.processes[0].command, cases[i].words);
                 assert_int_equal(f->net.processes[0].timeout_usec, 20 * USEC_PER_SEC);
                 assert_int_equal(f->net.processes[0].output_max, 64 * 1024);

@@ -533,9 +533,33 @@ static void test_switched_off(void **state)
         assert_int_equal(core_n_incidents(r->core), 0);
 }
 
+/* While there is drift: it is not to be found out any more, so it is told as over and done. */
+static void test_switched_off_by_a_reload(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_watched(NULL);
+        Policy p = policy_default;
+        TrailConfig trail = {.arn = (char *)TRAIL, .poll_usec = 10 * USEC_PER_SEC};
+        TopicConfig topic = {.arn = (char *)TOPIC};
+        CoreConfig config = {.policy = &p,
+                             .trails = &trail,
+                             .n_trails = 1,
+                             .topics = &topic,
+                             .n_topics = 1,
+                             .n_accounts = 1};
+
+        set_bucket(r, "new");
+        rig_live(r, 2 * MINUTE);
+        assert_true(only(r, INCIDENT_DRIFT)->open);
+        p.inspect_usec = 0;
+        rig_step(r, &(Input){.kind = INPUT_RECONFIGURE, .trail = SIZE_MAX, .config = &config});
+        rig_live(r, 10 * MINUTE);
+        assert_true(!only(r, INCIDENT_DRIFT) || !only(r, INCIDENT_DRIFT)->open);
+        assert_has(core_refuses_accept(r->core, 0, NULL), "there is no drift");
+}
+
 UNIT_MAIN(T(test_baseline), T(test_weak_from_the_first), T(test_one_read_is_not_enough),
           T(test_bucket), T(test_put_back_holds), T(test_more_changes), T(test_ambiguous),
           T(test_half_explained), T(test_accept), T(test_declared), T(test_wider), T(test_denied),
           T(test_half_denied), T(test_throttled), T(test_stop_comes_first),
           T(test_restart_of_the_guard), T(test_ids), T(test_log_files), T(test_late),
-          T(test_not_late), T(test_switched_off))
+          T(test_not_late), T(test_switched_off), T(test_switched_off_by_a_reload))

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -241,6 +242,31 @@ static void test_unusable_ca_file(void **state)
         }
 }
 
+static int access_error; /* of access(2), as the product sees it */
+
+int __real_access(const char *path, int mode);
+int __wrap_access(const char *path, int mode);
+int __wrap_access(const char *path, int mode)
+{
+        errno = access_error;
+        return access_error ? -1 : __real_access(path, mode);
+}
+
+static void test_missing_system_bundle(void **state)
+{
+        Fixture *f = *state;
+        HttpTransport *http = NULL;
+        _cleanup_free_ char *text = NULL;
+
+        access_error = ENOENT;
+        assert_int_equal(http_curl_new(&(HttpCurlOptions){.event = f->event}, &http, &text),
+                         -EINVAL);
+        access_error = 0;
+        assert_null(http);
+        assert_has(text, "the system's CA bundle /");
+        assert_has(text, " cannot be read");
+}
+
 static int try_ca_file(Fixture *f, const char *path)
 {
         HttpTransport *http = NULL;
@@ -250,6 +276,18 @@ static int try_ca_file(Fixture *f, const char *path)
 
         http_curl_free(http);
         return r;
+}
+
+static void test_fifo_for_ca_file(void **state)
+{
+        Fixture *f = *state;
+        Files x;
+
+        files_make(&x, "IP:127.0.0.1");
+        assert_int_equal(unlink(x.ca_file), 0);
+        assert_int_equal(mkfifo(x.ca_file, 0600), 0);
+        assert_int_equal(try_ca_file(f, x.ca_file), -EINVAL); /* and does not hang */
+        files_remove(&x);
 }
 
 /* Behind a good certificate, one that was cut off, one that is no base64, and one that is no DER;
@@ -285,4 +323,5 @@ static void test_damaged_ca_file(void **state)
 
 UNIT_MAIN(WITH_HTTP(test_ca_is_loaded_once), WITH_HTTP(test_unverified_peers_are_refused),
           WITH_HTTP(test_system_bundle_does_not_know_us), WITH_HTTP(test_unusable_ca_file),
+          WITH_HTTP(test_missing_system_bundle), WITH_HTTP(test_fifo_for_ca_file),
           WITH_HTTP(test_damaged_ca_file))

@@ -67,7 +67,7 @@ static void on_credentials(void *userdata, AwsCredentials *c, const AwsError *er
         } else {
                 f->error = *error;
                 assert_int_equal(error->class, AWS_ERROR_CREDENTIALS);
-                assert_memory_equal(error->message, "no credentials: ", 16);
+                assert_true(*error->message != '\0');
         }
 }
 
@@ -201,7 +201,7 @@ static void test_failing_service_is_tried_four_times(void **state)
         for (size_t i = 0; i < 4; i++)
                 answer(f, 503, "");
         run(f);
-        assert_string_equal(f->error.message, "no credentials: IMDS answered with HTTP 503");
+        assert_string_equal(f->error.message, "IMDS answered with HTTP 503");
         assert_int_equal(f->error.status, 503);
 }
 
@@ -219,9 +219,8 @@ static void test_black_hole_is_told_within_five_seconds(void **state)
         assert_int_equal(f->n_called, 1);
         assert_int_equal(f->net.n_sent, 2);
         assert_string_equal(f->error.code, "Timeout");
-        assert_string_equal(f->error.message,
-                            "no credentials: IMDS: scripted (not on EC2, or in a container while "
-                            "the instance's metadata hop limit is 1)");
+        assert_string_equal(f->error.message, "IMDS: scripted (not on EC2, or in a container while "
+                                              "the instance's metadata hop limit is 1)");
 }
 
 static void on_cached(void *userdata, AwsCredentials *c, const AwsError *error)
@@ -234,7 +233,7 @@ static void test_renewal_is_not_stuck_after_a_timeout(void **state)
 {
         Fixture *f = *state;
         CredCache *cache = cred_cache_new(&f->net.env, f->source);
-        AwsCredentials *c;
+        int64_t expiry_msec;
         unsigned seconds = 0;
 
         answer_all(f);
@@ -246,11 +245,12 @@ static void test_renewal_is_not_stuck_after_a_timeout(void **state)
         answer(f, 200, "guard-role");
         answer(f, 200, RENEWED);
         do {
-                c = cred_cache_peek(cache);
+                const AwsCredentials *c = cred_cache_peek(cache);
                 assert_non_null(c);
+                expiry_msec = c->expiry_msec;
                 fake_net_advance(&f->net, USEC_PER_SEC);
-        } while (c->expiry_msec == FAKE_WALL_START + 6 * MSEC_PER_HOUR && seconds++ < 15 * 60 + 5);
-        assert_int_equal(c->expiry_msec, FAKE_WALL_START + 12 * MSEC_PER_HOUR);
+        } while (expiry_msec == FAKE_WALL_START + 6 * MSEC_PER_HOUR && seconds++ < 15 * 60 + 5);
+        assert_int_equal(expiry_msec, FAKE_WALL_START + 12 * MSEC_PER_HOUR);
 
         f->source = NULL; /* the cache's */
         cred_cache_free(cache);
@@ -271,8 +271,7 @@ static void refuse_document(const char *body)
         if (f->key[0])
                 fail_msg("taken for credentials: %s", body);
         assert_string_equal(f->error.code, "ImdsError");
-        assert_memory_equal(f->error.message,
-                            "no credentials: IMDS has none for role guard-role: ", 51);
+        assert_memory_equal(f->error.message, "IMDS has none for role guard-role: ", 35);
         answer(f, 200, "guard-role");
         answer(f, 200, DOCUMENT);
         run(f);
@@ -353,7 +352,7 @@ static void test_network_failure(void **state)
                                                       .error_code = "ConnectionRefused"});
         run(f);
         assert_string_equal(f->error.code, "ConnectionRefused");
-        assert_string_equal(f->error.message, "no credentials: IMDS: scripted");
+        assert_string_equal(f->error.message, "IMDS: scripted");
 }
 
 static void test_answers_that_end_it(void **state)
@@ -366,26 +365,21 @@ static void test_answers_that_end_it(void **state)
                 int document_status;
                 const char *code, *message;
         } cases[] = {
-                {403, "", 0, "", 0, "ImdsDisabled",
-                 "no credentials: IMDS is off for this instance (HTTP 403)"},
-                {404, "", 0, "", 0, "ImdsError", "no credentials: IMDS answered with HTTP 404"},
-                {400, "", 0, "", 0, "ImdsError", "no credentials: IMDS answered with HTTP 400"},
-                {301, "", 0, "", 0, "ImdsError", "no credentials: IMDS answered with HTTP 301"},
-                {200, "", 0, "", 0, "MalformedAnswer", "no credentials: the token of IMDS is none"},
-                {200, "t\r\nX-evil: 1", 0, "", 0, "MalformedAnswer",
-                 "no credentials: the token of IMDS is none"},
-                {200, "t", 404, "", 0, "NoRole",
-                 "no credentials: no role is attached to this instance"},
-                {200, "t", 200, "", 0, "NoRole",
-                 "no credentials: no role is attached to this instance"},
-                {200, "t", 403, "", 0, "ImdsDisabled",
-                 "no credentials: IMDS is off for this instance (HTTP 403)"},
+                {403, "", 0, "", 0, "ImdsDisabled", "IMDS is off for this instance (HTTP 403)"},
+                {404, "", 0, "", 0, "ImdsError", "IMDS answered with HTTP 404"},
+                {400, "", 0, "", 0, "ImdsError", "IMDS answered with HTTP 400"},
+                {301, "", 0, "", 0, "ImdsError", "IMDS answered with HTTP 301"},
+                {200, "", 0, "", 0, "MalformedAnswer", "the token of IMDS is none"},
+                {200, "t\r\nX-evil: 1", 0, "", 0, "MalformedAnswer", "the token of IMDS is none"},
+                {200, "t", 404, "", 0, "NoRole", "no role is attached to this instance"},
+                {200, "t", 200, "", 0, "NoRole", "no role is attached to this instance"},
+                {200, "t", 403, "", 0, "ImdsDisabled", "IMDS is off for this instance (HTTP 403)"},
                 {200, "t", 200, "../../user-data", 0, "MalformedAnswer",
-                 "no credentials: IMDS names a role that cannot be one"},
+                 "IMDS names a role that cannot be one"},
                 {200, "t", 200, "<html>", 0, "MalformedAnswer",
-                 "no credentials: IMDS names a role that cannot be one"},
+                 "IMDS names a role that cannot be one"},
                 {200, "t", 200, "guard-role", 404, "NoRole",
-                 "no credentials: no role is attached to this instance"},
+                 "no role is attached to this instance"},
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -433,14 +427,14 @@ static void test_error_in_a_good_answer(void **state)
         run(f);
         assert_string_equal(f->error.code, "ImdsError");
         assert_string_equal(f->error.message,
-                            "no credentials: IMDS has none for role guard-role: "
+                            "IMDS has none for role guard-role: "
                             "AssumeRoleUnauthorizedAccess: EC2 cannot assume the role\\u{202e}");
 
         answer(f, 200, "guard-role");
         for (size_t i = 0; i < 4; i++)
                 answer(f, 200, "{\"Code\":\"Success\",\"AccessKeyId\":\"A\"}");
         run(f);
-        assert_string_equal(f->error.message, "no credentials: IMDS has none for role guard-role: "
+        assert_string_equal(f->error.message, "IMDS has none for role guard-role: "
                                               "the answer cannot be read");
 }
 

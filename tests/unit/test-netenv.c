@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -92,6 +93,22 @@ static void test_files(void **state)
         assert_int_equal(read_file(f, f->path, 10, ""), -EINVAL); /* and does not hang */
 }
 
+static int pidfd_error; /* instead of a pidfd */
+
+/* Of the product's, only pidfd_open(2) goes this way. */
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...)
+{
+        va_list ap;
+
+        va_start(ap, number);
+        pid_t pid = va_arg(ap, pid_t);
+        va_end(ap);
+        errno = pidfd_error;
+        return pidfd_error ? -1 : __real_syscall(number, pid, 0);
+}
+
 static void on_end(void *userdata, const NetProcessResult *r)
 {
         Fixture *f = userdata;
@@ -166,6 +183,32 @@ static void test_environment_and_signals_are_passed_on(void **state)
         assert_string_equal(f->env->environ_get(f->env, "TEST_NETENV"), "here");
 }
 
+static void test_descriptors_are_not_passed_on(void **state)
+{
+        Fixture *f = *state;
+        int fd = open("/dev/null", O_RDONLY); /* as libraries open them */
+        _cleanup_free_ char *script =
+                mem_printf("if [ -e /proc/$$/fd/%d ]; then echo open; fi", fd);
+
+        assert_true(fd > STDERR_FILENO);
+        run(f, script, USEC_PER_MINUTE);
+        assert_string_equal(f->output, "");
+        assert_int_equal(f->exit_status, 0);
+        assert_int_equal(close(fd), 0);
+}
+
+static void test_end_is_known_though_children_were_ignored(void **state)
+{
+        Fixture *f = *state;
+
+        (void)signal(SIGCHLD, SIG_IGN);
+        run(f, "echo out; exit 3", USEC_PER_MINUTE);
+        assert_int_equal(f->error, 0);
+        assert_int_equal(f->exit_status, 3);
+        assert_string_equal(f->output, "out\n");
+        wait_for_no_children(f);
+}
+
 static void test_too_much(void **state)
 {
         Fixture *f = *state;
@@ -208,6 +251,26 @@ static void test_not_to_be_run(void **state)
         wait_for_no_children(f);
 }
 
+/* Then nothing is started, or what was started is ended. */
+static void test_without_descriptors(void **state)
+{
+        Fixture *f = *state;
+        const char *const argv[] = {"sleep", "1000", NULL};
+        NetProcess *p = NULL;
+        struct rlimit usual;
+
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, usual.rlim_max}), 0);
+        assert_int_equal(start(f, argv, USEC_PER_MINUTE, &p), -EMFILE);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+        pidfd_error = EMFILE;
+        assert_int_equal(start(f, argv, USEC_PER_MINUTE, &p), -EMFILE);
+        pidfd_error = 0;
+        wait_for_no_children(f);
+        assert_null(p);
+        assert_int_equal(f->n_called, 0);
+}
+
 static void test_cancel(void **state)
 {
         Fixture *f = *state;
@@ -223,5 +286,6 @@ static void test_cancel(void **state)
 
 #define F(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 UNIT_MAIN(F(test_files), F(test_ends), F(test_environment_and_signals_are_passed_on),
+          F(test_descriptors_are_not_passed_on), F(test_end_is_known_though_children_were_ignored),
           F(test_too_much), F(test_deadline_kills_what_was_started), F(test_not_to_be_run),
-          F(test_cancel))
+          F(test_without_descriptors), F(test_cancel))

@@ -135,6 +135,9 @@ static void test_custom(void **state)
         } cases[] = {
                 {"https://example.com", NULL, "https://example.com"},
                 {"https://example.com/", "us-east-1", "https://example.com"},
+                {"https://example.com//", NULL, "https://example.com"},
+                {"https://example.com:8443/aws/{service}/", "us-east-1",
+                 "https://example.com:8443/aws/monitoring"},
                 {"http://127.0.0.1:4566", NULL, "http://127.0.0.1:4566"},
                 {"https://vpce-1.{service}.{region}.vpce.amazonaws.com", "eu-west-1",
                  "https://vpce-1.monitoring.eu-west-1.vpce.amazonaws.com"},
@@ -148,8 +151,7 @@ static void test_custom(void **state)
                 {"example.com", NULL},
                 {"ftp://example.com", NULL},
                 {"https://user@example.com", NULL},
-                {"https://example.com/path", NULL},
-                {"https://example.com//", NULL},
+                {"https://example.com/a path", NULL},
                 {"https://example.com/?q", NULL},
                 {"https://example.com?", NULL},
                 {"https://{region}.example.com", NULL},
@@ -179,6 +181,58 @@ static void test_custom(void **state)
         assert_int_equal(endpoint_resolve(&p, &url), -EOPNOTSUPP);
 }
 
+/* What is no region, and yet some service's rules know it. */
+static void test_pseudo_regions(void **state)
+{
+        static const struct {
+                AwsService service;
+                const char *region;
+                bool fips, dual_stack;
+                const char *want; /* NULL: refused */
+        } cases[] = {
+                {AWS_SERVICE_STS, "aws-global", false, false, "https://sts.amazonaws.com"},
+                {AWS_SERVICE_STS, "aws-global", true, false, NULL},
+                {AWS_SERVICE_S3, "aws-global", true, false,
+                 "https://s3-fips.us-east-1.amazonaws.com"},
+                {AWS_SERVICE_DYNAMODB, "local", false, false, "http://localhost:8000"},
+                {AWS_SERVICE_ORGANIZATIONS, "eu-west-1", false, false,
+                 "https://organizations.us-east-1.amazonaws.com"},
+                {AWS_SERVICE_ORGANIZATIONS, "aws-global", true, false,
+                 "https://organizations-fips.us-east-1.amazonaws.com"},
+                {AWS_SERVICE_ORGANIZATIONS, "aws-cn-global", false, false,
+                 "https://organizations.cn-northwest-1.amazonaws.com.cn"},
+                {AWS_SERVICE_ORGANIZATIONS, "aws-nowhere-global", false, false, NULL},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *url = NULL;
+                int r = endpoint_resolve(&(EndpointParams){.service = cases[i].service,
+                                                           .region = cases[i].region,
+                                                           .fips = cases[i].fips,
+                                                           .dual_stack = cases[i].dual_stack},
+                                         &url);
+
+                if (r != (cases[i].want ? 0 : -EINVAL) || !streq_ptr(url, cases[i].want))
+                        fail_msg("%s: %s", cases[i].region, strempty(url));
+        }
+}
+
+/* DynamoDB refuses its own dual-stack hosts as custom ones. */
+static void test_own_dual_stack_host(void **state)
+{
+        static const char *const refused[] = {"https://dynamodb.eu-west-1.api.aws",
+                                              "https://search-dynamodb.eu-west-1.api.aws"};
+        char *url = NULL;
+
+        for (size_t i = 0; i < ELEMENTSOF(refused); i++) {
+                EndpointParams p = {.service = AWS_SERVICE_DYNAMODB,
+                                    .region = "eu-west-1",
+                                    .custom = refused[i]};
+
+                assert_int_equal(endpoint_resolve(&p, &url), -EOPNOTSUPP);
+        }
+}
+
 static void test_service_names(void **state)
 {
         for (AwsService s = 0; s < _AWS_SERVICE_MAX; s++)
@@ -187,4 +241,4 @@ static void test_service_names(void **state)
 }
 
 UNIT_MAIN(T(test_every_partition), T(test_other_services), T(test_bad_regions), T(test_custom),
-          T(test_service_names))
+          T(test_pseudo_regions), T(test_own_dual_stack_host), T(test_service_names))

@@ -118,6 +118,7 @@ typedef struct Report {
         char id[33]; /* "" for the memories */
         uint64_t generation;
         int error;
+        uint64_t settled;
 } Report;
 
 typedef struct Fixture {
@@ -139,6 +140,7 @@ static void on_stored(void *userdata, const char *id, uint64_t generation, int e
         (void)snprintf(r->id, sizeof(r->id), "%s", strempty(id));
         r->generation = generation;
         r->error = error;
+        r->settled = f->spool ? spool_settled(f->spool) : 0;
 }
 
 static size_t count_threads(void)
@@ -337,20 +339,25 @@ static void test_waiting_writes_of_a_file_are_one(void **state)
         expect_steps("frdfrdfrdfrd");
 }
 
+static char *text_of_size(size_t size)
+{
+        char *text = mem_alloc0(size + 1);
+
+        memset(text, ' ', size);
+        return text;
+}
+
 static void test_memory_is_bounded(void **state)
 {
         Fixture *f = *state;
-        size_t size = SPOOL_FILE_MAX;
 
         disk_stall(true);
         spool_store_incident(f->spool, ID_A, 1, mem_strdup("1"));
         disk_wait_for_writer();
         for (unsigned i = 0; i < 5; i++) {
                 _cleanup_free_ char *id = mem_printf("%016x", 0x100 + i);
-                char *text = mem_alloc0(size + 1);
 
-                memset(text, ' ', size);
-                spool_store_incident(f->spool, id, i, text);
+                spool_store_incident(f->spool, id, i, text_of_size(SPOOL_FILE_MAX));
         }
         run_until_reports(f, 1); /* four fit; the loop hears of the fifth while the disk stalls */
         expect_report(f, 0, "0000000000000104", 4, -ENOBUFS);
@@ -361,13 +368,28 @@ static void test_memory_is_bounded(void **state)
                 assert_int_equal(f->reports[i].error, 0);
 }
 
+/* What was replaced before it was written takes no room any more. */
+static void test_replaced_writes_take_no_room(void **state)
+{
+        Fixture *f = *state;
+
+        disk_stall(true);
+        spool_store_incident(f->spool, ID_A, 1, mem_strdup("1"));
+        disk_wait_for_writer();
+        for (uint64_t g = 1; g <= 10; g++)
+                spool_store_incident(f->spool, ID_B, g, text_of_size(SPOOL_FILE_MAX));
+        disk_stall(false);
+
+        run_until_reports(f, 2);
+        expect_report(f, 0, ID_A, 1, 0);
+        expect_report(f, 1, ID_B, 10, 0);
+}
+
 static void test_too_large_for_reading_back(void **state)
 {
         Fixture *f = *state;
-        char *text = mem_alloc0(SPOOL_FILE_MAX + 2);
 
-        memset(text, ' ', SPOOL_FILE_MAX + 1);
-        spool_store_incident(f->spool, ID_A, 1, text);
+        spool_store_incident(f->spool, ID_A, 1, text_of_size(SPOOL_FILE_MAX + 1));
         run_until_reports(f, 1);
         expect_report(f, 0, ID_A, 1, -EFBIG);
 }
@@ -541,6 +563,27 @@ static void test_memories_wait_for_an_incident_that_failed(void **state)
 }
 
 /* The thread hangs in the kernel: leaving does not, and nothing is called back. */
+/* Both are done when the loop hears of them: of the second nothing is known with the first. */
+static void test_settled_is_what_was_called_back(void **state)
+{
+        Fixture *f = *state;
+
+        disk_stall(true);
+        spool_store_incident(f->spool, ID_A, 1, mem_strdup("a"));
+        spool_store_incident(f->spool, ID_B, 1, mem_strdup("b"));
+        assert_int_equal(spool_asked(f->spool), 2);
+        assert_int_equal(spool_settled(f->spool), 0);
+        (void)pthread_mutex_lock(&disk.lock);
+        disk.fail_fsync = EIO;
+        (void)pthread_mutex_unlock(&disk.lock);
+        disk_stall(false);
+        f->spool = spool_free(f->spool, PATIENCE);
+        expect_report(f, 0, ID_A, 1, -EIO);
+        expect_report(f, 1, ID_B, 1, 0);
+        assert_int_equal(f->reports[0].settled, 1);
+        assert_int_equal(f->reports[1].settled, 2);
+}
+
 static void test_free_gives_up_on_a_stalled_disk(void **state)
 {
         Fixture *f = *state;
@@ -642,10 +685,11 @@ static void test_oldest_finished_goes(void **state)
 
 UNIT_MAIN(TEST(test_modes), TEST(test_order_of_a_durable_replacement),
           TEST(test_not_reported_before_the_loop_runs), TEST(test_waiting_writes_of_a_file_are_one),
-          TEST(test_memory_is_bounded), TEST(test_too_large_for_reading_back), TEST(test_io_error),
-          TEST(test_rename_error), TEST(test_file_size_limit), TEST(test_full_disk),
-          TEST(test_no_permission), TEST(test_folder_vanishes_and_returns),
-          TEST(test_link_in_the_place_of_a_file), TEST(test_free_writes_what_was_asked),
+          TEST(test_memory_is_bounded), TEST(test_replaced_writes_take_no_room),
+          TEST(test_too_large_for_reading_back), TEST(test_io_error), TEST(test_rename_error),
+          TEST(test_file_size_limit), TEST(test_full_disk), TEST(test_no_permission),
+          TEST(test_folder_vanishes_and_returns), TEST(test_link_in_the_place_of_a_file),
+          TEST(test_free_writes_what_was_asked), TEST(test_settled_is_what_was_called_back),
           TEST(test_free_gives_up_on_a_stalled_disk), TEST(test_no_folder_fails_the_writes_only),
           TEST(test_oldest_finished_goes), TEST(test_memories_wait_for_an_incident_that_failed),
           T(test_ids))

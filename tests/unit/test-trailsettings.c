@@ -93,6 +93,9 @@ static void test_basic(void **state)
         assert_int_equal(s.n, 0);
 }
 
+#define ADVANCED(fields) "{\"AdvancedEventSelectors\":[{\"FieldSelectors\":[" fields "]}]}"
+#define DATA "{\"Field\":\"eventCategory\",\"Equals\":[\"Data\"]}"
+
 /* Not understood is not the same as meaning nothing. */
 static void test_odd(void **state)
 {
@@ -105,17 +108,18 @@ static void test_odd(void **state)
                 "{\"EventSelectors\":[{\"IncludeManagementEvents\":false,\"DataResources\":"
                 "[{\"Type\":\"t\",\"Values\":[1]}]}]}",
                 "{\"AdvancedEventSelectors\":[{}]}",
-                "{\"AdvancedEventSelectors\":[{\"FieldSelectors\":[]}]}",
-                "{\"AdvancedEventSelectors\":[{\"FieldSelectors\":[{\"Field\":\"a\"}]}]}",
-                "{\"AdvancedEventSelectors\":[{\"FieldSelectors\":[{\"Equals\":[\"a\"]}]}]}",
-                "{\"AdvancedEventSelectors\":[{\"FieldSelectors\":[{\"Field\":\"a\","
-                "\"Resembles\":[\"b\"]}]}]}",
-                "{\"AdvancedEventSelectors\":[{\"FieldSelectors\":[{\"Field\":\"a\","
-                "\"Equals\":\"b\"}]}]}",
-                "{\"AdvancedEventSelectors\":[{\"FieldSelectors\":[{\"Field\":\"a\","
-                "\"Equals\":[{}]}]}]}",
-                "{\"AdvancedEventSelectors\":[{\"FieldSelectors\":[{\"Field\":\"a\","
-                "\"Equals\":[\"b\"]},{\"Field\":\"a\",\"Equals\":[\"c\"]}]}]}",
+                ADVANCED(""),
+                ADVANCED("{\"Field\":\"a\",\"Equals\":[\"b\"]}"),
+                ADVANCED("{\"Field\":\"eventCategory\",\"StartsWith\":[\"Data\"]}"),
+                ADVANCED("{\"Field\":\"eventCategory\",\"NotEquals\":[\"Data\"]}"),
+                ADVANCED("{\"Field\":\"eventCategory\",\"Equals\":[\"Data\",\"Management\"]}"),
+                ADVANCED(DATA ",{\"Field\":\"a\"}"),
+                ADVANCED(DATA ",{\"Equals\":[\"a\"]}"),
+                ADVANCED(DATA ",{\"Field\":\"a\",\"Resembles\":[\"b\"]}"),
+                ADVANCED(DATA ",{\"Field\":\"a\",\"Equals\":\"b\"}"),
+                ADVANCED(DATA ",{\"Field\":\"a\",\"Equals\":[{}]}"),
+                ADVANCED(DATA ",{\"Field\":\"a\",\"Equals\":[\"b\"]},"
+                              "{\"Field\":\"a\",\"Equals\":[\"c\"]}"),
         };
 
         for (size_t i = 0; i < ELEMENTSOF(odd); i++) {

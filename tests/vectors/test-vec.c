@@ -10,15 +10,23 @@
 
 #include "base/strbuf.h"
 
+#define PATH_TEMPLATE "/tmp/test-vec-XXXXXX"
+
+static void write_file(char path[static sizeof(PATH_TEMPLATE)], const char *text)
+{
+        int fd = mkstemp(strcpy(path, PATH_TEMPLATE));
+
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+        (void)close(fd);
+}
+
 /* What ts-vec prints for this command and input file; owned. */
 static char *run_on(int want_status, const char *command, const char *input)
 {
-        char path[] = "/tmp/test-vec-XXXXXX";
-        int fd = mkstemp(path);
+        char path[sizeof(PATH_TEMPLATE)];
 
-        assert_true(fd >= 0);
-        assert_int_equal(write(fd, input, strlen(input)), strlen(input));
-        (void)close(fd);
+        write_file(path, input);
         char *text = vectors_run(want_status, command, path, NULL);
         assert_int_equal(unlink(path), 0);
         return text;
@@ -143,6 +151,93 @@ static void test_profile_forms(void **state)
                                  "Expected a profile definition\"}\n");
 }
 
+/* Method, path and query are compared, the host is not; STS is asked by plain http, too. */
+static void test_creds_as_recorded(void **state)
+{
+        static const char container[] =
+                "{\"AWS_CONTAINER_CREDENTIALS_FULL_URI\": \"https://agent.example/c?a=1\"}";
+        static const char web[] = "{\"AWS_ENDPOINT_URL_STS\": \"http://sts.example/base\","
+                                  " \"AWS_REGION\": \"us-east-1\", \"AWS_ROLE_ARN\": \"r\","
+                                  " \"AWS_WEB_IDENTITY_TOKEN_FILE\": \"/etc/os-release\"}";
+        static const char keys[] = "<Credentials><AccessKeyId>A</AccessKeyId>"
+                                   "<SecretAccessKey>S</SecretAccessKey>"
+                                   "<SessionToken>T</SessionToken>"
+                                   "<Expiration>2021-08-17T20:55:04Z</Expiration></Credentials>";
+        static const struct {
+                const char *env, *method, *uri;
+                int want;
+        } cases[] = {
+                {container, "GET", "https://agent.example/c?a=1", VEC_OK},
+                {container, "GET", "http://other.example:80/c?a=1", VEC_OK},
+                {container, "GET", "https://agent.example/c?a=2", VEC_FAILED},
+                {container, "GET", "https://agent.example/c", VEC_FAILED},
+                {container, "GET", "https://agent.example/C?a=1", VEC_FAILED},
+                {container, "POST", "https://agent.example/c?a=1", VEC_FAILED},
+                {web, "POST", "http://sts.example/base/", VEC_OK},
+                {web, "POST", "http://sts.example/", VEC_FAILED},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                char env[sizeof(PATH_TEMPLATE)], traffic[sizeof(PATH_TEMPLATE)];
+                _cleanup_free_ char *body =
+                        cases[i].env == web
+                                ? mem_printf("<AssumeRoleWithWebIdentityResponse>"
+                                             "<AssumeRoleWithWebIdentityResult>%s"
+                                             "</AssumeRoleWithWebIdentityResult>"
+                                             "</AssumeRoleWithWebIdentityResponse>",
+                                             keys)
+                                : mem_strdup("{\"AccessKeyId\": \"A\", \"SecretAccessKey\": "
+                                             "\"S\", \"Token\": \"T\", \"Expiration\": "
+                                             "\"2021-08-17T20:55:04Z\"}");
+                _cleanup_json_ json_t *recording = json_pack(
+                        "{s:[{s:i, s:{s:{s:{s:s, s:s}}}}, {s:i, s:{s:{s:{s:{s:i}}}}},"
+                        " {s:i, s:{s:{s:s, s:{s:s}}}}]}",
+                        "events", "connection_id", 0, "action", "Request", "request", "method",
+                        cases[i].method, "uri", cases[i].uri, "connection_id", 0, "action",
+                        "Response", "response", "Ok", "status", 200, "connection_id", 0, "action",
+                        "Data", "direction", "Response", "data", "Utf8", body);
+                _cleanup_free_ char *text = json_dumps(recording, 0);
+
+                write_file(env, cases[i].env);
+                write_file(traffic, text);
+                _cleanup_free_ char *have = vectors_run(cases[i].want, "creds", "--env", env,
+                                                        "--fs", "/", "--traffic", traffic, NULL);
+                assert_int_equal(unlink(env), 0);
+                assert_int_equal(unlink(traffic), 0);
+                if (cases[i].want == VEC_OK)
+                        assert_string_equal(have, "{\"access_key_id\":\"A\","
+                                                  "\"secret_access_key\":\"S\","
+                                                  "\"session_token\":\"T\","
+                                                  "\"expiry\":1629233704}\n");
+                else
+                        assert_non_null(strstr(have, ", recorded is "));
+        }
+}
+
+static void test_creds_not_understood(void **state)
+{
+        static const struct {
+                const char *env, *traffic;
+        } cases[] = {
+                {"[]", "{\"events\": []}"},
+                {"{\"HOME\": 5}", "{\"events\": []}"},
+                {"{\"HOME\": \"/\\u0000\"}", "{\"events\": []}"},
+                {"{}", "[]"},
+                {"{}", "{\"events\": {}}"},
+                {"{}", "{\"events\": [{\"connection_id\": 0, \"action\": {\"Response\": {}}}]}"},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                char env[sizeof(PATH_TEMPLATE)], traffic[sizeof(PATH_TEMPLATE)];
+
+                write_file(env, cases[i].env);
+                write_file(traffic, cases[i].traffic);
+                free(vectors_run(VEC_USAGE, "creds", "--env", env, "--traffic", traffic, NULL));
+                assert_int_equal(unlink(env), 0);
+                assert_int_equal(unlink(traffic), 0);
+        }
+}
+
 static void test_not_understood(void **state)
 {
         static const struct {
@@ -165,7 +260,9 @@ static void test_not_understood(void **state)
         free(vectors_run(VEC_USAGE, "endpoint", "--region", "us-east-1", NULL));
         free(vectors_run(VEC_USAGE, "endpoint", "--service", "sns", "word", NULL));
         free(vectors_run(VEC_USAGE, "sigv4", "--emit", "sig", NULL));
+        free(vectors_run(VEC_USAGE, "creds", NULL));
+        free(vectors_run(VEC_USAGE, "creds", "--env", "/nonexistent", NULL));
 }
 
 UNIT_MAIN(T(test_retry_forms), T(test_retry_rules), T(test_many_cases), T(test_profile_forms),
-          T(test_not_understood))
+          T(test_creds_as_recorded), T(test_creds_not_understood), T(test_not_understood))

@@ -232,12 +232,29 @@ static Exchange *find_exchange(World *w, json_int_t connection)
         return NULL;
 }
 
+static int check_variables(json_t *variables)
+{
+        const char *name;
+        json_t *value;
+
+        if (!json_is_object(variables))
+                return vec_complain("the environment is no object");
+        json_object_foreach(variables, name, value)
+        {
+                if (!json_is_string(value))
+                        return vec_complain("the variable %s is no text", name);
+        }
+        return VEC_OK;
+}
+
 /* Events of one connection: Request, Data and Eof of either direction, Response. */
 static int read_traffic(World *w)
 {
         const json_t *event, *events = json_object_get(w->traffic, "events");
         size_t i;
 
+        if (!json_is_array(events))
+                return vec_complain("the recording has no \"events\"");
         json_array_foreach(events, i, event)
         {
                 json_int_t connection = json_integer_value(json_object_get(event, "connection_id"));
@@ -296,7 +313,8 @@ static const char *get_variable(void *userdata, const char *name)
         return world_environ_get(userdata, name);
 }
 
-/* STS is asked where environment and profile say, as the daemon does it. */
+/* STS is asked where environment and profile say, as the daemon does it; but the recording may be
+ * of plain http. */
 static int make_source(World *w, CredSource **ret, char **reterr_text)
 {
         static const Conf conf;
@@ -421,8 +439,9 @@ int vec_creds(int argc, char **argv, FILE *out)
         if (!env || optind < argc)
                 return vec_complain("creds wants --env FILE, and takes --fs DIR, --traffic FILE");
         w.variables = vec_read_json(env);
-        w.traffic = traffic ? vec_read_json(traffic) : json_object();
-        if (!w.variables || !w.traffic || read_traffic(&w) != VEC_OK)
+        w.traffic = traffic ? vec_read_json(traffic) : json_pack("{s:[]}", "events");
+        if (!w.variables || !w.traffic || check_variables(w.variables) != VEC_OK ||
+            read_traffic(&w) != VEC_OK)
                 return VEC_USAGE;
         if (sd_event_new(&w.event) < 0)
                 return vec_complain("no event loop");

@@ -58,7 +58,7 @@ int vec_profiles(int argc, char **argv, FILE *out)
         size_t i;
 
         if (!root)
-                return vec_complain("usage: ts-vec profiles FILE");
+                return argc == 2 ? VEC_USAGE : vec_complain("usage: ts-vec profiles FILE");
         if (!tests)
                 return run_case(root, out);
         json_array_foreach(tests, i, test)

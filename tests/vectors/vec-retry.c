@@ -241,7 +241,7 @@ int vec_retry(int argc, char **argv, FILE *out)
         size_t i;
 
         if (!root)
-                return vec_complain("usage: ts-vec retry FILE");
+                return argc == 2 ? VEC_USAGE : vec_complain("usage: ts-vec retry FILE");
         if (!cases || (cases == root && !find(json_array_get(root, 0), &names_responses)))
                 return run_case(root, out);
         json_array_foreach(cases, i, c)

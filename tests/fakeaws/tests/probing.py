@@ -89,6 +89,8 @@ def left_over(aws):
 
 
 if __name__ == "__main__":
+    # A shell without job control starts what is in the background with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     control = Control(int(sys.argv[1]))
     clock = Killing(control, sys.argv[2], int(sys.argv[3])) if sys.argv[2] else \
         RefereeClock(control)
