@@ -144,11 +144,15 @@ class Life:
         found = collections.Counter()
         folder = f"/proc/{self.guard.process.pid}/fd"
         try:
-            for fd in os.listdir(folder):
-                what = os.readlink(os.path.join(folder, fd))
-                found[re.sub(r"\[\d+\]|guard-\d+", "", what.replace(self.folder, "")).replace("//", "/")] += 1
+            fds = os.listdir(folder)
         except OSError:
-            return None     # it has just ended, or such a file was just open
+            return None     # it has just ended
+        for fd in fds:
+            try:
+                what = os.readlink(os.path.join(folder, fd)).replace(self.folder, "")
+            except OSError:
+                continue    # it was just open
+            found[re.sub(r"\[\d+\]|guard-\d+", "", what).replace("//", "/")] += 1
         found.pop("socket:", None)
         return found
 
@@ -162,6 +166,15 @@ class Life:
                 break
             self.wait(lambda: False, 0.05)
         return least
+
+    def told_unstored(self):
+        """What the topics have got without a word of it and is not on disk, where it ended."""
+        messages = self.aws.all_messages(topic=None)
+        known = {(m.incident, m.sequence) for m in messages if "NOT DURABLE" in m.text}
+        for i in self.guard.incidents().values() if os.path.isdir(self.guard.state) else ():
+            known |= {(i["id"], m["sequence"]) for m in i["messages"]}
+        return [f"{key} was told before it was on disk"
+                for key in {(m.incident, m.sequence) for m in messages} - known]
 
     def meet_again(self, prefix):
         """A life that is ended early, too: when it has seen a trail, at the latest."""
@@ -250,10 +263,12 @@ class Life:
             undurable = any("NOT DURABLE" in m.text for m in self.aws.all_messages(topic=None))
             self.polls = self.count_polls_before_restart()
             self.first_records = list(self.guard.records)
+            unstored = self.told_unstored()
             if again:
                 self.meet_again(again)
             self.recover()
             lost, missing, repeats, problems = self.judge(true_kinds)
+            problems += unstored
         except Exception as error:  # what does not come is what is lost; said, not raised
             lost, missing, repeats, undurable = 1, ["all that followed"], 0, False
             problems = [f"{type(error).__name__}: {error}"]
