@@ -88,7 +88,7 @@ class Attacker:
                                kind="error", code="AccessDeniedException", status=400)
         self.attack({"trail": arn, **self.who()})
         try:
-            self.aws.wait_calls(self.random.randint(1, 6), timeout=RESTART_MAX, trail=arn,
+            self.aws.wait_calls(self.random.randint(1, 3), timeout=RESTART_MAX, trail=arn,
                                 after=self.aws.last_call(), operation="StartLogging")
         finally:
             self.aws.clear_faults(fault)
