@@ -531,13 +531,30 @@ static int set_up_sources(HttpCurl *t)
         return sd_event_source_set_enabled(t->defer, SD_EVENT_OFF);
 }
 
+static void *grow(void *p, size_t size)
+{
+        return mem_realloc_array(p, size, 1);
+}
+
+static void *allocate_many(size_t n, size_t size)
+{
+        void *p = calloc(n, size);
+
+        if (!p)
+                mem_exhausted();
+        return p;
+}
+
 int http_curl_new(const HttpCurlOptions *o, HttpTransport **ret, char **reterr_text)
 {
         _cleanup_(http_curl_freep) HttpTransport *transport = NULL;
         HttpCurl *t;
         int r;
 
-        if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) { /* counted by libcurl */
+        /* With our own allocation, that aborts: without memory, libcurl 7.88 may divide by zero.
+         * Calls are counted by libcurl. */
+        if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, mem_alloc, free, grow, mem_strdup,
+                                 allocate_many) != CURLE_OK) {
                 *reterr_text = mem_strdup("libcurl cannot be initialised");
                 return -EIO;
         }
