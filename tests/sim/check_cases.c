@@ -160,6 +160,9 @@ void check_case_opened(World *w, Case *c, const Incident *i)
         if (!caused)
                 world_violation(w, "%s: %s without a cause", i->id,
                                 incident_kind_to_string(i->kind));
+        /* What was set back may have been asked by the clock before. */
+        if (i->last_logging_msec > i->detected_msec && !w->guard->clock_set_usec)
+                world_violation(w, "%s: seen logging after it was found", i->id);
 }
 
 /* What is said to log again was started just then. */
