@@ -123,9 +123,12 @@ static int add_path(StrBuf *b, const SigV4Request *r)
 {
         if (*r->path != '/')
                 return -EINVAL;
-        if (r->keep_path)
+        if (!r->keep_path)
+                return add_normalised_path(b, r->path);
+        if (r->encode_once)
                 return add_reencoded(b, (Span){r->path, strlen(r->path)}, URI_ENCODE_KEEP_SLASH);
-        return add_normalised_path(b, r->path);
+        uri_encode(b, r->path, strlen(r->path), URI_ENCODE_KEEP_SLASH);
+        return 0;
 }
 
 static int compare_spans(const char *a, size_t a_len, const char *b, size_t b_len)

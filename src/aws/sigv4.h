@@ -29,7 +29,8 @@ typedef struct SigV4Request {
         const char *service;
         int64_t time_msec; /* wall clock, corrected for skew by the caller */
         const AwsCredentials *credentials;
-        bool keep_path;          /* do not normalise dots and slashes nor encode twice (S3) */
+        bool keep_path;          /* do not normalise dots and slashes */
+        bool encode_once;        /* with keep_path: what is encoded already stays as it is (S3) */
         bool sign_body;          /* add and sign X-Amz-Content-Sha256 */
         bool omit_session_token; /* send the token without signing it */
 } SigV4Request;

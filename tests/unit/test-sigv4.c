@@ -87,8 +87,28 @@ static void test_paths(void **state)
                 SigV4Request r = request();
                 r.path = cases[i].path;
                 check_line(&r, 2, cases[i].normalised);
-                r.keep_path = true;
+                r.keep_path = r.encode_once = true;
                 check_line(&r, 2, cases[i].kept);
+        }
+}
+
+/* To keep the dots and slashes is one thing, to encode once is another. */
+static void test_kept_path_is_encoded_twice(void **state)
+{
+        static const struct {
+                const char *path, *want;
+        } cases[] = {
+                {"/a b/", "/a%20b/"},
+                {"/a%20b/..//./", "/a%2520b/..//./"},
+                {"//%2f%C3%a9", "//%252f%25C3%25a9"},
+                {"/100%", "/100%25"},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                SigV4Request r = request();
+                r.path = cases[i].path;
+                r.keep_path = true;
+                check_line(&r, 2, cases[i].want);
         }
 }
 
@@ -133,7 +153,7 @@ static void test_malformed(void **state)
         r.path = "relative";
         assert_int_equal(canonical(&r, &text), -EINVAL);
         r.path = "/a%2";
-        r.keep_path = true;
+        r.keep_path = r.encode_once = true;
         assert_int_equal(canonical(&r, &text), -EINVAL);
         assert_null(text);
 }
@@ -275,6 +295,7 @@ static void test_key_is_wiped(void **state)
 }
 
 UNIT_MAIN(cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
+          cmocka_unit_test_setup_teardown(test_kept_path_is_encoded_twice, setup, teardown),
           cmocka_unit_test_setup_teardown(test_queries, setup, teardown),
           cmocka_unit_test_setup_teardown(test_malformed, setup, teardown),
           cmocka_unit_test_setup_teardown(test_unsigned_headers, setup, teardown),

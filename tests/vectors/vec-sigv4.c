@@ -91,6 +91,7 @@ static bool read_context(Case *c)
                 return false;
         r->credentials = c->credentials;
         r->keep_path = !normalize;
+        r->encode_once = streq(r->service, "s3");
         r->sign_body = sign_body;
         r->omit_session_token = omit;
         return true;
