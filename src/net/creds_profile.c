@@ -245,9 +245,9 @@ static int first_credentials(Walk *w, const char *profile, CredSource **ret)
         if (get(w, profile, "sso_session") || get(w, profile, "sso_start_url") ||
             get(w, profile, "sso_account_id") || get(w, profile, "sso_role_name"))
                 return fail(w, profile,
-                            "is one of AWS IAM Identity Center (sso_...): logging in "
-                            "there needs a browser and is out of scope; use a role, or "
-                            "keys");
+                            "is one of AWS IAM Identity Center, once AWS SSO (sso_...): "
+                            "logging in there needs a browser and is out of scope; use a "
+                            "role, or keys");
         if (get(w, profile, "login_session"))
                 return fail(w, profile,
                             "is one of `aws login` (login_session): logging in needs a "

@@ -333,8 +333,8 @@ static const Case cases[] = {
          {NULL},
          .config = "[default]\nsso_session = corp\nsso_account_id = 1\nsso_role_name = r\n",
          .error = -EINVAL,
-         .expected = "profile default is one of AWS IAM Identity Center (sso_...): logging in "
-                     "there needs a browser and is out of scope; use a role, or keys"},
+         .expected = "profile default is one of AWS IAM Identity Center, once AWS SSO (sso_...): "
+                     "logging in there needs a browser and is out of scope; use a role, or keys"},
         {"aws login",
          {NULL},
          .config = "[default]\nlogin_session = arn:x\n",
