@@ -50,6 +50,9 @@ static void test_retry_forms(void **state)
                 "[{\"class\": \"transient\"}, {\"kind\": \"throttled\"}, {\"success\": true}]",
                 "[{\"error\": \"timeout\"}, {\"code\": \"RequestLimitExceeded\", \"status\": 503},"
                 " {\"kind\": \"success\"}]",
+                "[\"TransientError\", \"throttling-error\", \"Succeeded\"]",
+                "[\"Connection reset\", \"ThrottlingError\", \"ok\"]",
+                "[[\"read_timeout\", 429, 200]]",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(forms); i++) {
@@ -90,16 +93,23 @@ static void test_retry_rules(void **state)
         static const struct {
                 const char *input, *want;
         } cases[] = {
-                {"[500, 500, 500, 200]", /* the last one is another call */
+                {"[500, 500, 500, 500, 200]", /* what follows the last attempt is not asked for */
+                 "retry_request 486 0.05;retry_request 472 0.1;max_attempts_exceeded 472 0;"},
+                {"[[500, 500, 500, 500], [200], [429, 200], [\"AccessDenied\", 200], [429]]",
                  "retry_request 486 0.05;retry_request 472 0.1;max_attempts_exceeded 472 0;"
-                 "success 473 0;"},
+                 "success 473 0;retry_request 468 1;success 473 0;not_retryable 473 0;"
+                 "retry_request 468 1;"},
+                {"{\"quota\": 30, \"outcomes\": [500, 502, 200, 500, 200]}",
+                 "retry_request 16 0.05;retry_request 2 0.1;success 16 0;retry_request 2 0.05;"
+                 "success 16 0;"},
                 {"{\"quota\": 14, \"outcomes\": [500, 500]}",
                  "retry_request 0 0.05;retry_quota_exceeded 0 0;"},
                 {"{\"given\": {\"initial_retry_tokens\": 0, \"long_polling\": true},"
                  " \"responses\": [\"Throttling\"]}",
                  "retry_quota_exceeded 0 1;"},
-                {"[\"AccessDeniedException\", 404, \"permanent\"]",
+                {"[[\"AccessDeniedException\"], [404], [\"permanent\"]]",
                  "not_retryable 500 0;not_retryable 500 0;not_retryable 500 0;"},
+                {"[404, 200]", "not_retryable 500 0;"},
                 {"{\"max_attempts\": 5, \"max_backoff_time\": 0.2, \"outcomes\":"
                  " [500, 500, 500, 500, 500]}",
                  "retry_request 486 0.05;retry_request 472 0.1;retry_request 458 0.2;"
@@ -246,6 +256,7 @@ static void test_not_understood(void **state)
                 {"retry", "{}"},
                 {"retry", "[{}]"},
                 {"retry", "[null]"},
+                {"retry", "[[200], 200]"},
                 {"retry", "no JSON"},
                 {"profiles", "{}"},
                 {"profiles", "{\"configFile\": 1}"},

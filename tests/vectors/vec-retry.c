@@ -5,6 +5,7 @@
 
 #include "vec.h"
 
+#include <ctype.h>
 #include <strings.h>
 
 #include "aws/retry.h"
@@ -35,6 +36,7 @@ static const struct {
         AwsErrorClass class;
 } kinds[] = {
         {"success", AWS_ERROR_NONE},
+        {"succeeded", AWS_ERROR_NONE},
         {"ok", AWS_ERROR_NONE},
         {"transient", AWS_ERROR_TRANSIENT},
         {"transient_error", AWS_ERROR_TRANSIENT},
@@ -45,9 +47,16 @@ static const struct {
         {"throttle", AWS_ERROR_THROTTLED},
         {"network", AWS_ERROR_NETWORK},
         {"network_error", AWS_ERROR_NETWORK},
+        {"connection", AWS_ERROR_NETWORK},
         {"connection_error", AWS_ERROR_NETWORK},
-        {"io_error", AWS_ERROR_NETWORK},
+        {"connection_reset", AWS_ERROR_NETWORK},
+        {"connect_error", AWS_ERROR_NETWORK},
+        {"connect_timeout", AWS_ERROR_NETWORK},
+        {"read_timeout", AWS_ERROR_NETWORK},
         {"timeout", AWS_ERROR_NETWORK},
+        {"timeout_error", AWS_ERROR_NETWORK},
+        {"tls_error", AWS_ERROR_NETWORK},
+        {"io_error", AWS_ERROR_NETWORK},
         {"client_error", AWS_ERROR_INVALID},
         {"permanent", AWS_ERROR_INVALID},
         {"non_retryable", AWS_ERROR_INVALID},
@@ -74,10 +83,25 @@ static double number_or(const json_t *object, const Names *n, double otherwise)
         return json_is_number(v) ? json_number_value(v) : otherwise;
 }
 
+/* "connection_error", "ConnectionError", "connection-error" */
+static bool is_word(const char *a, const char *b)
+{
+        static const char joints[] = "_- ";
+
+        for (;; a++, b++) {
+                a += strspn(a, joints);
+                b += strspn(b, joints);
+                if (tolower((unsigned char)*a) != tolower((unsigned char)*b))
+                        return false;
+                if (!*a)
+                        return true;
+        }
+}
+
 static bool class_of_kind(const char *text, AwsErrorClass *ret)
 {
         for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
-                if (strcasecmp(text, kinds[i].name) == 0) {
+                if (is_word(text, kinds[i].name)) {
                         *ret = kinds[i].class;
                         return true;
                 }
@@ -152,6 +176,8 @@ typedef struct Run {
         double random01;
         int attempt;
         int cost;
+        json_t *steps, *delays;
+        const char *last; /* what followed the last outcome */
 } Run;
 
 /* Takes one outcome; returns the name of what follows. */
@@ -184,12 +210,44 @@ static const char *step(Run *run, RetryFailure *f, uint64_t *ret_delay_usec)
         return outcome;
 }
 
+/* The outcomes of a call, and after a success of the next one. A call that has failed asks for no
+ * more of them. */
+static int run_list(Run *run, const json_t *list)
+{
+        json_t *item;
+        size_t i;
+
+        if (!json_is_array(list))
+                return vec_complain("a list of calls holds something else");
+        run->attempt = 0;
+        run->cost = 0;
+        json_array_foreach((json_t *)list, i, item)
+        {
+                RetryFailure f;
+                uint64_t usec;
+                if (!read_outcome(item, &f))
+                        return vec_complain("outcome %zu is not understood", i + 1);
+                run->last = step(run, &f, &usec);
+                bool again = streq(run->last, "retry_request");
+                json_t *s = json_pack("{s:i, s:s, s:i}", "attempt", f.attempt, "outcome", run->last,
+                                      "retry_quota", run->quota.available);
+                if (usec > 0 || again) {
+                        json_t *delay = json_real((double)usec / USEC_PER_SEC);
+                        (void)json_array_append(run->delays, delay);
+                        (void)json_object_set_new(s, "delay", delay);
+                }
+                (void)json_array_append_new(run->steps, s);
+                if (!again && !streq(run->last, "success"))
+                        break;
+        }
+        return VEC_OK;
+}
+
 static int run_case(json_t *c, FILE *out)
 {
         const json_t *given = json_object_get(c, "given") ? json_object_get(c, "given") : c;
         json_t *list = json_is_array(c) ? c : find(c, &names_responses), *item;
-        Run run = {.policy = *retry_policy(RETRY_STANDARD)};
-        const char *last = "";
+        Run run = {.policy = *retry_policy(RETRY_STANDARD), .last = ""};
         size_t i;
 
         if (!json_is_array(list))
@@ -204,32 +262,25 @@ static int run_case(json_t *c, FILE *out)
         run.quota.available = (int)number_or(given, &names_quota, RETRY_QUOTA_MAX);
         run.random01 = number_or(given, &names_random, 1);
 
-        json_t *steps = json_array(), *delays = json_array();
-        json_array_foreach(list, i, item)
-        {
-                RetryFailure f;
-                uint64_t usec;
-                if (!read_outcome(item, &f)) {
-                        json_decref(steps);
-                        json_decref(delays);
-                        return vec_complain("outcome %zu is not understood", i + 1);
+        run.steps = json_array();
+        run.delays = json_array();
+        bool calls = json_is_array(json_array_get(list, 0));
+        int r = calls ? VEC_OK : run_list(&run, list);
+        if (calls)
+                json_array_foreach(list, i, item)
+                {
+                        if (r == VEC_OK)
+                                r = run_list(&run, item);
                 }
-                last = step(&run, &f, &usec);
-                json_t *s = json_pack("{s:i, s:s, s:i}", "attempt", f.attempt, "outcome", last,
-                                      "retry_quota", run.quota.available);
-                if (usec > 0 || streq(last, "retry_request")) {
-                        json_t *delay = json_real((double)usec / USEC_PER_SEC);
-                        (void)json_array_append(delays, delay);
-                        (void)json_object_set_new(s, "delay", delay);
-                }
-                (void)json_array_append_new(steps, s);
-        }
-        vec_print_json(json_pack("{s:i, s:s, s:i, s:o, s:s, s:o}", "attempts",
-                                 (int)json_array_size(list), "outcome", last, "quota",
-                                 run.quota.available, "delays", delays, "unit", "s", "responses",
-                                 steps),
-                       out);
-        return VEC_OK;
+        if (r == VEC_OK)
+                vec_print_json(json_pack("{s:i, s:s, s:i, s:O, s:s, s:O}", "attempts",
+                                         (int)json_array_size(run.steps), "outcome", run.last,
+                                         "quota", run.quota.available, "delays", run.delays, "unit",
+                                         "s", "responses", run.steps),
+                               out);
+        json_decref(run.steps);
+        json_decref(run.delays);
+        return r;
 }
 
 /* One case, or several: in an array, or under "cases" or "tests". */
