@@ -155,6 +155,13 @@ static void test_profile_forms(void **state)
                 run_on(VEC_OK, "profiles", "{\"input\": {\"configFile\": \"[sso-session s]\"}}");
         _cleanup_free_ char *bad = run_on(VEC_FAILED, "profiles", "{\"configFile\": \"k=v\"}");
 
+        _cleanup_free_ char *null = run_on(
+                VEC_OK, "profiles", "{\"configFile\": null, \"credentialsFile\": \"[a]\\nK=v\"}");
+        _cleanup_free_ char *array =
+                run_on(VEC_OK, "profiles", "[{\"credentialsFile\": \"[a]\\nK=v\"}]");
+
+        assert_string_equal(null, bare);
+        assert_string_equal(array, bare);
         assert_string_equal(bare, "{\"config\":{\"profiles\":{\"a\":{\"k\":\"v\"}}}}\n");
         assert_string_equal(named, "{\"config\":{\"profiles\":{},\"sso_sessions\":{\"s\":{}}}}\n");
         assert_string_equal(bad, "{\"errorContaining\":\"config file, line 1: "
@@ -224,6 +231,74 @@ static void test_creds_as_recorded(void **state)
         }
 }
 
+/* Neither a folder nor a recording has to exist, and null is no variable. */
+static void test_creds_without_files(void **state)
+{
+        static const struct {
+                const char *env;
+                int want;
+                const char *have;
+        } cases[] = {
+                {"{\"AWS_ACCESS_KEY_ID\": \"A\", \"AWS_SECRET_ACCESS_KEY\": \"S\","
+                 " \"AWS_SESSION_TOKEN\": null}",
+                 VEC_OK, "{\"access_key_id\":\"A\",\"secret_access_key\":\"S\"}\n"},
+                {"{\"AWS_EC2_METADATA_DISABLED\": null, \"AWS_ACCESS_KEY_ID\": null}", VEC_FAILED,
+                 "{\"error\":\"request 1 (PUT http://169.254.169.254/latest/api/token) is not in "
+                 "the "
+                 "recording\"}\n"},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                char env[sizeof(PATH_TEMPLATE)];
+
+                write_file(env, cases[i].env);
+                _cleanup_free_ char *have =
+                        vectors_run(cases[i].want, "creds", "--env", env, "--fs", "/nonexistent",
+                                    "--traffic", "/nonexistent/http-traffic.json", NULL);
+                assert_int_equal(unlink(env), 0);
+                assert_string_equal(have, cases[i].have);
+        }
+}
+
+/* No recording makes up for an address that may not have plain http. */
+static void test_creds_refused_host(void **state)
+{
+        static const struct {
+                const char *url;
+                bool refused;
+        } cases[] = {
+                {"http://127.evil.example/c", true}, {"http://169.254.170.2.evil.example/c", true},
+                {"http://169.254.170.200/c", true},  {"http://169.254.169.254/c", true},
+                {"http://sidecar.example/c", true},  {"http://localhost:8080/c", false},
+                {"http://127.8.9.1/c", false},       {"http://[::1]/c", false},
+                {"http://169.254.170.23/c", false},  {"http://[fd00:ec2:0::23]/c", false},
+                {"https://agent.example/c", false},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                char env[sizeof(PATH_TEMPLATE)];
+                _cleanup_free_ char *text = mem_printf(
+                        "{\"AWS_CONTAINER_CREDENTIALS_FULL_URI\": \"%s\"}", cases[i].url);
+
+                write_file(env, text);
+                _cleanup_free_ char *have = vectors_run(VEC_FAILED, "creds", "--env", env, NULL);
+                assert_int_equal(unlink(env), 0);
+                assert_non_null(strstr(have, cases[i].refused ? ": plain http is allowed to "
+                                                              : "is not in the recording"));
+        }
+}
+
+static void test_endpoint_forms(void **state)
+{
+        _cleanup_free_ char *other = vectors_run(VEC_OK, "endpoint", "--service", "cloudwatch",
+                                                 "--region=us-east-1", "--endpoint=", NULL);
+        _cleanup_free_ char *none =
+                vectors_run(VEC_FAILED, "endpoint", "--service", "sts", "--region", "", NULL);
+
+        assert_string_equal(other, "https://monitoring.us-east-1.amazonaws.com\n");
+        assert_string_equal(none, "error: Invalid Configuration: Missing Region\n");
+}
+
 static void test_creds_not_understood(void **state)
 {
         static const struct {
@@ -276,4 +351,5 @@ static void test_not_understood(void **state)
 }
 
 UNIT_MAIN(T(test_retry_forms), T(test_retry_rules), T(test_many_cases), T(test_profile_forms),
-          T(test_creds_as_recorded), T(test_creds_not_understood), T(test_not_understood))
+          T(test_creds_as_recorded), T(test_creds_without_files), T(test_creds_refused_host),
+          T(test_endpoint_forms), T(test_creds_not_understood), T(test_not_understood))

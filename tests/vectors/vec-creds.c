@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/uri.h"
@@ -202,12 +203,33 @@ static bool is_as_recorded(const Exchange *x, const HttpRequest *q)
         return streq(x->method, q->method) && streq(have, want);
 }
 
+/* Where no name resolves, plain http goes to addresses alone, as the transport judges those that it
+ * dials. STS may be recorded by plain http. */
+static bool is_permitted(const HttpRequest *q)
+{
+        _cleanup_uri_ Uri u = {};
+
+        if (uri_parse(q->url, &u) < 0)
+                return false;
+        if (streq(u.scheme, "https"))
+                return q->policy != HTTP_POLICY_METADATA;
+        return q->policy == HTTP_POLICY_SERVICE || uri_host_is_loopback(u.host) ||
+               (q->policy == HTTP_POLICY_METADATA && uri_host_is_metadata(u.host)) ||
+               (q->policy == HTTP_POLICY_CONTAINER && uri_host_is_container(u.host));
+}
+
 static int world_http_start(HttpTransport *t, const HttpRequest *q, HttpCallback callback,
                             void *userdata, HttpCall **ret)
 {
         World *w = (World *)((char *)t - offsetof(World, http));
-        Exchange *x = w->at < w->n_exchanges ? &w->exchanges[w->at++] : NULL;
-        HttpCall *call = mem_new0(HttpCall);
+        Exchange *x = NULL;
+        HttpCall *call;
+
+        if (!is_permitted(q))
+                return -EPERM;
+        if (w->at < w->n_exchanges)
+                x = &w->exchanges[w->at++];
+        call = mem_new0(HttpCall);
 
         if (!w->wrong && !x)
                 w->wrong = mem_printf("request %zu (%s %s) is not in the recording", w->at + 1,
@@ -241,7 +263,7 @@ static int check_variables(json_t *variables)
                 return vec_complain("the environment is no object");
         json_object_foreach(variables, name, value)
         {
-                if (!json_is_string(value))
+                if (!json_is_string(value) && !json_is_null(value)) /* null: not set */
                         return vec_complain("the variable %s is no text", name);
         }
         return VEC_OK;
@@ -287,6 +309,14 @@ static int read_traffic(World *w)
                 }
         }
         return VEC_OK;
+}
+
+/* A case that asks nobody may come without one. */
+static json_t *read_recording(const char *path)
+{
+        if (!path || (!streq(path, "-") && access(path, F_OK) < 0 && errno == ENOENT))
+                return json_pack("{s:[]}", "events");
+        return vec_read_json(path);
 }
 
 static void on_credentials(void *userdata, AwsCredentials *c, const AwsError *error)
@@ -439,7 +469,7 @@ int vec_creds(int argc, char **argv, FILE *out)
         if (!env || optind < argc)
                 return vec_complain("creds wants --env FILE, and takes --fs DIR, --traffic FILE");
         w.variables = vec_read_json(env);
-        w.traffic = traffic ? vec_read_json(traffic) : json_pack("{s:[]}", "events");
+        w.traffic = read_recording(traffic);
         if (!w.variables || !w.traffic || check_variables(w.variables) != VEC_OK ||
             read_traffic(&w) != VEC_OK)
                 return VEC_USAGE;

@@ -54,13 +54,14 @@ static int resolve(int argc, char **argv, FILE *out)
         for (int c; (c = getopt_long(argc, argv, "", options, NULL)) >= 0;)
                 switch (c) {
                 case 's':
-                        p.service = aws_service_from_string(optarg);
+                        p.service = aws_service_from_string(
+                                streq(optarg, "cloudwatch") ? "monitoring" : optarg);
                         break;
                 case 'r':
-                        p.region = optarg;
+                        p.region = *optarg ? optarg : NULL;
                         break;
                 case 'e':
-                        p.custom = optarg;
+                        p.custom = *optarg ? optarg : NULL;
                         break;
                 case 'f':
                         p.fips = true;

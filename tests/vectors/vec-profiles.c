@@ -24,11 +24,19 @@ static json_t *sections_of_kind(const ProfileSet *set, ProfileSectionKind kind)
         return all;
 }
 
+/* NULL when it is missing, or null. */
+static const json_t *file(const json_t *input, const char *name)
+{
+        const json_t *text = json_object_get(input, name);
+
+        return json_is_null(text) ? NULL : text;
+}
+
 static int run_case(const json_t *c, FILE *out)
 {
         const json_t *input = json_object_get(c, "input") ? json_object_get(c, "input") : c;
-        const json_t *config = json_object_get(input, "configFile");
-        const json_t *credentials = json_object_get(input, "credentialsFile");
+        const json_t *config = file(input, "configFile");
+        const json_t *credentials = file(input, "credentialsFile");
         _cleanup_(profile_set_freep) ProfileSet *set = NULL;
         _cleanup_free_ char *text = NULL;
 
@@ -54,7 +62,7 @@ static int run_case(const json_t *c, FILE *out)
 int vec_profiles(int argc, char **argv, FILE *out)
 {
         _cleanup_json_ json_t *root = argc == 2 ? vec_read_json(argv[1]) : NULL;
-        json_t *tests = json_object_get(root, "tests"), *test;
+        json_t *tests = json_is_array(root) ? root : json_object_get(root, "tests"), *test;
         size_t i;
 
         if (!root)
