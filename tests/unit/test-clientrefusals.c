@@ -206,6 +206,26 @@ static void test_clock_is_not_blamed_twice(void **state)
         assert_int_equal(aws_client_clock_skew_msec(f->client), 0);
 }
 
+/* One that was mistyped and has been put right since comes with the same key id, and the signature
+ * being wrong looks like the clock's fault. */
+static void test_wrong_secret_is_fetched_anew(void **state)
+{
+        Fixture *f = *state;
+        _cleanup_(aws_credentials_unrefp) AwsCredentials *right = NULL;
+        Seen s = {0};
+
+        prime(f);
+        assert_int_equal(aws_credentials_new("AKIDA", "put-right", NULL, 0, &right), 0);
+        f->source.give = right;
+        answer(f, (FakeAnswer)SKEWED);
+        answer(f, (FakeAnswer)SKEWED);
+        answer(f, (FakeAnswer)OK_);
+        run(f, &s, (AwsCallOptions){0});
+        assert_int_equal(s.error.class, AWS_ERROR_NONE);
+        assert_int_equal(s.attempts, 3);
+        assert_int_equal(f->source.n_fetches, 2);
+}
+
 static void test_clock_skew_from_any_answer(void **state)
 {
         static const struct {
@@ -292,6 +312,8 @@ UNIT_MAIN(WITH_CLIENT(test_deadline_covers_the_credentials), WITH_CLIENT(test_fa
           WITH_CLIENT(test_denial_is_not_held_up_by_the_origin),
           WITH_CLIENT(test_deadline_after_a_refresh),
           WITH_CLIENT(test_clock_is_corrected_by_the_service),
-          WITH_CLIENT(test_clock_is_not_blamed_twice), WITH_CLIENT(test_clock_skew_from_any_answer),
+          WITH_CLIENT(test_clock_is_not_blamed_twice),
+          WITH_CLIENT(test_wrong_secret_is_fetched_anew),
+          WITH_CLIENT(test_clock_skew_from_any_answer),
           WITH_CLIENT(test_clock_step_forgets_the_skew),
           WITH_CLIENT(test_signing_key_follows_the_day))
