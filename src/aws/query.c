@@ -122,19 +122,18 @@ void sts_request_get_caller_identity(const char *region, AwsRequest *ret)
                 abort(); /* two short parameters fit */
 }
 
+#define IDENTITY_PATH "GetCallerIdentityResponse/GetCallerIdentityResult/"
+
 int sts_parse_caller_identity(const char *body, size_t len, CallerIdentity *ret)
 {
-        static const char path[] = "GetCallerIdentityResponse/GetCallerIdentityResult/";
         _cleanup_(xml_freep) XmlDoc *doc = NULL;
 
         int r = parse_xml(body, len, &doc);
         if (r < 0)
                 return r;
-        _cleanup_free_ char *account_path = mem_printf("%sAccount", path);
-        _cleanup_free_ char *arn_path = mem_printf("%sArn", path);
-        _cleanup_free_ char *user_path = mem_printf("%sUserId", path);
-        const char *account = xml_text(doc, account_path), *arn = xml_text(doc, arn_path);
-        const char *user_id = xml_text(doc, user_path);
+        const char *account = xml_text(doc, IDENTITY_PATH "Account");
+        const char *arn = xml_text(doc, IDENTITY_PATH "Arn");
+        const char *user_id = xml_text(doc, IDENTITY_PATH "UserId");
         if (isempty(account) || isempty(arn) || isempty(user_id))
                 return -EBADMSG;
         *ret = (CallerIdentity){
