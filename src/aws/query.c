@@ -246,13 +246,6 @@ typedef struct ImdsDocument {
         int64_t version;
 } ImdsDocument;
 
-static void wipe(char *s)
-{
-        if (s)
-                secret_cleanse(s, strlen(s));
-        free(s);
-}
-
 static void imds_document_done(ImdsDocument *d)
 {
         free(d->code);
@@ -260,8 +253,8 @@ static void imds_document_done(ImdsDocument *d)
         free(d->message);
         free(d->message_lower);
         free(d->access_key_id);
-        wipe(d->secret_access_key);
-        wipe(d->token);
+        secret_free_text(d->secret_access_key);
+        secret_free_text(d->token);
         free(d->account_id);
 }
 
