@@ -35,42 +35,37 @@ static AwsRequest make_request(const char *operation, const char *region, json_t
         return r;
 }
 
-/* The call goes to the region that the ARN names, which is the trail's home. */
-static AwsRequest make_trail_request(const char *operation, const char *trail_arn)
+/* The call goes to the region that the ARN names, which is the trail's home; member is what the
+ * operation calls the trail. */
+static AwsRequest make_trail_request(const char *operation, const char *member,
+                                     const char *trail_arn)
 {
         Arn arn;
         int r = arn_parse(trail_arn, &arn);
 
         assert(r == 0); /* the configuration was checked */
         (void)r;
-        return make_request(operation, arn.region, json_pack("{s:s}", "Name", trail_arn));
+        return make_request(operation, arn.region, json_pack("{s:s}", member, trail_arn));
 }
 
 void cloudtrail_request_get_trail_status(const char *trail_arn, AwsRequest *ret)
 {
-        *ret = make_trail_request("GetTrailStatus", trail_arn);
+        *ret = make_trail_request("GetTrailStatus", "Name", trail_arn);
 }
 
 void cloudtrail_request_start_logging(const char *trail_arn, AwsRequest *ret)
 {
-        *ret = make_trail_request("StartLogging", trail_arn);
+        *ret = make_trail_request("StartLogging", "Name", trail_arn);
 }
 
 void cloudtrail_request_get_trail(const char *trail_arn, AwsRequest *ret)
 {
-        *ret = make_trail_request("GetTrail", trail_arn);
+        *ret = make_trail_request("GetTrail", "Name", trail_arn);
 }
 
-/* The one among them that has another name for the name. */
 void cloudtrail_request_get_event_selectors(const char *trail_arn, AwsRequest *ret)
 {
-        Arn arn;
-        int r = arn_parse(trail_arn, &arn);
-
-        assert(r == 0); /* the configuration was checked */
-        (void)r;
-        *ret = make_request("GetEventSelectors", arn.region,
-                            json_pack("{s:s}", "TrailName", trail_arn));
+        *ret = make_trail_request("GetEventSelectors", "TrailName", trail_arn);
 }
 
 void cloudtrail_request_lookup_events(const LookupQuery *q, AwsRequest *ret)

@@ -108,18 +108,11 @@ static bool split_property(Span line, Span *ret_key, Span *ret_value)
         return true;
 }
 
-static void value_free(char *value)
-{
-        if (value)
-                secret_cleanse(value, strlen(value));
-        free(value);
-}
-
 static void section_done(ProfileSection *s)
 {
         for (size_t i = 0; i < s->n_properties; i++) {
                 free(s->properties[i].key);
-                value_free(s->properties[i].value);
+                secret_free_text(s->properties[i].value);
         }
         free(s->properties);
         free(s->name);
@@ -168,7 +161,7 @@ static int finish_property(Parser *p)
                 property = mem_push0(p->section->properties, p->section->n_properties);
                 property->key = TAKE_PTR(key);
         }
-        value_free(property->value);
+        secret_free_text(property->value);
         property->value = mem_strdup(strbuf_str(&p->value));
         return 0;
 }

@@ -122,19 +122,18 @@ void sts_request_get_caller_identity(const char *region, AwsRequest *ret)
                 abort(); /* two short parameters fit */
 }
 
+#define IDENTITY_PATH "GetCallerIdentityResponse/GetCallerIdentityResult/"
+
 int sts_parse_caller_identity(const char *body, size_t len, CallerIdentity *ret)
 {
-        static const char path[] = "GetCallerIdentityResponse/GetCallerIdentityResult/";
         _cleanup_(xml_freep) XmlDoc *doc = NULL;
 
         int r = parse_xml(body, len, &doc);
         if (r < 0)
                 return r;
-        _cleanup_free_ char *account_path = mem_printf("%sAccount", path);
-        _cleanup_free_ char *arn_path = mem_printf("%sArn", path);
-        _cleanup_free_ char *user_path = mem_printf("%sUserId", path);
-        const char *account = xml_text(doc, account_path), *arn = xml_text(doc, arn_path);
-        const char *user_id = xml_text(doc, user_path);
+        const char *account = xml_text(doc, IDENTITY_PATH "Account");
+        const char *arn = xml_text(doc, IDENTITY_PATH "Arn");
+        const char *user_id = xml_text(doc, IDENTITY_PATH "UserId");
         if (isempty(account) || isempty(arn) || isempty(user_id))
                 return -EBADMSG;
         *ret = (CallerIdentity){
@@ -247,13 +246,6 @@ typedef struct ImdsDocument {
         int64_t version;
 } ImdsDocument;
 
-static void wipe(char *s)
-{
-        if (s)
-                secret_cleanse(s, strlen(s));
-        free(s);
-}
-
 static void imds_document_done(ImdsDocument *d)
 {
         free(d->code);
@@ -261,8 +253,8 @@ static void imds_document_done(ImdsDocument *d)
         free(d->message);
         free(d->message_lower);
         free(d->access_key_id);
-        wipe(d->secret_access_key);
-        wipe(d->token);
+        secret_free_text(d->secret_access_key);
+        secret_free_text(d->token);
         free(d->account_id);
 }
 

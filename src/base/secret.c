@@ -74,3 +74,10 @@ void secret_cleanse(void *p, size_t n)
         if (n > 0)
                 explicit_bzero(p, n);
 }
+
+void secret_free_text(char *s)
+{
+        if (s)
+                secret_cleanse(s, strlen(s));
+        free(s);
+}

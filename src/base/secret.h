@@ -19,3 +19,5 @@ bool secret_equal(const Secret *a, const Secret *b);
 
 /* Overwrites a buffer that held a secret in a way the compiler keeps. */
 void secret_cleanse(void *p, size_t n);
+/* The same with an owned string, up to its NUL, which is then freed; takes NULL. */
+void secret_free_text(char *s);

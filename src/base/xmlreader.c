@@ -168,9 +168,7 @@ XmlDoc *xml_free(XmlDoc *doc)
         if (!doc)
                 return NULL;
         for (size_t i = 0; i < doc->n_leaves; i++) {
-                /* STS answers with keys. */
-                secret_cleanse(doc->leaves[i].text, strlen(doc->leaves[i].text));
-                free(doc->leaves[i].text);
+                secret_free_text(doc->leaves[i].text); /* STS answers with keys */
                 free(doc->leaves[i].path);
         }
         free(doc->leaves);

@@ -121,9 +121,7 @@ const char *aws_settings_variable(size_t i)
 
 static void setting_done(AwsSetting *s)
 {
-        if (s->value)
-                secret_cleanse(s->value, strlen(s->value));
-        free(s->value);
+        secret_free_text(s->value);
         free(s->origin);
         *s = (AwsSetting){0};
 }

@@ -445,14 +445,13 @@ static bool call_goes_on(AwsCall *call, int64_t retry_after_msec)
         AwsClient *c = call->client;
         uint64_t now = c->env->boottime_usec(c->env);
 
-        switch (call->error.class) {
-        case AWS_ERROR_CLOCK:
-                if (call->clock_told)
-                        return false;
+        if (call->error.class == AWS_ERROR_CLOCK && !call->clock_told) {
                 call->clock_told = true;
                 call_attempt(call);
                 return true;
-
+        }
+        switch (call->error.class) {
+        case AWS_ERROR_CLOCK: /* what a wrong secret gets, too, and it may have been put right */
         case AWS_ERROR_EXPIRED:
         case AWS_ERROR_DENIED: /* what a revoked session gets, too */
                 if (call->credentials_told || !c->credentials ||

@@ -5,7 +5,7 @@
  * (credentials); it keeps signing keys, retry quotas and endpoints per region and service, and the
  * clock skew, which is our clock's. What it acts upon by itself, once a call and whatever the retry
  * mode: credentials that the service calls expired, a denial (a revoked session looks like one), a
- * clock that the service refuses. */
+ * clock that the service refuses, and when our clock is not it, a signature that is wrong. */
 
 #include "aws/request.h"
 #include "aws/retry.h"

@@ -1,27 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The instance's role from the instance metadata service, version 2 only: a session token by PUT,
- * the role's name, the role's credentials. The token is kept between fetches, the role is not
- * (it can be replaced at any time).
+ * the role's name, the role's credentials. Nothing is kept between fetches, which are hours apart:
+ * tokens expire within six, and the role can be replaced at any time.
  *
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-v2-how-it-works.html
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html
  */
 
-#include <stdio.h>
 #include <strings.h>
 
 #include "aws/arn.h"
 #include "aws/query.h"
 #include "base/mem.h"
-#include "base/timefmt.h"
 #include "base/uri.h"
 #include "net/credfetch.h"
 
 #define ENDPOINT_IPV4 "http://169.254.169.254"
 #define ENDPOINT_IPV6 "http://[fd00:ec2::254]"
 #define CREDENTIALS_PATH "/latest/meta-data/iam/security-credentials/"
-#define TOKEN_TTL_SEC 21600
-#define TOKEN_RENEW_BEFORE_USEC (2 * USEC_PER_MINUTE)
 #define TOKEN_MAX 1024
 #define CONNECT_TIMEOUT_USEC USEC_PER_SEC
 #define TIMEOUT_USEC (2 * USEC_PER_SEC)
@@ -34,21 +30,24 @@ typedef struct ImdsSource {
         CredSource source; /* first: a CredSource is cast back to us */
         NetEnv *env;
         char *endpoint; /* without a slash at its end */
-        Secret *token;
-        uint64_t token_until_usec; /* boottime */
 } ImdsSource;
 
 typedef struct ImdsFetch {
         CredFetch fetch; /* first: a CredFetch is cast back to us */
         ImdsStep step;
+        Secret *token;
         bool token_refused;
         char *role;
 } ImdsFetch;
 
 static void imds_cancel(CredFetch *fetch)
 {
-        if (fetch)
-                free(((ImdsFetch *)fetch)->role);
+        ImdsFetch *f = (ImdsFetch *)fetch;
+
+        if (f) {
+                secret_free(f->token);
+                free(f->role);
+        }
         cred_fetch_free(fetch);
 }
 
@@ -64,7 +63,7 @@ static int start_request(ImdsFetch *f)
         if (f->step == IMDS_TOKEN) {
                 strbuf_add(&url, "/latest/api/token");
         } else {
-                header = (HttpHeader){"X-aws-ec2-metadata-token", secret_expose(s->token)};
+                header = (HttpHeader){"X-aws-ec2-metadata-token", secret_expose(f->token)};
                 strbuf_add(&url, CREDENTIALS_PATH);
                 if (f->step == IMDS_CREDENTIALS)
                         uri_encode(&url, f->role, strlen(f->role), URI_ENCODE_ALL);
@@ -131,24 +130,12 @@ static bool token_is_valid(const StrBuf *body)
 
 static void on_token(ImdsFetch *f, const HttpResponse *response)
 {
-        ImdsSource *s = (ImdsSource *)f->fetch.source;
-        uint64_t ttl_usec = TOKEN_TTL_SEC * USEC_PER_SEC, usec;
-        char seconds[sizeof(response->token_ttl) + 1];
-
         if (!token_is_valid(&response->body)) {
                 give_up(f, "MalformedAnswer", "the token of IMDS is none");
                 return;
         }
-        (void)snprintf(seconds, sizeof(seconds), "%ss", response->token_ttl); /* fits */
-        if (timefmt_parse_duration(seconds, &usec) >= 0 && usec < ttl_usec)
-                ttl_usec = usec;
-
-        secret_free(s->token);
-        s->token = secret_new(response->body.data, response->body.len);
-        s->token_until_usec =
-                s->env->boottime_usec(s->env) + (ttl_usec > 2 * TOKEN_RENEW_BEFORE_USEC
-                                                         ? ttl_usec - TOKEN_RENEW_BEFORE_USEC
-                                                         : ttl_usec / 2);
+        secret_free(f->token);
+        f->token = secret_new(response->body.data, response->body.len);
         next_step(f, IMDS_ROLE);
 }
 
@@ -221,7 +208,7 @@ static void on_answer(void *userdata, const HttpResponse *response, const AwsErr
                 else
                         on_document(f, response);
         } else if (response->status == 401 && f->step != IMDS_TOKEN && !f->token_refused) {
-                /* The token has expired (a machine restored from an image): once. */
+                /* Somebody has restarted the service in between: once. */
                 f->token_refused = true;
                 next_step(f, IMDS_TOKEN);
         } else if (response->status == 401) {
@@ -245,14 +232,13 @@ static CredFetch *imds_fetch(CredSource *source, CredCallback callback, void *us
 {
         ImdsSource *s = (ImdsSource *)source;
         ImdsFetch *f = mem_new0(ImdsFetch);
-        bool have_token = s->token && s->env->boottime_usec(s->env) < s->token_until_usec;
 
         f->fetch = (CredFetch){.source = source,
                                .env = s->env,
                                .callback = callback,
                                .userdata = userdata,
                                .ask = ask};
-        next_step(f, have_token ? IMDS_ROLE : IMDS_TOKEN);
+        next_step(f, IMDS_TOKEN);
         return &f->fetch;
 }
 
@@ -260,7 +246,6 @@ static CredSource *imds_free(CredSource *source)
 {
         ImdsSource *s = (ImdsSource *)source;
 
-        secret_free(s->token);
         free(s->endpoint);
         free(s);
         return NULL;

@@ -83,9 +83,9 @@ AwsCredentials *cred_cache_peek(CredCache *c);
  * can be expected from cred_cache_get(). Calls that do not care go on with the old ones. */
 bool cred_cache_refused(CredCache *c, const AwsCredentials *refused);
 
-/* For status and logs: state in words, escaped, static storage until the next call on c. */
+/* For status and logs. */
 typedef struct CredStatus {
-        const char *source;
+        const char *source; /* its name, escaped; borrowed until the next fetch */
         bool usable;
         int64_t expiry_msec; /* 0 when none, INT64_MAX when they do not expire */
         AwsError last_error; /* class NONE when the last fetch succeeded */

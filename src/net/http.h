@@ -48,7 +48,6 @@ typedef struct HttpResponse {
         char request_id[80];   /* x-amzn-requestid, or x-amz-request-id */
         char query_error[128]; /* x-amzn-query-error */
         char retry_after[32];  /* x-amz-retry-after, ms */
-        char token_ttl[16];    /* x-aws-ec2-metadata-token-ttl-seconds */
 } HttpResponse;
 
 typedef struct HttpCall HttpCall;

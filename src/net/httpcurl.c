@@ -130,18 +130,12 @@ static HttpCall *call_free(HttpCall *call)
 }
 DEFINE_CLEANUP(HttpCall *, call_free)
 
-static int64_t wall_msec(void)
-{
-        struct timespec ts;
-
-        if (clock_gettime(CLOCK_REALTIME, &ts) < 0)
-                abort(); /* no such clock: not Linux */
-        return ts.tv_sec * MSEC_PER_SEC + ts.tv_nsec / 1000000;
-}
-
 static void call_finish(HttpCall *call, CURLcode code)
 {
-        call->transfer.response.received_msec = wall_msec();
+        uint64_t now = 0;
+
+        (void)sd_event_now(call->owner->event, CLOCK_REALTIME, &now); /* no such clock: 0 */
+        call->transfer.response.received_msec = (int64_t)(now / USEC_PER_MSEC);
         call_unlink(call);
         http_transfer_outcome(&call->transfer, call->easy, code, &call->error);
         (void)sd_event_source_set_enabled(call->timer, SD_EVENT_OFF); /* freed soon in any case */

@@ -70,7 +70,6 @@ static const struct {
         WANTED("x-amz-request-id", request_id),
         WANTED("x-amzn-query-error", query_error),
         WANTED("x-amz-retry-after", retry_after),
-        WANTED("x-aws-ec2-metadata-token-ttl-seconds", token_ttl),
 };
 
 /* Keeps one value whole or not at all, and only when it is printable ASCII. */

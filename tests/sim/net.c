@@ -146,7 +146,6 @@ static void on_reply(World *w, void *slot)
         (void)snprintf(response.request_id, sizeof(response.request_id), "%s", c->reply.request_id);
         (void)snprintf(response.retry_after, sizeof(response.retry_after), "%s",
                        c->reply.retry_after);
-        (void)snprintf(response.token_ttl, sizeof(response.token_ttl), "%s", c->reply.token_ttl);
         http_date(w, response.date, sizeof(response.date));
         c->arrived = false; /* that is known from here on */
         call_free(c);

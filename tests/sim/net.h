@@ -33,7 +33,6 @@ typedef struct SimReply {
         char *body;
         char request_id[40];
         char retry_after[16];
-        char token_ttl[16];
         char incident[33]; /* of the message that came with the request, */
         unsigned sequence;
         size_t topic;

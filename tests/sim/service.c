@@ -375,8 +375,6 @@ static void metadata(World *w, const SimRequest *q, SimReply *r)
         if (streq(q->method, "PUT") && streq(q->path, "/latest/api/token")) {
                 (void)snprintf(x->metadata_token, sizeof(x->metadata_token), "imds-%u",
                                ++x->n_metadata_tokens);
-                (void)snprintf(r->token_ttl, sizeof(r->token_ttl), "%s",
-                               service_header(q, "X-aws-ec2-metadata-token-ttl-seconds"));
                 r->body = mem_strdup(x->metadata_token);
                 return;
         }

@@ -149,7 +149,6 @@ static void on_http_timer(void *userdata)
         copy(response.request_id, sizeof(response.request_id), a.request_id);
         copy(response.query_error, sizeof(response.query_error), a.query_error);
         copy(response.retry_after, sizeof(response.retry_after), a.retry_after);
-        copy(response.token_ttl, sizeof(response.token_ttl), a.token_ttl);
         if (a.date) {
                 copy(response.date, sizeof(response.date), a.date);
         } else {

@@ -17,7 +17,6 @@ typedef struct FakeAnswer {
         const char *request_id;
         const char *query_error;
         const char *retry_after;
-        const char *token_ttl;
         const char *date; /* NULL: the service's clock; "" for none */
         AwsErrorClass error_class;
         const char *error_code;

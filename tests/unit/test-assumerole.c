@@ -108,6 +108,7 @@ static void test_role_is_assumed_and_used(void **state)
         fake_net_turn(&f->net);
         assert_int_equal(f->n_called, 1);
         assert_int_equal(f->error.class, AWS_ERROR_NONE);
+        assert_true(f->net.sent[0].urgent); /* a restart may wait for it */
 
         assert_string_equal(f->net.sent[0].url, "https://sts.eu-central-1.amazonaws.com/");
         assert_string_equal(f->net.sent[0].body,

@@ -61,11 +61,43 @@ static void test_same_credentials_again_are_not_sent_again(void **state)
         prime(f);
         _cleanup_(aws_credentials_unrefp) AwsCredentials *again =
                 fake_credentials(&f->net, "A", 2 * MSEC_PER_HOUR);
+        _cleanup_(aws_credentials_unrefp) AwsCredentials *session = NULL;
         f->source.give = again; /* as IMDS does */
         answer(f, (FakeAnswer)EXPIRED);
         run(f, &s, (AwsCallOptions){0});
         assert_int_equal(s.error.class, AWS_ERROR_EXPIRED);
         assert_int_equal(s.attempts, 1);
+        assert_int_equal(f->source.n_fetches, 2);
+
+        /* With another token they are others. */
+        fake_net_advance(&f->net, USEC_PER_HOUR);
+        assert_int_equal(aws_credentials_new(again->access_key_id,
+                                             secret_expose(again->secret_access_key), "another", 0,
+                                             &session),
+                         0);
+        f->source.give = session;
+        answer(f, (FakeAnswer)EXPIRED);
+        answer(f, (FakeAnswer)OK_);
+        run(f, &s, (AwsCallOptions){0});
+        assert_int_equal(s.error.class, AWS_ERROR_NONE);
+        assert_int_equal(s.attempts, 2);
+}
+
+/* What is being fetched already is waited for: it is newer than what was refused. */
+static void test_refusal_while_a_renewal_is_under_way(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+
+        prime(f);
+        f->source.give = f->b;
+        f->source.delay_usec = 2 * USEC_PER_SEC;
+        fake_net_advance(&f->net, 5 * USEC_PER_HOUR + 44 * USEC_PER_MINUTE);
+        answer(f, (FakeAnswer)EXPIRED);
+        answer(f, (FakeAnswer)OK_);
+        run(f, &s, (AwsCallOptions){0}); /* starts the renewal */
+        assert_int_equal(s.error.class, AWS_ERROR_NONE);
+        assert_int_equal(s.attempts, 2);
         assert_int_equal(f->source.n_fetches, 2);
 }
 
@@ -206,6 +238,26 @@ static void test_clock_is_not_blamed_twice(void **state)
         assert_int_equal(aws_client_clock_skew_msec(f->client), 0);
 }
 
+/* One that was mistyped and has been put right since comes with the same key id, and the signature
+ * being wrong looks like the clock's fault. */
+static void test_wrong_secret_is_fetched_anew(void **state)
+{
+        Fixture *f = *state;
+        _cleanup_(aws_credentials_unrefp) AwsCredentials *right = NULL;
+        Seen s = {0};
+
+        prime(f);
+        assert_int_equal(aws_credentials_new("AKIDA", "put-right", NULL, 0, &right), 0);
+        f->source.give = right;
+        answer(f, (FakeAnswer)SKEWED);
+        answer(f, (FakeAnswer)SKEWED);
+        answer(f, (FakeAnswer)OK_);
+        run(f, &s, (AwsCallOptions){0});
+        assert_int_equal(s.error.class, AWS_ERROR_NONE);
+        assert_int_equal(s.attempts, 3);
+        assert_int_equal(f->source.n_fetches, 2);
+}
+
 static void test_clock_skew_from_any_answer(void **state)
 {
         static const struct {
@@ -287,11 +339,13 @@ static void test_signing_key_follows_the_day(void **state)
 UNIT_MAIN(WITH_CLIENT(test_deadline_covers_the_credentials), WITH_CLIENT(test_failed_credentials),
           WITH_CLIENT(test_expired_are_replaced_once),
           WITH_CLIENT(test_same_credentials_again_are_not_sent_again),
-          WITH_CLIENT(test_refused_twice),
+          WITH_CLIENT(test_refusal_while_a_renewal_is_under_way), WITH_CLIENT(test_refused_twice),
           WITH_CLIENT(test_denial_is_believed_after_fresh_credentials),
           WITH_CLIENT(test_denial_is_not_held_up_by_the_origin),
           WITH_CLIENT(test_deadline_after_a_refresh),
           WITH_CLIENT(test_clock_is_corrected_by_the_service),
-          WITH_CLIENT(test_clock_is_not_blamed_twice), WITH_CLIENT(test_clock_skew_from_any_answer),
+          WITH_CLIENT(test_clock_is_not_blamed_twice),
+          WITH_CLIENT(test_wrong_secret_is_fetched_anew),
+          WITH_CLIENT(test_clock_skew_from_any_answer),
           WITH_CLIENT(test_clock_step_forgets_the_skew),
           WITH_CLIENT(test_signing_key_follows_the_day))

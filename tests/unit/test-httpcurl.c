@@ -46,9 +46,8 @@ static void test_request_and_answer(void **state)
                         "date:  Mon, 23 Nov 2026 03:12:09 GMT \r\n"
                         "X-Amzn-RequestId: 1-2-3\r\n"
                         "X-Amzn-RequestId: 4-5-6\r\n"
-                        "x-amzn-query-error: A;Sender\r\n"
+                        "x-amzn-query-error: A\x01;Sender\r\n"
                         "x-amz-retry-after: 123456789012345678901234567890123\r\n"
-                        "x-aws-ec2-metadata-token-ttl-seconds: 2\x01\r\n"
                         "Transfer-Encoding: chunked\r\n\r\n"
                         "2\r\nab\r\n1\r\nc\r\n0\r\n\r\n");
         wait_called(f, &s);
@@ -57,9 +56,8 @@ static void test_request_and_answer(void **state)
         assert_string_equal(s.body, "abc");
         assert_string_equal(s.response.date, "Mon, 23 Nov 2026 03:12:09 GMT");
         assert_string_equal(s.response.request_id, "1-2-3");
-        assert_string_equal(s.response.query_error, "A;Sender");
+        assert_string_equal(s.response.query_error, ""); /* control character: none */
         assert_string_equal(s.response.retry_after, ""); /* too long: none */
-        assert_string_equal(s.response.token_ttl, "");   /* control character: none */
         assert_true(s.response.received_msec > INT64_C(1700000000000));
         close(fd);
 }

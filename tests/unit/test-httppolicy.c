@@ -141,6 +141,33 @@ static void test_policy_on_the_dialled_address(void **state)
         close(fd);
 }
 
+/* Calls of services do, whatever the environment exempts; those for a container's credentials do
+ * not, since the proxy would read the token. */
+static void test_who_goes_through_the_proxy(void **state)
+{
+        Fixture *f = *state;
+        char proxy[64];
+        Seen s = {0};
+
+        (void)snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%u", f->port);
+        make_transport(f, (HttpCurlOptions){.proxy = proxy});
+        assert_int_equal(setenv("no_proxy", "*", 1), 0);
+        start(f, &s, (HttpRequest){.url = "https://evil.test/"});
+        assert_int_equal(unsetenv("no_proxy"), 0);
+        int fd = serve_accept(f);
+        assert_memory_equal(serve_read(f, fd), "CONNECT evil.test:443 ", 22);
+        serve_write(fd, "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n");
+        wait_called(f, &s);
+        assert_string_equal(s.error.code, "ProxyRefused");
+        close(fd);
+
+        dialled[0] = '\0';
+        start(f, &s, (HttpRequest){.url = "https://evil.test/", .policy = HTTP_POLICY_CONTAINER});
+        wait_called(f, &s);
+        assert_string_equal(s.error.code, "ConnectionRefused");
+        assert_string_equal(dialled, "192.0.2.1 ");
+}
+
 /* A resolver that hangs holds up neither the loop, nor a cancel, nor the end. */
 static void test_hanging_name_resolution(void **state)
 {
@@ -289,6 +316,7 @@ static void test_urgent_calls_jump_the_queue(void **state)
 
 UNIT_MAIN(WITH_HTTP(test_connect_timeout), WITH_HTTP(test_refused_and_unresolved),
           WITH_HTTP(test_policy), WITH_HTTP(test_policy_on_the_dialled_address),
-          WITH_HTTP(test_hanging_name_resolution), WITH_HTTP(test_name_moves_to_another_address),
+          WITH_HTTP(test_who_goes_through_the_proxy), WITH_HTTP(test_hanging_name_resolution),
+          WITH_HTTP(test_name_moves_to_another_address),
           WITH_HTTP(test_dead_addresses_before_the_good_one),
           WITH_HTTP(test_connections_are_capped), WITH_HTTP(test_urgent_calls_jump_the_queue))

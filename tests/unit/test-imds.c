@@ -91,14 +91,14 @@ static void answer(Fixture *f, int status, const char *body)
         fake_net_answer(&f->net, (FakeAnswer){.status = status, .body = body});
 }
 
-static void answer_token(Fixture *f, const char *token, const char *ttl)
+static void answer_token(Fixture *f, const char *token)
 {
-        fake_net_answer(&f->net, (FakeAnswer){.status = 200, .body = token, .token_ttl = ttl});
+        answer(f, 200, token);
 }
 
 static void answer_all(Fixture *f)
 {
-        answer_token(f, "AQAAtoken==", "21600");
+        answer_token(f, "AQAAtoken==");
         answer(f, 200, "guard-role");
         answer(f, 200, DOCUMENT);
 }
@@ -134,48 +134,46 @@ static void test_three_steps(void **state)
         }
 }
 
-static void test_token_is_kept_and_renewed_early(void **state)
+static void test_each_fetch_has_a_token_of_its_own(void **state)
 {
         Fixture *f = *state;
 
-        answer_token(f, "one", "600");
-        answer(f, 200, "guard-role");
-        answer(f, 200, DOCUMENT);
-        run(f);
-
-        /* 8 min: two before its end, less the minute that run() took. */
-        fake_net_advance(&f->net, 7 * USEC_PER_MINUTE - 1);
-        answer(f, 200, "guard-role");
-        answer(f, 200, DOCUMENT);
-        run(f);
-        assert_int_equal(f->net.n_sent, 5);
-        assert_string_equal(fake_sent_header(&f->net.sent[3], "X-aws-ec2-metadata-token"), "one");
-
         answer_all(f);
         run(f);
-        assert_string_equal(f->net.sent[5].method, "PUT");
+        answer_token(f, "two");
+        answer(f, 200, "guard-role");
+        answer(f, 200, DOCUMENT);
+        run(f);
+        assert_int_equal(f->net.n_sent, 6);
+        assert_string_equal(f->net.sent[3].method, "PUT");
+        for (size_t i = 4; i < 6; i++)
+                assert_string_equal(fake_sent_header(&f->net.sent[i], "X-aws-ec2-metadata-token"),
+                                    "two");
 }
 
 static void test_refused_token_is_replaced_once(void **state)
 {
         Fixture *f = *state;
 
-        answer_all(f);
-        run(f);
+        answer_token(f, "one");
         answer(f, 401, "");
         answer_all(f);
         run(f);
         assert_string_equal(f->key, "ASIAIMDS s3cret t0ken");
+        assert_string_equal(fake_sent_header(&f->net.sent[3], "X-aws-ec2-metadata-token"),
+                            "AQAAtoken==");
 
         /* Also at the last step. */
+        answer_token(f, "one");
         answer(f, 200, "guard-role");
         answer(f, 401, "");
         answer_all(f);
         run(f);
         assert_string_equal(f->key, "ASIAIMDS s3cret t0ken");
 
+        answer_token(f, "one");
         answer(f, 401, "");
-        answer_token(f, "again", "21600");
+        answer_token(f, "again");
         answer(f, 401, "");
         run(f);
         assert_string_equal(f->error.code, "ImdsUnauthorized");
@@ -241,7 +239,7 @@ static void test_renewal_is_not_stuck_after_a_timeout(void **state)
         fake_net_advance(&f->net, 5 * USEC_PER_HOUR + 46 * USEC_PER_MINUTE);
         for (size_t i = 0; i < 2; i++)
                 fake_net_answer(&f->net, (FakeAnswer){.silent = true});
-        answer_token(f, "t", "21600");
+        answer_token(f, "t");
         answer(f, 200, "guard-role");
         answer(f, 200, RENEWED);
         do {
@@ -263,7 +261,7 @@ static void refuse_document(const char *body)
         Fixture *f;
 
         setup((void **)&f);
-        answer_token(f, "t", "21600");
+        answer_token(f, "t");
         answer(f, 200, "guard-role");
         for (size_t i = 0; i < 4; i++)
                 answer(f, 200, body);
@@ -272,8 +270,7 @@ static void refuse_document(const char *body)
                 fail_msg("taken for credentials: %s", body);
         assert_string_equal(f->error.code, "ImdsError");
         assert_memory_equal(f->error.message, "IMDS has none for role guard-role: ", 35);
-        answer(f, 200, "guard-role");
-        answer(f, 200, DOCUMENT);
+        answer_all(f);
         run(f);
         assert_string_equal(f->key, "ASIAIMDS s3cret t0ken");
         teardown((void **)&f);
@@ -386,7 +383,7 @@ static void test_answers_that_end_it(void **state)
                 Fixture *f;
 
                 setup((void **)&f);
-                answer_token(f, cases[i].token, "21600");
+                answer_token(f, cases[i].token);
                 f->net.script[0].status = cases[i].token_status;
                 if (cases[i].role_status)
                         answer(f, cases[i].role_status, cases[i].role);
@@ -405,7 +402,7 @@ static void test_role_with_a_second_line(void **state)
 {
         Fixture *f = *state;
 
-        answer_token(f, "t", "nonsense");
+        answer_token(f, "t");
         answer(f, 200, "guard+role@x=1,2.a_b-c\nother\n");
         answer(f, 200, DOCUMENT);
         run(f);
@@ -418,7 +415,7 @@ static void test_error_in_a_good_answer(void **state)
 {
         Fixture *f = *state;
 
-        answer_token(f, "t", "21600");
+        answer_token(f, "t");
         answer(f, 200, "guard-role");
         for (size_t i = 0; i < 4; i++)
                 answer(f, 200,
@@ -430,6 +427,7 @@ static void test_error_in_a_good_answer(void **state)
                             "IMDS has none for role guard-role: "
                             "AssumeRoleUnauthorizedAccess: EC2 cannot assume the role\\u{202e}");
 
+        answer_token(f, "t");
         answer(f, 200, "guard-role");
         for (size_t i = 0; i < 4; i++)
                 answer(f, 200, "{\"Code\":\"Success\",\"AccessKeyId\":\"A\"}");
@@ -452,7 +450,7 @@ static void test_cancel_in_every_state(void **state)
         fake_net_turn(&f->net); /* backing off */
         f->source->cancel(f->fetch);
 
-        answer_token(f, "t", "21600");
+        answer_token(f, "t");
         answer(f, 200, "guard-role");
         start(f);
         fake_net_turn(&f->net); /* at the last step */
@@ -574,7 +572,7 @@ static void test_address_refused_by_the_transport(void **state)
 }
 
 #define F(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-UNIT_MAIN(F(test_three_steps), F(test_token_is_kept_and_renewed_early),
+UNIT_MAIN(F(test_three_steps), F(test_each_fetch_has_a_token_of_its_own),
           F(test_refused_token_is_replaced_once), F(test_failing_service_is_tried_four_times),
           F(test_black_hole_is_told_within_five_seconds),
           F(test_renewal_is_not_stuck_after_a_timeout), T(test_fifty_malformed_replies),

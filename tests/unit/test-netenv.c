@@ -218,23 +218,34 @@ static void test_too_much(void **state)
         wait_for_no_children(f);
 }
 
-/* The deadline holds for a child that keeps the output, too, and it is killed with its parent: the
- * FIFO that both hold open for writing comes to its end. */
-static void test_deadline_kills_what_was_started(void **state)
+/* Runs a program that leaves a child behind; with it the FIFO that both hold open for writing comes
+ * to its end. */
+static void leave_behind(Fixture *f, const char *child, uint64_t timeout_usec, int error)
 {
-        Fixture *f = *state;
-        _cleanup_free_ char *script = mem_printf("exec 9>%s; sleep 1000 & exit 0", f->path);
+        _cleanup_free_ char *script = mem_printf("exec 9>%s; %s & exit 0", f->path, child);
         char byte;
 
         assert_int_equal(mkfifo(f->path, 0600), 0);
         int fd = open(f->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
         assert_true(fd >= 0);
-        run(f, script, 300 * USEC_PER_MSEC);
-        assert_int_equal(f->error, -ETIMEDOUT);
+        run(f, script, timeout_usec);
+        assert_int_equal(f->error, error);
         assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
         assert_int_equal(read(fd, &byte, 1), 0);
         assert_int_equal(close(fd), 0);
+        assert_int_equal(unlink(f->path), 0);
         wait_for_no_children(f);
+}
+
+/* The deadline holds for a child that keeps the output, too, and it is killed with its parent. */
+static void test_deadline_kills_what_was_started(void **state)
+{
+        leave_behind(*state, "sleep 1000", 300 * USEC_PER_MSEC, -ETIMEDOUT);
+}
+
+static void test_end_kills_what_was_left_behind(void **state)
+{
+        leave_behind(*state, "sleep 1000 >&-", USEC_PER_MINUTE, 0);
 }
 
 static void test_not_to_be_run(void **state)
@@ -287,5 +298,6 @@ static void test_cancel(void **state)
 #define F(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 UNIT_MAIN(F(test_files), F(test_ends), F(test_environment_and_signals_are_passed_on),
           F(test_descriptors_are_not_passed_on), F(test_end_is_known_though_children_were_ignored),
-          F(test_too_much), F(test_deadline_kills_what_was_started), F(test_not_to_be_run),
+          F(test_too_much), F(test_deadline_kills_what_was_started),
+          F(test_end_kills_what_was_left_behind), F(test_not_to_be_run),
           F(test_without_descriptors), F(test_cancel))

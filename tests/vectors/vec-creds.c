@@ -180,8 +180,6 @@ static void on_answer_due(void *userdata)
                 return;
         }
         response.body = x->body;
-        (void)snprintf(response.token_ttl, sizeof(response.token_ttl), "%s",
-                       header(ok, "x-aws-ec2-metadata-token-ttl-seconds"));
         (void)snprintf(response.date, sizeof(response.date), "%s", header(ok, "date"));
         callback(userdata, &response, NULL);
 }
