@@ -353,7 +353,7 @@ def test_status_of_a_trail_that_is_down(aws, guard):
     assert "failing" in shown and "access denied (AccessDeniedException" in shown
 
 
-def made_up_status(path, **changes):
+def made_up_status(path, configuration_error=None, **changes):
     """A status file as the daemon writes it, without a daemon."""
     now = int(time.time() * 1000)
     told = {"version": 1, "pid": 1, "hostname": "guard-1", "program_version": "0", "state": "running",
@@ -361,7 +361,8 @@ def made_up_status(path, **changes):
             "trails": [{"arn": TRAIL, "poll_interval_usec": 3600000000, "account": "444455556666",
                         "region": "eu-west-1", "logging": True, "last_poll_msec": now,
                         "incident": None, "error": None}],
-            "topics": [], "accounts": [], "incidents_open": 0, "state_error": None}
+            "topics": [], "accounts": [], "incidents_open": 0, "state_error": None,
+            "configuration_error": configuration_error}
     told["trails"][0].update(changes)
     temporary = str(path) + ".new"
     with open(temporary, "w", encoding="utf-8") as file:
@@ -419,6 +420,25 @@ def test_watching_into_a_pipe_writes_what_changes(tmp_path):
     assert len(re.findall(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", blocks, re.M)) == 4, blocks
     assert "incident ab12" in second + third and "\x1b" not in blocks
     assert process.returncode == WELL  # as the last look
+
+
+def test_watching_tells_what_is_added_to_what_is_wrong(tmp_path):
+    """Each of these leaves the verdict and the incident as they were."""
+    path = tmp_path / "status.json"
+    down = {"logging": False, "incident": "ab12", "incident_kind": "stopped"}
+    denied = {"class": "denied", "status": 400, "code": "AccessDeniedException", "message": "no",
+              "request_id": "r-1"}
+    made_up_status(path, **down)
+    with subprocess.Popen([*WRAP, COMMAND, "status", "--watch", "--interval=1s", "--status-file",
+                           path], stdout=subprocess.PIPE, text=True,
+                          env={"PATH": "/usr/bin:/bin", "TERM": "xterm"}) as process:
+        read_until(process.stdout, "NOT LOGGING  ")
+        made_up_status(path, **down, restart_error=denied)
+        read_until(process.stdout, "the restart FAILS: access denied (AccessDeniedException")
+        made_up_status(path, **down, restart_error=denied,
+                       configuration_error="it has mistakes, which the journal names")
+        read_until(process.stdout, "what was read before is in force: it has mistakes")
+        process.terminate()
 
 
 def test_watching_on_a_terminal(tmp_path):
