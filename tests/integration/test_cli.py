@@ -16,9 +16,10 @@ import time
 
 import pytest
 
-from guard import BUILD_DIR, FAR_TRAIL, ROLE, SLOW, TOPIC, TRAIL, WRAP, reached_by_role
+from guard import BUILD_DIR, FAR_TRAIL, HERE, ROLE, SLOW, TOPIC, TRAIL, WRAP, reached_by_role
 
 COMMAND = os.path.join(BUILD_DIR, "trailsentry")
+MANUAL = os.path.join(os.path.dirname(os.path.dirname(HERE)), "man", "trailsentry.1")
 RAW = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 WELL, WRONG, USAGE, UNKNOWN = range(4)
 libc = ctypes.CDLL(None, use_errno=True)
@@ -40,6 +41,22 @@ def command(*arguments, environment=None, stdout=subprocess.PIPE):
 def check(guard, *arguments, **environment):
     variables = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": guard.aws.imds_url, **environment}
     return command("check", "--config", guard.config, *arguments, environment=variables)
+
+
+def names_of(value):
+    """Of all members, however deep."""
+    if isinstance(value, list):
+        return {name for item in value for name in names_of(item)}
+    if isinstance(value, dict):
+        return set(value) | {name for item in value.values() for name in names_of(item)}
+    return set()
+
+
+def not_in_manual(verb, value):
+    """Members that the manual's section on the verb's JSON does not name."""
+    with open(MANUAL, encoding="utf-8") as file:
+        _, _, section = file.read().partition(f"\n.SS {verb}\n")
+    return {name for name in names_of(value) if f'"{name}"' not in section.partition("\n.S")[0]}
 
 
 # check
@@ -66,6 +83,7 @@ def test_check_for_machines(guard):
     done = check(guard, "--json")
     told = json.loads(done.stdout)
     assert done.returncode == WELL and told["exit_status"] == WELL
+    assert not not_in_manual("check", told)
     assert told["problems"] == told["findings"] == []
     assert told["trails"][0]["arn"] == TRAIL and told["trails"][0]["logging"] is True
     assert told["trails"][0]["home_region"] == "eu-west-1"
@@ -289,6 +307,7 @@ def test_status_while_all_is_well_and_after(guard):
     assert "All is well." in done.stdout
     told = json.loads(status(guard, "--json").stdout)
     assert told["trails"] and told["findings"] == [] and told["exit_status"] == WELL
+    assert not not_in_manual("status", told)
 
     guard.stop()
     done = status(guard)
