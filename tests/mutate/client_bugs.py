@@ -134,6 +134,7 @@ BUGS = [
      "        r = 0;\n        if (r < 0)\n                (void)unlinkat"),
     ("replaced-write-is-counted-twice", "daemon/spool.c",
      "                        w->waiting_bytes -= same->len;\n", ""),
+    ("memories-overtake-an-incident", "daemon/spool.c", "if (same && !*job.id) {", "if (0) {"),
     ("settled-while-it-is-written", "daemon/spool.c",
      "first = w->writing ? w->writing : w->asked + 1;", "first = w->asked + 1;"),
     ("older-write-makes-up-for-a-refused-one", "daemon/spool.c",

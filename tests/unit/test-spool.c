@@ -562,6 +562,24 @@ static void test_memories_wait_for_an_incident_that_failed(void **state)
         expect_content(f, "trails.json", "m");
 }
 
+/* Their place is behind what was asked for before them, also when an older one waits further up. */
+static void test_memories_go_behind_the_incidents_before_them(void **state)
+{
+        Fixture *f = *state;
+
+        disk_stall(true);
+        spool_store_incident(f->spool, ID_A, 1, mem_strdup("a"));
+        disk_wait_for_writer();
+        spool_store_memories(f->spool, mem_strdup("older"));
+        spool_store_incident(f->spool, ID_B, 1, mem_strdup("b"));
+        spool_store_memories(f->spool, mem_strdup("newer"));
+        disk_stall(false);
+        run_until_reports(f, 3);
+        expect_report(f, 1, ID_B, 1, 0);
+        expect_report(f, 2, "", 0, 0);
+        expect_content(f, "trails.json", "newer");
+}
+
 /* What is refused at once comes after what waits: that one is not what was asked for last. */
 static void test_memories_wait_for_an_incident_that_was_refused(void **state)
 {
@@ -732,4 +750,5 @@ UNIT_MAIN(TEST(test_modes), TEST(test_order_of_a_durable_replacement),
           TEST(test_free_gives_up_on_a_stalled_disk), TEST(test_no_folder_fails_the_writes_only),
           TEST(test_oldest_finished_goes), TEST(test_memories_wait_for_an_incident_that_failed),
           TEST(test_memories_wait_for_an_incident_that_was_refused),
-          TEST(test_not_settled_while_it_is_written), T(test_ids))
+          TEST(test_not_settled_while_it_is_written),
+          TEST(test_memories_go_behind_the_incidents_before_them), T(test_ids))
