@@ -219,7 +219,8 @@ def test_check_goes_on_when_sts_does_not_say_who_we_are(aws, guard):
     aws.fault(operation="GetCallerIdentity", kind="error", code="ServiceUnavailable", status=503,
               count="forever")
     done = check(guard)
-    assert done.returncode == WRONG and "base credentials: the service failed" in done.stdout, done
+    assert done.returncode == WRONG, done
+    assert "base credentials: GetCallerIdentity: the service failed" in done.stdout, done
     assert "4 of 4" in done.stdout and len(aws.calls(operation="GetTrailStatus")) == 1
 
 
@@ -236,7 +237,8 @@ def test_check_of_a_trail_that_is_not_there(aws, make_guard):
 def test_check_trusts_no_other_certificate(aws, make_guard, port):
     guard = make_guard(port=aws.ready[port])
     done = check(guard)
-    assert done.returncode == WRONG and "base credentials: no answer" in done.stdout, done
+    assert done.returncode == WRONG, done
+    assert "base credentials: GetCallerIdentity: no answer" in done.stdout, done
     assert aws.calls(service="sts") == []
 
 
