@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A changed configuration without a restart: whole, or not at all; nothing under way is lost."""
 
+import os
+import shutil
 import signal
 
 from guard import FAR_TRAIL, TOPIC, TRAIL, reached_by_role
@@ -105,6 +107,18 @@ def test_another_topic(aws, make_guard):
     # Whatever its severity: nobody is left out in silence.
     told = aws.message(phase="NOTICE", kind="reconfigured", count=2)
     assert "told from severity info on, not from high" in told.text
+
+
+def test_ways_that_were_left_are_closed(aws, make_guard, tmp_path):
+    """Each reload makes another way to AWS; those before go when their calls have ended."""
+    other = shutil.copy(aws.ca_file, tmp_path / "other.pem")
+    guard = make_guard().run(TRAIL)
+    held = f"/proc/{guard.status()['pid']}/fd"
+    before = len(os.listdir(held))
+    for n in range(12):
+        reload(guard, ca_file=aws.ca_file if n % 2 else str(other))
+        aws.polls(1)
+    guard.wait(lambda: len(os.listdir(held)) <= before + 6, what="the end of connections")
 
 
 def test_twenty_times_in_a_row(aws, make_guard):
