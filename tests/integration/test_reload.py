@@ -121,6 +121,16 @@ def test_ways_that_were_left_are_closed(aws, make_guard, tmp_path):
     guard.wait(lambda: len(os.listdir(held)) <= before + 6, what="the end of connections")
 
 
+def test_identity_of_an_account_that_is_left(aws, make_guard):
+    """Who the guard was there is answered when there is no such account any more."""
+    aws.fault(operation="GetCallerIdentity", account="444455556666", kind="delay", seconds=1)
+    guard = make_guard(trails=[reached_by_role(TRAIL)]).run(TRAIL)
+    reload(guard, trails=[{"arn": TRAIL}])
+    guard.record("cannot be seen")  # 1.2 s after the last good poll: it has been answered by then
+    assert len(aws.calls(operation="GetCallerIdentity", account="444455556666")) == 1
+    assert not guard.find_records("calls are made as .*trailsentry-target")
+
+
 def test_twenty_times_in_a_row(aws, make_guard):
     guard = make_guard().run(TRAIL)
     for n in range(20):
