@@ -4,6 +4,7 @@
 import json
 import os
 import shutil
+import threading
 import time
 
 import pytest
@@ -122,6 +123,23 @@ def test_no_daemon(aws, make_guard):
     assert done.returncode == UNKNOWN and "has not answered" in done.stderr, done
     assert time.monotonic() > begun
     assert os.listdir(guard.requests) == []
+
+
+def test_taken_and_not_answered(aws, make_guard):
+    """By a daemon that hangs or dies just then: whether it has been done is not known."""
+    guard = make_guard()
+    guard.run().stop()
+
+    def take():
+        while not (names := [n for n in os.listdir(guard.requests) if n[0] != "."]):
+            os.sched_yield()
+        os.unlink(os.path.join(guard.requests, names[0]))
+    taker = threading.Thread(target=take, daemon=True)
+    taker.start()
+    done = maintenance(guard, "start", *SET)
+    taker.join()
+    assert done.returncode == UNKNOWN and "has taken it" in done.stderr, done
+    assert "nothing has changed" not in done.stderr and os.listdir(guard.requests) == []
 
 
 def drop(guard, name, text, mode=0o644, owner=None):
