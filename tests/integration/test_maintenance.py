@@ -76,6 +76,17 @@ def test_accepted_by_a_disk_that_fails(aws, make_guard):
     assert "NOT DURABLE, a crash would undo it: Input/output error" in done.stdout
 
 
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_accepted_by_a_disk_that_stalls(aws, make_guard):
+    """It is waited for a second, so that the command is answered before its patience ends."""
+    guard = make_guard(wrapped=False, prefix=strace("inject=fsync:delay_enter=3000000"),
+                       environment={"ASAN_OPTIONS": "detect_leaks=0"}).run()
+    done = maintenance(guard, "start", *SET)
+    assert done.returncode == WELL, done
+    assert "NOT DURABLE, a crash would undo it: no answer from the disk" in done.stdout
+    guard.kill()
+
+
 def test_answers_that_nobody_took(aws, make_guard):
     """Of commands that were killed: they go while the daemon runs, too."""
     guard = make_guard().run()
