@@ -33,6 +33,11 @@ CliExit cli_ask(const Cli *c, json_t *request)
                              "does it run? (systemctl status trailsentryd)",
                              REQUEST_PATIENCE_MSEC / 1000);
                 return CLI_EXIT_UNKNOWN;
+        case -EINPROGRESS:
+                cli_complain("the daemon has taken it and not answered within %d s: look whether "
+                             "it has been done (trailsentry maintenance, trailsentry baseline)",
+                             REQUEST_PATIENCE_MSEC / 1000);
+                return CLI_EXIT_UNKNOWN;
         default:
                 cli_complain("the daemon cannot be asked beside %s: %s", c->status_path,
                              strerror(-r));

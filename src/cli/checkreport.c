@@ -113,8 +113,10 @@ static void judge_account(Check *c, size_t i)
         if (p->state != PROBE_FAILED || (i > 0 && c->accounts[0].identify.state == PROBE_FAILED))
                 return;
         words = alert_error_words(&p->error);
-        find(c, advice_for(c, &(Made){p, AWS_SERVICE_STS, "GetCallerIdentity", NULL, i}), "%s: %s",
-             role ? role : "base credentials", words);
+        /* What brings the credentials names its own calls. */
+        find(c, advice_for(c, &(Made){p, AWS_SERVICE_STS, "GetCallerIdentity", NULL, i}),
+             "%s: %s%s", role ? role : "base credentials",
+             p->error.class == AWS_ERROR_CREDENTIALS ? "" : "GetCallerIdentity: ", words);
 }
 
 static void judge_probe(Check *c, const Probe *p, const char *operation, size_t trail)

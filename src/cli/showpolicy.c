@@ -177,7 +177,7 @@ CliExit cli_policy(const Cli *c)
         if (!is_asked_well(c, &only))
                 return CLI_EXIT_USAGE;
         if (conf_load(c->config_path, &conf, &problems) < 0) {
-                check_print_problems(&c->out, &problems);
+                check_print_problems(&(Printer){.out = stderr}, &problems);
                 return CLI_EXIT_UNKNOWN;
         }
         guard = c->guard_role_arn ? mem_strdup(c->guard_role_arn) : guard_of_status(c);

@@ -379,7 +379,8 @@ static void add_essence(StrBuf *b, const json_t *array, const char *const *names
 
         json_array_foreach(array, i, item)
         {
-                const json_t *error = json_object_get(item, "error");
+                const json_t *error = json_object_get(item, "error"),
+                             *failure = json_object_get(item, "restart_error");
 
                 for (const char *const *name = names; *name; name++) {
                         _cleanup_free_ char *value = json_dumps(json_object_get(item, *name),
@@ -387,7 +388,8 @@ static void add_essence(StrBuf *b, const json_t *array, const char *const *names
 
                         strbuf_addf(b, "%s ", strempty(value));
                 }
-                strbuf_addf(b, "%s %s\n", text_of(error, "class"), text_of(error, "code"));
+                strbuf_addf(b, "%s %s %s %s\n", text_of(error, "class"), text_of(error, "code"),
+                            text_of(failure, "class"), text_of(failure, "code"));
         }
 }
 
@@ -401,8 +403,9 @@ static char *essence_of(const Status *s)
         static const char *const window[] = {"trail", "until_msec", NULL};
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT(ESSENCE_MAX);
 
-        strbuf_addf(&b, "%d %s %lld %s\n", (int)s->verdict, text_of(s->object, "state"),
-                    (long long)number_of(s->object, "pid"), text_of(s->object, "state_error"));
+        strbuf_addf(&b, "%d %s %lld %s\n%s\n", (int)s->verdict, text_of(s->object, "state"),
+                    (long long)number_of(s->object, "pid"), text_of(s->object, "state_error"),
+                    text_of(s->object, "configuration_error"));
         add_essence(&b, json_object_get(s->object, "trails"), trail);
         add_essence(&b, json_object_get(s->object, "topics"), topic);
         add_essence(&b, json_object_get(s->object, "accounts"), account);

@@ -48,7 +48,7 @@ CliExit cli_test_alert(const Cli *c)
         size_t failed;
 
         if (conf_load(c->config_path, &conf, &problems) < 0) {
-                check_print_problems(&c->out, &problems);
+                check_print_problems(&(Printer){.out = stderr}, &problems);
                 return CLI_EXIT_UNKNOWN;
         }
         k.conf = conf;

@@ -120,14 +120,6 @@ const CliVerb cli_verbs[] = {
 };
 const size_t cli_n_verbs = ELEMENTSOF(cli_verbs);
 
-const CliOption *cli_find_option(const char *name)
-{
-        for (size_t i = 0; i < cli_n_options; i++)
-                if (streq(cli_options[i].name, name))
-                        return &cli_options[i];
-        return NULL;
-}
-
 const CliVerb *cli_find_verb(const char *name)
 {
         for (size_t i = 0; i < cli_n_verbs; i++)

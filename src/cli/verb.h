@@ -28,8 +28,7 @@ extern const size_t cli_n_options;
 extern const CliVerb cli_verbs[];
 extern const size_t cli_n_verbs;
 
-const CliOption *cli_find_option(const char *name); /* NULL when there is none */
-const CliVerb *cli_find_verb(const char *name);
+const CliVerb *cli_find_verb(const char *name); /* NULL when there is none */
 bool cli_verb_takes(const CliVerb *v, const CliOption *o);
 
 /* To standard output, in 80 columns. */

@@ -74,6 +74,7 @@ static Call *call_new(Manager *m, CallKind kind)
         c->network = m->network;
         c->network->n_calls++;
         c->kind = kind;
+        c->trail = SIZE_MAX;
         c->asked_msec = m->network->env->wall_msec(m->network->env);
         c->next = m->calls;
         if (c->next)
@@ -412,13 +413,10 @@ void calls_forget_answers(Manager *m, size_t n_trails)
 void calls_follow(Manager *m, const Conf *conf)
 {
         for (Call *c = m->calls; c; c = c->next) {
-                const char *arn = NULL;
+                const char *arn = c->trail < core_n_trails(m->core)
+                                          ? core_trail_config(m->core, c->trail)->arn
+                                          : NULL;
 
-                if (c->kind == CALL_POLL || c->kind == CALL_START || c->kind == CALL_GET_TRAIL ||
-                    c->kind == CALL_GET_EVENT_SELECTORS)
-                        arn = c->trail < core_n_trails(m->core)
-                                      ? core_trail_config(m->core, c->trail)->arn
-                                      : NULL;
                 c->trail = SIZE_MAX;
                 for (size_t k = 0; arn && k < conf->n_trails; k++)
                         if (streq(conf->trails[k].arn, arn))

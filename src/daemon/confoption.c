@@ -21,17 +21,14 @@
 #define LETTERS_AND_DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 typedef enum ConfKind {
-        CONF_STRING,    /* char *, owned; held to check */
-        CONF_ARN,       /* char *, owned; held to parse_arn */
-        CONF_DURATION,  /* uint64_t usec between min and max */
-        CONF_BOOL,      /* bool */
-        CONF_DECLARED,  /* Declared, from true or false */
-        CONF_ACTION,    /* TrailAction */
-        CONF_FORMAT,    /* TopicFormat */
-        CONF_SEVERITY,  /* Severity */
-        CONF_LOG_LEVEL, /* int, syslog's */
-        CONF_SUBGROUP,  /* { ... }, decoded by the caller */
-        CONF_LIST,      /* ( { ... }, ... ), not empty, decoded by the caller */
+        CONF_STRING,   /* char *, owned; held to check */
+        CONF_ARN,      /* char *, owned; held to parse_arn */
+        CONF_DURATION, /* uint64_t usec between min and max */
+        CONF_BOOL,     /* bool */
+        CONF_DECLARED, /* Declared, from true or false */
+        CONF_WORD,     /* int or an enum; held to parse_word */
+        CONF_SUBGROUP, /* { ... }, decoded by the caller */
+        CONF_LIST,     /* ( { ... }, ... ), not empty, decoded by the caller */
 } ConfKind;
 
 typedef enum ConfFlags {
@@ -49,7 +46,8 @@ typedef struct ConfOption {
         bool (*check)(const char *value, const char **reterr);
         int (*parse_arn)(const char *s, Arn *ret, const char **reterr); /* ARN */
         uint64_t min_usec, max_usec;                                    /* DURATION */
-        const char *default_text; /* as it is written in a file */
+        int (*parse_word)(const char *word); /* WORD: negative for one that there is not */
+        const char *default_text;            /* as it is written in a file */
 } ConfOption;
 
 /* Values */
@@ -110,9 +108,31 @@ static bool check_management_events(const char *value, const char **reterr)
         return streq(value, "all");
 }
 
+static int parse_action(const char *word)
+{
+        return (int)trail_action_from_string(word);
+}
+
+static int parse_format(const char *word)
+{
+        return (int)topic_format_from_string(word);
+}
+
+static int parse_severity(const char *word)
+{
+        return (int)severity_from_string(word);
+}
+
+static int parse_log_level(const char *word)
+{
+        int level = log_parse_level(word);
+
+        return level < LOG_ERR ? -EINVAL : level;
+}
+
 /* Options */
 
-#define ACTION_FORM "\"restart\" or \"alert\""
+#define ACTION CONF_WORD, .parse_word = parse_action, .form = "\"restart\" or \"alert\""
 #define BOOL_FORM "true or false, without quotes"
 #define GROUPS_FORM "a list of groups: ( { arn = \"...\"; } )"
 /* Three polls fit into the longest cannot_see_after. */
@@ -134,8 +154,7 @@ static const ConfOption top_options[] = {
         {"cannot_see_after", CONF_DURATION, .offset = offsetof(Conf, cannot_see_after_usec),
          .min_usec = 10 * USEC_PER_SEC, .max_usec = 1 * USEC_PER_HOUR,
          .form = "a duration from \"10s\" to \"1h\"", .default_text = "\"60s\""},
-        {"action", CONF_ACTION, .offset = offsetof(Conf, action), .form = ACTION_FORM,
-         .default_text = "\"restart\""},
+        {"action", ACTION, .offset = offsetof(Conf, action), .default_text = "\"restart\""},
         {"drift", CONF_SUBGROUP, .form = "a group { ... }"},
         {"heartbeat", CONF_SUBGROUP, .form = "a group { ... }"},
         {"endpoint", CONF_STRING, .offset = offsetof(Conf, endpoint),
@@ -148,7 +167,7 @@ static const ConfOption top_options[] = {
          .form = AWS_SETTING_PROXY_FORM ", or \"\" for none at all"},
         {"profile", CONF_STRING, .offset = offsetof(Conf, profile), .check = check_profile,
          .form = "the name of a profile in AWS's config or credentials file"},
-        {"log_level", CONF_LOG_LEVEL, .offset = offsetof(Conf, log_level),
+        {"log_level", CONF_WORD, .parse_word = parse_log_level, .offset = offsetof(Conf, log_level),
          .form = "\"debug\", \"info\", \"notice\", \"warning\" or \"error\"",
          .default_text = "\"info\""},
 };
@@ -157,7 +176,7 @@ static const ConfOption trail_options[] = {
         {"arn", CONF_ARN, CONF_REQUIRED, .offset = offsetof(ConfTrail, arn),
          .parse_arn = arn_parse_trail,
          .form = "an ARN arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME"},
-        {"action", CONF_ACTION, .offset = offsetof(ConfTrail, action), .form = ACTION_FORM},
+        {"action", ACTION, .offset = offsetof(ConfTrail, action)},
         {"poll_interval", POLL_INTERVAL, .offset = offsetof(ConfTrail, poll_usec)},
         {"role_arn", ROLE_ARN, .offset = offsetof(ConfTrail, role_arn)},
         {"external_id", EXTERNAL_ID, .offset = offsetof(ConfTrail, external_id)},
@@ -200,9 +219,10 @@ static const ConfOption drift_options[] = {
 static const ConfOption topic_options[] = {
         {"arn", CONF_ARN, CONF_REQUIRED, .offset = offsetof(ConfTopic, arn),
          .parse_arn = arn_parse_topic, .form = "an ARN arn:aws:sns:REGION:ACCOUNT:NAME"},
-        {"format", CONF_FORMAT, .offset = offsetof(ConfTopic, format),
+        {"format", CONF_WORD, .parse_word = parse_format, .offset = offsetof(ConfTopic, format),
          .form = "\"text\", \"json\", \"per-protocol\" or \"chat\"", .default_text = "\"text\""},
-        {"min_severity", CONF_SEVERITY, .offset = offsetof(ConfTopic, min_severity),
+        {"min_severity", CONF_WORD, .parse_word = parse_severity,
+         .offset = offsetof(ConfTopic, min_severity),
          .form = "\"info\", \"warning\", \"high\" or \"critical\"", .default_text = "\"info\""},
         {"role_arn", ROLE_ARN, .offset = offsetof(ConfTopic, role_arn)},
         {"external_id", EXTERNAL_ID, .offset = offsetof(ConfTopic, external_id)},
@@ -309,36 +329,12 @@ static bool store_text(const ConfOption *o, const char *value, void *target, con
                 *(uint64_t *)at = usec;
                 return true;
         }
-        case CONF_ACTION: {
-                TrailAction action = trail_action_from_string(value);
+        case CONF_WORD: {
+                int word = o->parse_word(value);
 
-                if (action < 0)
+                if (word < 0)
                         return false;
-                *(TrailAction *)at = action;
-                return true;
-        }
-        case CONF_FORMAT: {
-                TopicFormat format = topic_format_from_string(value);
-
-                if ((int)format < 0)
-                        return false;
-                *(TopicFormat *)at = format;
-                return true;
-        }
-        case CONF_SEVERITY: {
-                Severity severity = severity_from_string(value);
-
-                if ((int)severity < 0)
-                        return false;
-                *(Severity *)at = severity;
-                return true;
-        }
-        case CONF_LOG_LEVEL: {
-                int level = log_parse_level(value);
-
-                if (level < LOG_ERR)
-                        return false;
-                *(int *)at = level;
+                *(int *)at = word; /* the type of an enum with a negative member */
                 return true;
         }
         default:
@@ -368,10 +364,8 @@ static void decode_option(ConfProblems *p, const config_setting_t *s, const Conf
         static const int types[] = {
                 [CONF_STRING] = CONFIG_TYPE_STRING,   [CONF_ARN] = CONFIG_TYPE_STRING,
                 [CONF_DURATION] = CONFIG_TYPE_STRING, [CONF_BOOL] = CONFIG_TYPE_BOOL,
-                [CONF_ACTION] = CONFIG_TYPE_STRING,   [CONF_FORMAT] = CONFIG_TYPE_STRING,
-                [CONF_SEVERITY] = CONFIG_TYPE_STRING, [CONF_LOG_LEVEL] = CONFIG_TYPE_STRING,
+                [CONF_DECLARED] = CONFIG_TYPE_BOOL,   [CONF_WORD] = CONFIG_TYPE_STRING,
                 [CONF_SUBGROUP] = CONFIG_TYPE_GROUP,  [CONF_LIST] = CONFIG_TYPE_LIST,
-                [CONF_DECLARED] = CONFIG_TYPE_BOOL,
         };
 
         if (config_setting_type(s) != types[o->kind])

@@ -27,7 +27,7 @@ struct Call {
         Manager *manager;
         Call *next, *prev;
         CallKind kind;
-        size_t trail;
+        size_t trail; /* SIZE_MAX: of none, or of one that is guarded no more */
         char incident[33];
         unsigned sequence;
         char *topic_arn;

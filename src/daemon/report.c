@@ -162,8 +162,9 @@ static json_t *report(Manager *m)
 
 static void notify_service_manager(Manager *m)
 {
-        size_t n = core_n_trails(m->core), logging = 0, unseen = 0;
         AwsError ignored;
+        size_t n = core_n_trails(m->core), logging = 0, unseen = 0;
+        size_t open = open_incidents(m), unsent = pending(m, NULL, &ignored);
 
         for (size_t k = 0; k < n; k++) {
                 logging += core_trail_memory(m->core, k)->logging;
@@ -172,9 +173,8 @@ static void notify_service_manager(Manager *m)
         (void)sd_notifyf(false, /* the service manager may be absent */
                          "STATUS=%zu trail%s, %zu logging, %zu unseen; %zu incident%s open, %zu "
                          "message%s to send",
-                         n, n == 1 ? "" : "s", logging, unseen, open_incidents(m),
-                         open_incidents(m) == 1 ? "" : "s", pending(m, NULL, &ignored),
-                         pending(m, NULL, &ignored) == 1 ? "" : "s");
+                         n, n == 1 ? "" : "s", logging, unseen, open, open == 1 ? "" : "s", unsent,
+                         unsent == 1 ? "" : "s");
 }
 
 void report_write(Manager *m)

@@ -338,9 +338,12 @@ static int ask(int folder, int watch, json_t *request, char **ret_text)
                 wait_for_change(watch, until);
                 r = read_answer(folder, file, ret_text);
         } while (r == -ENOENT && monotonic_msec() < until);
-        (void)unlinkat(folder, file, 0); /* as below: what is not there need not go */
-        (void)unlinkat(folder, name, 0);
-        return r == -ENOENT ? -ETIMEDOUT : r;
+        /* Withdrawn, nothing will come of it; the daemon may just have taken it, though. */
+        bool taken = unlinkat(folder, name, 0) < 0 && errno == ENOENT;
+        if (r == -ENOENT && taken)
+                r = read_answer(folder, file, ret_text);
+        (void)unlinkat(folder, file, 0); /* what is not there need not go */
+        return r != -ENOENT ? r : taken ? -EINPROGRESS : -ETIMEDOUT;
 }
 
 int request_ask(const char *status_path, json_t *request, char **ret_text)

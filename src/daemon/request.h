@@ -39,8 +39,9 @@ void requests_settle(Requests *r, uint64_t number, const char *error);
 DEFINE_CLEANUP(Requests *, requests_free)
 
 /* The other side: asks, and waits at most REQUEST_PATIENCE_MSEC. request (taken) lacks only its
- * version. 0 accepted, -EPERM refused, with the daemon's words in *ret_text, owned; -ETIMEDOUT no
- * answer, -ENOENT no folder, -EACCES not allowed to ask, or another -errno. */
+ * version. 0 accepted, -EPERM refused, with the daemon's words in *ret_text, owned; -ETIMEDOUT not
+ * taken, and withdrawn; -EINPROGRESS taken and not answered; -ENOENT no folder, -EACCES not allowed
+ * to ask, or another -errno. */
 int request_ask(const char *status_path, json_t *request, char **ret_text) _must_check_;
 
 #define REQUEST_PATIENCE_MSEC 5000

@@ -178,7 +178,7 @@ void setup_sweep(Manager *m)
         }
 }
 
-/* Who we are with the credentials that stay. */
+/* Who we are where the role stays: no external id changes that. */
 static char **keep_identities(Manager *m, const Conf *conf)
 {
         char **kept = mem_alloc0(conf->n_accounts * sizeof(char *));
@@ -186,9 +186,7 @@ static char **keep_identities(Manager *m, const Conf *conf)
         for (size_t k = 0; k < conf->n_accounts; k++)
                 for (size_t n = 0; n < m->conf->n_accounts; n++)
                         if (!kept[k] &&
-                            streq_ptr(conf->accounts[k].role_arn, m->conf->accounts[n].role_arn) &&
-                            streq_ptr(conf->accounts[k].external_id,
-                                      m->conf->accounts[n].external_id))
+                            streq_ptr(conf->accounts[k].role_arn, m->conf->accounts[n].role_arn))
                                 kept[k] = mem_strdup(m->identities[n]);
         mem_free_strv(m->identities, m->conf->n_accounts);
         return kept;

@@ -37,6 +37,7 @@ typedef struct Job {
 
 typedef struct FileId {
         char text[33];
+        uint64_t generation; /* that was asked for */
 } FileId;
 
 typedef struct FileList {
@@ -176,12 +177,16 @@ static void list_drop(FileList *l, size_t k)
         memmove(l->items + k, l->items + k + 1, (l->n - k) * sizeof(FileId));
 }
 
-static void list_add(FileList *l, const char *id)
+/* Once; its place stays. */
+static void list_add(FileList *l, const char *id, uint64_t generation)
 {
-        if (list_find(l, id) < l->n)
-                return;
-        FileId *f = mem_push0(l->items, l->n);
-        (void)snprintf(f->text, sizeof(f->text), "%s", id);
+        size_t k = list_find(l, id);
+
+        if (k == l->n) {
+                (void)mem_push0(l->items, l->n);
+                (void)snprintf(l->items[k].text, sizeof(l->items[k].text), "%s", id);
+        }
+        l->items[k].generation = generation;
 }
 
 /* Under lock, like those above. */
@@ -190,13 +195,17 @@ static void writer_note(Writer *w, const Job *job)
         if (!*job->id)
                 return;
         if (job->error < 0) {
-                list_add(&w->failed, job->id);
+                list_add(&w->failed, job->id, job->generation);
                 w->failed_error = job->error;
                 return;
         }
-        list_drop(&w->failed, list_find(&w->failed, job->id));
+        /* One that waited or was being written while a newer one was refused does not make up for
+         * that. */
+        size_t k = list_find(&w->failed, job->id);
+        if (k < w->failed.n && job->generation >= w->failed.items[k].generation)
+                list_drop(&w->failed, k);
         if (job->finished)
-                list_add(&w->settled, job->id);
+                list_add(&w->settled, job->id, job->generation);
         else
                 list_drop(&w->settled, list_find(&w->settled, job->id));
 }
@@ -541,7 +550,7 @@ void spool_store_finished(Spool *s, const char *id, uint64_t generation, char *t
 void spool_note_finished(Spool *s, const char *id)
 {
         (void)pthread_mutex_lock(&s->writer->lock);
-        list_add(&s->writer->settled, id);
+        list_add(&s->writer->settled, id, 0);
         (void)pthread_cond_signal(&s->writer->changed);
         (void)pthread_mutex_unlock(&s->writer->lock);
 }

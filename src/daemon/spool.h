@@ -11,9 +11,10 @@
 
 typedef struct Spool Spool;
 
-/* What came of a write: error 0 or -errno, the file then being what it was before. id is NULL for
- * the memories. Called from the loop, and for what was written at last from spool_free(); may
- * store, may not free the spool. */
+/* What came of a write: error 0 or -errno, the file then being what it was before (or, when only
+ * the folder could not be synced, perhaps what was asked). id is NULL for the memories. Called from
+ * the loop, and for what was written at last from spool_free(); may store, may not free the spool.
+ */
 typedef void (*SpoolCallback)(void *userdata, const char *id, uint64_t generation, int error);
 
 typedef struct SpoolOptions {
@@ -49,15 +50,16 @@ int spool_load(const char *directory, const SpoolLoad *load) _must_check_;
  * -ENOENT. */
 int spool_peek(const char *directory, const SpoolLoad *load) _must_check_;
 
-/* Queues a write; text is taken. A write of the same file that has not begun is replaced, and
- * only the newer one is reported. -ENOBUFS is reported for what exceeds 64 MiB of waiting text,
- * -EFBIG for a text over SPOOL_FILE_MAX, which could not be read back. */
+/* Queues a write; text is taken. The generations of an incident never become less. A write of the
+ * same file that has not begun is replaced, and only the newer one is reported. -ENOBUFS is
+ * reported for what exceeds 64 MiB of waiting text, -EFBIG for a text over SPOOL_FILE_MAX, which
+ * could not be read back. */
 void spool_store_incident(Spool *s, const char *id, uint64_t generation, char *text);
 /* The same for an incident in which nothing will change any more: the files of those that finished
  * first are removed beyond SpoolOptions.finished_max, by the thread. */
 void spool_store_finished(Spool *s, const char *id, uint64_t generation, char *text);
 void spool_note_finished(Spool *s, const char *id); /* it is on disk already */
-/* Fails while an incident that was asked for before is not on disk: see spool.c. */
+/* Fails while an incident is not on disk as it was asked for last: see spool.c. */
 void spool_store_memories(Spool *s, char *text);
 
 /* A number for all that has been asked so far, and the one up to which all has been called back,

@@ -2,26 +2,11 @@
 #pragma once
 
 /* The status file /run/trailsentry/status.json: what `trailsentry status` shows without asking
- * the daemon. Written at most once a second, atomically, not synced.
- *
- * {"version": 1, "pid", "hostname", "program_version", "started_msec", "written_msec",
- *  "configuration": PATH, "state": "running"|"stopping",
- *  "trails": [{"arn", "action", "poll_interval_usec", "account", "region", "logging": bool|null,
- *              "last_poll_msec", "start_logging_msec", "stop_logging_msec",
- *              "latest_delivery_msec", "incident": ID|null, "error": {...}|null}],
- *  "topics": [{"arn", "format", "min_severity", "account": N, "pending": N, "error": {...}|null}],
- *  "accounts": [{"role_arn", "identity_arn", "credentials": "environment"|"imds"|"assume-role",
- *                "usable": bool, "expiry_msec", "error": {...}|null}],
- *  "maintenance": [{"incident": ID, "trail": ARN|null for all, "begun_msec", "until_msec",
- *                   "title", "recorded": N}],
- *  "incidents_open": N, "messages_pending": N, "state_error": string|null,
- *  "configuration_error": string|null}
- *
- * An error is as awserror.h has it. */
+ * the daemon. Written at most once a second, atomically, not synced. Its members are in
+ * trailsentry(1), JSON. */
 
 #include <jansson.h>
 
-#include "aws/awserror.h"
 #include "base/macro.h"
 
 /* Atomically replaces path with the text of object (taken). 0 or -errno. */

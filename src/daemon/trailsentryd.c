@@ -39,8 +39,8 @@ static void help(void)
              "See trailsentryd(8), trailsentry.conf(5), and `trailsentry check` for a dry run.");
 }
 
-/* 0 to go on, else the exit status + 1 in negative form: never both printed and run. */
-static int parse_arguments(int argc, char *argv[], int *ret_exit)
+/* The exit status, or -1 to go on. */
+static int parse_arguments(int argc, char *argv[])
 {
         enum { OPT_STATE = 256, OPT_STATUS, OPT_SCALE, OPT_VERSION };
         static const struct option options[] = {
@@ -71,33 +71,28 @@ static int parse_arguments(int argc, char *argv[], int *ret_exit)
                         n = strtoul(optarg, &end, 10);
                         if (*end || end == optarg || n < 1 || n > 100) {
                                 fprintf(stderr, "trailsentryd: --time-scale takes 1 to 100\n");
-                                *ret_exit = EX_USAGE;
-                                return -EINVAL;
+                                return EX_USAGE;
                         }
                         arg_time_scale = (unsigned)n;
                         break;
                 case 'h':
                         help();
-                        *ret_exit = EXIT_SUCCESS;
-                        return -ECANCELED;
+                        return EXIT_SUCCESS;
                 case OPT_VERSION:
                         puts(PACKAGE_STRING);
-                        *ret_exit = EXIT_SUCCESS;
-                        return -ECANCELED;
+                        return EXIT_SUCCESS;
                 default:
-                        *ret_exit = EX_USAGE;
-                        return -EINVAL;
+                        return EX_USAGE;
                 }
         if (optind < argc) {
                 fprintf(stderr, "trailsentryd: unexpected argument '%s'\n", argv[optind]);
-                *ret_exit = EX_USAGE;
-                return -EINVAL;
+                return EX_USAGE;
         }
         if (!arg_state)
                 arg_state = getenv("STATE_DIRECTORY");
         if (!arg_state)
                 arg_state = LOCALSTATEDIR "/lib/trailsentry";
-        return 0;
+        return -1;
 }
 
 /* Keys and tokens stay out of core dumps, also where no unit file says so or dumps go to a pipe,
@@ -165,9 +160,9 @@ static void return_large_blocks(void)
 
 int main(int argc, char *argv[])
 {
-        int exit_status = EXIT_SUCCESS;
+        int exit_status = parse_arguments(argc, argv);
 
-        if (parse_arguments(argc, argv, &exit_status) < 0)
+        if (exit_status >= 0)
                 return exit_status;
         /* What memory lacks for would be taken for a file or an answer that is wrong, else. */
         json_set_alloc_funcs(mem_alloc, free);

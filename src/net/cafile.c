@@ -12,15 +12,12 @@
 
 /* Whether the file holds certificates, each of them whole. What is within them libcurl reads when
  * it connects: to do so here as well would put the first poll off by some 20 ms. */
-static bool holds_certificates(const char *path)
+static bool holds_certificates(BIO *file)
 {
-        struct stat st;
-        /* To open a FIFO would hold up the loop. */
-        BIO *file = stat(path, &st) >= 0 && S_ISREG(st.st_mode) ? BIO_new_file(path, "r") : NULL;
         char *name = NULL, *header = NULL;
         unsigned char *data = NULL;
         long len = 0;
-        bool well = file != NULL, found = false;
+        bool well = true, found = false;
 
         while (well && PEM_read_bio(file, &name, &header, &data, &len)) {
                 if (streq(name, PEM_STRING_X509) || streq(name, PEM_STRING_X509_TRUSTED)) {
@@ -37,9 +34,28 @@ static bool holds_certificates(const char *path)
         }
         /* Else it ended within a certificate, or in what is none. */
         well = well && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-        ERR_clear_error();
-        BIO_free(file);
         return well && found;
+}
+
+/* NULL when all is well with it. */
+static const char *what_is_wrong(const char *path)
+{
+        const char *wrong = NULL;
+        struct stat st;
+        BIO *file;
+
+        if (stat(path, &st) < 0)
+                return strerror(errno);
+        if (!S_ISREG(st.st_mode)) /* to open a FIFO would hold up the loop */
+                return "not a regular file";
+        file = BIO_new_file(path, "r");
+        if (!file)
+                wrong = strerror(errno);
+        else if (!holds_certificates(file))
+                wrong = "it has to hold certificates (PEM), each of them whole";
+        BIO_free(file);
+        ERR_clear_error();
+        return wrong;
 }
 
 int cafile_check(const char *ca_file, char **reterr_text)
@@ -53,9 +69,10 @@ int cafile_check(const char *ca_file, char **reterr_text)
                 return -EINVAL;
         }
 
-        if (!holds_certificates(ca_file)) {
-                *reterr_text = mem_printf("CA file %s cannot be read as certificates", ca_file);
-                return -EINVAL;
-        }
-        return 0;
+        const char *wrong = what_is_wrong(ca_file);
+
+        if (!wrong)
+                return 0;
+        *reterr_text = mem_printf("CA file %s cannot be used: %s", ca_file, wrong);
+        return -EINVAL;
 }

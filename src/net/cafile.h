@@ -6,6 +6,6 @@
 
 #include "base/macro.h"
 
-/* -EINVAL when it cannot be read as certificates (said in *reterr_text, owned); NULL is the
+/* -EINVAL when it cannot be read as certificates; *reterr_text, owned, says why not. NULL is the
  * system's bundle. */
 int cafile_check(const char *ca_file, char **reterr_text) _must_check_;

@@ -16,9 +16,10 @@ import time
 
 import pytest
 
-from guard import BUILD_DIR, FAR_TRAIL, ROLE, SLOW, TOPIC, TRAIL, WRAP, reached_by_role
+from guard import BUILD_DIR, FAR_TRAIL, HERE, ROLE, SLOW, TOPIC, TRAIL, WRAP, reached_by_role
 
 COMMAND = os.path.join(BUILD_DIR, "trailsentry")
+MANUAL = os.path.join(os.path.dirname(os.path.dirname(HERE)), "man", "trailsentry.1")
 RAW = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 WELL, WRONG, USAGE, UNKNOWN = range(4)
 libc = ctypes.CDLL(None, use_errno=True)
@@ -40,6 +41,22 @@ def command(*arguments, environment=None, stdout=subprocess.PIPE):
 def check(guard, *arguments, **environment):
     variables = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": guard.aws.imds_url, **environment}
     return command("check", "--config", guard.config, *arguments, environment=variables)
+
+
+def names_of(value):
+    """Of all members, however deep."""
+    if isinstance(value, list):
+        return {name for item in value for name in names_of(item)}
+    if isinstance(value, dict):
+        return set(value) | {name for item in value.values() for name in names_of(item)}
+    return set()
+
+
+def not_in_manual(verb, value):
+    """Members that the manual's section on the verb's JSON does not name."""
+    with open(MANUAL, encoding="utf-8") as file:
+        _, _, section = file.read().partition(f"\n.SS {verb}\n")
+    return {name for name in names_of(value) if f'"{name}"' not in section.partition("\n.S")[0]}
 
 
 # check
@@ -66,6 +83,7 @@ def test_check_for_machines(guard):
     done = check(guard, "--json")
     told = json.loads(done.stdout)
     assert done.returncode == WELL and told["exit_status"] == WELL
+    assert not not_in_manual("check", told)
     assert told["problems"] == told["findings"] == []
     assert told["trails"][0]["arn"] == TRAIL and told["trails"][0]["logging"] is True
     assert told["trails"][0]["home_region"] == "eu-west-1"
@@ -201,7 +219,8 @@ def test_check_goes_on_when_sts_does_not_say_who_we_are(aws, guard):
     aws.fault(operation="GetCallerIdentity", kind="error", code="ServiceUnavailable", status=503,
               count="forever")
     done = check(guard)
-    assert done.returncode == WRONG and "base credentials: the service failed" in done.stdout, done
+    assert done.returncode == WRONG, done
+    assert "base credentials: GetCallerIdentity: the service failed" in done.stdout, done
     assert "4 of 4" in done.stdout and len(aws.calls(operation="GetTrailStatus")) == 1
 
 
@@ -218,7 +237,8 @@ def test_check_of_a_trail_that_is_not_there(aws, make_guard):
 def test_check_trusts_no_other_certificate(aws, make_guard, port):
     guard = make_guard(port=aws.ready[port])
     done = check(guard)
-    assert done.returncode == WRONG and "base credentials: no answer" in done.stdout, done
+    assert done.returncode == WRONG, done
+    assert "base credentials: GetCallerIdentity: no answer" in done.stdout, done
     assert aws.calls(service="sts") == []
 
 
@@ -289,6 +309,7 @@ def test_status_while_all_is_well_and_after(guard):
     assert "All is well." in done.stdout
     told = json.loads(status(guard, "--json").stdout)
     assert told["trails"] and told["findings"] == [] and told["exit_status"] == WELL
+    assert not not_in_manual("status", told)
 
     guard.stop()
     done = status(guard)
@@ -353,7 +374,7 @@ def test_status_of_a_trail_that_is_down(aws, guard):
     assert "failing" in shown and "access denied (AccessDeniedException" in shown
 
 
-def made_up_status(path, **changes):
+def made_up_status(path, configuration_error=None, **changes):
     """A status file as the daemon writes it, without a daemon."""
     now = int(time.time() * 1000)
     told = {"version": 1, "pid": 1, "hostname": "guard-1", "program_version": "0", "state": "running",
@@ -361,7 +382,8 @@ def made_up_status(path, **changes):
             "trails": [{"arn": TRAIL, "poll_interval_usec": 3600000000, "account": "444455556666",
                         "region": "eu-west-1", "logging": True, "last_poll_msec": now,
                         "incident": None, "error": None}],
-            "topics": [], "accounts": [], "incidents_open": 0, "state_error": None}
+            "topics": [], "accounts": [], "incidents_open": 0, "state_error": None,
+            "configuration_error": configuration_error}
     told["trails"][0].update(changes)
     temporary = str(path) + ".new"
     with open(temporary, "w", encoding="utf-8") as file:
@@ -419,6 +441,25 @@ def test_watching_into_a_pipe_writes_what_changes(tmp_path):
     assert len(re.findall(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", blocks, re.M)) == 4, blocks
     assert "incident ab12" in second + third and "\x1b" not in blocks
     assert process.returncode == WELL  # as the last look
+
+
+def test_watching_tells_what_is_added_to_what_is_wrong(tmp_path):
+    """Each of these leaves the verdict and the incident as they were."""
+    path = tmp_path / "status.json"
+    down = {"logging": False, "incident": "ab12", "incident_kind": "stopped"}
+    denied = {"class": "denied", "status": 400, "code": "AccessDeniedException", "message": "no",
+              "request_id": "r-1"}
+    made_up_status(path, **down)
+    with subprocess.Popen([*WRAP, COMMAND, "status", "--watch", "--interval=1s", "--status-file",
+                           path], stdout=subprocess.PIPE, text=True,
+                          env={"PATH": "/usr/bin:/bin", "TERM": "xterm"}) as process:
+        read_until(process.stdout, "NOT LOGGING  ")
+        made_up_status(path, **down, restart_error=denied)
+        read_until(process.stdout, "the restart FAILS: access denied (AccessDeniedException")
+        made_up_status(path, **down, restart_error=denied,
+                       configuration_error="it has mistakes, which the journal names")
+        read_until(process.stdout, "what was read before is in force: it has mistakes")
+        process.terminate()
 
 
 def test_watching_on_a_terminal(tmp_path):

@@ -4,6 +4,7 @@
 import json
 import os
 import shutil
+import threading
 import time
 
 import pytest
@@ -75,6 +76,17 @@ def test_accepted_by_a_disk_that_fails(aws, make_guard):
     assert "NOT DURABLE, a crash would undo it: Input/output error" in done.stdout
 
 
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_accepted_by_a_disk_that_stalls(aws, make_guard):
+    """It is waited for a second, so that the command is answered before its patience ends."""
+    guard = make_guard(wrapped=False, prefix=strace("inject=fsync:delay_enter=3000000"),
+                       environment={"ASAN_OPTIONS": "detect_leaks=0"}).run()
+    done = maintenance(guard, "start", *SET)
+    assert done.returncode == WELL, done
+    assert "NOT DURABLE, a crash would undo it: no answer from the disk" in done.stdout
+    guard.kill()
+
+
 def test_answers_that_nobody_took(aws, make_guard):
     """Of commands that were killed: they go while the daemon runs, too."""
     guard = make_guard().run()
@@ -122,6 +134,23 @@ def test_no_daemon(aws, make_guard):
     assert done.returncode == UNKNOWN and "has not answered" in done.stderr, done
     assert time.monotonic() > begun
     assert os.listdir(guard.requests) == []
+
+
+def test_taken_and_not_answered(aws, make_guard):
+    """By a daemon that hangs or dies just then: whether it has been done is not known."""
+    guard = make_guard()
+    guard.run().stop()
+
+    def take():
+        while not (names := [n for n in os.listdir(guard.requests) if n[0] != "."]):
+            os.sched_yield()
+        os.unlink(os.path.join(guard.requests, names[0]))
+    taker = threading.Thread(target=take, daemon=True)
+    taker.start()
+    done = maintenance(guard, "start", *SET)
+    taker.join()
+    assert done.returncode == UNKNOWN and "has taken it" in done.stderr, done
+    assert "nothing has changed" not in done.stderr and os.listdir(guard.requests) == []
 
 
 def drop(guard, name, text, mode=0o644, owner=None):

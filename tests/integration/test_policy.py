@@ -151,3 +151,7 @@ def test_policies_as_files(aws, guard, tmp_path):
                         ("--output=/proc/none", "cannot be made")):
         done = run(guard, "policy", wrong)
         assert done.returncode in (2, 3) and said in done.stderr, done
+    guard.write_config("trails = ();")
+    for verb in ("policy", "test-alert"):  # into a file goes what was asked for, or nothing
+        done = run(guard, verb, "--json")
+        assert done.returncode == 3 and not done.stdout and "is empty, and has" in done.stderr, done

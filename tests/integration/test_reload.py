@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A changed configuration without a restart: whole, or not at all; nothing under way is lost."""
 
+import os
+import shutil
 import signal
 
 from guard import FAR_TRAIL, TOPIC, TRAIL, reached_by_role
@@ -105,6 +107,28 @@ def test_another_topic(aws, make_guard):
     # Whatever its severity: nobody is left out in silence.
     told = aws.message(phase="NOTICE", kind="reconfigured", count=2)
     assert "told from severity info on, not from high" in told.text
+
+
+def test_ways_that_were_left_are_closed(aws, make_guard, tmp_path):
+    """Each reload makes another way to AWS; those before go when their calls have ended."""
+    other = shutil.copy(aws.ca_file, tmp_path / "other.pem")
+    guard = make_guard().run(TRAIL)
+    held = f"/proc/{guard.status()['pid']}/fd"
+    before = len(os.listdir(held))
+    for n in range(12):
+        reload(guard, ca_file=aws.ca_file if n % 2 else str(other))
+        aws.polls(1)
+    guard.wait(lambda: len(os.listdir(held)) <= before + 6, what="the end of connections")
+
+
+def test_identity_of_an_account_that_is_left(aws, make_guard):
+    """Who the guard was there is answered when there is no such account any more."""
+    aws.fault(operation="GetCallerIdentity", account="444455556666", kind="delay", seconds=1)
+    guard = make_guard(trails=[reached_by_role(TRAIL)]).run(TRAIL)
+    reload(guard, trails=[{"arn": TRAIL}])
+    guard.record("cannot be seen")  # 1.2 s after the last good poll: it has been answered by then
+    assert len(aws.calls(operation="GetCallerIdentity", account="444455556666")) == 1
+    assert not guard.find_records("calls are made as .*trailsentry-target")
 
 
 def test_twenty_times_in_a_row(aws, make_guard):

@@ -159,3 +159,13 @@ def test_second_guard_on_the_same_state_is_refused(aws, guard):
     if os.path.exists(path):
         with open(path, encoding="ascii") as f:
             assert json.load(f)["trails"][0]["seen"] is True
+
+
+def test_last_poll_is_stored_when_it_stops(aws, guard):
+    """Else the next start knows less of what was seen than this one did."""
+    guard.run()
+    aws.polls(5)
+    guard.stop()
+    with open(os.path.join(guard.state, "trails.json"), encoding="ascii") as f:
+        stored = json.load(f)["trails"][0]
+    assert stored["last_good_msec"] == guard.status()["trails"][0]["last_poll_msec"]

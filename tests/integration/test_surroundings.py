@@ -123,7 +123,7 @@ def test_endpoint_of_a_service_serves_every_region(aws, make_guard, host):
     ({"AWS_USE_FIPS_ENDPOINT": "true"}, "AWS_USE_FIPS_ENDPOINT excludes endpoint of /"),
     ({"HTTPS_PROXY": f"ftp://{USER}:{PASSWORD}@x"}, "HTTPS_PROXY has to be a URL"),
     ({"AWS_CA_BUNDLE": "/nonexistent/ca.pem"},
-     "CA file /nonexistent/ca.pem cannot be read as certificates (AWS_CA_BUNDLE)")])
+     "CA file /nonexistent/ca.pem cannot be used: No such file or directory (AWS_CA_BUNDLE)")])
 def test_surroundings_that_cannot_be_meant(aws, make_guard, variables, words):
     options = {"endpoint": None} if "AWS_ENDPOINT_URL_SNS" in variables else {}
     if "AWS_CA_BUNDLE" in variables:
@@ -149,7 +149,7 @@ def test_ca_bundle_vanishes_and_is_replaced_while_running(aws, make_guard, tmp_p
     aws.polls(3, ok=True)
     guard.process.send_signal(1)
     guard.record("is not taken over")
-    assert f"CA file {bundle} cannot be read as certificates (AWS_CA_BUNDLE)" in [
+    assert f"CA file {bundle} cannot be used: No such file or directory (AWS_CA_BUNDLE)" in [
         r.text for r in guard.records]
     aws.polls(3, ok=True)
 

@@ -226,15 +226,24 @@ static void test_system_bundle_does_not_know_us(void **state)
 
 static void test_unusable_ca_file(void **state)
 {
-        static const char *const files[] = {"/nonexistent/ca.pem", "/dev/null", "/etc/passwd", "/"};
+        static const char pem[] = "it has to hold certificates (PEM), each of them whole";
+        static const struct {
+                const char *path, *why;
+        } files[] = {
+                {"/nonexistent/ca.pem", "No such file or directory"},
+                {"/dev/null", "not a regular file"},
+                {"/", "not a regular file"},
+                {"/etc/passwd", pem},
+                {"/proc/self/mem", pem}, /* can be opened, but not read */
+        };
         Fixture *f = *state;
 
         for (size_t i = 0; i < ELEMENTSOF(files); i++) {
                 HttpTransport *http = NULL;
                 _cleanup_free_ char *text = NULL,
-                                    *want = mem_printf("CA file %s cannot be read as certificates",
-                                                       files[i]);
-                HttpCurlOptions o = {.event = f->event, .ca_file = files[i]};
+                                    *want = mem_printf("CA file %s cannot be used: %s",
+                                                       files[i].path, files[i].why);
+                HttpCurlOptions o = {.event = f->event, .ca_file = files[i].path};
 
                 assert_int_equal(http_curl_new(&o, &http, &text), -EINVAL);
                 assert_null(http);

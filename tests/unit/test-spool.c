@@ -562,7 +562,63 @@ static void test_memories_wait_for_an_incident_that_failed(void **state)
         expect_content(f, "trails.json", "m");
 }
 
-/* The thread hangs in the kernel: leaving does not, and nothing is called back. */
+/* Their place is behind what was asked for before them, also when an older one waits further up. */
+static void test_memories_go_behind_the_incidents_before_them(void **state)
+{
+        Fixture *f = *state;
+
+        disk_stall(true);
+        spool_store_incident(f->spool, ID_A, 1, mem_strdup("a"));
+        disk_wait_for_writer();
+        spool_store_memories(f->spool, mem_strdup("older"));
+        spool_store_incident(f->spool, ID_B, 1, mem_strdup("b"));
+        spool_store_memories(f->spool, mem_strdup("newer"));
+        disk_stall(false);
+        run_until_reports(f, 3);
+        expect_report(f, 1, ID_B, 1, 0);
+        expect_report(f, 2, "", 0, 0);
+        expect_content(f, "trails.json", "newer");
+}
+
+/* What is refused at once comes after what waits: that one is not what was asked for last. */
+static void test_memories_wait_for_an_incident_that_was_refused(void **state)
+{
+        Fixture *f = *state;
+
+        disk_stall(true);
+        spool_store_incident(f->spool, ID_A, 1, mem_strdup("1"));
+        disk_wait_for_writer();
+        spool_store_incident(f->spool, ID_A, 2, mem_strdup("2"));
+        spool_store_incident(f->spool, ID_A, 3, text_of_size(SPOOL_FILE_MAX + 1));
+        spool_store_memories(f->spool, mem_strdup("m"));
+        disk_stall(false);
+        run_until_reports(f, 4);
+        expect_report(f, 0, ID_A, 3, -EFBIG);
+        expect_report(f, 2, ID_A, 2, 0);
+        expect_report(f, 3, "", 0, -EFBIG);
+        expect_content(f, "trails.json", NULL);
+
+        spool_store_incident(f->spool, ID_A, 4, mem_strdup("4"));
+        spool_store_memories(f->spool, mem_strdup("m"));
+        run_until_reports(f, 6);
+        expect_report(f, 5, "", 0, 0);
+}
+
+/* One that is being written is neither in the list of those that wait nor done. */
+static void test_not_settled_while_it_is_written(void **state)
+{
+        Fixture *f = *state;
+
+        disk_stall(true);
+        spool_store_incident(f->spool, ID_A, 1, mem_strdup("a"));
+        disk_wait_for_writer();
+        assert_int_equal(spool_asked(f->spool), 1);
+        assert_int_equal(spool_settled(f->spool), 0);
+        disk_stall(false);
+        run_until_reports(f, 1);
+        assert_int_equal(spool_settled(f->spool), 1);
+}
+
 /* Both are done when the loop hears of them: of the second nothing is known with the first. */
 static void test_settled_is_what_was_called_back(void **state)
 {
@@ -584,6 +640,7 @@ static void test_settled_is_what_was_called_back(void **state)
         assert_int_equal(f->reports[1].settled, 2);
 }
 
+/* The thread hangs in the kernel: leaving does not, and nothing is called back. */
 static void test_free_gives_up_on_a_stalled_disk(void **state)
 {
         Fixture *f = *state;
@@ -692,4 +749,6 @@ UNIT_MAIN(TEST(test_modes), TEST(test_order_of_a_durable_replacement),
           TEST(test_free_writes_what_was_asked), TEST(test_settled_is_what_was_called_back),
           TEST(test_free_gives_up_on_a_stalled_disk), TEST(test_no_folder_fails_the_writes_only),
           TEST(test_oldest_finished_goes), TEST(test_memories_wait_for_an_incident_that_failed),
-          T(test_ids))
+          TEST(test_memories_wait_for_an_incident_that_was_refused),
+          TEST(test_not_settled_while_it_is_written),
+          TEST(test_memories_go_behind_the_incidents_before_them), T(test_ids))
