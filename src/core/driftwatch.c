@@ -171,11 +171,34 @@ static bool is_agreed(const Core *c, const Trail *t)
                 c->now.boot_usec >= t->doubted_drift_boot + c->policy.verify_within_usec);
 }
 
+/* Whether this run has read the half of the settings that it is of. */
+static bool is_read(const Trail *t, ChangeKind k)
+{
+        return k == CHANGE_MANAGEMENT_EVENTS || k == CHANGE_DATA_EVENTS ? t->found.selected
+                                                                        : t->found.described;
+}
+
+/* What an earlier run has told goes on until this one has read the half that it is of. */
+static void keep_unread(const Trail *t, Changes *ret)
+{
+        for (size_t k = 0; t->drift && k < t->drift->changes.n; k++) {
+                const Change *c = &t->drift->changes.items[k];
+
+                if (c->undone || is_read(t, c->kind))
+                        continue;
+                Change *x = mem_push0(ret->items, ret->n);
+                *x = *c;
+                x->before = mem_strdup(c->before);
+                x->after = mem_strdup(c->after);
+        }
+}
+
 static void judge(Core *c, Trail *t, int64_t asked_msec)
 {
         _cleanup_(changes_done) Changes now = {};
         char digest[DRIFT_DIGEST_SIZE];
 
+        keep_unread(t, &now);
         drift_compare(&t->memory.baseline, &t->config.expect, &t->found, &now);
         changes_digest(&now, digest);
         if (streq(digest, t->believed)) {
@@ -312,9 +335,11 @@ const char *core_refuses_accept(const Core *c, size_t trail, const char *digest)
         changes_digest(&t->drift->changes, now);
         if (digest && !streq(digest, now))
                 return "it has changed since it was looked at: look again (baseline diff)";
-        if (!t->found.described && !t->found.selected)
-                return "its settings have not been read since the guard's start: ask again in a "
-                       "minute";
+        for (size_t k = 0; k < t->drift->changes.n; k++)
+                if (!t->drift->changes.items[k].undone &&
+                    !is_read(t, t->drift->changes.items[k].kind))
+                        return "its settings have not been read since the guard's start: ask again "
+                               "in a minute";
         return NULL;
 }
 

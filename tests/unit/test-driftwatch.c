@@ -374,15 +374,6 @@ static void test_stop_comes_first(void **state)
         assert_string_equal(core_trail_incident(r->core, 0)->id, only(r, INCIDENT_STOPPED)->id);
 }
 
-static Incident *through_json(const Incident *i)
-{
-        _cleanup_json_ json_t *o = incident_to_json(i);
-        Incident *back;
-
-        assert_int_equal(incident_from_json(o, &back, NULL), 0);
-        return back;
-}
-
 static void test_restart_of_the_guard(void **state)
 {
         _cleanup_rig_ Rig *r = rig_watched(NULL), *next = rig_new(NULL), *late = rig_new(NULL);
@@ -396,8 +387,8 @@ static void test_restart_of_the_guard(void **state)
         core_restore_memory(next->core, &m);
         core_restore_memory(late->core, &m);
         trail_memory_done(&m);
-        core_restore_incident(next->core, through_json(i));
-        core_restore_incident(late->core, through_json(i));
+        core_restore_incident(next->core, fixture_through_json(i));
+        core_restore_incident(late->core, fixture_through_json(i));
         next->now = late->now = r->now;
         rig_live(late, 5 * MINUTE); /* put back while nobody looked */
         assert_int_equal(late->phases[PHASE_CLOSED], 1);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What is believed of a trail's settings when half of them cannot be read, or when no two reads
+ * agree. */
+
+#include "unit.h"
+
+#include "core-fixture.h"
+
+#define NO_MANAGEMENT "{\"EventSelectors\":[{\"IncludeManagementEvents\":false}]}"
+#define MINUTE USEC_PER_MINUTE
+
+static Rig *rig_watched(void)
+{
+        Rig *r = rig_new(NULL);
+
+        rig_live(r, 5 * MINUTE);
+        return r;
+}
+
+static const Incident *drift(const Rig *r)
+{
+        for (size_t i = 0; i < core_n_incidents(r->core); i++)
+                if (core_incident(r->core, i)->kind == INCIDENT_DRIFT)
+                        return core_incident(r->core, i);
+        return NULL;
+}
+
+/* The description can be read, and the selectors cannot. */
+static void rig_half_inspected(Rig *r)
+{
+        Input in = {.kind = INPUT_INSPECTED,
+                    .settings = &r->settings,
+                    .operation = "GetEventSelectors",
+                    .asked_msec = r->now.wall_msec};
+
+        aws_error_set(&in.error, AWS_ERROR_DENIED, "AccessDeniedException", "no");
+        r->settings.selected = false;
+        rig_step(r, &in);
+        r->settings.selected = true;
+}
+
+/* A guard that is started anew has seen nothing put back, and has nothing to accept. */
+static void test_unread_half_is_not_put_back(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_watched(), *next = rig_new(NULL);
+
+        rig_select(r, NO_MANAGEMENT);
+        rig_live(r, 2 * MINUTE);
+        core_restore_memory(next->core, core_trail_memory(r->core, 0));
+        core_restore_incident(next->core, fixture_through_json(drift(r)));
+        rig_polled(next, true, RIG_START, 0);
+        for (unsigned k = 0; k < 10; k++) {
+                rig_half_inspected(next);
+                rig_pass(next, 10 * USEC_PER_SEC);
+        }
+        assert_true(drift(next)->open);
+        assert_has(core_refuses_accept(next->core, 0, NULL), "have not been read");
+        rig_live(next, 5 * MINUTE);
+        assert_int_equal(next->phases[PHASE_CLOSED], 2); /* and what could not be read is over */
+}
+
+UNIT_MAIN(T(test_unread_half_is_not_put_back))
