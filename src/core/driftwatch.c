@@ -193,7 +193,8 @@ static void keep_unread(const Trail *t, Changes *ret)
         }
 }
 
-static void judge(Core *c, Trail *t, int64_t asked_msec)
+/* whole: both halves were read just now. */
+static void judge(Core *c, Trail *t, int64_t asked_msec, bool whole)
 {
         _cleanup_(changes_done) Changes now = {};
         char digest[DRIFT_DIGEST_SIZE];
@@ -204,7 +205,8 @@ static void judge(Core *c, Trail *t, int64_t asked_msec)
         if (streq(digest, t->believed)) {
                 t->agreeing_drift = 0;
                 if (now.n == 0) {
-                        t->memory.inspected_msec = asked_msec;
+                        if (whole)
+                                t->memory.inspected_msec = asked_msec;
                         improve(c, t);
                 }
                 return;
@@ -291,7 +293,7 @@ void drift_inspected(Core *c, Trail *t, const Input *in)
                 return;
         trail_settings_update(&t->found, in->settings);
         take_baseline(c, t, in->settings);
-        judge(c, t, in->asked_msec);
+        judge(c, t, in->asked_msec, in->error.class == AWS_ERROR_NONE);
 }
 
 static void accept(Core *c, Trail *t, const Input *in)

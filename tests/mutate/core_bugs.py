@@ -200,6 +200,7 @@ BUGS = [
      "                t->drift = i;\n                changes_digest(&i->changes, t->believed);",
      "                t->drift = i;"),
     ("unread-is-put-back", "driftwatch.c", "        keep_unread(t, &now);\n", ""),
+    ("half-a-look-is-a-whole-one", "driftwatch.c", "                        if (whole)\n", ""),
     ("no-new-search", "driftwatch.c", "        search_again(c, i);\n", ""),
     ("one-error-is-enough", "deliverywatch.c", "#define AGREEING_READS 2", "#define AGREEING_READS 1"),
     ("no-habit", "deliverywatch.c", "quiet > MAX(HABITS * m->habit_msec, c->policy.late_least_msec)",

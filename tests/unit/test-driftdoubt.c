@@ -60,4 +60,21 @@ static void test_unread_half_is_not_put_back(void **state)
         assert_int_equal(next->phases[PHASE_CLOSED], 2); /* and what could not be read is over */
 }
 
-UNIT_MAIN(T(test_unread_half_is_not_put_back))
+/* What was not read was not seen well: whoever changed it may have done so all that time. */
+static void test_unread_half_was_not_seen_well(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_watched();
+        int64_t denied = r->now.wall_msec;
+
+        for (unsigned k = 0; k < 30; k++) {
+                rig_polled(r, true, RIG_START, 0);
+                rig_half_inspected(r);
+                rig_pass(r, MINUTE);
+        }
+        rig_select(r, NO_MANAGEMENT);
+        rig_inspected(r);
+        rig_inspected(r);
+        assert_true(drift(r)->good_msec > BASE && drift(r)->good_msec <= denied);
+}
+
+UNIT_MAIN(T(test_unread_half_is_not_put_back), T(test_unread_half_was_not_seen_well))
