@@ -334,6 +334,8 @@ const char *core_refuses_accept(const Core *c, size_t trail, const char *digest)
 
         if (!t->drift)
                 return "there is no drift to accept";
+        if (t->agreeing_drift > 0)
+                return "it changes just now, as far as the guard can see: ask again in a minute";
         changes_digest(&t->drift->changes, now);
         if (digest && !streq(digest, now))
                 return "it has changed since it was looked at: look again (baseline diff)";

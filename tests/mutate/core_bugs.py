@@ -183,6 +183,8 @@ BUGS = [
     ("over-by-one-replica", "driftwatch.c",
      "                c->now.boot_usec >= t->doubted_drift_boot + c->policy.verify_within_usec);",
      "                c->now.boot_usec >= t->doubted_drift_boot);"),
+    ("accepts-what-has-just-come", "driftwatch.c", "        if (t->agreeing_drift > 0)\n",
+     "        if (0)\n"),
     ("drift-becomes-the-baseline", "driftwatch.c",
      "                .described = s->described && !b->described,",
      "                .described = s->described,"),

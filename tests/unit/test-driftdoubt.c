@@ -5,6 +5,9 @@
 
 #include "unit.h"
 
+#include <stdio.h>
+
+#include "base/mem.h"
 #include "core-fixture.h"
 
 #define NO_MANAGEMENT "{\"EventSelectors\":[{\"IncludeManagementEvents\":false}]}"
@@ -77,4 +80,31 @@ static void test_unread_half_was_not_seen_well(void **state)
         assert_true(drift(r)->good_msec > BASE && drift(r)->good_msec <= denied);
 }
 
-UNIT_MAIN(T(test_unread_half_is_not_put_back), T(test_unread_half_was_not_seen_well))
+static void set_bucket(Rig *r, unsigned n)
+{
+        char name[32];
+
+        (void)snprintf(name, sizeof(name), "evil-%u", n);
+        mem_strset(&r->settings.description.s3_bucket_name, name);
+}
+
+/* What has been read since, and is not believed yet, nobody has been shown. */
+static void test_accepts_no_more_than_was_told(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_watched();
+        const TrailMemory *m = core_trail_memory(r->core, 0);
+
+        set_bucket(r, 1);
+        rig_live(r, 2 * MINUTE);
+        assert_null(core_refuses_accept(r->core, 0, NULL));
+        set_bucket(r, 2);
+        rig_inspected(r);
+        assert_has(core_refuses_accept(r->core, 0, NULL), "ask again");
+        rig_step(r, &(Input){.kind = INPUT_ACCEPT, .by = "root"});
+        assert_string_equal(m->baseline.description.s3_bucket_name, "amzn-s3-demo-bucket");
+        rig_live(r, MINUTE);
+        assert_null(core_refuses_accept(r->core, 0, NULL));
+}
+
+UNIT_MAIN(T(test_unread_half_is_not_put_back), T(test_unread_half_was_not_seen_well),
+          T(test_accepts_no_more_than_was_told))
