@@ -12,6 +12,7 @@
 #include "base/mem.h"
 
 #define AGREEING_READS 2
+#define UNLIKE_READS 6 /* in a row that are not as it was, and no two alike */
 #define FAILING_READS 2
 /* Somebody who changes settings to and fro is told as often; then reminders have the rest. */
 #define UPDATES_MAX 10
@@ -125,10 +126,10 @@ static void open_drift(Core *c, Trail *t, Changes *now)
                                                .severity = severity,
                                                .changes = now,
                                                .good_msec = t->memory.inspected_msec,
-                                               .seen_msec = t->doubted_drift_msec,
+                                               .seen_msec = t->otherwise_msec,
                                                .blind_from_msec = t->memory.inspected_msec
                                                                           ? t->memory.inspected_msec
-                                                                          : t->doubted_drift_msec,
+                                                                          : t->otherwise_msec,
                                                .id_time_msec = t->memory.start_msec,
                                                .id_digest = t->doubted_drift});
 }
@@ -141,7 +142,7 @@ static void change_drift(Core *c, Trail *t, Changes *now)
         incident_touch(i);
         if (!more)
                 return;
-        i->seen_msec = t->doubted_drift_msec;
+        i->seen_msec = t->otherwise_msec;
         incident_escalate(i, changes_severity(&i->changes));
         search_again(c, i);
         if (i->n_messages < UPDATES_MAX || i->severity > i->messages[i->n_messages - 1].severity)
@@ -163,12 +164,15 @@ static void conclude(Core *c, Trail *t, Changes *now)
         t->agreeing_drift = 0;
 }
 
-/* "As it was" is what a replica that lags says, too: it has to hold for a while. */
+/* "As it was" is what a replica that lags says, too: it has to hold for a while. And who changes it
+ * again before each look is not to be unseen because no two of them agree. */
 static bool is_agreed(const Core *c, const Trail *t)
 {
-        return t->agreeing_drift >= AGREEING_READS &&
-               (*t->doubted_drift ||
-                c->now.boot_usec >= t->doubted_drift_boot + c->policy.verify_within_usec);
+        bool agreeing = t->agreeing_drift >= AGREEING_READS;
+
+        if (*t->doubted_drift)
+                return agreeing || t->unlike_reads >= UNLIKE_READS;
+        return agreeing && c->now.boot_usec >= t->doubted_drift_boot + c->policy.verify_within_usec;
 }
 
 /* Whether this run has read the half of the settings that it is of. */
@@ -211,10 +215,14 @@ static void judge(Core *c, Trail *t, int64_t asked_msec, bool whole)
                 }
                 return;
         }
+        if (t->agreeing_drift == 0) {
+                t->unlike_reads = 0;
+                t->otherwise_msec = asked_msec;
+        }
+        t->unlike_reads = now.n > 0 ? t->unlike_reads + 1 : 0;
         if (t->agreeing_drift == 0 || !streq(digest, t->doubted_drift)) {
                 memcpy(t->doubted_drift, digest, sizeof(digest));
                 t->doubted_drift_boot = c->now.boot_usec;
-                t->doubted_drift_msec = asked_msec;
                 t->agreeing_drift = 0;
         }
         t->agreeing_drift++;

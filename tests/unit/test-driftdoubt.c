@@ -106,5 +106,20 @@ static void test_accepts_no_more_than_was_told(void **state)
         assert_null(core_refuses_accept(r->core, 0, NULL));
 }
 
+/* Somebody who changes it between any two reads: they never agree, and it is drift all the same. */
+static void test_never_twice_the_same(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_watched();
+        int64_t before = r->now.wall_msec;
+
+        for (unsigned k = 0; k < 24; k++) {
+                set_bucket(r, k);
+                rig_live(r, 5 * USEC_PER_SEC);
+        }
+        assert_non_null(drift(r));
+        assert_true(drift(r)->seen_msec > before);
+        assert_true(drift(r)->detected_msec - drift(r)->seen_msec <= 40 * MSEC_PER_SEC);
+}
+
 UNIT_MAIN(T(test_unread_half_is_not_put_back), T(test_unread_half_was_not_seen_well),
-          T(test_accepts_no_more_than_was_told))
+          T(test_accepts_no_more_than_was_told), T(test_never_twice_the_same))
