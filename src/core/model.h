@@ -258,7 +258,7 @@ RestartState restart_state_from_string(const char *s);
 typedef struct Restart {
         RestartState state;
         unsigned attempts;      /* StartLogging calls */
-        unsigned unanswered;    /* ... that ended without a request id */
+        unsigned unanswered;    /* ... that may have been made, and had no answer */
         int64_t requested_msec; /* wall clock of the first call */
         int64_t accepted_msec;  /* ... and of the first success */
         unsigned told;          /* bits of the error classes that FAILING has told */

@@ -107,8 +107,9 @@ void restart_answered(Core *c, Trail *t, const Input *in)
                 return;
         }
 
-        if (isempty(in->error.request_id)) {
-                /* It may have taken effect: a start that shows later can be ours. */
+        if (isempty(in->error.request_id) && in->error.class != AWS_ERROR_CREDENTIALS) {
+                /* It may have taken effect: a start that shows later can be ours. Without
+                 * credentials, there was nothing to send. */
                 t->own_start_boot = c->now.boot_usec;
                 if (t->stop)
                         t->stop->restart.unanswered++;

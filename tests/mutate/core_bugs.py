@@ -17,6 +17,7 @@ BUGS = [
      "        i->restart.state = RESTART_ACCEPTED;",
      "        i->restart.state = RESTART_VERIFIED;"),
     ("restart-is-never-without-effect", "restart.c", "                not_effective(c, t);", ""),
+    ("unsent-is-unanswered", "restart.c", " && in->error.class != AWS_ERROR_CREDENTIALS", ""),
     ("answer-of-before-the-stop", "restart.c", "        if (t->start_again)\n                return;",
      ""),
     ("stale-answers-are-believed", "observe.c",

@@ -152,6 +152,16 @@ static void test_unanswered_restart_is_ours(void **state)
         assert_int_equal(rig_incident(r)->restart.state, RESTART_VERIFIED);
 }
 
+/* Without credentials there was nothing to send. */
+static void test_unsent_restart_is_not_ours(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_stopped(NULL);
+
+        rig_started(r, AWS_ERROR_CREDENTIALS, "");
+        rig_polled(r, true, 7100, STOP);
+        assert_int_equal(rig_incident(r)->restart.state, RESTART_BY_OTHERS);
+}
+
 static void test_alert_only(void **state)
 {
         _cleanup_rig_ Rig *r = rig_new_stopped(&(RigOptions){.action = TRAIL_ACTION_ALERT});
@@ -562,13 +572,14 @@ static void test_late_answers(void **state)
 UNIT_MAIN(T(test_act_store_send), T(test_steps_have_times), T(test_disk_fails),
           T(test_write_under_way_is_not_repeated), T(test_disk_stalls),
           T(test_message_waits_for_its_own_generation), T(test_restart_is_verified),
-          T(test_restart_by_others), T(test_unanswered_restart_is_ours), T(test_alert_only),
-          T(test_failing), T(test_stopped_again), T(test_stopped_again_while_starting),
-          T(test_redundant_stop), T(test_not_effective),
-          T(test_failing_again_after_it_was_accepted), T(test_accepted_and_blind),
-          T(test_reminders), T(test_stale_answers), T(test_stale_logging), T(test_doubtful_stop),
-          T(test_doubt_that_passes), T(test_deleted_and_back), T(test_one_not_found_is_none),
-          T(test_never_found), T(test_cannot_see), T(test_cannot_see_without_any_answer),
+          T(test_restart_by_others), T(test_unanswered_restart_is_ours),
+          T(test_unsent_restart_is_not_ours), T(test_alert_only), T(test_failing),
+          T(test_stopped_again), T(test_stopped_again_while_starting), T(test_redundant_stop),
+          T(test_not_effective), T(test_failing_again_after_it_was_accepted),
+          T(test_accepted_and_blind), T(test_reminders), T(test_stale_answers),
+          T(test_stale_logging), T(test_doubtful_stop), T(test_doubt_that_passes),
+          T(test_deleted_and_back), T(test_one_not_found_is_none), T(test_never_found),
+          T(test_cannot_see), T(test_cannot_see_without_any_answer),
 
           T(test_dead_topic), T(test_sends_in_flight), T(test_delivery), T(test_heartbeat),
           T(test_trails_do_not_wait_for_each_other), T(test_overdue), T(test_late_answers))
