@@ -312,7 +312,10 @@ static void add_restart(StrBuf *b, const Incident *i)
                 strbuf_add(b, "StartLogging was accepted; not yet verified\n");
                 return;
         case RESTART_VERIFIED:
-                strbuf_addf(b, "by this guard, verified by GetTrailStatus (%u StartLogging)\n",
+                strbuf_addf(b, "%s, verified by GetTrailStatus (%u StartLogging)\n",
+                            r->unanswered > 0 && !r->accepted_msec
+                                    ? "probably by this guard, whose StartLogging had no answer"
+                                    : "by this guard",
                             r->attempts);
                 break;
         case RESTART_BY_OTHERS:
