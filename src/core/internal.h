@@ -214,6 +214,10 @@ void drift_resume(Trail *t, Incident *i); /* one that an earlier run left open *
 void delivery_watch(Core *c, Trail *t, const TrailStatus *s);
 
 /* restart.c: StartLogging and its proof. */
+/* By the configuration, and no maintenance is on: whether there is anything to do is another
+ * matter.
+ */
+bool restart_is_wanted(const Core *c, const Trail *t);
 void restart_consider(Core *c, Trail *t);
 void restart_answered(Core *c, Trail *t, const Input *in);
 void restart_tick(Core *c, Trail *t);
