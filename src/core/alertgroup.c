@@ -417,8 +417,21 @@ static void add_who(StrBuf *b, const GroupView *v)
                             s->pending, s->incidents);
 }
 
+char *alert_group_summary(const GroupView *v)
+{
+        StrBuf b = STRBUF_INIT(1024);
+        char *text;
+
+        add_what(&b, v, NAME_CHARS);
+        strbuf_add(&b, "; ");
+        add_state(&b, v);
+        text = mem_strdup(strbuf_str(&b));
+        strbuf_done(&b);
+        return text;
+}
+
 /* What is worst, done by whom did most: their advice is that of a single incident. */
-static void add_advice(StrBuf *b, const GroupView *v, int64_t now_msec)
+Advice alert_group_advice(const GroupView *v, int64_t now_msec)
 {
         Incident i = *(v->worst ? v->worst : v->lead);
         Finding f = v->n_actors > 0 ? *v->actors[0].culprit : (Finding){};
@@ -430,9 +443,16 @@ static void add_advice(StrBuf *b, const GroupView *v, int64_t now_msec)
                 .findings = &f,
                 .n_findings = v->n_actors > 0,
         };
+        return advice_make(&i, now_msec);
+}
+
+static void add_advice(StrBuf *b, const GroupView *v, int64_t now_msec)
+{
+        _cleanup_(advice_done) Advice a = alert_group_advice(v, now_msec);
+
         if (v->worst && v->worst->open && count_on(v) > 1 && family(v) == FAMILY_STOP)
                 strbuf_addf(b, "\nWhat follows is for one of them; do the same for the others.\n");
-        alert_add_advice(b, &i, now_msec);
+        alert_add_advice(b, &a);
 }
 
 void alert_group_text(const GroupView *v, const AlertContext *c, char **ret_subject,

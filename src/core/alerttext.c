@@ -357,17 +357,24 @@ static void add_cause(StrBuf *b, const Incident *i)
                 alert_row(b, "Cause", words);
 }
 
-void alert_add_advice(StrBuf *b, const Incident *i, int64_t now_msec)
+void alert_add_advice(StrBuf *b, const Advice *a)
 {
-        _cleanup_(advice_done) Advice a = advice_make(i, now_msec);
-
-        if (a.n_steps > 0)
+        if (a->n_steps > 0)
                 strbuf_add(b, "\nWhat to do\n");
-        for (size_t k = 0; k < a.n_steps; k++) {
-                strbuf_addf(b, "%zu. %s\n", k + 1, a.steps[k].text);
-                if (a.steps[k].command)
-                        strbuf_addf(b, "     %s\n", a.steps[k].command);
+        for (size_t k = 0; k < a->n_steps; k++) {
+                strbuf_addf(b, "%zu. %s\n", k + 1, a->steps[k].text);
+                if (a->steps[k].command)
+                        strbuf_addf(b, "     %s\n", a->steps[k].command);
         }
+}
+
+/* The end of every message about one incident. */
+static void add_end(StrBuf *b, const Incident *i, const AlertContext *c)
+{
+        _cleanup_(advice_done) Advice a = advice_make(i, c->now_msec);
+
+        alert_add_advice(b, &a);
+        alert_add_footer(b, i, c);
 }
 
 static void add_maintenance(StrBuf *b, const Incident *i)
@@ -428,8 +435,7 @@ static void notice_text(const Incident *i, const AlertContext *c, char **ret_sub
         alert_time_row(&b, "Until", i->closed_msec > i->detected_msec ? i->closed_msec : 0);
         if (i->kind == INCIDENT_MAINTENANCE)
                 add_maintenance(&b, i);
-        alert_add_advice(&b, i, c->now_msec);
-        alert_add_footer(&b, i, c);
+        add_end(&b, i, c);
         *ret_body = mem_strdup(strbuf_str(&b));
         strbuf_done(&b);
 }
@@ -463,8 +469,7 @@ void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, ch
         add_restart(&b, i);
         alert_add_changes(&b, i);
         alert_add_who(&b, i);
-        alert_add_advice(&b, i, c->now_msec);
-        alert_add_footer(&b, i, c);
+        add_end(&b, i, c);
         *ret_body = mem_strdup(strbuf_str(&b)); /* cut at the cap, never lost */
         strbuf_done(&b);
 }

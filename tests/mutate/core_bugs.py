@@ -266,6 +266,8 @@ BUGS = [
      "phase_to_string(m->phase), m->sequence, topic_arn);",
      "phase_to_string(m->phase), 0U, topic_arn);"),
     ("chat-rings-the-channel", "alertchat.c", '{"<", "&lt;", true}', '{"<", "<", true}'),
+    ("summary-of-the-first-alone", "notify.c", "        context.group = &v;\n", ""),
+    ("telephone-names-one-of-many", "alertformat.c", "actor && !group && b.len", "actor && b.len"),
     ("incident-moves-the-document", "notify.c",
      "        write_message(c, i, message_new(c, i, phase));\n",
      "        Message *m = message_new(c, i, phase);\n"
