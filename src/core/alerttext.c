@@ -174,7 +174,9 @@ static void add_update(StrBuf *b, const Incident *i, int64_t now_msec)
         char d[TIMEFMT_MAX];
 
         if (is_reminder(i)) {
-                strbuf_addf(b, "%s, %s so far", state_now(i), duration(i, now_msec, d));
+                strbuf_add(b, state_now(i));
+                if (*duration(i, now_msec, d))
+                        strbuf_addf(b, ", %s so far", d);
         } else if (i->delivering == DELIVERING_NO) {
                 strbuf_add(b, state_now(i));
         } else if (i->changes.n > 0 && i->attribution.rounds == 0) {
@@ -207,9 +209,10 @@ static void subject(const Incident *i, const AlertContext *c, const Arn *a, char
                 strbuf_add(&b, i->blind_to_msec || i->kind == INCIDENT_DELETED
                                        ? state_now(i)
                                        : "- see its next incident");
+        else if (c->phase == PHASE_FAILING && is_reminder(i) && *duration(i, c->now_msec, d))
+                strbuf_addf(&b, "NOT LOGGING for %s, restart FAILS", d);
         else if (c->phase == PHASE_FAILING)
-                strbuf_addf(&b, "NOT LOGGING%s%s, restart FAILS", is_reminder(i) ? " for " : "",
-                            is_reminder(i) ? duration(i, c->now_msec, d) : "");
+                strbuf_add(&b, "NOT LOGGING, restart FAILS");
         else
                 strbuf_add(&b, headline ? headline : what_happened(i));
         if (c->phase == PHASE_CLOSED && i->blind_to_msec && *duration(i, 0, d))
@@ -273,7 +276,9 @@ static void add_window(StrBuf *b, const Incident *i, int64_t now_msec)
                 strbuf_add(b, i->open ? "until now" : "to a time that is no longer visible");
         if (*duration(i, now_msec, t))
                 strbuf_addf(b, " (%s)", duration(i, now_msec, t));
-        strbuf_addf(b, "\n%16s%s\n", "", window_source(i));
+        strbuf_add_char(b, '\n');
+        if (i->blind_from_msec)
+                strbuf_addf(b, "%16s%s\n", "", window_source(i));
         if (i->kind == INCIDENT_BLINK)
                 strbuf_addf(b, "%16sOnly the latest stop shows; there may have been others\n", "");
         if (i->stop_moved_msec)

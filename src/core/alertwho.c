@@ -150,11 +150,11 @@ static void add_not_known(StrBuf *b, const Incident *i)
 
         if (a->confidence == CONFIDENCE_AMBIGUOUS)
                 strbuf_addf(b, "%-16sambiguous: several calls fit, listed below\n", "Who");
-        else if (a->state == SEARCH_GAVE_UP && a->rounds == 0)
-                strbuf_addf(b, "%-16snot to be found: it is older than Event history (90 days)\n",
-                            "Who");
         else if (a->state == SEARCH_GAVE_UP && a->crowded_out)
                 strbuf_addf(b, "%-16snot found before the search was given up: too many at once\n",
+                            "Who");
+        else if (a->state == SEARCH_GAVE_UP && a->rounds == 0 && a->error.class == AWS_ERROR_NONE)
+                strbuf_addf(b, "%-16snot to be found: it is older than Event history (90 days)\n",
                             "Who");
         else if (a->state == SEARCH_GAVE_UP)
                 strbuf_addf(b, "%-16snot found in Event history within 24 hours\n", "Who");
