@@ -179,6 +179,8 @@ static void add_update(StrBuf *b, const Incident *i, int64_t now_msec)
                         strbuf_addf(b, ", %s so far", d);
         } else if (i->delivering == DELIVERING_NO) {
                 strbuf_add(b, state_now(i));
+        } else if (i->delivering == DELIVERING_YES && i->delivering_msec == now_msec) {
+                strbuf_addf(b, "%s, log files arrive", state_now(i)); /* what is new in it */
         } else if (i->changes.n > 0 && i->attribution.rounds == 0) {
                 strbuf_addf(b, "%s, and more has changed", what_happened(i));
         } else if (f && i->attribution.confidence == CONFIDENCE_EXACT) {
@@ -309,7 +311,9 @@ static void add_restart(StrBuf *b, const Incident *i)
                 strbuf_add(b, i->blind_to_msec    ? "not needed: it was logging again when seen\n"
                               : i->in_maintenance ? "not wanted (maintenance)\n"
                                                   : "not wanted (action = \"alert\")\n");
-                return;
+                if (!i->blind_to_msec)
+                        return;
+                break;
         case RESTART_REQUESTED:
                 strbuf_add(b, "StartLogging has been sent, no answer yet\n");
                 return;

@@ -55,6 +55,8 @@ BUGS = [
     ("finished-come-again", "incident.c",
      "        return !core_knows_finished(c, ret) && !core_find_incident(c, ret);",
      "        return !core_find_incident(c, ret);"),
+    ("end-of-no-deliveries-is-silent", "incident.c", "        if (failed || was == DELIVERING_NO)",
+     "        if (failed)"),
     ("reminders-without-end", "incident.c", "                i->reminded_msec = c->now.wall_msec;\n"
      "                i->reminders++;", "                i->reminders++;"),
     ("no-reminders", "incident.c", "c->now.wall_msec >= incident_remind_due_msec(c, i)", "0"),

@@ -67,4 +67,18 @@ static void test_since_nobody_knows_when(void **state)
         assert_has(failing.subject, " NOT LOGGING, restart FAILS (");
 }
 
-UNIT_MAIN(T(test_denied_is_not_old), T(test_since_nobody_knows_when))
+/* A blink needs no restart, and its log files may be missing all the same. */
+static void test_delivery_after_a_blink(void **state)
+{
+        _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_BLINK, STOP);
+
+        i->open = false;
+        i->blind_to_msec = BASE + STOP + 1000;
+        i->delivering = DELIVERING_NO;
+        i->delivery_error = mem_strdup("NoSuchBucket");
+        _cleanup_text_ Text t = text_of(i, PHASE_UPDATE);
+        assert_has(t.body, "Delivery FAILS  NoSuchBucket\n");
+}
+
+UNIT_MAIN(T(test_denied_is_not_old), T(test_since_nobody_knows_when),
+          T(test_delivery_after_a_blink))
