@@ -231,7 +231,7 @@ BUGS = [
     ("subject-of-any-length", "alerttext.c",
      "ALERT_SUBJECT_MAX - 3); /*", "4 * ALERT_SUBJECT_MAX); /*"),
     ("maintenance-is-ignored", "maintenance.c",
-     "        return find_window(c, t->config.arn) != NULL;", "        return false;"),
+     "        return find_window(c, t->config.arn, NULL) != NULL;", "        return false;"),
     ("maintenance-never-ends", "maintenance.c",
      "c->now.wall_msec >= c->incidents[k]->until_msec", "0"),
     ("maintenance-leaves-it-untold", "maintenance.c",
