@@ -256,7 +256,8 @@ static void add_deeds(StrBuf *b, const Incident *i)
         for (size_t k = 0; k < a->n_deeds; k++) {
                 const Deed *d = &a->deeds[k];
                 if (k == 0)
-                        strbuf_addf(b, "\nAll calls with its key, from an hour before%s\n",
+                        strbuf_addf(b, "\n%s calls with its key, from an hour before%s\n",
+                                    a->deeds_cut ? "The latest" : "All",
                                     incident_kind_is_change(i->kind) ? " this was seen"
                                                                      : " the stop");
                 strbuf_addf(b, "  %4u  ", d->calls);

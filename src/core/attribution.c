@@ -496,6 +496,7 @@ void attribution_begin_deeds(Incident *i, const char *key)
                 deed_done(&a->deeds[k]);
         free(TAKE_PTR(a->deeds));
         a->n_deeds = 0;
+        a->deeds_cut = false;
         mem_strset(&a->deeds_key, key);
 }
 
@@ -522,8 +523,10 @@ void attribution_count_deeds(Incident *i, const CloudTrailRecord *records, size_
                         continue;
                 Deed *d = find_deed(&i->attribution, &records[k]);
 
-                if (!d)
+                if (!d) {
+                        i->attribution.deeds_cut = true;
                         continue;
+                }
                 d->calls++;
                 d->refused += records[k].error_code != NULL;
         }

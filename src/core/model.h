@@ -363,6 +363,7 @@ typedef struct Attribution {
         char *deeds_key;        /* access key that was looked up; NULL before */
         Deed *deeds;
         size_t n_deeds;
+        bool deeds_cut; /* there were more than were read */
         /* Not stored: where the round stands. */
         bool narrow;         /* there was more than could be read */
         bool riding;         /* a round is under way that serves it */

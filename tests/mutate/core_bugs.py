@@ -103,6 +103,8 @@ BUGS = [
     ("window-moves-under-the-token", "round.c",
      "        if (!round->next_token)\n                make_question(c, r);",
      "        make_question(c, r);\n        round->to_msec += (int64_t)round->pages;"),
+    ("some-deeds-are-all", "round.c", "                if (!again && more)\n",
+     "                if (0)\n"),
     ("overfull-is-complete", "round.c", "                overfull(c, r, in->page);",
      "                next_step(c, r);"),
     ("everybody-searches-alone", "round.c",

@@ -80,5 +80,40 @@ static void test_delivery_after_a_blink(void **state)
         assert_has(t.body, "Delivery FAILS  NoSuchBucket\n");
 }
 
+/* A page of what a key did, which is not the last one. */
+static void rig_found_one_of_many(Rig *r)
+{
+        CloudTrailRecord record =
+                fixture_record(&(RecordFacts){.event = "CreateUser", .at = RIG_STOP + 1000});
+        LookupPage page = {.records = &record, .n_records = 1, .next_token = (char *)"more"};
+
+        assert_non_null(rig_action(r, ACTION_LOOKUP));
+        assert_non_null(rig_action(r, ACTION_LOOKUP)->lookup.access_key_id);
+        rig_step(r, &(Input){.kind = INPUT_FOUND,
+                             .trail = SIZE_MAX,
+                             .incident = rig_incident(r)->id,
+                             .page = &page});
+        cloudtrail_record_done(&record);
+}
+
+/* Who does much with a key does not push what he did out of sight and have the rest called all. */
+static void test_more_deeds_than_are_read(void **state)
+{
+        static const RecordFacts stop = {.at = RIG_STOP};
+        _cleanup_rig_ Rig *r = rig_new_stopped(&(RigOptions){.action = TRAIL_ACTION_ALERT});
+
+        rig_pass(r, USEC_PER_SEC);
+        rig_found(r, &stop, 1);
+        for (unsigned page = 0; page < 2; page++) {
+                rig_pass(r, policy_default.lookup_spacing_usec);
+                rig_found_one_of_many(r);
+        }
+        assert_int_equal(rig_incident(r)->n_messages, 2);
+        assert_has(rig_message(r, 2).body, "\nThe latest calls with its key, from an hour before");
+        assert_has(rig_message(r, 2).body, "     2  CreateUser");
+        _cleanup_incident_ Incident *back = fixture_through_json(rig_incident(r));
+        assert_true(back->attribution.deeds_cut);
+}
+
 UNIT_MAIN(T(test_denied_is_not_old), T(test_since_nobody_knows_when),
-          T(test_delivery_after_a_blink))
+          T(test_delivery_after_a_blink), T(test_more_deeds_than_are_read))
