@@ -173,6 +173,11 @@ static void add_update(StrBuf *b, const Incident *i, int64_t now_msec)
         const Finding *f = incident_find_role(i, ROLE_CULPRIT);
         char d[TIMEFMT_MAX];
 
+        /* Who did it is news, and that it goes on is worse. */
+        if ((alert_has_restart(i) || i->kind == INCIDENT_DELETED) && i->open && !i->blind_to_msec &&
+            !is_reminder(i))
+                strbuf_addf(b, "%s ",
+                            i->kind == INCIDENT_DELETED ? "still missing" : "NOT LOGGING");
         if (is_reminder(i)) {
                 strbuf_add(b, state_now(i));
                 if (*duration(i, now_msec, d))

@@ -80,6 +80,24 @@ static void test_delivery_after_a_blink(void **state)
         assert_has(t.body, "Delivery FAILS  NoSuchBucket\n");
 }
 
+/* Who did it is news; that it goes on is not to be taken for over because of that. */
+static void test_news_of_what_goes_on(void **state)
+{
+        _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_STOPPED, STOP);
+
+        i->restart.state = RESTART_FAILING;
+        _cleanup_text_ Text down = text_of(i, PHASE_UPDATE);
+        assert_has(down.subject, " NOT LOGGING - who did it is not known yet (");
+        i->kind = INCIDENT_DELETED;
+        _cleanup_text_ Text gone = text_of(i, PHASE_UPDATE);
+        assert_has(gone.subject, " still missing - who did it is not known yet (");
+        i->kind = INCIDENT_STOPPED;
+        i->open = false;
+        i->blind_to_msec = BASE + STOP + 1000;
+        _cleanup_text_ Text over = text_of(i, PHASE_UPDATE);
+        assert_has_not(over.subject, "NOT LOGGING");
+}
+
 /* A page of what a key did, which is not the last one. */
 static void rig_found_one_of_many(Rig *r)
 {
@@ -116,4 +134,5 @@ static void test_more_deeds_than_are_read(void **state)
 }
 
 UNIT_MAIN(T(test_denied_is_not_old), T(test_since_nobody_knows_when),
-          T(test_delivery_after_a_blink), T(test_more_deeds_than_are_read))
+          T(test_delivery_after_a_blink), T(test_more_deeds_than_are_read),
+          T(test_news_of_what_goes_on))
