@@ -270,12 +270,18 @@ static void add_by(StrBuf *b, const GroupView *v)
 {
         if (v->n_actors == 0 || sum(v)->misused > 0)
                 return;
-        strbuf_add(b, " by ");
         if (v->n_actors > 1) {
-                strbuf_addf(b, "%zu callers", v->n_actors);
+                strbuf_addf(b, " by %zu callers", v->n_actors);
                 return;
         }
-        _cleanup_free_ char *name = identity_display_name(&v->actors[0].culprit->record.identity);
+        const GroupActor *a = &v->actors[0];
+        _cleanup_free_ char *name = identity_display_name(&a->culprit->record.identity);
+        if (a->incidents == sum(v)->incidents)
+                strbuf_add(b, " by ");
+        else if (a->incidents > 0)
+                strbuf_addf(b, ", %u by ", a->incidents);
+        else
+                strbuf_add(b, ", perhaps by ");
         escape_add(b, name, 20);
 }
 

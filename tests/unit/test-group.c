@@ -205,6 +205,18 @@ static void stop_four(Rig *r)
         stop(r, 3);
 }
 
+/* One caller who is known for some of them has not done all of them. */
+static void test_who_of_some(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_seen(NULL);
+
+        r->records = mallory;
+        r->n_records = 1;
+        stop_four(r);
+        rig_live(r, 3 * USEC_PER_MINUTE);
+        assert_has(last(r)->subject, ", 1 by mallory - ");
+}
+
 static void test_who(void **state)
 {
         _cleanup_rig_ Rig *r = rig_new_seen(NULL);
@@ -271,5 +283,5 @@ static void test_down_in_maintenance(void **state)
 }
 
 UNIT_MAIN(T(test_one_stop), T(test_two_stops), T(test_flood), T(test_storm),
-          T(test_storm_in_other_formats), T(test_failing), T(test_who), T(test_series_on_disk),
-          T(test_down_in_maintenance))
+          T(test_storm_in_other_formats), T(test_failing), T(test_who), T(test_who_of_some),
+          T(test_series_on_disk), T(test_down_in_maintenance))
