@@ -41,6 +41,12 @@ BUGS = [
     ("redundant-stop-is-a-stop", "reading.c",
      "        t->stop->stop_moved_msec = s->stop_logging_msec;\n",
      "        incident_close(c, t->stop, 0);\n        open_stopped(c, t, s);\n        return;\n"),
+    ("started-before-the-stop-before", "reading.c",
+     "                                       .start_before_msec = s->start_logging_msec,\n"
+     "                                       .blind_from_msec = s->stop_logging_msec});\n}\n\n"
+     "static void on_stopped",
+     "                                       .blind_from_msec = s->stop_logging_msec});\n}\n\n"
+     "static void on_stopped"),
     ("untimed-stop-gets-a-twin", "reading.c", "        return !i->stop_msec && s->start_logging_msec",
      "        return 0 && s->start_logging_msec"),
     ("left-over-stays-open", "trail.c", "                        reading_close_left_over(c, t, s);", ""),
@@ -312,4 +318,16 @@ BUGS = [
      "if (t && t->failing_boot)"),
     ("failing-again-is-no-news", "restart.c", "        i->restart.told = 0; ", "        ; "),
     ("misuse-is-taken-back", "attribution.c", " || (a->misused && !facts->own_arn)", ""),
+    ("failures-are-not-forgotten", "restart.c",
+     "        t->start_failures = 0;\n        t->own_start_boot", "        t->own_start_boot"),
+    ("not-found-agrees-with-doubt", "trail.c",
+     "        t->error = *error;\n        t->agreeing = 0;", "        t->error = *error;"),
+    ("began-by-the-clock-of-before", "core.c", "        c->begun_msec += by;\n", ""),
+    ("throttled-before-counts", "search.c", "        a->throttled_msec = 0;\n", ""),
+    ("well-until-the-error-showed", "deliverywatch.c",
+     "        return MIN(good, s->latest_delivery_msec);",
+     "        return MAX(good, s->latest_delivery_msec);"),
+    ("took-one-before-it-failed", "topic.c",
+     "        t->error = *error;\n        t->took_one = false;", "        t->error = *error;"),
+    ("gone-are-numbered-wrongly", "group.c", "                        r->to = r[1].to;\n", ""),
 ]

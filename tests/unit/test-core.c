@@ -203,6 +203,7 @@ static void test_stopped_again(void **state)
         assert_int_equal(core_incident(r->core, 0)->blind_to_msec, BASE + 7100);
         assert_false(core_incident(r->core, 0)->open);
         assert_int_equal(core_incident(r->core, 1)->stop_msec, BASE + 7200);
+        assert_int_equal(core_incident(r->core, 1)->known_start_msec, BASE + 7100);
 }
 
 /* The answer to a call that was made before the new stop says nothing of it. */
