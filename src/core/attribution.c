@@ -206,7 +206,9 @@ static int64_t first_possible_msec(const Incident *i)
                 from = 0;
         if (anchor)
                 from = MIN(from, anchor - BEFORE_ANCHOR_MSEC);
-        from = MAX(from, second_of(i->known_start_msec));
+        /* One that came after it is of what an incident before this one has told already. */
+        if (!anchor || i->known_start_msec <= i->stop_msec)
+                from = MAX(from, second_of(i->known_start_msec));
         for (size_t k = 0; k < i->attribution.n_findings; k++) {
                 const Finding *f = &i->attribution.findings[k];
 

@@ -93,6 +93,8 @@ BUGS = [
      "        if (a->incomplete || has_unreadable(i, wanted))", "        if (a->incomplete)"),
     ("starts-between-do-not-count", "attribution.c",
      "                        from = MAX(from, f->record.time_msec);", "{}"),
+    ("start-after-rules-out", "attribution.c",
+     "        if (!anchor || i->known_start_msec <= i->stop_msec)\n", ""),
     ("accused-before-judged", "attribution.c", "                f->role = ROLE_RELATED;", ""),
     ("ledger-forgets", "core.c", "                        return OWN_CALL_YES;",
      "                        return OWN_CALL_NO;"),
