@@ -183,6 +183,35 @@ static void add_commands(StrBuf *lines, const json_t *steps)
         strbuf_done(&block);
 }
 
+/* What it tells of at once; what follows is of the first of them alone. */
+static void add_group(StrBuf *lines, StrBuf *line, const json_t *group)
+{
+        static const struct {
+                const char *name, *label;
+        } counts[] = {
+                {"incidents", "*Incidents* "},
+                {"trails", "trails "},
+                {"down", "not logging "},
+                {"failing", "restart fails "},
+                {"unseen", "not seen "},
+                {"undelivered", "without log files "},
+                {"actor_known", "actor known of "},
+        };
+
+        if (!json_is_object(group))
+                return;
+        for (size_t k = 0; k < ELEMENTSOF(counts); k++) {
+                json_int_t n = json_integer_value(json_object_get(group, counts[k].name));
+
+                if (n > 0)
+                        strbuf_addf(line, "%s%s`%lld`", line->len > 0 ? ", " : "", counts[k].label,
+                                    (long long)n);
+        }
+        lines_take(lines, line);
+        strbuf_add(line, "The first of them:");
+        lines_take(lines, line);
+}
+
 static json_t *description(const json_t *o)
 {
         StrBuf lines = STRBUF_INIT(DESCRIPTION_MAX), line = STRBUF_INIT(DESCRIPTION_MAX);
@@ -194,6 +223,7 @@ static json_t *description(const json_t *o)
         lines_take(&lines, &line);
         add_inert(&line, at(o, NULL, "details"), false, DESCRIPTION_MAX / 2);
         lines_take(&lines, &line);
+        add_group(&lines, &line, member(o, "group"));
         line_add(&line, "*Trail* ", at(o, "trail", "name"));
         line_add(&line, "account ", at(o, "trail", "account"));
         line_add(&line, "region ", at(o, "trail", "region"));

@@ -24,6 +24,7 @@ const char *alert_change_happened(const Incident *i)
         return change_info(c->kind)->happened;
 }
 
+/* Not whether it logs: that is told by others, and may have changed since. */
 const char *alert_change_state(const Incident *i)
 {
         switch (i->kind) {
@@ -31,8 +32,8 @@ const char *alert_change_state(const Incident *i)
                 if (!i->open)
                         return "all arrives again";
                 return i->changes.n == 1 && i->changes.items[0].kind == CHANGE_LATE
-                               ? "logging, but nothing arrives"
-                               : "logging, but not all of it arrives";
+                               ? "nothing arrives"
+                               : "not all of it arrives";
         case INCIDENT_UNINSPECTED:
                 return i->open ? "drift is NOT WATCHED" : "drift is watched again";
         default:
@@ -40,9 +41,8 @@ const char *alert_change_state(const Incident *i)
         }
         if (!i->open)
                 return i->accepted_by ? "accepted as it is" : "set as before again";
-        return changes_have(&i->changes, CHANGE_MANAGEMENT_EVENTS)
-                       ? "logging, but NOT ALL IS RECORDED"
-                       : "logging, with other settings";
+        return changes_have(&i->changes, CHANGE_MANAGEMENT_EVENTS) ? "NOT ALL IS RECORDED"
+                                                                   : "not put back";
 }
 
 void alert_add_change_window(StrBuf *b, const Incident *i, const char *duration)

@@ -57,6 +57,7 @@ static void add_gsm(StrBuf *b, const char *s, size_t max)
 static char *sms_of(const Message *m, const json_t *document)
 {
         const json_t *attribution = json_object_get(document, "attribution");
+        bool group = json_is_object(json_object_get(document, "group")); /* has many */
         const char *actor = json_string_value(
                 json_object_get(json_object_get(attribution, "actor"), "display_name"));
         const char *id =
@@ -66,7 +67,7 @@ static char *sms_of(const Message *m, const json_t *document)
         char *s;
 
         add_gsm(&b, m->subject, SMS_MAX - tail);
-        if (actor && b.len + strlen(". By x") + tail <= SMS_MAX) {
+        if (actor && !group && b.len + strlen(". By x") + tail <= SMS_MAX) {
                 strbuf_add(&b, ". By ");
                 add_gsm(&b, actor, SMS_MAX - tail - b.len);
         }

@@ -270,12 +270,18 @@ static void add_by(StrBuf *b, const GroupView *v)
 {
         if (v->n_actors == 0 || sum(v)->misused > 0)
                 return;
-        strbuf_add(b, " by ");
         if (v->n_actors > 1) {
-                strbuf_addf(b, "%zu callers", v->n_actors);
+                strbuf_addf(b, " by %zu callers", v->n_actors);
                 return;
         }
-        _cleanup_free_ char *name = identity_display_name(&v->actors[0].culprit->record.identity);
+        const GroupActor *a = &v->actors[0];
+        _cleanup_free_ char *name = identity_display_name(&a->culprit->record.identity);
+        if (a->incidents == sum(v)->incidents)
+                strbuf_add(b, " by ");
+        else if (a->incidents > 0)
+                strbuf_addf(b, ", %u by ", a->incidents);
+        else
+                strbuf_add(b, ", perhaps by ");
         escape_add(b, name, 20);
 }
 
@@ -417,8 +423,21 @@ static void add_who(StrBuf *b, const GroupView *v)
                             s->pending, s->incidents);
 }
 
+char *alert_group_summary(const GroupView *v)
+{
+        StrBuf b = STRBUF_INIT(1024);
+        char *text;
+
+        add_what(&b, v, NAME_CHARS);
+        strbuf_add(&b, "; ");
+        add_state(&b, v);
+        text = mem_strdup(strbuf_str(&b));
+        strbuf_done(&b);
+        return text;
+}
+
 /* What is worst, done by whom did most: their advice is that of a single incident. */
-static void add_advice(StrBuf *b, const GroupView *v, int64_t now_msec)
+Advice alert_group_advice(const GroupView *v, int64_t now_msec)
 {
         Incident i = *(v->worst ? v->worst : v->lead);
         Finding f = v->n_actors > 0 ? *v->actors[0].culprit : (Finding){};
@@ -430,9 +449,16 @@ static void add_advice(StrBuf *b, const GroupView *v, int64_t now_msec)
                 .findings = &f,
                 .n_findings = v->n_actors > 0,
         };
+        return advice_make(&i, now_msec);
+}
+
+static void add_advice(StrBuf *b, const GroupView *v, int64_t now_msec)
+{
+        _cleanup_(advice_done) Advice a = alert_group_advice(v, now_msec);
+
         if (v->worst && v->worst->open && count_on(v) > 1 && family(v) == FAMILY_STOP)
                 strbuf_addf(b, "\nWhat follows is for one of them; do the same for the others.\n");
-        alert_add_advice(b, &i, now_msec);
+        alert_add_advice(b, &a);
 }
 
 void alert_group_text(const GroupView *v, const AlertContext *c, char **ret_subject,

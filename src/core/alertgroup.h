@@ -4,6 +4,7 @@
 /* A summary: what there is to tell of a group of incidents, in one message that can be read at
  * three in the morning, however many they are. */
 
+#include "core/advice.h"
 #include "core/alerttext.h"
 
 typedef struct GroupTrail {
@@ -39,6 +40,10 @@ typedef struct GroupView {
 /* Of lead, which has a series with its sum made, and those of incidents that it tells of. */
 GroupView group_view(Incident *const *incidents, size_t n, const Incident *lead);
 void group_view_done(GroupView *v);
+
+/* As alert_summary() and advice_make(). */
+char *alert_group_summary(const GroupView *v);
+Advice alert_group_advice(const GroupView *v, int64_t now_msec);
 
 /* As alert_text(). */
 void alert_group_text(const GroupView *v, const AlertContext *c, char **ret_subject,

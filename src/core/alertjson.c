@@ -7,7 +7,7 @@
 #include "base/jsonmap.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
-#include "core/advice.h"
+#include "core/alertgroup.h"
 #include "core/alertpart.h"
 
 /* Four copies of it and two of the text fit into one Publish, unless there is more to quote than
@@ -279,9 +279,10 @@ static json_t *attribution(const Incident *i)
         return o;
 }
 
-static json_t *what_to_do(const Incident *i, int64_t now_msec)
+static json_t *what_to_do(const Incident *i, const AlertContext *c)
 {
-        _cleanup_(advice_done) Advice a = advice_make(i, now_msec);
+        _cleanup_(advice_done) Advice a =
+                c->group ? alert_group_advice(c->group, c->now_msec) : advice_make(i, c->now_msec);
         json_t *array = json_array();
 
         for (size_t k = 0; k < a.n_steps; k++) {
@@ -349,7 +350,8 @@ static char *finish(json_t *o)
 char *alert_document(const Incident *i, const AlertContext *c, const char *subject)
 {
         json_t *o = begin(c, phase_to_string(c->phase), i->severity, subject);
-        _cleanup_free_ char *summary = alert_summary(i), *details = alert_details(i);
+        _cleanup_free_ char *details = alert_details(i);
+        _cleanup_free_ char *summary = c->group ? alert_group_summary(c->group) : alert_summary(i);
 
         json_set(o, "summary", json_string(summary));
         json_set(o, "details", i->text ? json_string(details) : json_null());
@@ -360,7 +362,7 @@ char *alert_document(const Incident *i, const AlertContext *c, const char *subje
         json_set(o, "restart", restart(i));
         json_set(o, "cause", error_of(&i->cause));
         json_set(o, "attribution", attribution(i));
-        json_set(o, "what_to_do", what_to_do(i, c->now_msec));
+        json_set(o, "what_to_do", what_to_do(i, c));
         return finish(o);
 }
 

@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "base/strbuf.h"
+#include "core/advice.h"
 #include "core/alerttext.h"
 
 #define ALERT_SUBJECT_MAX 99
@@ -24,7 +25,7 @@ void alert_add_change_window(StrBuf *b, const Incident *i, const char *duration)
 void alert_add_changes(StrBuf *b, const Incident *i);
 
 /* What to do, numbered; nothing when there is nothing. */
-void alert_add_advice(StrBuf *b, const Incident *i, int64_t now_msec);
+void alert_add_advice(StrBuf *b, const Advice *a);
 void alert_add_footer(StrBuf *b, const Incident *i, const AlertContext *c);
 
 /* alertwho.c: who it is, from where, with which key and tool, in one line. */

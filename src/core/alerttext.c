@@ -173,10 +173,19 @@ static void add_update(StrBuf *b, const Incident *i, int64_t now_msec)
         const Finding *f = incident_find_role(i, ROLE_CULPRIT);
         char d[TIMEFMT_MAX];
 
+        /* Who did it is news, and that it goes on is worse. */
+        if ((alert_has_restart(i) || i->kind == INCIDENT_DELETED) && i->open && !i->blind_to_msec &&
+            !is_reminder(i))
+                strbuf_addf(b, "%s ",
+                            i->kind == INCIDENT_DELETED ? "still missing" : "NOT LOGGING");
         if (is_reminder(i)) {
-                strbuf_addf(b, "%s, %s so far", state_now(i), duration(i, now_msec, d));
+                strbuf_add(b, state_now(i));
+                if (*duration(i, now_msec, d))
+                        strbuf_addf(b, ", %s so far", d);
         } else if (i->delivering == DELIVERING_NO) {
                 strbuf_add(b, state_now(i));
+        } else if (i->delivering == DELIVERING_YES && i->delivering_msec == now_msec) {
+                strbuf_addf(b, "%s, log files arrive", state_now(i)); /* what is new in it */
         } else if (i->changes.n > 0 && i->attribution.rounds == 0) {
                 strbuf_addf(b, "%s, and more has changed", what_happened(i));
         } else if (f && i->attribution.confidence == CONFIDENCE_EXACT) {
@@ -207,9 +216,10 @@ static void subject(const Incident *i, const AlertContext *c, const Arn *a, char
                 strbuf_add(&b, i->blind_to_msec || i->kind == INCIDENT_DELETED
                                        ? state_now(i)
                                        : "- see its next incident");
+        else if (c->phase == PHASE_FAILING && is_reminder(i) && *duration(i, c->now_msec, d))
+                strbuf_addf(&b, "NOT LOGGING for %s, restart FAILS", d);
         else if (c->phase == PHASE_FAILING)
-                strbuf_addf(&b, "NOT LOGGING%s%s, restart FAILS", is_reminder(i) ? " for " : "",
-                            is_reminder(i) ? duration(i, c->now_msec, d) : "");
+                strbuf_add(&b, "NOT LOGGING, restart FAILS");
         else
                 strbuf_add(&b, headline ? headline : what_happened(i));
         if (c->phase == PHASE_CLOSED && i->blind_to_msec && *duration(i, 0, d))
@@ -273,7 +283,9 @@ static void add_window(StrBuf *b, const Incident *i, int64_t now_msec)
                 strbuf_add(b, i->open ? "until now" : "to a time that is no longer visible");
         if (*duration(i, now_msec, t))
                 strbuf_addf(b, " (%s)", duration(i, now_msec, t));
-        strbuf_addf(b, "\n%16s%s\n", "", window_source(i));
+        strbuf_add_char(b, '\n');
+        if (i->blind_from_msec)
+                strbuf_addf(b, "%16s%s\n", "", window_source(i));
         if (i->kind == INCIDENT_BLINK)
                 strbuf_addf(b, "%16sOnly the latest stop shows; there may have been others\n", "");
         if (i->stop_moved_msec)
@@ -304,7 +316,9 @@ static void add_restart(StrBuf *b, const Incident *i)
                 strbuf_add(b, i->blind_to_msec    ? "not needed: it was logging again when seen\n"
                               : i->in_maintenance ? "not wanted (maintenance)\n"
                                                   : "not wanted (action = \"alert\")\n");
-                return;
+                if (!i->blind_to_msec)
+                        return;
+                break;
         case RESTART_REQUESTED:
                 strbuf_add(b, "StartLogging has been sent, no answer yet\n");
                 return;
@@ -312,7 +326,10 @@ static void add_restart(StrBuf *b, const Incident *i)
                 strbuf_add(b, "StartLogging was accepted; not yet verified\n");
                 return;
         case RESTART_VERIFIED:
-                strbuf_addf(b, "by this guard, verified by GetTrailStatus (%u StartLogging)\n",
+                strbuf_addf(b, "%s, verified by GetTrailStatus (%u StartLogging)\n",
+                            r->unanswered > 0 && !r->accepted_msec
+                                    ? "probably by this guard, whose StartLogging had no answer"
+                                    : "by this guard",
                             r->attempts);
                 break;
         case RESTART_BY_OTHERS:
@@ -354,17 +371,24 @@ static void add_cause(StrBuf *b, const Incident *i)
                 alert_row(b, "Cause", words);
 }
 
-void alert_add_advice(StrBuf *b, const Incident *i, int64_t now_msec)
+void alert_add_advice(StrBuf *b, const Advice *a)
 {
-        _cleanup_(advice_done) Advice a = advice_make(i, now_msec);
-
-        if (a.n_steps > 0)
+        if (a->n_steps > 0)
                 strbuf_add(b, "\nWhat to do\n");
-        for (size_t k = 0; k < a.n_steps; k++) {
-                strbuf_addf(b, "%zu. %s\n", k + 1, a.steps[k].text);
-                if (a.steps[k].command)
-                        strbuf_addf(b, "     %s\n", a.steps[k].command);
+        for (size_t k = 0; k < a->n_steps; k++) {
+                strbuf_addf(b, "%zu. %s\n", k + 1, a->steps[k].text);
+                if (a->steps[k].command)
+                        strbuf_addf(b, "     %s\n", a->steps[k].command);
         }
+}
+
+/* The end of every message about one incident. */
+static void add_end(StrBuf *b, const Incident *i, const AlertContext *c)
+{
+        _cleanup_(advice_done) Advice a = advice_make(i, c->now_msec);
+
+        alert_add_advice(b, &a);
+        alert_add_footer(b, i, c);
 }
 
 static void add_maintenance(StrBuf *b, const Incident *i)
@@ -425,8 +449,7 @@ static void notice_text(const Incident *i, const AlertContext *c, char **ret_sub
         alert_time_row(&b, "Until", i->closed_msec > i->detected_msec ? i->closed_msec : 0);
         if (i->kind == INCIDENT_MAINTENANCE)
                 add_maintenance(&b, i);
-        alert_add_advice(&b, i, c->now_msec);
-        alert_add_footer(&b, i, c);
+        add_end(&b, i, c);
         *ret_body = mem_strdup(strbuf_str(&b));
         strbuf_done(&b);
 }
@@ -460,8 +483,7 @@ void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, ch
         add_restart(&b, i);
         alert_add_changes(&b, i);
         alert_add_who(&b, i);
-        alert_add_advice(&b, i, c->now_msec);
-        alert_add_footer(&b, i, c);
+        add_end(&b, i, c);
         *ret_body = mem_strdup(strbuf_str(&b)); /* cut at the cap, never lost */
         strbuf_done(&b);
 }

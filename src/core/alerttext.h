@@ -12,6 +12,7 @@ typedef struct AlertContext {
         Phase phase;
         unsigned sequence;
         int64_t now_msec;
+        const struct GroupView *group; /* a summary of it; NULL: of the incident alone */
 } AlertContext;
 
 /* Subject: printable ASCII, at most 99 characters. Body: plain text, at most 32 KiB. Both owned. */

@@ -150,11 +150,11 @@ static void add_not_known(StrBuf *b, const Incident *i)
 
         if (a->confidence == CONFIDENCE_AMBIGUOUS)
                 strbuf_addf(b, "%-16sambiguous: several calls fit, listed below\n", "Who");
-        else if (a->state == SEARCH_GAVE_UP && a->rounds == 0)
-                strbuf_addf(b, "%-16snot to be found: it is older than Event history (90 days)\n",
-                            "Who");
         else if (a->state == SEARCH_GAVE_UP && a->crowded_out)
                 strbuf_addf(b, "%-16snot found before the search was given up: too many at once\n",
+                            "Who");
+        else if (a->state == SEARCH_GAVE_UP && a->rounds == 0 && a->error.class == AWS_ERROR_NONE)
+                strbuf_addf(b, "%-16snot to be found: it is older than Event history (90 days)\n",
                             "Who");
         else if (a->state == SEARCH_GAVE_UP)
                 strbuf_addf(b, "%-16snot found in Event history within 24 hours\n", "Who");
@@ -256,7 +256,8 @@ static void add_deeds(StrBuf *b, const Incident *i)
         for (size_t k = 0; k < a->n_deeds; k++) {
                 const Deed *d = &a->deeds[k];
                 if (k == 0)
-                        strbuf_addf(b, "\nAll calls with its key, from an hour before%s\n",
+                        strbuf_addf(b, "\n%s calls with its key, from an hour before%s\n",
+                                    a->deeds_cut ? "The latest" : "All",
                                     incident_kind_is_change(i->kind) ? " this was seen"
                                                                      : " the stop");
                 strbuf_addf(b, "  %4u  ", d->calls);

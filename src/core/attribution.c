@@ -206,7 +206,9 @@ static int64_t first_possible_msec(const Incident *i)
                 from = 0;
         if (anchor)
                 from = MIN(from, anchor - BEFORE_ANCHOR_MSEC);
-        from = MAX(from, second_of(i->known_start_msec));
+        /* One that came after it is of what an incident before this one has told already. */
+        if (!anchor || i->known_start_msec <= i->stop_msec)
+                from = MAX(from, second_of(i->known_start_msec));
         for (size_t k = 0; k < i->attribution.n_findings; k++) {
                 const Finding *f = &i->attribution.findings[k];
 
@@ -496,6 +498,7 @@ void attribution_begin_deeds(Incident *i, const char *key)
                 deed_done(&a->deeds[k]);
         free(TAKE_PTR(a->deeds));
         a->n_deeds = 0;
+        a->deeds_cut = false;
         mem_strset(&a->deeds_key, key);
 }
 
@@ -522,8 +525,10 @@ void attribution_count_deeds(Incident *i, const CloudTrailRecord *records, size_
                         continue;
                 Deed *d = find_deed(&i->attribution, &records[k]);
 
-                if (!d)
+                if (!d) {
+                        i->attribution.deeds_cut = true;
                         continue;
+                }
                 d->calls++;
                 d->refused += records[k].error_code != NULL;
         }

@@ -263,6 +263,8 @@ static void resume(Core *c, Trail *t, Incident *i)
                 drift_resume(t, i);
         else if (!incident_is_over(i))
                 t->stop = i;
+        if (t->stop == i && t->config.action == TRAIL_ACTION_ALERT)
+                i->restart.state = RESTART_NOT_WANTED; /* whatever was tried before */
 }
 
 void core_restore_incident(Core *c, Incident *incident)

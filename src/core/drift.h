@@ -18,8 +18,8 @@ typedef struct ChangeInfo {
 
 const ChangeInfo *change_info(ChangeKind k);
 
-/* Fills *ret, which is empty, with how `found` differs for the worse, in the order of ChangeKind;
- * what is not known of either is not compared. */
+/* Adds to *ret how `found` differs for the worse, and puts all in the order of ChangeKind; what is
+ * not known of either is not compared. */
 void drift_compare(const TrailSettings *baseline, const TrailExpect *expect,
                    const TrailSettings *found, Changes *ret);
 

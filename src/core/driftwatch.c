@@ -12,6 +12,7 @@
 #include "base/mem.h"
 
 #define AGREEING_READS 2
+#define UNLIKE_READS 6 /* in a row that are not as it was, and no two alike */
 #define FAILING_READS 2
 /* Somebody who changes settings to and fro is told as often; then reminders have the rest. */
 #define UPDATES_MAX 10
@@ -125,10 +126,10 @@ static void open_drift(Core *c, Trail *t, Changes *now)
                                                .severity = severity,
                                                .changes = now,
                                                .good_msec = t->memory.inspected_msec,
-                                               .seen_msec = t->doubted_drift_msec,
+                                               .seen_msec = t->otherwise_msec,
                                                .blind_from_msec = t->memory.inspected_msec
                                                                           ? t->memory.inspected_msec
-                                                                          : t->doubted_drift_msec,
+                                                                          : t->otherwise_msec,
                                                .id_time_msec = t->memory.start_msec,
                                                .id_digest = t->doubted_drift});
 }
@@ -141,7 +142,7 @@ static void change_drift(Core *c, Trail *t, Changes *now)
         incident_touch(i);
         if (!more)
                 return;
-        i->seen_msec = t->doubted_drift_msec;
+        i->seen_msec = t->otherwise_msec;
         incident_escalate(i, changes_severity(&i->changes));
         search_again(c, i);
         if (i->n_messages < UPDATES_MAX || i->severity > i->messages[i->n_messages - 1].severity)
@@ -163,33 +164,65 @@ static void conclude(Core *c, Trail *t, Changes *now)
         t->agreeing_drift = 0;
 }
 
-/* "As it was" is what a replica that lags says, too: it has to hold for a while. */
+/* "As it was" is what a replica that lags says, too: it has to hold for a while. And who changes it
+ * again before each look is not to be unseen because no two of them agree. */
 static bool is_agreed(const Core *c, const Trail *t)
 {
-        return t->agreeing_drift >= AGREEING_READS &&
-               (*t->doubted_drift ||
-                c->now.boot_usec >= t->doubted_drift_boot + c->policy.verify_within_usec);
+        bool agreeing = t->agreeing_drift >= AGREEING_READS;
+
+        if (*t->doubted_drift)
+                return agreeing || t->unlike_reads >= UNLIKE_READS;
+        return agreeing && c->now.boot_usec >= t->doubted_drift_boot + c->policy.verify_within_usec;
 }
 
-static void judge(Core *c, Trail *t, int64_t asked_msec)
+/* Whether this run has read the half of the settings that it is of. */
+static bool is_read(const Trail *t, ChangeKind k)
+{
+        return k == CHANGE_MANAGEMENT_EVENTS || k == CHANGE_DATA_EVENTS ? t->found.selected
+                                                                        : t->found.described;
+}
+
+/* What an earlier run has told goes on until this one has read the half that it is of. */
+static void keep_unread(const Trail *t, Changes *ret)
+{
+        for (size_t k = 0; t->drift && k < t->drift->changes.n; k++) {
+                const Change *c = &t->drift->changes.items[k];
+
+                if (c->undone || is_read(t, c->kind))
+                        continue;
+                Change *x = mem_push0(ret->items, ret->n);
+                *x = *c;
+                x->before = mem_strdup(c->before);
+                x->after = mem_strdup(c->after);
+        }
+}
+
+/* whole: both halves were read just now. */
+static void judge(Core *c, Trail *t, int64_t asked_msec, bool whole)
 {
         _cleanup_(changes_done) Changes now = {};
         char digest[DRIFT_DIGEST_SIZE];
 
+        keep_unread(t, &now);
         drift_compare(&t->memory.baseline, &t->config.expect, &t->found, &now);
         changes_digest(&now, digest);
         if (streq(digest, t->believed)) {
                 t->agreeing_drift = 0;
                 if (now.n == 0) {
-                        t->memory.inspected_msec = asked_msec;
+                        if (whole)
+                                t->memory.inspected_msec = asked_msec;
                         improve(c, t);
                 }
                 return;
         }
+        if (t->agreeing_drift == 0) {
+                t->unlike_reads = 0;
+                t->otherwise_msec = asked_msec;
+        }
+        t->unlike_reads = now.n > 0 ? t->unlike_reads + 1 : 0;
         if (t->agreeing_drift == 0 || !streq(digest, t->doubted_drift)) {
                 memcpy(t->doubted_drift, digest, sizeof(digest));
                 t->doubted_drift_boot = c->now.boot_usec;
-                t->doubted_drift_msec = asked_msec;
                 t->agreeing_drift = 0;
         }
         t->agreeing_drift++;
@@ -268,7 +301,7 @@ void drift_inspected(Core *c, Trail *t, const Input *in)
                 return;
         trail_settings_update(&t->found, in->settings);
         take_baseline(c, t, in->settings);
-        judge(c, t, in->asked_msec);
+        judge(c, t, in->asked_msec, in->error.class == AWS_ERROR_NONE);
 }
 
 static void accept(Core *c, Trail *t, const Input *in)
@@ -309,12 +342,16 @@ const char *core_refuses_accept(const Core *c, size_t trail, const char *digest)
 
         if (!t->drift)
                 return "there is no drift to accept";
+        if (t->agreeing_drift > 0)
+                return "it changes just now, as far as the guard can see: ask again in a minute";
         changes_digest(&t->drift->changes, now);
         if (digest && !streq(digest, now))
                 return "it has changed since it was looked at: look again (baseline diff)";
-        if (!t->found.described && !t->found.selected)
-                return "its settings have not been read since the guard's start: ask again in a "
-                       "minute";
+        for (size_t k = 0; k < t->drift->changes.n; k++)
+                if (!t->drift->changes.items[k].undone &&
+                    !is_read(t, t->drift->changes.items[k].kind))
+                        return "its settings have not been read since the guard's start: ask again "
+                               "in a minute";
         return NULL;
 }
 

@@ -204,7 +204,7 @@ void incident_watch_delivery(Core *c, Incident *i, const TrailStatus *s)
 {
         const Trail *t = &c->trails[i->trail];
         bool failed = !isempty(s->latest_delivery_error);
-        Delivering now = failed ? DELIVERING_NO : DELIVERING_YES;
+        Delivering now = failed ? DELIVERING_NO : DELIVERING_YES, was = i->delivering;
 
         if (!i->blind_to_msec || !incident_is_outage(i->kind) || i->kind == INCIDENT_DELETED ||
             i->delivering == DELIVERING_YES || i->delivering == now)
@@ -215,10 +215,10 @@ void incident_watch_delivery(Core *c, Incident *i, const TrailStatus *s)
         i->delivering_msec = c->now.wall_msec;
         mem_strset(&i->delivery_error, s->latest_delivery_error);
         incident_touch(i);
-        if (failed) {
+        if (failed)
                 incident_escalate(i, SEVERITY_CRITICAL);
+        if (failed || was == DELIVERING_NO)
                 notify(c, i, PHASE_UPDATE);
-        }
         core_log(c, LOG_EVENT_DELIVERING, failed ? LOG_ERR : LOG_INFO, i, NULL, "%s: %s%s",
                  arn_trail_name(&t->arn),
                  failed ? "restarted, but log files are not delivered: "

@@ -105,6 +105,7 @@ static const JsonField attribution_fields[] = {
         FIELD(Attribution, throttled_msec, JSONMAP_INT),
         FIELD(Attribution, n_unreadable, JSONMAP_UINT),
         FIELD(Attribution, deeds_key, JSONMAP_STRING),
+        FIELD(Attribution, deeds_cut, JSONMAP_BOOL),
         FIELD(Attribution, searched_account, JSONMAP_STRING),
         FIELD(Attribution, told_misused, JSONMAP_BOOL),
         FIELD(Attribution, told_culprit, JSONMAP_STRING),

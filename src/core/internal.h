@@ -108,11 +108,12 @@ typedef struct Trail {
         TrailSettings found;                   /* as last read */
         char believed[DRIFT_DIGEST_SIZE];      /* of the changes that are told; "": none */
         char doubted_drift[DRIFT_DIGEST_SIZE]; /* of others, until reads agree on them */
-        unsigned agreeing_drift;               /* reads in a row that do */
+        unsigned agreeing_drift; /* reads in a row that do; 0: the last was as believed */
         uint64_t doubted_drift_boot;
-        int64_t doubted_drift_msec; /* first of them */
-        unsigned better;            /* reads in a row that show more than the baseline has */
-        Incident *drift;            /* open, borrowed, as are the next two */
+        unsigned unlike_reads;  /* in a row that are not as believed ... */
+        int64_t otherwise_msec; /* ... the first of them */
+        unsigned better;        /* reads in a row that show more than the baseline has */
+        Incident *drift;        /* open, borrowed, as are the next two */
         Incident *uninspected;
 
         Incident *delivery;
@@ -213,6 +214,10 @@ void drift_resume(Trail *t, Incident *i); /* one that an earlier run left open *
 void delivery_watch(Core *c, Trail *t, const TrailStatus *s);
 
 /* restart.c: StartLogging and its proof. */
+/* By the configuration, and no maintenance is on: whether there is anything to do is another
+ * matter.
+ */
+bool restart_is_wanted(const Core *c, const Trail *t);
 void restart_consider(Core *c, Trail *t);
 void restart_answered(Core *c, Trail *t, const Input *in);
 void restart_tick(Core *c, Trail *t);

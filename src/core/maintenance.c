@@ -27,17 +27,18 @@ static bool window_covers(const Incident *w, const char *trail_arn)
         return is_window(w) && (!w->scope_arn || streq(w->scope_arn, trail_arn));
 }
 
-static Incident *find_window(const Core *c, const char *trail_arn)
+/* Another than this one; NULL: any. */
+static Incident *find_window(const Core *c, const char *trail_arn, const Incident *but)
 {
         for (size_t k = 0; c->n_windows > 0 && k < c->n_incidents; k++)
-                if (window_covers(c->incidents[k], trail_arn))
+                if (c->incidents[k] != but && window_covers(c->incidents[k], trail_arn))
                         return c->incidents[k];
         return NULL;
 }
 
 bool maintenance_covers(const Core *c, const Trail *t)
 {
-        return find_window(c, t->config.arn) != NULL;
+        return find_window(c, t->config.arn, NULL) != NULL;
 }
 
 /* "maintenance of trail X", "maintenance of all trails" */
@@ -104,7 +105,7 @@ void maintenance_start(Core *c, const MaintenanceRequest *m)
 
 void maintenance_record(Core *c, Trail *t, Incident *i)
 {
-        Incident *w = find_window(c, t->config.arn);
+        Incident *w = find_window(c, t->config.arn, NULL);
 
         if (!w)
                 return;
@@ -146,7 +147,7 @@ static void release(Core *c, Incident *i)
         trail_hurry(c, t);
 }
 
-/* Outages that it leaves behind. */
+/* Outages that it leaves behind, and not to another one. */
 static unsigned count_left(const Core *c, const Incident *w)
 {
         unsigned n = 0;
@@ -154,7 +155,8 @@ static unsigned count_left(const Core *c, const Incident *w)
         for (size_t k = 0; k < c->n_trails; k++) {
                 const Incident *i = c->trails[k].stop;
 
-                n += i && i->in_maintenance && window_covers(w, c->trails[k].config.arn);
+                n += i && i->in_maintenance && window_covers(w, c->trails[k].config.arn) &&
+                     !find_window(c, c->trails[k].config.arn, w);
         }
         return n;
 }

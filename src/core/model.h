@@ -258,7 +258,7 @@ RestartState restart_state_from_string(const char *s);
 typedef struct Restart {
         RestartState state;
         unsigned attempts;      /* StartLogging calls */
-        unsigned unanswered;    /* ... that ended without a request id */
+        unsigned unanswered;    /* ... that may have been made, and had no answer */
         int64_t requested_msec; /* wall clock of the first call */
         int64_t accepted_msec;  /* ... and of the first success */
         unsigned told;          /* bits of the error classes that FAILING has told */
@@ -363,6 +363,7 @@ typedef struct Attribution {
         char *deeds_key;        /* access key that was looked up; NULL before */
         Deed *deeds;
         size_t n_deeds;
+        bool deeds_cut; /* there were more than were read */
         /* Not stored: where the round stands. */
         bool narrow;         /* there was more than could be read */
         bool riding;         /* a round is under way that serves it */

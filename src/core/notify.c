@@ -50,6 +50,13 @@ static AlertContext message_context(const Core *c, const Message *m)
         };
 }
 
+static void write_document(const Core *c, const Incident *i, Message *m,
+                           const AlertContext *context)
+{
+        if (!m->document && needs_document(c))
+                m->document = alert_document(i, context, m->subject);
+}
+
 /* What it has not got yet. */
 static void write_message(const Core *c, const Incident *i, Message *m)
 {
@@ -57,8 +64,7 @@ static void write_message(const Core *c, const Incident *i, Message *m)
 
         if (!m->subject)
                 alert_text(i, &context, &m->subject, &m->body);
-        if (!m->document && needs_document(c))
-                m->document = alert_document(i, &context, m->subject);
+        write_document(c, i, m, &context);
 }
 
 /* The message still without its text. */
@@ -99,7 +105,8 @@ void notify_summary(Core *c, Incident *lead, Phase phase)
 
         lead->series->now_trails = v.n_trails + lead->series->more_trails;
         alert_group_text(&v, &context, &m->subject, &m->body);
-        write_message(c, lead, m);
+        context.group = &v;
+        write_document(c, lead, m, &context);
 }
 
 void notify_store(Core *c, Incident *i)

@@ -19,10 +19,15 @@ void restart_note_attempt(const Core *c, const Trail *t, Incident *i)
         incident_touch(i);
 }
 
+bool restart_is_wanted(const Core *c, const Trail *t)
+{
+        return t->config.action == TRAIL_ACTION_RESTART && !maintenance_covers(c, t);
+}
+
 void restart_consider(Core *c, Trail *t)
 {
-        if (t->config.action != TRAIL_ACTION_RESTART || !t->down || t->starting ||
-            c->now.boot_usec < t->next_start_boot || maintenance_covers(c, t))
+        if (!t->down || t->starting || c->now.boot_usec < t->next_start_boot ||
+            !restart_is_wanted(c, t))
                 return;
 
         t->starting = true;
@@ -44,12 +49,12 @@ static void tell_failing(Core *c, Trail *t, const AwsError *error)
         core_log_trail(c, LOG_EVENT_RESTART_FAILED, LOG_CRIT, t, error,
                        "%s: still not logging, StartLogging failed: %s", arn_trail_name(&t->arn),
                        words);
-        if (!i)
+        if (!i || !restart_is_wanted(c, t))
                 return;
         i->restart.state = RESTART_FAILING;
         i->restart.error = *error;
         incident_touch(i);
-        if (i->in_maintenance || i->restart.told & 1U << error->class)
+        if (i->restart.told & 1U << error->class)
                 return;
         i->restart.told |= 1U << error->class;
         incident_escalate(i, SEVERITY_CRITICAL);
@@ -74,12 +79,14 @@ static void accepted(Core *c, Trail *t, const AwsError *result)
         /* After one that was accepted and had no effect, another is no news to go by. */
         if (!i || (i->restart.state == RESTART_FAILING && i->restart.accepted_msec))
                 return;
-        i->restart.state = RESTART_ACCEPTED;
-        i->restart.told = 0; /* whatever fails after that is news */
         if (!i->restart.accepted_msec)
                 i->restart.accepted_msec = c->now.wall_msec;
-        i->verify_until_boot = c->now.boot_usec + c->policy.verify_within_usec;
         incident_touch(i);
+        if (!restart_is_wanted(c, t))
+                return;
+        i->restart.state = RESTART_ACCEPTED;
+        i->restart.told = 0; /* whatever fails after that is news */
+        i->verify_until_boot = c->now.boot_usec + c->policy.verify_within_usec;
 }
 
 /* For the next run of the daemon. A refused call changed nothing and need not be known again. */
@@ -107,8 +114,9 @@ void restart_answered(Core *c, Trail *t, const Input *in)
                 return;
         }
 
-        if (isempty(in->error.request_id)) {
-                /* It may have taken effect: a start that shows later can be ours. */
+        if (isempty(in->error.request_id) && in->error.class != AWS_ERROR_CREDENTIALS) {
+                /* It may have taken effect: a start that shows later can be ours. Without
+                 * credentials, there was nothing to send. */
                 t->own_start_boot = c->now.boot_usec;
                 if (t->stop)
                         t->stop->restart.unanswered++;
@@ -139,7 +147,7 @@ void restart_tick(Core *c, Trail *t)
 {
         const Incident *i = t->stop;
 
-        if (maintenance_covers(c, t))
+        if (!restart_is_wanted(c, t))
                 return;
         if (i && i->restart.state == RESTART_ACCEPTED && c->now.boot_usec >= i->verify_until_boot)
                 not_effective(c, t);

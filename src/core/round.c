@@ -190,17 +190,22 @@ static void deeds_found(Core *c, Region *r, const Input *in)
 {
         Round *round = &r->round;
         const char *key = round->keys[round->step];
+        bool read = in->error.class == AWS_ERROR_NONE, more = !read || in->page->next_token;
+        bool again = read && more && ++round->pages < DEEDS_PAGES_MAX;
 
         free(TAKE_PTR(round->next_token));
-        for (size_t k = 0; k < round->n_riders && in->error.class == AWS_ERROR_NONE; k++) {
+        for (size_t k = 0; k < round->n_riders; k++) {
                 Incident *i = round->riders[k];
 
-                if (streq_ptr(i->attribution.deeds_key, key))
+                if (!streq_ptr(i->attribution.deeds_key, key))
+                        continue;
+                if (read)
                         attribution_count_deeds(i, in->page->records, in->page->n_records,
                                                 deeds_from_msec(i));
+                if (!again && more)
+                        i->attribution.deeds_cut = true;
         }
-        if (in->error.class == AWS_ERROR_NONE && in->page->next_token &&
-            ++round->pages < DEEDS_PAGES_MAX) {
+        if (again) {
                 round->next_token = mem_strdup(in->page->next_token);
                 return;
         }

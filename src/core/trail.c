@@ -243,11 +243,11 @@ uint64_t trail_next_boot(const Core *c, const Trail *t)
 
         if (!t->blind)
                 next = MIN(next, t->last_good_boot + c->policy.cannot_see_after_usec);
-        if (maintenance_covers(c, t))
+        if (!restart_is_wanted(c, t))
                 return next;
         if (t->stop && t->stop->restart.state == RESTART_ACCEPTED)
                 next = MIN(next, t->stop->verify_until_boot);
-        if (t->down && !t->starting && t->config.action == TRAIL_ACTION_RESTART)
+        if (t->down && !t->starting)
                 next = MIN(next, t->next_start_boot);
         return next;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Drift: what has been shown twice in a row is told, with just those settings; what was not is
- * not; what is as it was again is over. */
+ * not, unless each look shows another; what is as it was again is over. */
 
 #include "check.h"
+
+#define DRIFT_UNLIKE_MAX 6
 
 static const struct {
         Drift bit;
@@ -67,6 +69,7 @@ void check_inspected(World *w, const Input *in)
                 t->drift_usec = w->now_usec;
         }
         t->drift_seen++;
+        t->drift_unlike = expected ? t->drift_unlike + 1 : 0;
 }
 
 static unsigned told_bits(const Incident *i)
@@ -94,10 +97,15 @@ static const Incident *open_drift(const World *w, size_t trail)
 
 void check_drift(World *w, size_t trail)
 {
-        const GuardTrail *t = &w->guard->trails[trail];
+        GuardTrail *t = &w->guard->trails[trail];
         const Incident *i = open_drift(w, trail);
         bool lasts = w->now_usec >= t->drift_usec + w->policy.verify_within_usec;
 
+        if (t->expected == (i ? told_bits(i) & t->drift_read : 0))
+                t->drift_unlike = 0;
+        if (t->drift_unlike >= DRIFT_UNLIKE_MAX)
+                world_violation(w, "trail %zu: drift that is never twice the same is not told",
+                                trail);
         if (t->drift_seen < 2)
                 return;
         if (t->expected && !i)
@@ -115,8 +123,8 @@ bool check_drift_caused(const World *w, const Incident *i)
 {
         const GuardTrail *t = &w->guard->trails[i->trail];
 
-        return t->drift_seen >= 2 && t->expected && told_bits(i) == t->expected &&
-               i->severity >= SEVERITY_HIGH;
+        return (t->drift_seen >= 2 || t->drift_unlike >= DRIFT_UNLIKE_MAX) && t->expected &&
+               told_bits(i) == t->expected && i->severity >= SEVERITY_HIGH;
 }
 
 static bool is_change_of_any(const Record *r)

@@ -45,6 +45,12 @@ void check_note_group(World *w, Case *c, const Incident *i)
                 note_recovery(w->guard, c);
         if (!i->series)
                 return;
+        unsigned gone = 0;
+        for (size_t k = 0; k < i->series->n_gone_numbers; k++)
+                gone += 1 + i->series->gone_numbers[k].to - i->series->gone_numbers[k].from;
+        if (gone != i->series->gone.incidents)
+                world_violation(w, "%s: %u have left it, %u are counted", i->id, gone,
+                                i->series->gone.incidents);
         c->summary = i->series->told;
         c->summaries = i->series->summaries;
 }

@@ -26,11 +26,12 @@ typedef struct GuardTrail {
         int64_t stop_msec;      /* newest StopLoggingTime that was shown */
         unsigned not_found;     /* TrailNotFound in a row */
         uint64_t not_found_usec;
-        unsigned drift;      /* as last inspected */
-        unsigned drift_read; /* what of it was, in this run */
-        unsigned drift_seen; /* times in a row */
-        uint64_t drift_usec; /* since when */
-        unsigned expected;   /* of it, against the guard's baseline */
+        unsigned drift;        /* as last inspected */
+        unsigned drift_read;   /* what of it was, in this run */
+        unsigned drift_seen;   /* times in a row */
+        uint64_t drift_usec;   /* since when */
+        unsigned drift_unlike; /* reads in a row that are not what is told */
+        unsigned expected;     /* of it, against the guard's baseline */
 } GuardTrail;
 
 /* One message, as its receivers know it. */

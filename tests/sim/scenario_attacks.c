@@ -160,7 +160,8 @@ SCENARIO(bucket_deleted)
 SCENARIO(bucket_deleted_judge)
 {
         expect_kinds(w, "stopped");
-        expect_phases(w, INCIDENT_STOPPED, "OPEN CLOSED UPDATE UPDATE");
+        /* Who it was, that no log files arrive, and that they do again. */
+        expect_phases(w, INCIDENT_STOPPED, "OPEN CLOSED UPDATE UPDATE UPDATE");
 }
 
 /* Stopped again right after each restart. */

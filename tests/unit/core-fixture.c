@@ -2,6 +2,7 @@
 #include "core-fixture.h"
 
 #include "base/mem.h"
+#include "core/incidentjson.h"
 #include "unit.h"
 
 CloudTrailRecord fixture_record(const RecordFacts *f)
@@ -58,6 +59,15 @@ Incident *fixture_incident(IncidentKind kind, int64_t stop)
         i->attribution.begun_msec = i->detected_msec;
         i->trail = SIZE_MAX;
         return i;
+}
+
+Incident *fixture_through_json(const Incident *i)
+{
+        _cleanup_json_ json_t *o = incident_to_json(i);
+        Incident *back;
+
+        assert_int_equal(incident_from_json(o, &back, NULL), 0);
+        return back;
 }
 
 Rig *rig_new(const RigOptions *o)

@@ -31,6 +31,7 @@ CloudTrailRecord fixture_record(const RecordFacts *f);
 void fixture_add(Incident *i, const RecordFacts *f);
 /* Of TRAIL, detected two seconds after stop (0: untimed), logging for an hour before. */
 Incident *fixture_incident(IncidentKind kind, int64_t stop);
+Incident *fixture_through_json(const Incident *i); /* as the next run has it; owned */
 
 /* A core with the actions of its last step. What stands below `actions` is how the world answers
  * in rig_live(), and what has been asked of it there. */

@@ -463,6 +463,21 @@ static void test_restart_words(void **state)
         }
 }
 
+/* Whose start it was is taken from the time alone when no answer came. */
+static void test_restart_without_an_answer(void **state)
+{
+        _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_STOPPED, STOP);
+
+        i->open = false;
+        i->blind_to_msec = BASE + STOP + 5000;
+        i->restart = (Restart){.state = RESTART_VERIFIED, .attempts = 2, .unanswered = 1};
+        _cleanup_text_ Text t = text_of(i, PHASE_CLOSED);
+        assert_has(t.body, "Restart         probably by this guard, whose StartLogging had no");
+        i->restart.accepted_msec = BASE + STOP + 4000;
+        _cleanup_text_ Text sure = text_of(i, PHASE_CLOSED);
+        assert_has(sure.body, "Restart         by this guard, verified by GetTrailStatus (2");
+}
+
 static void test_failing(void **state)
 {
         _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_STOPPED, STOP);
@@ -567,6 +582,6 @@ UNIT_MAIN(T(test_every_state), T(test_hostile_settings), T(test_undoing), T(test
           T(test_every_error), T(test_hostile_text), T(test_hostile_trail), T(test_hostile_notice),
           T(test_commands_only_for_plain_names), T(test_advice_fits_the_identity),
           T(test_every_identity_is_named), T(test_misuse_comes_first), T(test_not_known),
-          T(test_restart_words), T(test_failing), T(test_reminder),
-          T(test_who_did_it_in_the_subject), T(test_delivery), T(test_window_without_length),
-          T(test_error_words))
+          T(test_restart_words), T(test_restart_without_an_answer), T(test_failing),
+          T(test_reminder), T(test_who_did_it_in_the_subject), T(test_delivery),
+          T(test_window_without_length), T(test_error_words))

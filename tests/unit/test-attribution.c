@@ -202,6 +202,17 @@ static void test_known_start(void **state)
 }
 
 /* A guard whose clock is wrong must not rule anybody out by it. */
+/* A start after the stop is known from an incident that was told before: it rules nobody out. */
+static void test_known_start_after_the_stop(void **state)
+{
+        _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_BLINK, STOP);
+
+        i->known_start_msec = BASE + STOP + 4000;
+        ADD(i, .at = SECOND(0), .id = "it");
+        evaluate(i, false);
+        assert_verdict(i, CONFIDENCE_EXACT, "it");
+}
+
 static void test_clock_ahead(void **state)
 {
         _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_STOPPED, STOP);
@@ -550,10 +561,11 @@ UNIT_MAIN(T(test_one_stop), T(test_nothing_found), T(test_distance_to_anchor),
           T(test_refused_calls_are_attempts), T(test_decoys_after), T(test_decoy_at_the_anchor),
           T(test_polls_speak_against_the_first), T(test_started_in_between),
           T(test_started_in_the_same_second), T(test_refused_start_is_none), T(test_known_start),
-          T(test_clock_ahead), T(test_rivals), T(test_same_actor_twice), T(test_unreadable),
-          T(test_unreadable_long_before), T(test_call_without_parameters), T(test_own_start),
-          T(test_unremembered_start_stays_so), T(test_own_stop), T(test_misuse_is_not_taken_back),
-          T(test_own_refused_stop), T(test_only_this_trail), T(test_room), T(test_only_its_window),
+          T(test_known_start_after_the_stop), T(test_clock_ahead), T(test_rivals),
+          T(test_same_actor_twice), T(test_unreadable), T(test_unreadable_long_before),
+          T(test_call_without_parameters), T(test_own_start), T(test_unremembered_start_stays_so),
+          T(test_own_stop), T(test_misuse_is_not_taken_back), T(test_own_refused_stop),
+          T(test_only_this_trail), T(test_room), T(test_only_its_window),
           T(test_one_stop_after_another), T(test_room_for_calls_that_succeeded), T(test_deleted),
           T(test_recreated), T(test_last_chance), T(test_needs_starts),
           T(test_own_restart_in_the_same_second))

@@ -152,6 +152,16 @@ static void test_unanswered_restart_is_ours(void **state)
         assert_int_equal(rig_incident(r)->restart.state, RESTART_VERIFIED);
 }
 
+/* Without credentials there was nothing to send. */
+static void test_unsent_restart_is_not_ours(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_stopped(NULL);
+
+        rig_started(r, AWS_ERROR_CREDENTIALS, "");
+        rig_polled(r, true, 7100, STOP);
+        assert_int_equal(rig_incident(r)->restart.state, RESTART_BY_OTHERS);
+}
+
 static void test_alert_only(void **state)
 {
         _cleanup_rig_ Rig *r = rig_new_stopped(&(RigOptions){.action = TRAIL_ACTION_ALERT});
@@ -193,6 +203,7 @@ static void test_stopped_again(void **state)
         assert_int_equal(core_incident(r->core, 0)->blind_to_msec, BASE + 7100);
         assert_false(core_incident(r->core, 0)->open);
         assert_int_equal(core_incident(r->core, 1)->stop_msec, BASE + 7200);
+        assert_int_equal(core_incident(r->core, 1)->known_start_msec, BASE + 7100);
 }
 
 /* The answer to a call that was made before the new stop says nothing of it. */
@@ -499,6 +510,8 @@ static void test_delivery(void **state)
         rig_step(r, &in);
         assert_int_equal(rig_incident(r)->delivering, DELIVERING_YES);
         assert_int_equal(rig_incident(r)->delivering_msec, r->now.wall_msec);
+        assert_int_equal(rig_incident(r)->n_messages, 4); /* who was told of it hears of its end */
+        assert_has(rig_message(r, 4).subject, " logging again, log files arrive (");
         assert_non_null(rig_log(r, LOG_EVENT_DELIVERING));
 }
 
@@ -562,13 +575,14 @@ static void test_late_answers(void **state)
 UNIT_MAIN(T(test_act_store_send), T(test_steps_have_times), T(test_disk_fails),
           T(test_write_under_way_is_not_repeated), T(test_disk_stalls),
           T(test_message_waits_for_its_own_generation), T(test_restart_is_verified),
-          T(test_restart_by_others), T(test_unanswered_restart_is_ours), T(test_alert_only),
-          T(test_failing), T(test_stopped_again), T(test_stopped_again_while_starting),
-          T(test_redundant_stop), T(test_not_effective),
-          T(test_failing_again_after_it_was_accepted), T(test_accepted_and_blind),
-          T(test_reminders), T(test_stale_answers), T(test_stale_logging), T(test_doubtful_stop),
-          T(test_doubt_that_passes), T(test_deleted_and_back), T(test_one_not_found_is_none),
-          T(test_never_found), T(test_cannot_see), T(test_cannot_see_without_any_answer),
+          T(test_restart_by_others), T(test_unanswered_restart_is_ours),
+          T(test_unsent_restart_is_not_ours), T(test_alert_only), T(test_failing),
+          T(test_stopped_again), T(test_stopped_again_while_starting), T(test_redundant_stop),
+          T(test_not_effective), T(test_failing_again_after_it_was_accepted),
+          T(test_accepted_and_blind), T(test_reminders), T(test_stale_answers),
+          T(test_stale_logging), T(test_doubtful_stop), T(test_doubt_that_passes),
+          T(test_deleted_and_back), T(test_one_not_found_is_none), T(test_never_found),
+          T(test_cannot_see), T(test_cannot_see_without_any_answer),
 
           T(test_dead_topic), T(test_sends_in_flight), T(test_delivery), T(test_heartbeat),
           T(test_trails_do_not_wait_for_each_other), T(test_overdue), T(test_late_answers))

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
 #include "core-fixture.h"
-#include "core/incidentjson.h"
 #include "unit.h"
 
 #define START RIG_START
@@ -179,14 +178,21 @@ static void test_search_waits_for_the_own_name(void **state)
         assert_int_equal(core_n_incidents(r->core), 0);
 }
 
-static Incident *copy(const Incident *i)
+/* What was on its way when another configuration came is not "tried" any more. */
+static void test_restore_for_alerts_only(void **state)
 {
-        json_t *o = incident_to_json(i);
-        Incident *back = NULL;
+        _cleanup_rig_ Rig *r = rig_new_stopped(NULL);
+        _cleanup_rig_ Rig *again = rig_new(&(RigOptions){.action = TRAIL_ACTION_ALERT});
 
-        assert_int_equal(incident_from_json(o, &back, NULL), 0);
-        json_decref(o);
-        return back;
+        rig_started(r, AWS_ERROR_NONE, "r-1");
+        core_restore_memory(again->core, core_trail_memory(r->core, 0));
+        core_restore_incident(again->core, fixture_through_json(rig_incident(r)));
+        assert_int_equal(rig_incident(again)->restart.state, RESTART_NOT_WANTED);
+        again->truth = (TrailStatus){.start_logging_msec = BASE + RIG_START,
+                                     .stop_logging_msec = BASE + RIG_STOP};
+        rig_live(again, 2 * USEC_PER_MINUTE);
+        assert_int_equal(again->phases[PHASE_FAILING], 0);
+        assert_true(core_next_boot(again->core) > again->now.boot_usec);
 }
 
 static void test_restore(void **state)
@@ -194,7 +200,7 @@ static void test_restore(void **state)
         _cleanup_rig_ Rig *r = rig_new_stopped(NULL), *again = rig_new(NULL);
 
         core_restore_memory(again->core, core_trail_memory(r->core, 0));
-        core_restore_incident(again->core, copy(rig_incident(r)));
+        core_restore_incident(again->core, fixture_through_json(rig_incident(r)));
         rig_step(again, &(Input){.kind = INPUT_TICK, .trail = SIZE_MAX});
         assert_int_equal(rig_count(again, ACTION_SEND), 1); /* it is on disk */
         assert_true(rig_action(again, ACTION_SEND)->durable);
@@ -211,7 +217,7 @@ static void test_restore_without_memory(void **state)
 {
         _cleanup_rig_ Rig *r = rig_new_stopped(NULL), *again = rig_new(NULL);
 
-        core_restore_incident(again->core, copy(rig_incident(r)));
+        core_restore_incident(again->core, fixture_through_json(rig_incident(r)));
         rig_polled(again, true, 9000, STOP);
         assert_false(rig_incident(again)->open);
         assert_int_equal(rig_incident(again)->blind_to_msec, BASE + 9000);
@@ -225,7 +231,7 @@ static void test_restore_with_old_memory(void **state)
         rig_polled(r, true, START, 0);
         core_restore_memory(again->core, core_trail_memory(r->core, 0));
         rig_polled(r, false, START, STOP);
-        core_restore_incident(again->core, copy(rig_incident(r)));
+        core_restore_incident(again->core, fixture_through_json(rig_incident(r)));
         rig_polled(again, false, START, STOP);
         assert_true(rig_incident(again)->open);
         assert_ptr_equal(core_trail_incident(again->core, 0), rig_incident(again));
@@ -236,7 +242,7 @@ static void test_restore_with_old_memory(void **state)
 static void test_restore_left_over(void **state)
 {
         _cleanup_rig_ Rig *r = rig_new_stopped(NULL), *again = rig_new(NULL);
-        Incident *old = copy(rig_incident(r));
+        Incident *old = fixture_through_json(rig_incident(r));
 
         rig_polled(r, true, 9000, STOP);
         core_restore_memory(again->core, core_trail_memory(r->core, 0));
@@ -258,7 +264,7 @@ static void test_restore_stop_that_a_new_trail_ended(void **state)
         rig_polled(r, true, 9000, 0);
         assert_int_equal(core_n_incidents(r->core), 2);
         for (size_t i = 0; i < 2; i++)
-                core_restore_incident(again->core, copy(core_incident(r->core, i)));
+                core_restore_incident(again->core, fixture_through_json(core_incident(r->core, i)));
         rig_truth(again, true, 9000, 0);
         rig_live(again, 2 * USEC_PER_MINUTE);
         assert_int_equal(core_n_incidents(again->core), 2);
@@ -277,7 +283,7 @@ static void test_restore_new_trail_with_clock_set_back(void **state)
         r->starts_work = false;
         rig_live(r, 2 * USEC_PER_MINUTE);
         assert_int_equal(rig_incident(r)->kind, INCIDENT_RECREATED);
-        core_restore_incident(again->core, copy(rig_incident(r)));
+        core_restore_incident(again->core, fixture_through_json(rig_incident(r)));
         again->truth = (TrailStatus){.is_logging = true, .start_logging_msec = BASE + 300000};
         rig_live(again, 2 * USEC_PER_MINUTE);
         assert_int_equal(core_n_incidents(again->core), 1);
@@ -287,7 +293,7 @@ static void test_restore_new_trail_with_clock_set_back(void **state)
 static void test_restore_finished(void **state)
 {
         _cleanup_rig_ Rig *r = rig_new_stopped(NULL), *again = rig_new(NULL);
-        Incident *old = copy(rig_incident(r));
+        Incident *old = fixture_through_json(rig_incident(r));
 
         old->open = false;
         old->attribution.state = SEARCH_DONE;
@@ -328,9 +334,10 @@ static void test_restore_topic_that_took_everything(void **state)
                 rig_stored(r);
                 rig_sent(r, 1, TOPIC, AWS_ERROR_DENIED);
                 if (waiting)
-                        core_restore_incident(again->core, copy(core_incident(r->core, 0)));
+                        core_restore_incident(again->core,
+                                              fixture_through_json(core_incident(r->core, 0)));
                 assert_int_equal(core_incident(r->core, 1)->kind, INCIDENT_TOPIC_FAILING);
-                core_restore_incident(again->core, copy(core_incident(r->core, 1)));
+                core_restore_incident(again->core, fixture_through_json(core_incident(r->core, 1)));
                 rig_step(again, &(Input){.kind = INPUT_TICK, .trail = SIZE_MAX});
                 assert_int_equal(core_incident(again->core, waiting)->open, waiting);
         }
@@ -340,7 +347,7 @@ static void test_restore_topic_that_took_everything(void **state)
 static void test_restore_finished_just_now(void **state)
 {
         _cleanup_rig_ Rig *r = rig_new_stopped(NULL), *again = rig_new(NULL);
-        Incident *old = copy(rig_incident(r));
+        Incident *old = fixture_through_json(rig_incident(r));
 
         old->open = false;
         old->blind_to_msec = BASE + 9000;
@@ -369,7 +376,7 @@ static void test_restore_before_the_lead_knows(void **state)
         rig_live(r, 12 * USEC_PER_SEC);
         stop_now(r);
         rig_live(r, 20 * USEC_PER_SEC);
-        Incident *lead = copy(rig_incident(r));
+        Incident *lead = fixture_through_json(rig_incident(r));
         assert_int_equal(lead->n_messages, 2);
         stop_now(r);
         assert_int_equal(core_n_incidents(r->core), 2);
@@ -377,13 +384,13 @@ static void test_restore_before_the_lead_knows(void **state)
         assert_int_equal(member->n_messages, 0);
 
         core_restore_incident(again->core, lead);
-        core_restore_incident(again->core, copy(member));
+        core_restore_incident(again->core, fixture_through_json(member));
         rig_live(again, 11 * USEC_PER_SEC);
         assert_int_equal(again->phases[PHASE_UPDATE], 1);
         assert_has(rig_incident(again)->messages[2].subject, "stopped 2 times");
 
         /* The first one's file is gone. */
-        core_restore_incident(third->core, copy(member));
+        core_restore_incident(third->core, fixture_through_json(member));
         rig_live(third, USEC_PER_SEC);
         assert_int_equal(third->phases[PHASE_OPEN], 1);
         assert_string_equal(rig_incident(third)->id, member->id);
@@ -393,7 +400,7 @@ static void test_restore_to_other_topics(void **state)
 {
         _cleanup_rig_ Rig *r = rig_new_stopped(&(RigOptions){.n_topics = 2}),
                           *again = rig_new(NULL);
-        Incident *old = copy(rig_incident(r));
+        Incident *old = fixture_through_json(rig_incident(r));
 
         /* One topic is gone from the configuration: the other one hears it. */
         core_restore_incident(again->core, old);
@@ -405,7 +412,7 @@ static void test_restore_to_other_topics(void **state)
 
         /* None that was meant is left: all that there are. */
         _cleanup_rig_ Rig *third = rig_new(NULL);
-        old = copy(rig_incident(r));
+        old = fixture_through_json(rig_incident(r));
         mem_strset(&old->messages[0].deliveries[0].topic_arn, TOPIC "-old");
         core_restore_incident(third->core, old);
         assert_int_equal(rig_message(third, 1).n_deliveries, 1);
@@ -415,7 +422,7 @@ static void test_restore_to_other_topics(void **state)
 static void test_restore_of_another_trail(void **state)
 {
         _cleanup_rig_ Rig *r = rig_new_stopped(NULL), *again = rig_new(NULL);
-        Incident *old = copy(rig_incident(r));
+        Incident *old = fixture_through_json(rig_incident(r));
 
         mem_strset(&old->trail_arn, TRAIL "-gone");
         core_restore_incident(again->core, old);
@@ -547,7 +554,7 @@ static void test_clock_set_before_a_lost_answer(void **state)
 static void test_restore_with_clock_set_back(void **state)
 {
         _cleanup_rig_ Rig *r = rig_new_stopped(NULL), *again = rig_new(NULL);
-        Incident *i = copy(rig_incident(r));
+        Incident *i = fixture_through_json(rig_incident(r));
 
         i->attribution.begun_msec = again->now.wall_msec + 3 * MSEC_PER_HOUR;
         core_restore_memory(again->core, core_trail_memory(r->core, 0));
@@ -562,8 +569,8 @@ UNIT_MAIN(T(test_blink_waits_for_its_actor), T(test_not_yet_and_given_up),
           T(test_settling_corrects), T(test_misuse_is_critical),
           T(test_closed_before_the_deeds_are_known),
           T(test_misuse_is_told_when_the_own_name_is_known), T(test_search_waits_for_the_own_name),
-          T(test_restore), T(test_restore_without_memory), T(test_restore_with_old_memory),
-          T(test_restore_left_over), T(test_restore_finished),
+          T(test_restore), T(test_restore_for_alerts_only), T(test_restore_without_memory),
+          T(test_restore_with_old_memory), T(test_restore_left_over), T(test_restore_finished),
           T(test_restore_topic_that_took_everything), T(test_stop_of_a_new_trail_is_its_own),
           T(test_restore_stop_that_a_new_trail_ended),
           T(test_restore_new_trail_with_clock_set_back), T(test_restore_finished_just_now),

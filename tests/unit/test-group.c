@@ -3,6 +3,7 @@
 /* Who tells of an incident, when, and in which words. */
 
 #include "core-fixture.h"
+#include "core/alertformat.h"
 #include "core/alertjson.h"
 #include "unit.h"
 
@@ -131,6 +132,39 @@ static void test_storm(void **state)
                 "CLOSED: 6 trails stopped - all logging again (111122223333 us-east-1)");
 }
 
+/* Programs, telephones and chats hear of all of them, too, and not of the first one alone. */
+static void test_storm_in_other_formats(void **state)
+{
+        static const RecordFacts bob[] = {{.who = BOB, .at = 12000, .trail = TRAIL "-6"}};
+        _cleanup_rig_ Rig *r =
+                rig_new_seen(&(RigOptions){.n_trails = RIG_TRAILS_MAX,
+                                           .n_topics = 2,
+                                           .second.format = TOPIC_FORMAT_PER_PROTOCOL});
+        _cleanup_free_ char *chat = NULL, *each = NULL;
+        const char *structure;
+
+        r->records = bob;
+        r->n_records = 1;
+        r->truth.is_logging = false;
+        r->truth.stop_logging_msec = r->now.wall_msec;
+        rig_live(r, 13 * USEC_PER_SEC);
+        r->starts = AWS_ERROR_DENIED;
+        r->truth.is_logging = false;
+        r->truth.stop_logging_msec = r->now.wall_msec;
+        rig_live(r, 2 * USEC_PER_MINUTE);
+        assert_has(last(r)->subject, "NOT LOGGING, restart FAILS");
+        assert_has(last(r)->document, "\"summary\":\"6 trails stopped ");
+        assert_has(last(r)->document, "; 6 NOT LOGGING, restart FAILS\"");
+        assert_has(last(r)->document, "aws cloudtrail start-logging");
+        alert_render(TOPIC_FORMAT_CHAT, last(r), NULL, &chat, &structure);
+        assert_has(chat, "trails `6`, not logging `6`, restart fails `6`");
+        assert_has(last(r)->document, "\"actor\":{\"role\":\"culprit\",\"display_name\":\"bob\"");
+        Message m = *last(r);
+        m.subject = (char *)"UPDATE: there is room for a name";
+        alert_render(TOPIC_FORMAT_PER_PROTOCOL, &m, NULL, &each, &structure);
+        assert_has_not(each, ". By bob");
+}
+
 /* Louder than what was told: within seconds, and once. */
 static void test_failing(void **state)
 {
@@ -169,6 +203,18 @@ static void stop_four(Rig *r)
         stop(r, 1);
         rig_live(r, 10 * USEC_PER_SEC);
         stop(r, 3);
+}
+
+/* One caller who is known for some of them has not done all of them. */
+static void test_who_of_some(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_seen(NULL);
+
+        r->records = mallory;
+        r->n_records = 1;
+        stop_four(r);
+        rig_live(r, 3 * USEC_PER_MINUTE);
+        assert_has(last(r)->subject, ", 1 by mallory - ");
 }
 
 static void test_who(void **state)
@@ -236,5 +282,6 @@ static void test_down_in_maintenance(void **state)
         assert_has(last(r)->body, "Now: logging again");
 }
 
-UNIT_MAIN(T(test_one_stop), T(test_two_stops), T(test_flood), T(test_storm), T(test_failing),
-          T(test_who), T(test_series_on_disk), T(test_down_in_maintenance))
+UNIT_MAIN(T(test_one_stop), T(test_two_stops), T(test_flood), T(test_storm),
+          T(test_storm_in_other_formats), T(test_failing), T(test_who), T(test_who_of_some),
+          T(test_series_on_disk), T(test_down_in_maintenance))

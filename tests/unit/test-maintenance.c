@@ -72,6 +72,25 @@ static void test_stop_is_recorded_then_acted_on(void **state)
         assert_int_equal(of_kind(r, INCIDENT_STOPPED)->restart.state, RESTART_VERIFIED);
 }
 
+/* What another window still covers is not left to anybody. */
+static void test_two_windows(void **state)
+{
+        _cleanup_rig_ Rig *r = guarding(NULL);
+
+        begin(r, NULL, 10 * MSEC_PER_MINUTE);
+        begin(r, TRAIL, 20 * MSEC_PER_MINUTE);
+        rig_truth(r, false, START, 60000);
+        rig_pass(r, 10 * USEC_PER_SEC);
+        rig_polled(r, false, START, 60000);
+        rig_pass(r, 10 * USEC_PER_MINUTE);
+        const Incident *ended = core_incident(r->core, 0);
+        assert_int_equal(ended->kind, INCIDENT_MAINTENANCE);
+        assert_has(ended->title, "maintenance of all trails has ended: 0 still stopped, 1 ");
+        assert_int_equal(r->asked[ACTION_START_LOGGING], 0);
+        rig_live(r, 10 * USEC_PER_MINUTE);
+        assert_int_equal(r->asked[ACTION_START_LOGGING], 1);
+}
+
 /* Who puts it back in time hears of the maintenance only; who did it is on record. */
 static void test_put_back_in_time(void **state)
 {
@@ -252,7 +271,7 @@ static void test_told_before(void **state)
         assert_int_equal(again->phases[PHASE_FAILING], 2);
 }
 
-UNIT_MAIN(T(test_stop_is_recorded_then_acted_on), T(test_put_back_in_time),
+UNIT_MAIN(T(test_stop_is_recorded_then_acted_on), T(test_put_back_in_time), T(test_two_windows),
           T(test_of_another_trail), T(test_stopped_by_hand), T(test_adopts_what_is_open),
           T(test_misuse_is_told), T(test_blindness_is_told), T(test_survives_a_restart),
           T(test_clock_is_set), T(test_window_ended_without_a_word), T(test_told_before))

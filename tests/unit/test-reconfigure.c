@@ -112,6 +112,28 @@ static void test_an_open_incident_lives_on(void **state)
         assert_int_equal(i->restart.state, RESTART_VERIFIED);
 }
 
+/* The answer to a call of before: nothing is tried any more, so that nothing fails. */
+static void test_an_answer_that_is_not_waited_for(void **state)
+{
+        _cleanup_rig_ Rig *told = rig_new_stopped(NULL), *kept = rig_new_stopped(NULL);
+        Wanted alert = {.trails = {{.arn = TRAIL, .action = TRAIL_ACTION_ALERT}},
+                        .n_trails = 1,
+                        .topics = {{.arn = TOPIC}},
+                        .n_topics = 1};
+        MaintenanceRequest m = {.for_msec = MSEC_PER_HOUR, .reason = "r", .who = "w"};
+
+        reconfigure(told, &alert);
+        rig_started(told, AWS_ERROR_DENIED, "r-1");
+        assert_int_equal(of_kind(told, INCIDENT_STOPPED)->restart.state, RESTART_NOT_WANTED);
+        assert_int_equal(of_kind(told, INCIDENT_STOPPED)->n_messages, 1);
+        rig_step(kept,
+                 &(Input){.kind = INPUT_MAINTENANCE_START, .trail = SIZE_MAX, .maintenance = &m});
+        rig_started(kept, AWS_ERROR_NONE, "r-1");
+        assert_int_equal(of_kind(kept, INCIDENT_STOPPED)->restart.state, RESTART_NOT_WANTED);
+        rig_polled(kept, true, 7100, RIG_STOP); /* it worked all the same */
+        assert_int_equal(of_kind(kept, INCIDENT_STOPPED)->restart.state, RESTART_VERIFIED);
+}
+
 static void test_of_a_removed_trail(void **state)
 {
         _cleanup_rig_ Rig *r = rig_new_stopped(NULL);
@@ -204,5 +226,6 @@ static void test_compared_with_the_run_before(void **state)
 }
 
 UNIT_MAIN(T(test_trails_come_and_go), T(test_nothing_has_changed),
-          T(test_an_open_incident_lives_on), T(test_of_a_removed_trail), T(test_action_changes),
-          T(test_topics_change), T(test_compared_with_the_run_before))
+          T(test_an_open_incident_lives_on), T(test_an_answer_that_is_not_waited_for),
+          T(test_of_a_removed_trail), T(test_action_changes), T(test_topics_change),
+          T(test_compared_with_the_run_before))

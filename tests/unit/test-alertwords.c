@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What a message must not say because nobody knows it. */
+
+#include "core/alerttext.h"
+
+#include "base/mem.h"
+#include "core-fixture.h"
+#include "unit.h"
+
+#define STOP INT64_C(36000500)
+#define NOW (BASE + 36012000)
+
+#define _cleanup_incident_ _cleanup_(incident_freep)
+
+typedef struct Text {
+        char *subject, *body;
+} Text;
+
+static void text_done(Text *t)
+{
+        free(t->subject);
+        free(t->body);
+}
+#define _cleanup_text_ _cleanup_(text_done)
+
+static Text text_of(const Incident *i, Phase phase)
+{
+        AlertContext c = {.hostname = "guard-1", .phase = phase, .sequence = 2, .now_msec = NOW};
+        Text t;
+
+        alert_text(i, &c, &t.subject, &t.body);
+        return t;
+}
+
+/* Nobody was let look for a day: that does not make it ninety days old. */
+static void test_denied_is_not_old(void **state)
+{
+        _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_STOPPED, STOP);
+
+        i->attribution.state = SEARCH_GAVE_UP;
+        aws_error_set(&i->attribution.error, AWS_ERROR_DENIED, "AccessDeniedException", "no");
+        _cleanup_text_ Text denied = text_of(i, PHASE_UPDATE);
+        assert_has_not(denied.body, "90 days");
+        assert_has(denied.body,
+                   "not found in Event history within 24 hours\n  because       access "
+                   "denied (AccessDeniedException)");
+        i->attribution.error = (AwsError){};
+        i->attribution.crowded_out = true;
+        _cleanup_text_ Text crowded = text_of(i, PHASE_UPDATE);
+        assert_has(crowded.body, "too many at once");
+}
+
+/* A trail that was never seen to log, and shows no times. */
+static void test_since_nobody_knows_when(void **state)
+{
+        _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_ALREADY_STOPPED, 0);
+
+        i->blind_from_msec = i->last_logging_msec = 0;
+        i->reminders = 1;
+        _cleanup_text_ Text told = text_of(i, PHASE_UPDATE);
+        assert_has_not(told.subject, "so far");
+        assert_has(told.body, "Blind           since an unknown time until now\n");
+        assert_has_not(told.body, "last saw it logging");
+        i->restart.state = RESTART_FAILING;
+        _cleanup_text_ Text failing = text_of(i, PHASE_FAILING);
+        assert_has(failing.subject, " NOT LOGGING, restart FAILS (");
+}
+
+/* A blink needs no restart, and its log files may be missing all the same. */
+static void test_delivery_after_a_blink(void **state)
+{
+        _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_BLINK, STOP);
+
+        i->open = false;
+        i->blind_to_msec = BASE + STOP + 1000;
+        i->delivering = DELIVERING_NO;
+        i->delivery_error = mem_strdup("NoSuchBucket");
+        _cleanup_text_ Text t = text_of(i, PHASE_UPDATE);
+        assert_has(t.body, "Delivery FAILS  NoSuchBucket\n");
+}
+
+/* Who did it is news; that it goes on is not to be taken for over because of that. */
+static void test_news_of_what_goes_on(void **state)
+{
+        _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_STOPPED, STOP);
+
+        i->restart.state = RESTART_FAILING;
+        _cleanup_text_ Text down = text_of(i, PHASE_UPDATE);
+        assert_has(down.subject, " NOT LOGGING - who did it is not known yet (");
+        i->kind = INCIDENT_DELETED;
+        _cleanup_text_ Text gone = text_of(i, PHASE_UPDATE);
+        assert_has(gone.subject, " still missing - who did it is not known yet (");
+        i->kind = INCIDENT_STOPPED;
+        i->open = false;
+        i->blind_to_msec = BASE + STOP + 1000;
+        _cleanup_text_ Text over = text_of(i, PHASE_UPDATE);
+        assert_has_not(over.subject, "NOT LOGGING");
+}
+
+/* A page of what a key did, which is not the last one. */
+static void rig_found_one_of_many(Rig *r)
+{
+        CloudTrailRecord record =
+                fixture_record(&(RecordFacts){.event = "CreateUser", .at = RIG_STOP + 1000});
+        LookupPage page = {.records = &record, .n_records = 1, .next_token = (char *)"more"};
+
+        assert_non_null(rig_action(r, ACTION_LOOKUP));
+        assert_non_null(rig_action(r, ACTION_LOOKUP)->lookup.access_key_id);
+        rig_step(r, &(Input){.kind = INPUT_FOUND,
+                             .trail = SIZE_MAX,
+                             .incident = rig_incident(r)->id,
+                             .page = &page});
+        cloudtrail_record_done(&record);
+}
+
+/* Who does much with a key does not push what he did out of sight and have the rest called all. */
+static void test_more_deeds_than_are_read(void **state)
+{
+        static const RecordFacts stop = {.at = RIG_STOP};
+        _cleanup_rig_ Rig *r = rig_new_stopped(&(RigOptions){.action = TRAIL_ACTION_ALERT});
+
+        rig_pass(r, USEC_PER_SEC);
+        rig_found(r, &stop, 1);
+        for (unsigned page = 0; page < 2; page++) {
+                rig_pass(r, policy_default.lookup_spacing_usec);
+                rig_found_one_of_many(r);
+        }
+        assert_int_equal(rig_incident(r)->n_messages, 2);
+        assert_has(rig_message(r, 2).body, "\nThe latest calls with its key, from an hour before");
+        assert_has(rig_message(r, 2).body, "     2  CreateUser");
+        _cleanup_incident_ Incident *back = fixture_through_json(rig_incident(r));
+        assert_true(back->attribution.deeds_cut);
+}
+
+UNIT_MAIN(T(test_denied_is_not_old), T(test_since_nobody_knows_when),
+          T(test_delivery_after_a_blink), T(test_more_deeds_than_are_read),
+          T(test_news_of_what_goes_on))
