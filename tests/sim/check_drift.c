@@ -46,32 +46,6 @@ unsigned check_drift_bits(const TrailSettings *s)
         return bits & readable(s);
 }
 
-void check_inspected(World *w, const Input *in)
-{
-        GuardTrail *t = &w->guard->trails[in->trail];
-        const TrailSettings *b = &core_trail_memory(w->guard->core, in->trail)->baseline;
-        unsigned read = readable(in->settings);
-        unsigned drift = check_drift_bits(in->settings) | (t->drift & ~read);
-
-        if (in->error.class == AWS_ERROR_NONE && read != _DRIFT_ALL)
-                world_violation(w, "trail %zu: half a look is called a whole one", in->trail);
-        if (!read)
-                return;
-        t->drift = drift;
-        t->drift_read |= read;
-        /* Another bucket is another one either way; of the rest, more is no drift. */
-        unsigned before = check_drift_bits(b);
-        unsigned expected = ((drift & ~before) | ((drift ^ before) & DRIFT_BUCKET)) & readable(b) &
-                            t->drift_read;
-        if (t->drift_seen == 0 || t->expected != expected) {
-                t->expected = expected;
-                t->drift_seen = 0;
-                t->drift_usec = w->now_usec;
-        }
-        t->drift_seen++;
-        t->drift_unlike = expected ? t->drift_unlike + 1 : 0;
-}
-
 static unsigned told_bits(const Incident *i)
 {
         unsigned bits = 0;
@@ -95,26 +69,53 @@ static const Incident *open_drift(const World *w, size_t trail)
         return NULL;
 }
 
+void check_inspected(World *w, const Input *in)
+{
+        GuardTrail *t = &w->guard->trails[in->trail];
+        const TrailSettings *b = &core_trail_memory(w->guard->core, in->trail)->baseline;
+        unsigned read = readable(in->settings);
+        unsigned drift = check_drift_bits(in->settings) | (t->drift & ~read);
+
+        if (in->error.class == AWS_ERROR_NONE && read != _DRIFT_ALL)
+                world_violation(w, "trail %zu: half a look is called a whole one", in->trail);
+        if (!read)
+                return;
+        const Incident *i = open_drift(w, in->trail);
+        bool kept = i && (told_bits(i) & read & ~t->drift_read); /* until this look */
+        t->drift = drift;
+        t->drift_read |= read;
+        /* Another bucket is another one either way; of the rest, more is no drift. */
+        unsigned before = check_drift_bits(b);
+        unsigned expected = ((drift & ~before) | ((drift ^ before) & DRIFT_BUCKET)) & readable(b) &
+                            t->drift_read;
+        if (t->drift_seen == 0 || t->expected != expected || kept) {
+                t->expected = expected;
+                t->drift_seen = 0;
+                t->drift_usec = w->now_usec;
+        }
+        t->drift_seen++;
+        t->drift_unlike = expected ? t->drift_unlike + 1 : 0;
+}
+
 void check_drift(World *w, size_t trail)
 {
         GuardTrail *t = &w->guard->trails[trail];
         const Incident *i = open_drift(w, trail);
+        /* What an earlier run has told of the half that this one has not read goes on. */
+        unsigned told = i ? told_bits(i) & t->drift_read : 0;
         bool lasts = w->now_usec >= t->drift_usec + w->policy.verify_within_usec;
 
-        if (t->expected == (i ? told_bits(i) & t->drift_read : 0))
+        if (t->expected == told)
                 t->drift_unlike = 0;
         if (t->drift_unlike >= DRIFT_UNLIKE_MAX)
                 world_violation(w, "trail %zu: drift that is never twice the same is not told",
                                 trail);
         if (t->drift_seen < 2)
                 return;
-        if (t->expected && !i)
-                world_violation(w, "trail %zu: drift %#x was shown and is not told", trail,
-                                t->expected);
-        if (t->expected && i && told_bits(i) != t->expected)
+        if (t->expected && told != t->expected)
                 world_violation(w, "trail %zu: drift %#x was shown, %#x is told", trail,
-                                t->expected, told_bits(i));
-        if (!t->expected && i && lasts)
+                                t->expected, told);
+        if (!t->expected && told && lasts)
                 world_violation(w, "trail %zu: there is no drift any more, and that is not told",
                                 trail);
 }
