@@ -312,6 +312,17 @@ bool identity_is_identity_center_role(const UserIdentity *u)
                strncmp(u->issuer_user_name, prefix, strlen(prefix)) == 0;
 }
 
+/* By the path, which is AWS's own; a name can be anybody's. */
+bool identity_is_service_linked_role(const UserIdentity *u)
+{
+        static const char prefix[] = "role/aws-service-role/";
+        Arn issuer;
+
+        return u->type == IDENTITY_ASSUMED_ROLE && u->issuer_arn &&
+               arn_parse(u->issuer_arn, &issuer) == 0 &&
+               strncmp(issuer.resource, prefix, strlen(prefix)) == 0;
+}
+
 /* "i-" and 8 or 17 hex digits */
 bool identity_is_ec2_instance(const UserIdentity *u)
 {

@@ -112,6 +112,7 @@ bool identity_access_key_is_valid(const char *s);
 
 /* The special kinds of assumed role that ask for another response. */
 bool identity_is_identity_center_role(const UserIdentity *u); /* AWSReservedSSO_... */
+bool identity_is_service_linked_role(const UserIdentity *u);  /* of the path aws-service-role/ */
 bool identity_is_ec2_instance(const UserIdentity *u);         /* session is an instance id */
 
 /* Whether the record is about this trail: its parameter is the trail's name, its ARN, or an ARN

@@ -101,6 +101,14 @@ static void advise_role(Advice *a, const UserIdentity *u, int64_t now_msec)
                         "active sessions there. The role itself cannot be edited.");
                 return;
         }
+        if (identity_is_service_linked_role(u)) {
+                stepf(a,
+                      "%s is a service-linked role: only its AWS service can use it, and nobody "
+                      "can edit it. Find what made the service act (its configuration, a "
+                      "delegated administrator, the management account).",
+                      named(u->issuer_user_name));
+                return;
+        }
         if (identity_is_ec2_instance(u))
                 stepf(a,
                       "The caller is EC2 instance %s: isolate it (security group without egress), "

@@ -298,6 +298,8 @@ static void test_commands_only_for_plain_names(void **state)
         }
 }
 
+#define SERVICE_LINKED "AWSServiceRoleForConfig"
+
 /* Deactivating a temporary key does nothing. */
 static void test_advice_fits_the_identity(void **state)
 {
@@ -320,6 +322,9 @@ static void test_advice_fits_the_identity(void **state)
                 {IDENTITY_ASSUMED_ROLE,
                  "arn:aws:sts::111122223333:assumed-role/web/i-0123456789abcdef0",
                  "ASIAIOSFODNN7EXAMPLE", "web", "EC2 instance i-0123456789abcdef0", NULL},
+                {IDENTITY_ASSUMED_ROLE, "arn:aws:sts::111122223333:assumed-role/" SERVICE_LINKED,
+                 "ASIAIOSFODNN7EXAMPLE", SERVICE_LINKED, "is a service-linked role",
+                 "put-role-policy"},
                 {IDENTITY_ROOT, "arn:aws:iam::111122223333:root/x", "", NULL, "The root user",
                  "put-user-policy"},
                 {IDENTITY_FEDERATED_USER, MALLORY, "ASIAIOSFODNN7EXAMPLE", NULL,
@@ -340,6 +345,10 @@ static void test_advice_fits_the_identity(void **state)
 
                 mem_strset(&culprit(i)->access_key_id, rows[k].key);
                 mem_strset(&culprit(i)->issuer_user_name, rows[k].issuer);
+                if (streq_ptr(rows[k].issuer, SERVICE_LINKED))
+                        mem_strset(&culprit(i)->issuer_arn,
+                                   "arn:aws:iam::111122223333:role/aws-service-role/"
+                                   "config.amazonaws.com/" SERVICE_LINKED);
                 _cleanup_text_ Text t = text_of(i, PHASE_UPDATE);
                 assert_body(t.body);
                 assert_has(t.body, rows[k].has);

@@ -159,6 +159,13 @@ static void test_special_roles(void **state)
         check_name(&r.identity, "alice@example.com");
         cloudtrail_record_done(&r);
 
+        r = good(ROLE("aws-service-role/x.amazonaws.com/AWSServiceRoleForX", "x", ""), "");
+        assert_true(identity_is_service_linked_role(&r.identity));
+        cloudtrail_record_done(&r);
+        r = good(ROLE("AWSServiceRoleForX", "x", ""), ""); /* anybody's */
+        assert_false(identity_is_service_linked_role(&r.identity));
+        cloudtrail_record_done(&r);
+
         for (size_t i = 0; i < ELEMENTSOF(sessions); i++) {
                 _cleanup_free_ char *identity =
                         mem_printf("{\"type\":\"AssumedRole\",\"principalId\":\"AROAX:%s\","
