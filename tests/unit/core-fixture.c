@@ -2,6 +2,7 @@
 #include "core-fixture.h"
 
 #include "base/mem.h"
+#include "core/alerttext.h"
 #include "core/incidentjson.h"
 #include "unit.h"
 
@@ -68,6 +69,22 @@ Incident *fixture_through_json(const Incident *i)
 
         assert_int_equal(incident_from_json(o, &back, NULL), 0);
         return back;
+}
+
+Text fixture_text(const Incident *i, Phase phase, int64_t now_msec)
+{
+        AlertContext c = {
+                .hostname = "guard-1", .phase = phase, .sequence = 2, .now_msec = now_msec};
+        Text t;
+
+        alert_text(i, &c, &t.subject, &t.body);
+        return t;
+}
+
+void fixture_text_done(Text *t)
+{
+        free(t->subject);
+        free(t->body);
 }
 
 Rig *rig_new(const RigOptions *o)

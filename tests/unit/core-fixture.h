@@ -32,6 +32,15 @@ void fixture_add(Incident *i, const RecordFacts *f);
 /* Of TRAIL, detected two seconds after stop (0: untimed), logging for an hour before. */
 Incident *fixture_incident(IncidentKind kind, int64_t stop);
 Incident *fixture_through_json(const Incident *i); /* as the next run has it; owned */
+#define _cleanup_incident_ _cleanup_(incident_freep)
+
+/* A message about an incident, the second of guard-1. */
+typedef struct Text {
+        char *subject, *body;
+} Text;
+Text fixture_text(const Incident *i, Phase phase, int64_t now_msec);
+void fixture_text_done(Text *t);
+#define _cleanup_text_ _cleanup_(fixture_text_done)
 
 /* A core with the actions of its last step. What stands below `actions` is how the world answers
  * in rig_live(), and what has been asked of it there. */

@@ -14,7 +14,6 @@
 #define SNS_MAX ((size_t)256 * 1024)
 #define ATTRIBUTES_MAX ((size_t)4 * 1024)
 
-#define _cleanup_incident_ _cleanup_(incident_freep)
 #define _cleanup_message_ _cleanup_(message_done)
 
 /* Rings a channel, hides a link, ends code, strikes out, turns text around, and is not UTF-8. */

@@ -11,26 +11,9 @@
 #define STOP INT64_C(36000500)
 #define NOW (BASE + 36012000)
 
-#define _cleanup_incident_ _cleanup_(incident_freep)
-
-typedef struct Text {
-        char *subject, *body;
-} Text;
-
-static void text_done(Text *t)
-{
-        free(t->subject);
-        free(t->body);
-}
-#define _cleanup_text_ _cleanup_(text_done)
-
 static Text text_of(const Incident *i, Phase phase)
 {
-        AlertContext c = {.hostname = "guard-1", .phase = phase, .sequence = 2, .now_msec = NOW};
-        Text t;
-
-        alert_text(i, &c, &t.subject, &t.body);
-        return t;
+        return fixture_text(i, phase, NOW);
 }
 
 /* Nobody was let look for a day: that does not make it ninety days old. */

@@ -10,7 +10,6 @@
 #define STOP INT64_C(36000500) /* 10:00:00.500 */
 #define SECOND(n) (STOP / 1000 * 1000 + (n)*1000)
 
-#define _cleanup_incident_ _cleanup_(incident_freep)
 #define ADD(i, ...) fixture_add(i, &(RecordFacts){__VA_ARGS__})
 
 /* The userdata says what the ledger says of request id "ours". */

@@ -8,8 +8,6 @@
 #include "unit.h"
 
 #define NOW (BASE + 10 * MSEC_PER_DAY)
-#define _cleanup_incident_ _cleanup_(incident_freep)
-
 static Filter parsed(const FilterWords *w)
 {
         _cleanup_free_ char *wrong = NULL;

@@ -8,8 +8,6 @@
 #include "core-fixture.h"
 #include "unit.h"
 
-#define _cleanup_incident_ _cleanup_(incident_freep)
-
 static void set_error(AwsError *e)
 {
         aws_error_set(e, AWS_ERROR_DENIED, "AccessDeniedException", "not you");

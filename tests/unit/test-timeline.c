@@ -11,8 +11,6 @@
 #include "unit.h"
 
 #define STOP INT64_C(36000500)
-#define _cleanup_incident_ _cleanup_(incident_freep)
-
 /* "+0.000 s AWS stopped ..." line by line; owned. */
 static char *lines_of(const Incident *i)
 {
