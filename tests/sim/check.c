@@ -70,15 +70,21 @@ void check_input(World *w, const Input *in)
         if (!s->is_logging && !t->down_usec)
                 t->down_usec = w->now_usec;
         note_first_shown(w, in->trail, s);
+        /* Half an update makes the one before it no older. */
+        if (is_coherent(s) && version >= t->whole_msec) {
+                t->whole_msec = version;
+                if (s->is_logging)
+                        t->down_usec = 0;
+        }
         if (version < t->version_msec)
                 return;
         t->version_msec = version;
         if (!is_coherent(s))
                 return;
-        if (s->is_logging)
-                t->down_usec = 0;
+        /* What was asked for since has been its restart. */
         t->was_shown_stop = !s->is_logging && s->stop_logging_msec > t->stop_msec &&
-                            s->start_logging_msec >= t->stop_msec;
+                            s->start_logging_msec >= t->stop_msec &&
+                            s->stop_logging_msec > t->asked_msec;
         if (s->stop_logging_msec > t->stop_msec)
                 mark_shown(w, in->trail, s, core_trail_memory(w->guard->core, in->trail)->seen);
         t->stop_msec = s->stop_logging_msec;
@@ -136,6 +142,7 @@ static void check_starts(World *w, const Actions *a)
                         world_violation(w, "StartLogging although action is \"alert\"");
                 t->start_in_flight = true;
                 t->asked_usec = w->now_usec;
+                t->asked_msec = world_aws_msec(w);
         }
 }
 

@@ -15,14 +15,16 @@ typedef struct GuardTrail {
         uint64_t accepted_usec; /* last StartLogging that was accepted */
         uint64_t failed_usec;   /* ... that was not */
         bool was_shown_stop;    /* by the last answer, for the first time */
-        uint64_t asked_usec;    /* last StartLogging */
+        uint64_t asked_usec;    /* last StartLogging ... */
+        int64_t asked_msec;     /* ... by AWS's clock */
         uint64_t down_usec;     /* since when answers say not logging; 0: they do not */
         bool maybe_gone;        /* not found, which says nothing of its logging */
         bool polling;
         uint64_t polled_usec;   /* last answer or failure */
         uint64_t unbeaten_usec; /* first good poll since the last heartbeat, 0: none */
         uint64_t good_usec;     /* last answer about the trail */
-        int64_t version_msec;   /* newest that was shown */
+        int64_t version_msec;   /* newest that was shown, */
+        int64_t whole_msec;     /* ... and not as half an update */
         int64_t stop_msec;      /* newest StopLoggingTime that was shown */
         unsigned not_found;     /* TrailNotFound in a row */
         uint64_t not_found_usec;
