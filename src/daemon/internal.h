@@ -44,6 +44,7 @@ struct Manager {
         sd_event *event;
         sd_event_source *core_timer;
         sd_event_source *watchdog_timer;
+        unsigned overdue_looks; /* of it, in a row, that found something overdue */
         sd_event_source *report_timer;
         sd_event_source *identity_timer;
         sd_event_source *reload_signal;

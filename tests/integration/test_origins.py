@@ -132,7 +132,7 @@ printf '"SecretAccessKey":"{USER["AWS_SECRET_ACCESS_KEY"]}","Expiration":"%s"}}'
 
 @pytest.mark.parametrize("options, environment, text", [
     ({"profile": "guard"}, {}, r"there is no profile guard in .*/config or "),
-    ({}, {"AWS_PROFILE": "sso"}, r"profile sso is one of AWS IAM Identity Center .*out of scope"),
+    ({}, {"AWS_PROFILE": "sso"}, r"profile sso is one of AWS IAM Identity Center, .*out of scope"),
     ({}, {"AWS_PROFILE": "a"}, r"profile a is its own source by way of others: a -> b -> a"),
     ({}, {"AWS_ACCESS_KEY_ID": "AKID"}, r"AWS_SECRET_ACCESS_KEY is not"),
 ])

@@ -63,7 +63,8 @@ def test_lost_answer_of_a_restart_that_worked(aws, guard):
     attack = aws.attack(TRAIL)
     closed = aws.message(phase="CLOSED")
     assert closed.time - attack["time"] < 3 * SLOW
-    assert closed.value("Restart").startswith("by this guard, verified")
+    assert closed.value("Restart").startswith(
+        "probably by this guard, whose StartLogging had no answer, verified by GetTrailStatus")
     named = aws.actor(attack)
     assert "MISUSED" not in named.subject and named.severity == "high"
 
