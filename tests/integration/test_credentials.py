@@ -52,7 +52,7 @@ def test_expired_and_rotated_under_way(aws, make_guard):
 
 
 def test_short_lived_credentials_are_renewed_before_they_expire(aws, make_guard):
-    aws.set(credential_ttl=3.0)
+    aws.set(credential_ttl=3.0 * SLOW)
     aws.permissions("trailsentry-guard", allow=["cloudtrail:*"])
     arn = "arn:aws:cloudtrail:eu-west-1:111122223333:trail/own-events"
     aws.create_trail(arn, logging=True)

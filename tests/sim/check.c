@@ -70,8 +70,9 @@ void check_input(World *w, const Input *in)
         if (!s->is_logging && !t->down_usec)
                 t->down_usec = w->now_usec;
         note_first_shown(w, in->trail, s);
-        /* Half an update makes the one before it no older. */
-        if (is_coherent(s) && version >= t->whole_msec) {
+        /* "Logging" with the times of a stop is half an update: it makes the one before no older.
+         */
+        if ((!s->is_logging || is_coherent(s)) && version >= t->whole_msec) {
                 t->whole_msec = version;
                 if (s->is_logging)
                         t->down_usec = 0;
