@@ -67,23 +67,16 @@ def test_survives_a_kill_and_ends_by_itself(aws, make_guard):
 
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
-def test_accepted_by_a_disk_that_fails(aws, make_guard):
-    """What was accepted is on disk when it is said; what cannot be is said, too."""
-    guard = make_guard(wrapped=False, prefix=strace("inject=fsync:error=EIO"),
+@pytest.mark.parametrize("disk, why", [("error=EIO", "Input/output error"),
+                                       ("delay_enter=3000000", "no answer from the disk")])
+def test_accepted_by_a_disk_that_fails_or_stalls(aws, make_guard, disk, why):
+    """What was accepted is on disk when it is said; what cannot be is said, too. A disk that stalls
+    is waited for a second, so that the command is answered before its patience ends."""
+    guard = make_guard(wrapped=False, prefix=strace("inject=fsync:" + disk),
                        environment={"ASAN_OPTIONS": "detect_leaks=0"}).run()
     done = maintenance(guard, "start", *SET)
     assert done.returncode == WELL, done
-    assert "NOT DURABLE, a crash would undo it: Input/output error" in done.stdout
-
-
-@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
-def test_accepted_by_a_disk_that_stalls(aws, make_guard):
-    """It is waited for a second, so that the command is answered before its patience ends."""
-    guard = make_guard(wrapped=False, prefix=strace("inject=fsync:delay_enter=3000000"),
-                       environment={"ASAN_OPTIONS": "detect_leaks=0"}).run()
-    done = maintenance(guard, "start", *SET)
-    assert done.returncode == WELL, done
-    assert "NOT DURABLE, a crash would undo it: no answer from the disk" in done.stdout
+    assert "NOT DURABLE, a crash would undo it: " + why in done.stdout
     guard.kill()
 
 
