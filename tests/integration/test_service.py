@@ -88,15 +88,20 @@ def test_service_manager_is_told(aws, make_guard):
 
 
 def test_starved_of_cpu_it_is_not_taken_for_wedged(aws, make_guard):
-    """Stopped during a poll for longer than any may be overdue (the other one's polls show the
+    """Stopped during polls for longer than any may be overdue (the other one's polls show the
     time), it feeds the watchdog as soon as it has looked around, not a quarter of WatchdogSec=
-    later."""
-    guard = make_guard(scale=100, poll="10s", environment={"WATCHDOG_USEC": "8000000"}).run()
+    later. With so many of them that its timer does not happen to have its turn last."""
+    arns = [TRAIL.replace("management-events", f"trail-{n}") for n in range(24)]
+    for arn in arns:
+        aws.create_trail(arn, logging=True)
+    guard = make_guard(scale=100, poll="10s", environment={"WATCHDOG_USEC": str(int(8e6 * SLOW))},
+                       trails=[reached_by_role(arn) for arn in arns]).run(*arns)
     other = make_guard(scale=100, poll="10s", trails=[reached_by_role(FAR_TRAIL)]).run()
     beats = guard.notes.count("WATCHDOG=1")
     guard.wait(lambda: guard.notes.count("WATCHDOG=1") > beats, what="WATCHDOG=1")
-    aws.fault(operation="GetTrailStatus", trail=TRAIL, kind="delay", seconds=1, count=1)
-    aws.polls(1, TRAIL)
+    for arn in arns:
+        aws.fault(operation="GetTrailStatus", trail=arn, kind="delay", seconds=0.1, count=1)
+    aws.polls(1, arns[-1])
     guard.process.send_signal(signal.SIGSTOP)
     aws.polls(25, FAR_TRAIL)
     beats = guard.notes.count("WATCHDOG=1")
