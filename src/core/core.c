@@ -150,11 +150,23 @@ uint64_t backoff_usec(uint64_t base, uint64_t max, unsigned failures)
         return MIN(d, max);
 }
 
+uint64_t core_random(Core *c, uint64_t below)
+{
+        const uint64_t block[] = {c->seed[0], c->seed[1], c->n_drawn++};
+        uint8_t digest[DIGEST_SIZE];
+        uint64_t v;
+
+        digest_sha256(block, sizeof(block), digest);
+        memcpy(&v, digest, sizeof(v));
+        return below > 0 ? v % below : 0;
+}
+
 Core *core_new(const CoreConfig *config, Now now)
 {
         Core *c = mem_new0(Core);
 
         c->hostname = mem_strdup(strempty(config->hostname));
+        memcpy(c->seed, config->seed, sizeof(c->seed));
         c->now = now;
         c->begun_msec = now.wall_msec;
         c->next_heartbeat_boot = now.boot_usec;

@@ -155,6 +155,9 @@ struct Core {
         char **forgotten;    /* ... that are not configured any more */
         size_t n_forgotten;
 
+        uint64_t seed[2];
+        uint64_t n_drawn; /* by core_random() */
+
         Now now;
         Actions *out;
 };
@@ -173,6 +176,9 @@ bool core_knows_finished(const Core *c, const char *id);
 void core_remember_request(Core *c, const char *request_id, int64_t msec);
 OwnCall core_own_start(const Core *c, const CloudTrailRecord *r);      /* by the ledger */
 uint64_t backoff_usec(uint64_t base, uint64_t max, unsigned failures); /* failures from 1 */
+/* A number in [0, below) that nobody can foresee who does not know the seed, however many of them
+ * he has seen; 0 for below of 0. */
+uint64_t core_random(Core *c, uint64_t below);
 
 /* configure.c */
 void configure(Core *c, const CoreConfig *config);   /* what stays keeps its state */

@@ -138,6 +138,7 @@ typedef struct CoreConfig {
         size_t n_topics;
         size_t n_accounts;
         const char *hostname; /* said in alerts: which guard speaks */
+        uint64_t seed[2];     /* of what must not be foreseen; read by core_new() alone */
 } CoreConfig;
 
 /* What is remembered of a trail between two runs of the daemon. */

@@ -6,6 +6,7 @@
 #include "daemon/internal.h"
 
 #include <errno.h>
+#include <sys/random.h>
 #include <syslog.h>
 #include <systemd/sd-daemon.h>
 
@@ -160,6 +161,10 @@ int setup_begin(Manager *m)
         size_lists(m, mem_alloc0(m->conf->n_accounts * sizeof(char *)));
         setup_tell(m);
         core_setup(m, m->conf, &s);
+        if (getrandom(s.config.seed, sizeof(s.config.seed), 0) != sizeof(s.config.seed)) {
+                log_error("no random numbers: %m");
+                return -EIO;
+        }
         m->core = core_new(&s.config, manager_now(m));
         return 0;
 }

@@ -356,6 +356,7 @@ static Core *new_core(World *w)
                 .n_topics = w->n_topics,
                 .n_accounts = w->whole ? w->whole->n_accounts : 1,
                 .hostname = "guard-1",
+                .seed = {w->seed, guard_now(w).boot_usec},
         };
 
         for (size_t i = 0; i < w->n_trails; i++)
