@@ -3,7 +3,7 @@
 #include "core/alertjson.h"
 
 #include "aws/arn.h"
-#include "base/escape.h"
+#include "base/foreign.h"
 #include "base/jsonmap.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
@@ -15,11 +15,16 @@
 #define DOCUMENT_MAX ((size_t)40 * 1024)
 #define OTHERS_MAX 20
 
-static json_t *text(const char *s)
+static json_t *text_within(const char *s, size_t max)
 {
-        _cleanup_free_ char *escaped = escape_text(s, ALERT_VALUE_CHARS);
+        _cleanup_free_ char *escaped = foreign_text_exact(s, max);
 
         return *escaped ? json_string(escaped) : json_null();
+}
+
+static json_t *text(const char *s)
+{
+        return text_within(s, ALERT_FOREIGN_MAX);
 }
 
 static json_t *moment(int64_t msec)
@@ -109,7 +114,7 @@ static json_t *error_of(const AwsError *e)
         o = json_object();
         json_set(o, "class", json_string(aws_error_class_to_string(e->class)));
         json_set(o, "code", text(e->code));
-        json_set(o, "message", text(e->message));
+        json_set(o, "message", text_within(e->message, ALERT_ERROR_MAX));
         json_set(o, "request_id", text(e->request_id));
         return o;
 }
@@ -264,7 +269,7 @@ static json_t *attribution(const Incident *i)
         for (size_t k = 0; k < a->n_findings; k++)
                 if (alert_role_is_listed(a->findings[k].role) && listed++ < OTHERS_MAX)
                         json_append(others, call(&a->findings[k]));
-        json_set(o, "summary", text(summary));
+        json_set(o, "summary", text_within(summary, 2 * ALERT_FOREIGN_MAX));
         json_set(o, "state", json_string(search_state_to_string(a->state)));
         json_set(o, "confidence", json_string(confidence_to_string(a->confidence)));
         json_set(o, "credentials_misused", json_boolean(a->misused));

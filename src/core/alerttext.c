@@ -9,6 +9,7 @@
 
 #include "aws/arn.h"
 #include "base/escape.h"
+#include "base/foreign.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "core/advice.h"
@@ -191,7 +192,7 @@ static void add_update(StrBuf *b, const Incident *i, int64_t now_msec)
         } else if (f && i->attribution.confidence == CONFIDENCE_EXACT) {
                 _cleanup_free_ char *name = identity_display_name(&f->record.identity);
                 strbuf_add(b, "- who did it: ");
-                escape_add(b, name, 24);
+                foreign_add_ascii(b, name, 24);
         } else if (i->attribution.confidence != CONFIDENCE_NONE) {
                 strbuf_add(b, "- several may have done it");
         } else {
@@ -225,9 +226,30 @@ static void subject(const Incident *i, const AlertContext *c, const Arn *a, char
         if (c->phase == PHASE_CLOSED && i->blind_to_msec && *duration(i, 0, d))
                 strbuf_addf(&b, "%s%s", is_of_sight(i) ? " after " : ", blind ", duration(i, 0, d));
         strbuf_addf(&b, " (%s %s)", a->account, a->region);
-        *ret = escape_ascii(strbuf_str(&b),
-                            ALERT_SUBJECT_MAX - 3); /* "..." when something is cut */
+        *ret = alert_subject(strbuf_str(&b));
         strbuf_done(&b);
+}
+
+char *alert_subject(const char *text)
+{
+        size_t n = strlen(text), max = ALERT_SUBJECT_MAX - strlen("...");
+
+        if (n <= max)
+                return mem_strdup(text);
+        /* What begins shortly before the cut has to end there. */
+        for (size_t at = max - 12; at < max; at++) {
+                size_t length = 0;
+
+                if (strncmp(text + at, "\\x", 2) == 0)
+                        length = strlen("\\xNN");
+                else if (strncmp(text + at, "\\u{", 3) == 0)
+                        length = strcspn(text + at, "}") + 1;
+                else if (text[at] == '[')
+                        length = strcspn(text + at, "]") + 1;
+                if (at + length > max)
+                        max = at;
+        }
+        return mem_printf("%.*s...", (int)max, text);
 }
 
 void alert_row(StrBuf *b, const char *label, const char *value)
@@ -239,12 +261,49 @@ void alert_row(StrBuf *b, const char *label, const char *value)
         strbuf_add_char(b, '\n');
 }
 
+static void foreign_row(StrBuf *b, const char *label, const char *value, size_t max)
+{
+        if (isempty(value))
+                return;
+        strbuf_addf(b, "%-15s ", label);
+        foreign_add(b, value, max);
+        strbuf_add_char(b, '\n');
+}
+
+void alert_foreign_row(StrBuf *b, const char *label, const char *value)
+{
+        foreign_row(b, label, value, ALERT_FOREIGN_MAX);
+}
+
+void alert_error_row(StrBuf *b, const char *label, const char *words)
+{
+        foreign_row(b, label, words, ALERT_ERROR_MAX);
+}
+
 void alert_time_row(StrBuf *b, const char *label, int64_t msec)
 {
         char t[TIMEFMT_MAX];
 
         if (msec)
                 alert_row(b, label, timefmt_iso8601(msec, t));
+}
+
+void alert_add_part(StrBuf *b, StrBuf *part, size_t max, const char *incident_id)
+{
+        _cleanup_free_ char *more =
+                mem_printf("  ... and more: trailsentry incidents %s\n", incident_id);
+        const char *text = strbuf_str(part);
+        size_t n = part->len;
+
+        if (n > max) {
+                n = max > strlen(more) ? max - strlen(more) : 0;
+                while (n > 0 && text[n - 1] != '\n')
+                        n--;
+        }
+        strbuf_add_n(b, text, n);
+        if (n < part->len)
+                strbuf_add(b, more);
+        strbuf_done(part);
 }
 
 static const char *window_source(const Incident *i)
@@ -339,7 +398,7 @@ static void add_restart(StrBuf *b, const Incident *i)
                 _cleanup_free_ char *words = alert_error_words(&r->error);
                 strbuf_addf(b, "FAILS (%u StartLogging so far), goes on being tried\n%16s",
                             r->attempts, "");
-                escape_add(b, words, 1000);
+                foreign_add(b, words, ALERT_ERROR_MAX);
                 strbuf_add_char(b, '\n');
                 return;
         }
@@ -349,7 +408,7 @@ static void add_restart(StrBuf *b, const Incident *i)
         if (i->delivering == DELIVERING_YES)
                 strbuf_addf(b, "%-16slog files are delivered again\n", "Delivery");
         else if (i->delivering == DELIVERING_NO)
-                alert_row(b, "Delivery FAILS", strempty(i->delivery_error));
+                alert_foreign_row(b, "Delivery FAILS", i->delivery_error);
         else
                 strbuf_addf(b, "%-16snot seen yet since the restart (takes about 5 minutes)\n",
                             "Delivery");
@@ -368,18 +427,21 @@ static void add_cause(StrBuf *b, const Incident *i)
         _cleanup_free_ char *words = alert_error_words(&i->cause);
 
         if (i->cause.class != AWS_ERROR_NONE)
-                alert_row(b, "Cause", words);
+                alert_error_row(b, "Cause", words);
 }
 
-void alert_add_advice(StrBuf *b, const Advice *a)
+void alert_add_advice(StrBuf *b, const Advice *a, const char *incident_id)
 {
+        StrBuf part = ALERT_PART_INIT;
+
         if (a->n_steps > 0)
-                strbuf_add(b, "\nWhat to do\n");
+                strbuf_add(&part, "\nWhat to do\n");
         for (size_t k = 0; k < a->n_steps; k++) {
-                strbuf_addf(b, "%zu. %s\n", k + 1, a->steps[k].text);
+                strbuf_addf(&part, "%zu. %s\n", k + 1, a->steps[k].text);
                 if (a->steps[k].command)
-                        strbuf_addf(b, "     %s\n", a->steps[k].command);
+                        strbuf_addf(&part, "     %s\n", a->steps[k].command);
         }
+        alert_add_part(b, &part, ALERT_ADVICE_MAX, incident_id);
 }
 
 /* The end of every message about one incident. */
@@ -387,7 +449,7 @@ static void add_end(StrBuf *b, const Incident *i, const AlertContext *c)
 {
         _cleanup_(advice_done) Advice a = advice_make(i, c->now_msec);
 
-        alert_add_advice(b, &a);
+        alert_add_advice(b, &a, i->id);
         alert_add_footer(b, i, c);
 }
 
@@ -407,21 +469,20 @@ static void add_maintenance(StrBuf *b, const Incident *i)
 
 char *alert_details(const Incident *i)
 {
-        StrBuf b = STRBUF_INIT(ALERT_BODY_MAX / 2);
+        StrBuf b = STRBUF_INIT(ALERT_BODY_MAX / 2), all = ALERT_PART_INIT;
         const char *text = strempty(i->text);
         char *details;
 
-        for (size_t n; *text; text += n) {
+        for (size_t n; *text; text += n + (text[n] == '\n')) {
                 n = strcspn(text, "\n");
                 _cleanup_free_ char *line = mem_strndup(text, n);
 
-                escape_add(&b, line, 1000);
-                if (text[n]) {
-                        strbuf_add_char(&b, '\n');
-                        n++;
-                }
+                foreign_add_exact(&all, line, 600);
+                if (text[n])
+                        strbuf_add_char(&all, '\n');
         }
-        details = mem_strdup(strbuf_str(&b)); /* cut at the cap, never lost */
+        alert_add_part(&b, &all, b.max, i->id);
+        details = mem_strdup(strbuf_str(&b));
         strbuf_done(&b);
         return details;
 }
@@ -433,11 +494,12 @@ static void notice_text(const Incident *i, const AlertContext *c, char **ret_sub
         _cleanup_free_ char *line = mem_printf("%s: trailsentry on %s: %s",
                                                phase_to_string(c->phase), c->hostname, i->title);
 
-        *ret_subject = escape_ascii(line, ALERT_SUBJECT_MAX - 3);
+        _cleanup_free_ char *ascii = escape_ascii(line, SIZE_MAX);
+        *ret_subject = alert_subject(ascii);
         strbuf_add(&b, "trailsentry on ");
         escape_add(&b, c->hostname, 64);
         strbuf_add(&b, ": ");
-        escape_add(&b, i->title, 1000);
+        foreign_add_exact(&b, i->title, 600);
         strbuf_add(&b, ".\n\n");
         if (i->text) {
                 _cleanup_free_ char *details = alert_details(i);
@@ -461,7 +523,8 @@ void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, ch
                 return;
         }
 
-        StrBuf b = STRBUF_INIT(ALERT_BODY_MAX);
+        StrBuf b = STRBUF_INIT(ALERT_BODY_MAX), end = STRBUF_INIT(ALERT_END_MAX);
+        StrBuf changes = ALERT_PART_INIT, who = ALERT_PART_INIT;
         Arn a = {};
         const char *name = trail_name(i, &a);
 
@@ -481,9 +544,15 @@ void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, ch
         add_cause(&b, i);
         alert_row(&b, "ATT&CK", incident_kind_technique(i->kind));
         add_restart(&b, i);
-        alert_add_changes(&b, i);
-        alert_add_who(&b, i);
-        add_end(&b, i, c);
-        *ret_body = mem_strdup(strbuf_str(&b)); /* cut at the cap, never lost */
+        /* The end is whole, whatever stands before it. */
+        add_end(&end, i, c);
+        alert_add_changes(&changes, i);
+        alert_add_part(&b, &changes, ALERT_CHANGES_MAX, i->id);
+        alert_add_who(&who, i);
+        alert_add_part(&b, &who, ALERT_BODY_MAX - MIN(b.len + end.len, (size_t)ALERT_BODY_MAX),
+                       i->id);
+        strbuf_add(&b, strbuf_str(&end));
+        strbuf_done(&end);
+        *ret_body = mem_strdup(strbuf_str(&b));
         strbuf_done(&b);
 }

@@ -6,7 +6,7 @@
 #include "core/alertpart.h"
 
 #include "aws/arn.h"
-#include "base/escape.h"
+#include "base/foreign.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "core/alerttext.h"
@@ -14,42 +14,45 @@
 
 #define LISTED_MAX 20
 
-static void add_identity(StrBuf *b, const UserIdentity *u)
+/* foreign_add() for messages, foreign_add_exact() for journal, command and programs. */
+typedef void (*AddForeign)(StrBuf *b, const char *s, size_t max);
+
+static void add_identity(StrBuf *b, const UserIdentity *u, AddForeign add)
 {
         _cleanup_free_ char *name = identity_display_name(u);
 
-        escape_add(b, name, ALERT_VALUE_CHARS);
+        add(b, name, 200);
         strbuf_add(b, " (");
-        escape_add(b, isempty(u->type_text) ? "unknown type" : u->type_text, 40);
+        add(b, isempty(u->type_text) ? "unknown type" : u->type_text, 40);
         if (u->issuer_user_name && u->type == IDENTITY_ASSUMED_ROLE) {
                 strbuf_add(b, ", role ");
-                escape_add(b, u->issuer_user_name, 128);
+                add(b, u->issuer_user_name, 128);
         }
         strbuf_add(b, ")");
 }
 
-static void add_actor_line(StrBuf *b, const CloudTrailRecord *r)
+static void add_actor_line(StrBuf *b, const CloudTrailRecord *r, AddForeign add)
 {
         char t[TIMEFMT_MAX];
 
-        add_identity(b, &r->identity);
+        add_identity(b, &r->identity, add);
         strbuf_add(b, " from ");
-        escape_add(b, r->source_ip ? r->source_ip : "an unknown address", 100);
+        add(b, r->source_ip ? r->source_ip : "an unknown address", 100);
         strbuf_addf(b, " at %s", timefmt_iso8601(r->time_msec, t));
 }
 
 void alert_add_caller(StrBuf *b, const CloudTrailRecord *r)
 {
-        add_identity(b, &r->identity);
+        add_identity(b, &r->identity, foreign_add);
         strbuf_add(b, " from ");
-        escape_add(b, r->source_ip ? r->source_ip : "an unknown address", 100);
+        foreign_add(b, r->source_ip ? r->source_ip : "an unknown address", 100);
         if (r->identity.access_key_id) {
                 strbuf_add(b, ", key ");
-                escape_add(b, r->identity.access_key_id, 128);
+                foreign_add(b, r->identity.access_key_id, 128);
         }
         if (r->user_agent) {
                 strbuf_add(b, ", ");
-                escape_add(b, r->user_agent, 60);
+                foreign_add(b, r->user_agent, 60);
         }
 }
 
@@ -63,7 +66,7 @@ char *alert_actor(const Incident *i)
         if (a->misused)
                 strbuf_add(&b, "SOMEBODY USING THE GUARD'S OWN CREDENTIALS: ");
         if (f)
-                add_actor_line(&b, &f->record);
+                add_actor_line(&b, &f->record, foreign_add_exact);
         else if (a->confidence == CONFIDENCE_AMBIGUOUS)
                 strbuf_add(&b, "ambiguous: several calls fit");
         else if (a->state == SEARCH_GAVE_UP)
@@ -92,8 +95,8 @@ static const char *key_words(const UserIdentity *u)
 
 static void add_event(StrBuf *b, const CloudTrailRecord *r)
 {
-        alert_row(b, "  Event", r->event_name);
-        alert_row(b, "  Event id", r->event_id);
+        alert_foreign_row(b, "  Event", r->event_name);
+        alert_foreign_row(b, "  Event id", r->event_id);
         alert_time_row(b, "  Event time", r->time_msec);
 }
 
@@ -102,29 +105,30 @@ static void add_record(StrBuf *b, const CloudTrailRecord *r)
         const UserIdentity *u = &r->identity;
 
         strbuf_addf(b, "%-16s", "Who");
-        add_identity(b, u);
+        add_identity(b, u, foreign_add);
         strbuf_add_char(b, '\n');
-        alert_row(b, "  ARN", u->arn);
-        alert_row(b, "  Account", u->account_id);
-        alert_row(b, "  Principal", u->principal_id);
-        alert_row(b, "  Issuer", u->issuer_arn);
-        alert_row(b, "  Source identity", u->source_identity);
-        alert_row(b, "  Provider", u->web_id_provider ? u->web_id_provider : u->identity_provider);
-        alert_row(b, "  On behalf of", u->on_behalf_of);
-        alert_row(b, "  Invoked by", u->invoked_by);
-        alert_row(b, "  Vendor account", u->invoked_by_delegate);
+        alert_foreign_row(b, "  ARN", u->arn);
+        alert_foreign_row(b, "  Account", u->account_id);
+        alert_foreign_row(b, "  Principal", u->principal_id);
+        alert_foreign_row(b, "  Issuer", u->issuer_arn);
+        alert_foreign_row(b, "  Source identity", u->source_identity);
+        alert_foreign_row(b, "  Provider",
+                          u->web_id_provider ? u->web_id_provider : u->identity_provider);
+        alert_foreign_row(b, "  On behalf of", u->on_behalf_of);
+        alert_foreign_row(b, "  Invoked by", u->invoked_by);
+        alert_foreign_row(b, "  Vendor account", u->invoked_by_delegate);
         if (u->access_key_id) {
                 _cleanup_free_ char *key = mem_printf("%s%s", u->access_key_id, key_words(u));
-                alert_row(b, "  Access key", key);
+                alert_foreign_row(b, "  Access key", key);
         }
         alert_row(b, "  MFA",
                   u->mfa == MFA_YES  ? "yes"
                   : u->mfa == MFA_NO ? "no"
                                      : "the record does not say");
         alert_time_row(b, "  Session since", u->session_created_msec);
-        alert_row(b, "  From", r->source_ip);
-        alert_row(b, "  VPC endpoint", r->vpc_endpoint_id);
-        alert_row(b, "  Tool", r->user_agent);
+        alert_foreign_row(b, "  From", r->source_ip);
+        alert_foreign_row(b, "  VPC endpoint", r->vpc_endpoint_id);
+        alert_foreign_row(b, "  Tool", r->user_agent);
         if (r->session_from_console)
                 alert_row(b, "  Console", "yes, a console session");
         add_event(b, r);
@@ -140,7 +144,7 @@ static void add_searched(StrBuf *b, const Incident *i)
         if (!account || arn_parse_trail(i->trail_arn, &a, &why) < 0 || streq(a.account, account))
                 return;
         strbuf_addf(b, "%-16sonly the Event history of account ", "  Searched");
-        escape_add(b, account, 12);
+        foreign_add(b, account, 12);
         strbuf_addf(b, ", not that of the trail's account %s\n", a.account);
 }
 
@@ -167,7 +171,7 @@ static void add_not_known(StrBuf *b, const Incident *i)
                             "Who");
         if (a->error.class != AWS_ERROR_NONE) {
                 _cleanup_free_ char *words = alert_error_words(&a->error);
-                alert_row(b, "  because", words);
+                alert_error_row(b, "  because", words);
         } else if (a->throttles > 0) {
                 alert_row(b, "  because", "LookupEvents is throttled");
         }
@@ -225,17 +229,17 @@ static void add_others(StrBuf *b, const Incident *i)
                 if (listed++ == 0)
                         strbuf_add(b, "\nOther calls around it\n");
                 strbuf_add(b, "  ");
-                escape_add(b, f->record.event_name, 40);
+                foreign_add(b, f->record.event_name, 40);
                 strbuf_addf(b, ", %s", role_words(f->role));
                 if (f->record.error_code) {
                         strbuf_add(b, " (");
-                        escape_add(b, f->record.error_code, 60);
+                        foreign_add(b, f->record.error_code, 60);
                         strbuf_add(b, ")");
                 }
                 strbuf_add(b, ": ");
-                add_actor_line(b, &f->record);
+                add_actor_line(b, &f->record, foreign_add);
                 strbuf_add(b, ", event ");
-                escape_add(b, strempty(f->record.event_id), 64);
+                foreign_add(b, strempty(f->record.event_id), 64);
                 strbuf_add_char(b, '\n');
         }
         if (more > 0)
@@ -261,9 +265,9 @@ static void add_deeds(StrBuf *b, const Incident *i)
                                     incident_kind_is_change(i->kind) ? " this was seen"
                                                                      : " the stop");
                 strbuf_addf(b, "  %4u  ", d->calls);
-                escape_add(b, strempty(d->event_name), 64);
+                foreign_add(b, strempty(d->event_name), 64);
                 strbuf_add(b, " (");
-                escape_add(b, strempty(d->event_source), 64);
+                foreign_add(b, strempty(d->event_source), 64);
                 strbuf_add(b, ")");
                 if (d->refused > 0)
                         strbuf_addf(b, ", %u refused", d->refused);
