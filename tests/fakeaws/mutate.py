@@ -22,6 +22,7 @@ HOSTILE = ("", "\x00", "\x1b[2J", "\u202ex", "\U0001f600" * 300, "e\u0301" * 200
 NUMBERS = (0, -1, 1, 0.1, 2**31, 2**32, 2**53 + 1, 2**63 - 1, 2**63, 2**64, -2**63 - 1, 10**40)
 # Written as they stand; the last three are no JSON.
 LITERALS = ("1e308", "-1e308", "1e400", "1E-400", "1.7954064e9", "NaN", "01", "+1")
+REFUSALS = (400, 400, 403, 404, 429, 500, 503)
 STATUSES = (100, 101, 199, 200, 201, 204, 206, 301, 302, 304, 307, 400, 401, 403, 404, 408, 409, 413, 429,
             499, 500, 501, 502, 503, 504, 599, 600, 999)
 DATES = ("", "x", "Thu, 01 Jan 1970 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT",
@@ -66,7 +67,10 @@ class Mutator:
         head, _, body = data.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
         chance = self.random
-        for _ in range(chance.choice((1, 1, 1, 2, 3))):
+        if chance.random() < 0.2:
+            lines[0] = f"HTTP/1.1 {chance.choice(REFUSALS)} Refused"
+            body = self.refusal(body)
+        for _ in range(chance.choice((0, 1, 1, 1, 2, 3)) or int(lines[0][9] == "2")):
             change = chance.choices((self.meaning, self.bytes, self.whole), (8, 2, 1))[0]
             body = change(body)[:BODY_MAX]
         end = "keep"
@@ -203,13 +207,21 @@ class Mutator:
             data += chance.choice((b"\x00", b"}", b"<a/>", b" " * 100000, bytes(body)))
         return bytes(data)
 
-    def whole(self, _body):
-        """Something else altogether; an error of AWS's for a quarter."""
+    def refusal(self, body):
+        """An error in the form of the answer, with anything for its code and its message."""
         chance = self.random
-        code, text = chance.choice(CODES), chance.choice(HOSTILE)
+        code = chance.choice(CODES)
+        text = chance.choice(HOSTILE) if chance.random() < 0.5 else "m" * chance.choice((1, 600, 70000))
+        if body.lstrip()[:1] == b"<":
+            text = text.replace("&", "&amp;").replace("<", "&lt;").encode("utf-8", "replace").decode()
+            return (f"<ErrorResponse><Error><Code>{code}</Code><Message>{text}</Message></Error>"
+                    "</ErrorResponse>").encode()
+        return json.dumps({"__type": code, "message": text}).encode()
+
+    def whole(self, _body):
+        """Something else altogether."""
+        chance = self.random
         return chance.choice((
-            json.dumps({"__type": code, "message": text}).encode(),
-            f"<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>".encode(),
             b"", b"{}", b"[]", b"null", b"<html><body>Please log in.</body></html>", b"\x1f\x8b\x08\x00",
             b"{" * 5000, b" " * chance.choice((70000, 2000000)), chance.randbytes(300)))
 
