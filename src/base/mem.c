@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -8,9 +9,11 @@ void mem_exhausted(void)
 {
         static const char text[] = "out of memory\n";
 
-        /* Nothing that allocates may be called here. */
-        ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
-        (void)n; /* there is nobody left to tell */
+        /* Nothing that allocates may be called here, nor anything that waits for a reader. */
+        if (poll(&(struct pollfd){.fd = STDERR_FILENO, .events = POLLOUT}, 1, 0) > 0) {
+                ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
+                (void)n; /* there is nobody left to tell */
+        }
         abort();
 }
 

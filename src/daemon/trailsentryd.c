@@ -9,13 +9,15 @@
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <syslog.h>
-#include <systemd/sd-daemon.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/conf.h"
 #include "daemon/internal.h"
 #include "daemon/status.h"
+
+#define LAST_WORDS_USEC (200 * USEC_PER_MSEC)
+#define LOG_PATIENCE_USEC USEC_PER_SEC
 
 static const char *arg_config = CONF_PATH_DEFAULT;
 static const char *arg_state = NULL;
@@ -103,6 +105,33 @@ static void forbid_core_dumps(void)
                 log_warning("core dumps could not be switched off: %m");
 }
 
+/* What was logged last often says why. */
+static void on_fatal_signal(int number)
+{
+        log_linger(LAST_WORDS_USEC); /* NOLINT(*-signal-handler,cert-sig30-c): poll(2) alone */
+        (void)signal(number, SIG_DFL);
+        (void)raise(number); /* when this handler has returned */
+}
+
+/* Records are written by a thread: neither the journal nor a pipe that nobody reads holds up the
+ * loop, and what waits to be written outlives the end and an abort, for a moment. */
+static void set_up_log(void)
+{
+        static const int fatal[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV};
+        struct sigaction before;
+        int r;
+
+        log_open("trailsentryd");
+        r = log_start_thread(journal_id_records_lost);
+        if (r < 0)
+                log_warning("the log has no thread of its own, a journal that hangs would hold up "
+                            "the guard: %s",
+                            strerror(-r));
+        for (size_t k = 0; k < ELEMENTSOF(fatal); k++) /* a sanitizer may be there already */
+                if (sigaction(fatal[k], NULL, &before) >= 0 && before.sa_handler == SIG_DFL)
+                        (void)signal(fatal[k], on_fatal_signal);
+}
+
 static int set_up_signals(sd_event *event)
 {
         sigset_t mask;
@@ -122,6 +151,7 @@ static int set_up_signals(sd_event *event)
 static int run(void)
 {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(notifier_freep) Notifier *notifier = NULL;
         _cleanup_(manager_freep) Manager *m = NULL;
         ManagerOptions o = {
                 .config_path = arg_config,
@@ -133,18 +163,21 @@ static int run(void)
 
         if (r >= 0)
                 r = set_up_signals(event);
+        if (r >= 0)
+                r = notifier_new(event, &notifier);
         if (r < 0) {
                 log_error("no event loop: %s", strerror(-r));
                 return r;
         }
         o.event = event;
+        o.notifier = notifier;
         r = manager_new(&o, &m);
         if (r >= 0)
                 r = manager_start(m);
         if (r < 0)
                 return r;
         r = sd_event_loop(event);
-        (void)sd_notify(false, "STOPPING=1"); /* nobody else to tell */
+        notifier_set_state(notifier, NOTIFIER_STOPPING);
         journal_daemon(journal_id_stopped, r < 0 ? LOG_ERR : LOG_INFO, "trailsentryd stops%s%s",
                        r < 0 ? ": " : "", r < 0 ? strerror(-r) : "");
         return r;
@@ -166,11 +199,12 @@ int main(int argc, char *argv[])
                 return exit_status;
         /* What memory lacks for would be taken for a file or an answer that is wrong, else. */
         json_set_alloc_funcs(mem_alloc, free);
-        log_open("trailsentryd");
+        set_up_log();
         forbid_core_dumps();
         return_large_blocks();
 
         int r = run();
+        log_stop_thread(LOG_PATIENCE_USEC);
         if (r == -ENOTRECOVERABLE)
                 return EX_CONFIG;
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

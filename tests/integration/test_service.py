@@ -87,6 +87,42 @@ def test_service_manager_is_told(aws, make_guard):
     assert guard.records[-1].text == "trailsentryd stops"
 
 
+def test_nobody_reads_what_it_says(aws, make_guard):
+    """Neither standard error nor the service manager's socket, from before its start: it polls,
+    restarts, tells the topics, and ends. What it had to say comes as soon as somebody reads."""
+    guard = make_guard(environment={"WATCHDOG_USEC": "400000"}).spawn(deaf=True)
+    aws.polls(3, ok=True)
+    aws.attack(TRAIL)
+    aws.message(phase="CLOSED")
+    for _ in range(1000):
+        if guard.status()["log_error"]:
+            break
+        aws.polls(1)
+    assert "nothing has been written since 20" in guard.status()["log_error"]
+    guard.listen()
+    guard.wait(lambda: "READY=1" in guard.notes, what="READY=1")
+    accepted = guard.record("StartLogging accepted")
+    texts = [r.text for r in guard.records]
+    assert texts[0].startswith("endpoint of ") and not any("lost" in t for t in texts), texts
+    # The time is that of what happened.
+    times = [r.time if "." in r.time else r.time.replace("Z", ".000Z") for r in guard.records]
+    assert times == sorted(times), times
+    assert times[texts.index(accepted.text)] > times[0]
+    guard.wait_new_status(lambda s: s["log_error"] is None)
+    guard.stop()
+
+
+@pytest.mark.parametrize("number,status", [(signal.SIGTERM, 0),
+                                           (signal.SIGABRT, -signal.SIGABRT)])
+def test_ends_in_time_when_nobody_reads(aws, make_guard, number, status):
+    guard = make_guard(wrapped=False).spawn(deaf=True)
+    aws.polls(3, ok=True)
+    begun = time.monotonic()
+    guard.process.send_signal(number)
+    assert guard.exit_status() == status
+    assert time.monotonic() - begun < 3 * SLOW
+
+
 def test_starved_of_cpu_it_is_not_taken_for_wedged(aws, make_guard):
     """Stopped during polls for longer than any may be overdue (the other one's polls show the
     time), it feeds the watchdog as soon as it has looked around, not a quarter of WatchdogSec=
