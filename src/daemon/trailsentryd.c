@@ -101,8 +101,10 @@ static int parse_arguments(int argc, char *argv[])
  * and out of the reach of other processes of the same user. */
 static void forbid_core_dumps(void)
 {
-        if (setrlimit(RLIMIT_CORE, &(struct rlimit){}) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
-                log_warning("core dumps could not be switched off: %m");
+        if (setrlimit(RLIMIT_CORE, &(struct rlimit){}) < 0)
+                log_warning("core dumps could not be limited to none (setrlimit): %m");
+        if (prctl(PR_SET_DUMPABLE, 0) < 0)
+                log_warning("core dumps could not be forbidden (prctl): %m");
 }
 
 /* What was logged last often says why. */
