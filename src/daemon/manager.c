@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/incidentjson.h"
+#include "daemon/status.h"
 
 #define IDENTITY_RETRY_USEC USEC_PER_MINUTE
 #define IDENTITY_AGAIN_USEC USEC_PER_HOUR
@@ -264,6 +265,9 @@ static void listen_to_operator(Manager *m)
         if (r < 0)
                 log_error("the command's requests cannot be taken beside %s: %s", m->status_path,
                           strerror(-r));
+        if (!status_is_in_memory(m->status_path))
+                log_notice("%s is not on a tmpfs: a disk that stalls there holds up the guard",
+                           m->status_path);
 }
 
 /* A disk that fails costs no restart, not even at the start of the guard. */
