@@ -7,7 +7,7 @@ import ssl
 
 import pytest
 
-from guard import FAR_TRAIL, SLOW, TRAIL, reached_by_role
+from guard import FAR_TRAIL, SLOW, TRAIL, in_own_mounts, reached_by_role
 from proxy import Proxy
 from test_cli import check
 from test_credentials import stop_and_see
@@ -159,6 +159,25 @@ def test_ca_bundle_vanishes_and_is_replaced_while_running(aws, make_guard, tmp_p
     guard.record("management-events cannot be seen")
     shutil.copy(aws.ca_file, bundle + ".new")
     os.rename(bundle + ".new", bundle)
+    guard.process.send_signal(1)
+    aws.message(phase="CLOSED", kind="cannot-see", timeout=40 * SLOW)
+
+
+def test_system_certificates_are_read_again_by_a_reload(aws, make_guard, tmp_path):
+    """As after an update of them, which changes no setting."""
+    system = "/etc/ssl/certs/ca-certificates.crt"
+    bundle = os.path.join(tmp_path, "bundle.pem")
+    foreign = os.path.join(os.path.dirname(aws.ca_file), "foreign-ca.pem")
+    shutil.copy(aws.ca_file, bundle)
+    prefix = in_own_mounts(f"mount --bind {bundle} {system}") if os.path.exists(system) else None
+    if prefix is None:
+        pytest.skip("no such file, or no mount namespaces for this user")
+    guard = make_guard(ca_file=None, prefix=prefix, scale=20, cannot_see_after="20s").run()
+    shutil.copyfile(foreign, bundle)
+    guard.process.send_signal(1)
+    guard.record("was read again")
+    guard.record("management-events cannot be seen")
+    shutil.copyfile(aws.ca_file, bundle)
     guard.process.send_signal(1)
     aws.message(phase="CLOSED", kind="cannot-see", timeout=40 * SLOW)
 
