@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/escape.h"
+#include "base/environment.h"
 #include "base/mem.h"
 #include "base/nearest.h"
 #include "base/strbuf.h"
@@ -233,6 +234,8 @@ static CliExit run(int argc, char *argv[], Cli *c)
 
 int main(int argc, char *argv[])
 {
+        environment_restrict();
+
         Cli c = {
                 .config_path = CONF_PATH_DEFAULT,
                 .state_directory = LOCALSTATEDIR "/lib/trailsentry",

@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <syslog.h>
 
+#include "base/environment.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/conf.h"
@@ -195,6 +196,8 @@ static void return_large_blocks(void)
 
 int main(int argc, char *argv[])
 {
+        environment_restrict();
+
         int exit_status = parse_arguments(argc, argv);
 
         if (exit_status >= 0)

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/environment.h"
 #include "base/mem.h"
 
 #ifndef P_PIDFD
@@ -168,7 +169,8 @@ static int spawn(const char *const argv[], int output, pid_t *ret)
         if (r == 0)
                 r = posix_spawnattr_setsigdefault(&attributes, &usual);
         if (r == 0)
-                r = posix_spawnp(ret, argv[0], &actions, &attributes, (char *const *)argv, environ);
+                r = posix_spawnp(ret, argv[0], &actions, &attributes, (char *const *)argv,
+                                 environment_for_programs());
         posix_spawn_file_actions_destroy(&actions);
         posix_spawnattr_destroy(&attributes);
         return -r;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What surrounds the daemon: proxies, endpoints that others name, certificates that come and go."""
 
+import json
 import os
 import shutil
 import ssl
@@ -132,6 +133,46 @@ def test_surroundings_that_cannot_be_meant(aws, make_guard, variables, words):
     said = refused(guard)
     assert len(said) == 1 and words in said[0] and PASSWORD not in said[0], said
     assert aws.calls() == []
+
+
+# Variables that libraries read
+
+OPENSSL_CONF = """openssl_conf = all
+[all]
+providers = list
+[list]
+base = only
+[only]
+activate = 1
+"""
+
+
+def test_variables_of_libraries_do_not_count(aws, make_guard, tmp_path):
+    """TLS keys are not written down, and no file takes the algorithms from OpenSSL. A program that hands
+    out credentials has what it goes by."""
+    keys, conf, seen = (os.path.join(tmp_path, name) for name in ("keys", "openssl.cnf", "seen"))
+    with open(conf, "w", encoding="ascii") as out:
+        out.write(OPENSSL_CONF)
+    program, profiles = os.path.join(tmp_path, "get-keys"), os.path.join(tmp_path, "config")
+    with open(program, "w", encoding="ascii") as out:
+        out.write(f"#!/bin/sh\nenv >{seen}\necho '" + json.dumps({
+            "Version": 1, "AccessKeyId": "AKIAI44QH8DHBEXAMPLE",
+            "SecretAccessKey": "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY"}) + "'\n")
+    os.chmod(program, 0o755)
+    with open(profiles, "w", encoding="ascii") as out:
+        out.write(f"[default]\ncredential_process = {program}\n")
+    guard = make_guard(environment={
+        "SSLKEYLOGFILE": keys, "OPENSSL_CONF": conf, "OPENSSL_MODULES": str(tmp_path),
+        "RES_OPTIONS": "timeout:30 attempts:5", "VAULT_ADDR": "https://vault.example",
+        "AWS_CONFIG_FILE": profiles}).run()
+    aws.polls(3, ok=True)
+    done = check(guard, **guard.environment)
+    assert "credential_process" in done.stdout, done
+    assert not os.path.exists(keys)
+    with open(seen, encoding="utf-8") as file:
+        variables = dict(line.split("=", 1) for line in file.read().splitlines())
+    assert variables["VAULT_ADDR"] == "https://vault.example" and variables["OPENSSL_CONF"] == conf
+    assert "SSLKEYLOGFILE" not in variables
 
 
 # Certificates
