@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -33,6 +34,26 @@ void *mem_alloc(size_t size)
         if (!p)
                 mem_exhausted();
         return p;
+}
+
+void mem_wipe(void *p)
+{
+        if (p)
+                explicit_bzero(p, malloc_usable_size(p));
+        free(p);
+}
+
+void *mem_grow(void *p, size_t size)
+{
+        size_t had = p ? malloc_usable_size(p) : 0;
+
+        if (had >= size && p)
+                return p;
+        void *q = mem_alloc(size);
+        if (p)
+                memcpy(q, p, had);
+        mem_wipe(p);
+        return q;
 }
 
 void *mem_realloc_array(void *p, size_t n, size_t size)

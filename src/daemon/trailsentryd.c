@@ -12,10 +12,11 @@
 
 #include "base/environment.h"
 #include "base/log.h"
-#include "base/mem.h"
+#include "base/secret.h"
 #include "daemon/conf.h"
 #include "daemon/internal.h"
 #include "daemon/status.h"
+#include "net/libraries.h"
 
 #define LAST_WORDS_USEC (200 * USEC_PER_MSEC)
 #define LOG_PATIENCE_USEC USEC_PER_SEC
@@ -99,13 +100,18 @@ static int parse_arguments(int argc, char *argv[])
 }
 
 /* Keys and tokens stay out of core dumps, also where no unit file says so or dumps go to a pipe,
- * and out of the reach of other processes of the same user. */
-static void forbid_core_dumps(void)
+ * out of the reach of other processes of the same user, and in memory. */
+static void protect_memory(void)
 {
         if (setrlimit(RLIMIT_CORE, &(struct rlimit){}) < 0)
                 log_warning("core dumps could not be limited to none (setrlimit): %m");
         if (prctl(PR_SET_DUMPABLE, 0) < 0)
                 log_warning("core dumps could not be forbidden (prctl): %m");
+
+        int r = secret_check_lock();
+        if (r < 0)
+                log_notice("secrets cannot be locked in memory, and may be swapped out: %s",
+                           strerror(-r));
 }
 
 /* What was logged last often says why. */
@@ -198,14 +204,16 @@ int main(int argc, char *argv[])
 {
         environment_restrict();
 
+        bool wiped = libraries_set_up();
         int exit_status = parse_arguments(argc, argv);
 
         if (exit_status >= 0)
                 return exit_status;
-        /* What memory lacks for would be taken for a file or an answer that is wrong, else. */
-        json_set_alloc_funcs(mem_alloc, free);
         set_up_log();
-        forbid_core_dumps();
+        protect_memory();
+        if (!wiped)
+                log_notice("what OpenSSL no longer needs stays in memory: a library has used it "
+                           "before main()");
         return_large_blocks();
 
         int r = run();

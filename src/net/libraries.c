@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/libraries.h"
+
+#include <jansson.h>
+#include <openssl/crypto.h>
+
+#include "base/mem.h"
+
+static void *allocate(size_t size, const char *file, int line)
+{
+        return mem_alloc(size);
+}
+
+static void *grow(void *p, size_t size, const char *file, int line)
+{
+        return mem_grow(p, size);
+}
+
+static void wipe(void *p, const char *file, int line)
+{
+        mem_wipe(p);
+}
+
+bool libraries_set_up(void)
+{
+        json_set_alloc_funcs(mem_alloc, mem_wipe);
+        return CRYPTO_set_mem_functions(allocate, grow, wipe) == 1;
+}
