@@ -39,9 +39,10 @@ void log_message(int level, const char *fmt, ...) _printf_(2, 3);
  * Until then records are written by whoever logs. 0, or -errno and nothing has changed. */
 int log_start_thread(const char *lost_message_id) _must_check_;
 
-/* Waits at most patience_usec for the records that wait, and gives up on the rest. After that,
- * records are written by whoever logs again, unless the thread hangs: then they are dropped. */
-void log_stop_thread(uint64_t patience_usec);
+/* Waits at most patience_usec for the records that wait, and gives up on the rest; how many are
+ * lost without anybody having been told. After that, records are written by whoever logs again,
+ * unless the thread hangs: then they are dropped. */
+size_t log_stop_thread(uint64_t patience_usec);
 
 /* How the thread is getting on. */
 typedef struct LogStatus {

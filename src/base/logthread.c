@@ -198,14 +198,25 @@ int log_start_thread(const char *lost_message_id)
         return 0;
 }
 
-void log_stop_thread(uint64_t patience_usec)
+/* Under lock: behind, before, and those that wait or are being written. */
+static size_t count_lost(const Queue *q)
+{
+        size_t n = q->lost + (q->writing_msec > 0);
+
+        for (const LogRecord *r = q->first; r; r = r->next)
+                n += 1 + r->lost_before;
+        return n;
+}
+
+size_t log_stop_thread(uint64_t patience_usec)
 {
         struct timespec deadline = thread_deadline(patience_usec);
         Queue *q = TAKE_PTR(queue);
+        size_t lost;
         bool finished;
 
         if (!q)
-                return;
+                return 0;
         (void)pthread_mutex_lock(&q->lock);
         q->stopping = true;
         (void)pthread_cond_broadcast(&q->changed);
@@ -213,6 +224,7 @@ void log_stop_thread(uint64_t patience_usec)
                pthread_cond_timedwait(&q->changed, &q->lock, &deadline) != ETIMEDOUT)
                 ;
         finished = q->finished;
+        lost = count_lost(q);
         q->abandoned = closed = !finished;
         /* A thread that hangs in the kernel cannot be waited for; it frees what it uses. */
         if (!finished)
@@ -223,6 +235,7 @@ void log_stop_thread(uint64_t patience_usec)
                 (void)pthread_join(q->thread, NULL);
                 queue_free(q);
         }
+        return lost;
 }
 
 LogStatus log_status(void)

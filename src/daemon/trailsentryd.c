@@ -157,30 +157,20 @@ static int set_up_signals(sd_event *event)
         return r;
 }
 
-static int run(void)
+/* Until it is told to stop. */
+static int guard(sd_event *event, Notifier *notifier)
 {
-        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
-        _cleanup_(notifier_freep) Notifier *notifier = NULL;
         _cleanup_(manager_freep) Manager *m = NULL;
-        ManagerOptions o = {
+        const ManagerOptions o = {
+                .event = event,
+                .notifier = notifier,
                 .config_path = arg_config,
                 .state_directory = arg_state,
                 .status_path = arg_status,
                 .time_scale = arg_time_scale,
         };
-        int r = sd_event_default(&event);
+        int r = manager_new(&o, &m);
 
-        if (r >= 0)
-                r = set_up_signals(event);
-        if (r >= 0)
-                r = notifier_new(event, &notifier);
-        if (r < 0) {
-                log_error("no event loop: %s", strerror(-r));
-                return r;
-        }
-        o.event = event;
-        o.notifier = notifier;
-        r = manager_new(&o, &m);
         if (r >= 0)
                 r = manager_start(m);
         if (r < 0)
@@ -189,6 +179,38 @@ static int run(void)
         notifier_set_state(notifier, NOTIFIER_STOPPING);
         journal_daemon(journal_id_stopped, r < 0 ? LOG_ERR : LOG_INFO, "trailsentryd stops%s%s",
                        r < 0 ? ": " : "", r < 0 ? strerror(-r) : "");
+        return r;
+}
+
+/* What the log could not say before the end, the service manager shows. */
+static void stop_log(Notifier *notifier)
+{
+        char text[128];
+        size_t lost = log_stop_thread(LOG_PATIENCE_USEC);
+
+        if (lost == 0 || !notifier)
+                return;
+        (void)snprintf(text, sizeof(text),
+                       "STATUS=stopped; the last %zu record%s of the log %s lost", lost,
+                       lost == 1 ? "" : "s", lost == 1 ? "is" : "are");
+        (void)notifier_tell(notifier, text); /* nobody else to tell */
+}
+
+static int run(void)
+{
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(notifier_freep) Notifier *notifier = NULL;
+        int r = sd_event_default(&event);
+
+        if (r >= 0)
+                r = set_up_signals(event);
+        if (r >= 0)
+                r = notifier_new(event, &notifier);
+        if (r < 0)
+                log_error("no event loop: %s", strerror(-r));
+        else
+                r = guard(event, notifier);
+        stop_log(notifier);
         return r;
 }
 
@@ -217,7 +239,6 @@ int main(int argc, char *argv[])
         return_large_blocks();
 
         int r = run();
-        log_stop_thread(LOG_PATIENCE_USEC);
         if (r == -ENOTRECOVERABLE)
                 return EX_CONFIG;
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -161,7 +161,7 @@ static size_t read_to_gap(size_t from, size_t *ret_lost)
 static void test_all_is_written_in_order(void **state)
 {
         log_numbers(0, 4);
-        log_stop_thread(USEC_PER_HOUR);
+        assert_int_equal(log_stop_thread(USEC_PER_HOUR), 0);
         for (size_t i = 0; i < 4; i++)
                 assert_number(next_line(), i);
         log_numbers(4, 5); /* by whoever logs, again */
@@ -182,7 +182,7 @@ static void test_pipe_that_nobody_reads(void **state)
         assert_int_equal(next, MANY);
         log_numbers(MANY, MANY + 1);
         assert_number(next_line(), MANY);
-        log_stop_thread(USEC_PER_HOUR);
+        (void)log_stop_thread(USEC_PER_HOUR);
 }
 
 /* A gap between records that could be written stands where it was. */
@@ -199,7 +199,7 @@ static void test_gap_in_between(void **state)
         next = read_to_gap(read, &lost);
         assert_int_equal(next, MANY);
         assert_number(next_line(), MANY);
-        log_stop_thread(USEC_PER_HOUR);
+        (void)log_stop_thread(USEC_PER_HOUR);
         assert_int_equal(log_status().lost, 0);
 }
 
@@ -212,7 +212,7 @@ static void test_end_is_not_waited_for(void **state)
                 ;
         assert_true(fcntl(STDERR_FILENO, F_SETFL, flags) >= 0);
         log_numbers(0, MANY);
-        log_stop_thread(1000);
+        assert_int_equal(log_stop_thread(1000), MANY);
         log_numbers(0, MANY); /* dropped, and nobody waits for the pipe */
 }
 
@@ -231,7 +231,7 @@ static void test_lack_of_memory_costs_a_record(void **state)
                 n += strtoul(lost + strlen("LOST_RECORDS="), NULL, 10);
         assert_int_equal(n, 3);
         assert_number(line, 3);
-        log_stop_thread(USEC_PER_HOUR);
+        (void)log_stop_thread(USEC_PER_HOUR);
 }
 
 static void test_what_cannot_be_written_is_counted(void **state)
@@ -253,7 +253,7 @@ static void test_what_cannot_be_written_is_counted(void **state)
         log_numbers(3, 4);
         assert_has(next_line(), "LOST_RECORDS=3");
         assert_number(next_line(), 3);
-        log_stop_thread(USEC_PER_HOUR);
+        (void)log_stop_thread(USEC_PER_HOUR);
 }
 
 /* What the journal has got next; static. */
@@ -276,7 +276,7 @@ static void test_journal_that_hangs(void **state)
         int socks[2];
         struct stat st;
 
-        log_stop_thread(USEC_PER_HOUR);
+        (void)log_stop_thread(USEC_PER_HOUR);
         assert_int_equal(fstat(STDERR_FILENO, &st), 0);
         (void)snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)st.st_dev,
                        (uintmax_t)st.st_ino);
@@ -304,7 +304,7 @@ static void test_journal_that_hangs(void **state)
         (void)snprintf(part, sizeof(part), "\nLOST_RECORDS=%zu\n", lost);
         assert_has(text, part);
         assert_has(text, "\nMESSAGE_ID=" LOST_ID "\n");
-        log_stop_thread(USEC_PER_HOUR);
+        (void)log_stop_thread(USEC_PER_HOUR);
         (void)close(socks[0]);
         (void)close(socks[1]);
 }
@@ -319,7 +319,7 @@ static void test_linger(void **state)
         log_numbers(0, 20);
         log_linger(20 * USEC_PER_MSEC);
         assert_number(next_line(), 0);
-        log_stop_thread(1000);
+        (void)log_stop_thread(1000);
 }
 
 #define L(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
