@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <malloc.h>
 #include <signal.h>
@@ -9,6 +10,7 @@
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "base/environment.h"
 #include "base/log.h"
@@ -97,6 +99,15 @@ static int parse_arguments(int argc, char *argv[])
         if (!arg_state)
                 arg_state = LOCALSTATEDIR "/lib/trailsentry";
         return -1;
+}
+
+/* Where one of them is closed, what is opened next would get its number: a connection or a file of
+ * state in the place of standard error, for instance. */
+static void hold_standard_descriptors(void)
+{
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+                if (fcntl(fd, F_GETFD) < 0)
+                        (void)open("/dev/null", O_RDWR); /* the lowest that is free: this one */
 }
 
 /* Keys and tokens stay out of core dumps, also where no unit file says so or dumps go to a pipe,
@@ -225,6 +236,7 @@ static void return_large_blocks(void)
 int main(int argc, char *argv[])
 {
         environment_restrict();
+        hold_standard_descriptors();
 
         bool wiped = libraries_set_up();
         int exit_status = parse_arguments(argc, argv);

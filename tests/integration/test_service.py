@@ -123,6 +123,18 @@ def test_ends_in_time_when_nobody_reads(aws, make_guard, number, status):
     assert time.monotonic() - begun < 3 * SLOW
 
 
+def test_standard_descriptors_that_are_closed(aws, make_guard):
+    """What is opened first does not take their numbers, and gets no record of the log."""
+    guard = make_guard(prefix=["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"], wrapped=False)
+    guard.spawn()
+    aws.polls(3, ok=True)
+    open_files = f"/proc/{guard.process.pid}/fd"
+    assert [os.readlink(f"{open_files}/{fd}") for fd in range(3)] == ["/dev/null"] * 3
+    aws.attack(TRAIL)
+    aws.message(phase="CLOSED")
+    guard.stop()
+
+
 def test_starved_of_cpu_it_is_not_taken_for_wedged(aws, make_guard):
     """Stopped during polls for longer than any may be overdue (the other one's polls show the
     time), it feeds the watchdog as soon as it has looked around, not a quarter of WatchdogSec=
