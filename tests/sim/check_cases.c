@@ -47,6 +47,17 @@ static bool was_cut_off(const World *w)
         return w->nature.lost_percent > 0 || (w->whole && was_sick(w, FAULT_SLOW, SIZE_MAX));
 }
 
+/* Told once: after a kill, only what was acknowledged just before it may be sent again. */
+void check_read_back(World *w, const Letter *l, size_t topic, bool sent)
+{
+        if (sent || !l->acknowledged[topic] ||
+            w->guard->killed_usec < l->acknowledged_usec[topic] + 5 * USEC_PER_SEC ||
+            was_sick(w, FAULT_DISK_FAILS, SIZE_MAX) || was_sick(w, FAULT_DISK_STALLS, SIZE_MAX))
+                return;
+        world_violation(w, "%s/%u was acknowledged, and that was not written down", l->incident,
+                        l->sequence);
+}
+
 static void check_timed(World *w, const Case *c, const Incident *i)
 {
         const StopTime *s = aws_stop_time(w, c->trail, i->stop_msec);
