@@ -65,6 +65,13 @@ def in_own_mounts(script):
     return in_own("--mount", script)
 
 
+def is_sanitized():
+    """Whether a sanitizer or valgrind uses memory and limits beside the daemon."""
+    with open(DAEMON, "rb") as program:
+        text = program.read()
+    return bool(WRAP) or b"__asan_init" in text or b"__tsan_init" in text
+
+
 def full_pipe():
     """Its two ends; nothing more can be written before something has been read."""
     end, other_end = os.pipe()

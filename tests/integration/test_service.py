@@ -3,6 +3,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import time
 import pytest
 
 import guard as guard_module
-from guard import FAR_TRAIL, SLOW, TRAIL, WRAP, in_own_mounts, reached_by_role
+from guard import FAR_TRAIL, SLOW, TRAIL, WRAP, in_own_mounts, is_sanitized, reached_by_role, strace
 
 MISTAKES = '''trails = (
   { arn = "arn:aws:cloudtrail:eu-west-1:444455556666:trial/management-events"; },
@@ -133,6 +134,20 @@ def test_standard_descriptors_that_are_closed(aws, make_guard):
     aws.attack(TRAIL)
     aws.message(phase="CLOSED")
     guard.stop()
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_each_protection_of_memory_that_fails_is_told(aws, make_guard):
+    """One that fails keeps none of the others from being tried."""
+    if is_sanitized():
+        pytest.skip("sanitizers want to know their limits")
+    guard = make_guard(wrapped=False, prefix=strace("inject=prlimit64,prctl,mlock:error=EPERM"),
+                       environment={"ASAN_OPTIONS": "detect_leaks=0"}).run()
+    for words in ("could not be limited to none .setrlimit.: Operation not permitted",
+                  "could not be forbidden .prctl.: Operation not permitted",
+                  "secrets cannot be locked in memory, and may be swapped out: Operation not perm"):
+        assert len(guard.find_records(words)) == 1, words
+    guard.kill()
 
 
 def test_starved_of_cpu_it_is_not_taken_for_wedged(aws, make_guard):
@@ -270,9 +285,8 @@ def test_name_resolution_that_hangs(aws, make_guard):
 
 def test_memory_of_large_answers_is_given_back(aws, make_guard):
     """Eight MiB of blanks before each answer about who did it: some are read, none is kept."""
-    with open(guard_module.DAEMON, "rb") as program:
-        if WRAP or b"__asan_init" in program.read():
-            pytest.skip("the memory of sanitizers and valgrind is another")
+    if is_sanitized():
+        pytest.skip("the memory of sanitizers and valgrind is another")
 
     def resident():
         with open(f"/proc/{guard.process.pid}/status", encoding="ascii") as file:
