@@ -41,7 +41,8 @@ struct NetEnv {
 
         /* A variable of the environment, borrowed; NULL when unset. */
         const char *(*environ_get)(NetEnv *e, const char *name);
-        /* A regular file, whole. -E2BIG over max bytes, else as open(2) has it. */
+        /* A regular file, whole. -E2BIG over max bytes, -EIO when the disk does not answer within a
+         * second, else as open(2) has it. */
         int (*file_read)(NetEnv *e, const char *path, size_t max, Secret **ret);
         /* A program with the environment that we were given, no input, and nobody listening to its
          * complaints. 0, or -errno with nothing started; the slot follows the pattern of http.h. A
