@@ -137,12 +137,17 @@ static bool disk_wait(void)
         return hung;
 }
 
-static void disk_set(bool hangs)
+/* How many have met it, so far. */
+static unsigned disk_set(bool hangs)
 {
+        unsigned n;
+
         (void)pthread_mutex_lock(&disk.lock);
         disk.hangs = hangs;
+        n = disk.n_met;
         (void)pthread_cond_broadcast(&disk.changed);
         (void)pthread_mutex_unlock(&disk.lock);
+        return n;
 }
 
 int __real_open(const char *path, int flags, ...);
@@ -363,12 +368,10 @@ static void test_file_on_a_disk_that_hangs(void **state)
         Fixture *f = *state;
 
         write_file(f, "text");
-        disk.n_met = 0;
-        disk_set(true);
+        (void)disk_set(true);
         for (int i = 0; i < 5; i++)
                 assert_int_equal(read_file(f, f->path, 10, ""), -EIO);
-        assert_int_equal(disk.n_met, 2);
-        disk_set(false);
+        assert_int_equal(disk_set(false), 2);
         while (read_file(f, f->path, 10, "text") == -EIO)
                 ;
         assert_int_equal(read_file(f, f->path, 10, "text"), 0);
@@ -381,10 +384,10 @@ static void test_program_on_a_disk_that_hangs(void **state)
         const char *const argv[] = {"sleep", "1000", NULL};
         NetProcess *p = NULL;
 
-        disk_set(true);
+        (void)disk_set(true);
         assert_int_equal(start(f, argv, USEC_PER_MINUTE, &p), -EIO);
         assert_null(p);
-        disk_set(false);
+        (void)disk_set(false);
         while (__atomic_load_n(&disk.last, __ATOMIC_SEQ_CST) == 0)
                 ;
         while (kill(disk.last, 0) == 0)
