@@ -6,14 +6,18 @@
 
 #include "base/mem.h"
 
+/* Of no size there is nothing, as with OpenSSL's own. */
 static void *allocate(size_t size, const char *file, int line)
 {
-        return mem_alloc(size);
+        return size > 0 ? mem_alloc(size) : NULL;
 }
 
 static void *grow(void *p, size_t size, const char *file, int line)
 {
-        return mem_grow(p, size);
+        if (size > 0)
+                return mem_grow(p, size);
+        mem_wipe(p);
+        return NULL;
 }
 
 static void wipe(void *p, const char *file, int line)
