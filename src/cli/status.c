@@ -100,6 +100,9 @@ static void judge_daemon(Status *s)
                      text_of(s->object, "configuration_error"));
         if (*state_error)
                 find(s, CLI_EXIT_WRONG, "incidents are not stored: %s", state_error);
+        if (*text_of(s->object, "log_error"))
+                find(s, CLI_EXIT_WRONG, "the journal does not take the daemon's records: %s",
+                     text_of(s->object, "log_error"));
 }
 
 /* Owned; NULL for no error. */
@@ -403,9 +406,9 @@ static char *essence_of(const Status *s)
         static const char *const window[] = {"trail", "until_msec", NULL};
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT(ESSENCE_MAX);
 
-        strbuf_addf(&b, "%d %s %lld %s\n%s\n", (int)s->verdict, text_of(s->object, "state"),
+        strbuf_addf(&b, "%d %s %lld %s\n%s\n%d\n", (int)s->verdict, text_of(s->object, "state"),
                     (long long)number_of(s->object, "pid"), text_of(s->object, "state_error"),
-                    text_of(s->object, "configuration_error"));
+                    text_of(s->object, "configuration_error"), !*text_of(s->object, "log_error"));
         add_essence(&b, json_object_get(s->object, "trails"), trail);
         add_essence(&b, json_object_get(s->object, "topics"), topic);
         add_essence(&b, json_object_get(s->object, "accounts"), account);
