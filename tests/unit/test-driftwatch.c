@@ -512,6 +512,33 @@ static void test_not_late(void **state)
         assert_true(core_trail_memory(young->core, 0)->habit_msec < 25 * MSEC_PER_HOUR);
 }
 
+/* Whether a restarted trail delivers is told with its stop; that of another trail says nothing. */
+static void test_log_files_of_another_trail(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new(&(RigOptions){.n_trails = 2});
+        TrailStatus broken = {.is_logging = true,
+                              .start_logging_msec = BASE + RIG_START,
+                              .latest_delivery_error = (char *)"NoSuchBucket"};
+
+        rig_live(r, 5 * MINUTE);
+        rig_truth(r, false, RIG_START, 200000);
+        rig_step(r, &(Input){.kind = INPUT_POLLED, .trail = 0, .status = &r->truth});
+        rig_step(r, &(Input){.kind = INPUT_STARTED, .trail = 0, .error.request_id = "ours"});
+        broken.start_logging_msec = r->now.wall_msec + 1000;
+        broken.stop_logging_msec = BASE + 200000;
+        rig_pass(r, 2 * USEC_PER_SEC);
+        rig_step(r, &(Input){.kind = INPUT_POLLED, .trail = 0, .status = &broken});
+        rig_step(r, &(Input){.kind = INPUT_POLLED, .trail = 0, .status = &broken});
+        assert_int_equal(only(r, INCIDENT_STOPPED)->delivering, DELIVERING_NO);
+        assert_null(only(r, INCIDENT_DELIVERY));
+
+        broken.start_logging_msec = BASE + RIG_START;
+        broken.stop_logging_msec = 0;
+        rig_step(r, &(Input){.kind = INPUT_POLLED, .trail = 1, .status = &broken});
+        rig_step(r, &(Input){.kind = INPUT_POLLED, .trail = 1, .status = &broken});
+        assert_int_equal(only(r, INCIDENT_DELIVERY)->trail, 1);
+}
+
 static void test_switched_off(void **state)
 {
         Policy p = policy_default;
@@ -554,4 +581,5 @@ UNIT_MAIN(T(test_baseline), T(test_weak_from_the_first), T(test_one_read_is_not_
           T(test_half_explained), T(test_accept), T(test_declared), T(test_wider), T(test_denied),
           T(test_half_denied), T(test_throttled), T(test_stop_comes_first),
           T(test_restart_of_the_guard), T(test_ids), T(test_log_files), T(test_late),
-          T(test_not_late), T(test_switched_off), T(test_switched_off_by_a_reload))
+          T(test_not_late), T(test_log_files_of_another_trail), T(test_switched_off),
+          T(test_switched_off_by_a_reload))
