@@ -546,8 +546,6 @@ void attribution_evaluate(Incident *i, const AttributionFacts *facts)
         wanted = culprit_event(i);
         for (size_t k = 0; k < a->n_findings; k++)
                 a->findings[k].role = plain_role(&a->findings[k], facts, wanted);
-        if (facts->whole)
-                findings_end_look(a);
         /* Who does not know himself takes nothing back. */
         a->misused = is_misused(i, facts) || (a->misused && !facts->own_arn);
 

@@ -349,6 +349,8 @@ void search_judge(Core *c, Incident *i); /* what is to be told of it is logged *
 /* Whose calls are the guard's is known from here on: who was judged without that is again. */
 void search_identified(Core *c, unsigned account);
 void search_round_complete(Core *c, Incident *i);
+/* The trail's settings have been read, or cannot be: whom that leaves in doubt is known. */
+void search_settings_read(Core *c, const Trail *t);
 void search_look_again(Core *c, Attribution *a);
 
 /* round.c: the calls. */

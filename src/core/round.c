@@ -178,8 +178,10 @@ static void collect_keys(Round *r)
 static void turn_to_keys(Core *c, Region *r)
 {
         /* Now: a message for another reason may carry it before the round is complete. */
-        for (size_t k = 0; k < r->round.n_riders; k++)
+        for (size_t k = 0; k < r->round.n_riders; k++) {
+                findings_end_look(&r->round.riders[k]->attribution);
                 search_judge(c, r->round.riders[k]);
+        }
         collect_keys(&r->round);
         r->round.by_key = true;
         if (r->round.n_keys == 0)

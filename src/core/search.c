@@ -231,11 +231,16 @@ static void log_actor(Core *c, Incident *i)
                  "incident %s: the guard's own credentials were used by somebody else", i->id);
 }
 
-void search_judge(Core *c, Incident *i)
+static void judge(Core *c, Incident *i, Look look)
 {
-        evaluate(c, i, LOOK_WHOLE);
+        evaluate(c, i, look);
         if (!told_is_current(i))
                 log_actor(c, i);
+}
+
+void search_judge(Core *c, Incident *i)
+{
+        judge(c, i, LOOK_WHOLE);
 }
 
 /* The next round, after a while that grows with their number. */
@@ -258,16 +263,28 @@ static void look_at(const Core *c, Attribution *a, SearchState state, int64_t le
         a->settled_boot = a->next_boot = c->now.boot_usec + (uint64_t)left_msec * USEC_PER_MSEC;
 }
 
-void search_round_complete(Core *c, Incident *i)
+/* Whether it is an organization trail is all that is open, and will be known in a moment: by the
+ * first look at the settings of this run. */
+static bool waits_for_settings(const Core *c, const Incident *i)
+{
+        const Trail *t = &c->trails[i->trail];
+
+        return i->attribution.confidence == CONFIDENCE_AMBIGUOUS &&
+               i->attribution.doubts == 1U << DOUBT_SETTINGS && c->policy.inspect_usec > 0 &&
+               t->inspect_failures == 0 &&
+               c->now.boot_usec < t->inspected_boot + c->policy.overdue_usec;
+}
+
+/* What follows from the verdict of a complete look. */
+static void conclude(Core *c, Incident *i)
 {
         Attribution *a = &i->attribution;
 
-        if (a->own_unknown && c->identities[c->trails[i->trail].config.account])
-                search_judge(c, i);
-        a->riding = false;
-        a->failures = 0;
-        a->rounds++;
         incident_touch(i);
+        if (waits_for_settings(c, i) && !told_is_current(i)) {
+                a->next_boot = c->trails[i->trail].inspected_boot + c->policy.overdue_usec;
+                return;
+        }
         if (a->confidence == CONFIDENCE_NONE) {
                 a->state = SEARCH_RUNNING;
                 search_look_again(c, a);
@@ -287,6 +304,32 @@ void search_round_complete(Core *c, Incident *i)
         if (!told_is_current(i) || (attribution_has_deeds(a) && !a->told_deeds) ||
             (a->confidence != CONFIDENCE_NONE && i->open && incident_is_over(i)))
                 tell(c, i);
+}
+
+void search_round_complete(Core *c, Incident *i)
+{
+        Attribution *a = &i->attribution;
+
+        if (a->own_unknown && c->identities[c->trails[i->trail].config.account])
+                search_judge(c, i);
+        a->riding = false;
+        a->failures = 0;
+        a->rounds++;
+        conclude(c, i);
+}
+
+void search_settings_read(Core *c, const Trail *t)
+{
+        for (size_t k = 0; k < c->n_incidents; k++) {
+                Incident *i = c->incidents[k];
+                const Attribution *a = &i->attribution;
+
+                if (!search_is_active(i) || &c->trails[i->trail] != t || a->riding ||
+                    a->confidence != CONFIDENCE_AMBIGUOUS || !(a->doubts & (1U << DOUBT_SETTINGS)))
+                        continue;
+                judge(c, i, LOOK_BEFORE);
+                conclude(c, i);
+        }
 }
 
 static int64_t searched_msec(const Core *c, const Attribution *a)

@@ -145,6 +145,7 @@ Rig *rig_new_stopped(const RigOptions *o)
         Rig *r = rig_new(o);
 
         rig_polled(r, true, RIG_START, 0);
+        rig_inspected(r);
         rig_pass(r, 7 * USEC_PER_SEC);
         rig_polled(r, false, RIG_START, RIG_STOP);
         return r;

@@ -198,6 +198,68 @@ static void test_correction_stays_in_view(void **state)
         assert_has(document, "\"corrected_from\":\"exact: bob, " BOB);
 }
 
-UNIT_MAIN(T(test_last_look_corrects), T(test_last_look_finds_nothing_new),
-          T(test_last_look_is_denied), T(test_last_look_after_a_restart),
-          T(test_what_is_a_correction), T(test_no_correction), T(test_correction_stays_in_view))
+/* A look is complete before the first answer of GetTrail: nobody is told yet of a doubt that is
+ * gone a moment later. */
+static Rig *found_before_the_settings(void)
+{
+        static const RecordFacts stop = {.at = RIG_STOP};
+        Rig *r = rig_new(&(RigOptions){.action = TRAIL_ACTION_ALERT});
+
+        rig_polled(r, true, RIG_START, 0);
+        rig_pass(r, 7 * USEC_PER_SEC);
+        rig_polled(r, false, RIG_START, RIG_STOP);
+        rig_pass(r, USEC_PER_SEC);
+        rig_found(r, &stop, 1);
+        rig_pass(r, policy_default.lookup_spacing_usec);
+        rig_found(r, &stop, 1); /* by its key */
+        assert_int_equal(rig_incident(r)->attribution.rounds, 1);
+        assert_int_equal(rig_incident(r)->attribution.doubts, 1U << DOUBT_SETTINGS);
+        assert_int_equal(rig_incident(r)->n_messages, 1);
+        return r;
+}
+
+static void test_waits_for_the_settings(void **state)
+{
+        _cleanup_rig_ Rig *r = found_before_the_settings();
+
+        rig_inspected(r);
+        assert_int_equal(rig_incident(r)->attribution.confidence, CONFIDENCE_EXACT);
+        assert_int_equal(rig_incident(r)->attribution.state, SEARCH_SETTLING);
+        assert_int_equal(rig_incident(r)->n_messages, 2);
+        assert_has(rig_message(r, 2).body, "How sure        exact: ");
+}
+
+static void test_settings_of_an_organization(void **state)
+{
+        _cleanup_rig_ Rig *r = found_before_the_settings();
+
+        r->settings.description.is_organization = true;
+        rig_inspected(r);
+        assert_int_equal(rig_incident(r)->attribution.confidence, CONFIDENCE_AMBIGUOUS);
+        assert_int_equal(rig_incident(r)->n_messages, 2);
+        assert_has(rig_message(r, 2).body,
+                   "How sure        ambiguous: it is an organization trail, and the Event history "
+                   "of the organization's other accounts was not searched (only that of "
+                   "111122223333)\n");
+}
+
+/* What cannot be read is waited for no longer. */
+static void test_settings_that_cannot_be_read(void **state)
+{
+        static const TrailSettings nothing = {};
+        _cleanup_rig_ Rig *r = found_before_the_settings();
+        Input denied = {.kind = INPUT_INSPECTED, .settings = &nothing, .operation = "GetTrail"};
+
+        aws_error_set(&denied.error, AWS_ERROR_DENIED, "AccessDeniedException", "no");
+        rig_step(r, &denied);
+        assert_int_equal(rig_incident(r)->n_messages, 2);
+        assert_has(rig_message(r, 2).body, "ambiguous: whether it is an organization trail is not "
+                                           "known");
+        assert_int_equal(rig_incident(r)->attribution.state, SEARCH_SETTLING);
+}
+
+UNIT_MAIN(T(test_waits_for_the_settings), T(test_settings_of_an_organization),
+          T(test_settings_that_cannot_be_read), T(test_last_look_corrects),
+          T(test_last_look_finds_nothing_new), T(test_last_look_is_denied),
+          T(test_last_look_after_a_restart), T(test_what_is_a_correction), T(test_no_correction),
+          T(test_correction_stays_in_view))

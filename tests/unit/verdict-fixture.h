@@ -35,6 +35,7 @@ static inline void evaluate_with(Incident *i, const char *own_arn, OwnCall ledge
                 .last_chance = last_chance,
         };
 
+        findings_end_look(&i->attribution);
         attribution_evaluate(i, &f);
 }
 
