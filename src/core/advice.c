@@ -447,8 +447,9 @@ Advice advice_make(const Incident *i, int64_t now_msec)
                 advise_actor(&a, &f->record.identity, now_msec);
         }
         if (i->attribution.confidence == CONFIDENCE_AMBIGUOUS)
-                step(&a, "Several calls fit: treat every one listed as hostile until it is "
-                         "explained.");
+                stepf(&a, "%s: treat every one listed as hostile until it is explained.",
+                      i->attribution.doubts & ~(1U << DOUBT_RIVALS) ? "It is not certain who did it"
+                                                                    : "Several calls fit");
         if (i->kind != INCIDENT_CANNOT_SEE && i->kind != INCIDENT_NOT_FOUND &&
             i->kind != INCIDENT_OTHER_CONTROLLER &&
             (!incident_kind_is_change(i->kind) ||

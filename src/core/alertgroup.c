@@ -91,6 +91,16 @@ static void view_reason(GroupView *v, const AwsError *e)
         *r->error.request_id = '\0';
 }
 
+/* What was told and is taken back, each once. */
+static void view_corrected(GroupView *v, const char *from)
+{
+        for (size_t k = 0; from && k < v->n_corrected; k++)
+                if (streq(v->corrected[k], from))
+                        return;
+        if (from && v->n_corrected < ELEMENTSOF(v->corrected))
+                v->corrected[v->n_corrected++] = from;
+}
+
 /* Whose loss is louder of two that go on. */
 static int loudness(const Incident *i)
 {
@@ -108,6 +118,7 @@ static void view_incident(GroupView *v, const Incident *i)
         if (!t->latest || on || (!t->goes_on && i->detected_msec >= t->latest->detected_msec))
                 t->latest = i;
         t->goes_on = t->goes_on || on;
+        view_corrected(v, a->corrected_from);
         if (on && (!v->worst || loudness(i) > loudness(v->worst)))
                 v->worst = i;
         if (on && i->restart.state == RESTART_FAILING)
@@ -421,6 +432,11 @@ static void add_who(StrBuf *b, const GroupView *v)
                             s->incidents);
         if (s->nobody > 0)
                 strbuf_addf(b, "  %4u of %u: not found\n", s->nobody, s->incidents);
+        if (s->corrected > 0)
+                strbuf_addf(b, "  %4u of %u: corrected, an earlier message was wrong\n",
+                            s->corrected, s->incidents);
+        for (size_t k = 0; k < v->n_corrected; k++)
+                alert_row(b, "       it said", v->corrected[k]);
         if (s->pending > 0)
                 strbuf_addf(b, "  %4u of %u: not known yet, Event history lags by minutes\n",
                             s->pending, s->incidents);

@@ -51,7 +51,8 @@ void alert_add_footer(StrBuf *b, const Incident *i, const AlertContext *c);
 void alert_add_caller(StrBuf *b, const CloudTrailRecord *r);
 /* Nothing when nobody was looked for. */
 void alert_add_who(StrBuf *b, const Incident *i);
-bool alert_role_is_listed(Role r); /* among the other calls */
+bool alert_role_is_listed(Role r);  /* among the other calls */
+bool alert_role_is_suspect(Role r); /* ... and before the rest of them */
 
 /* alerttext.c: the text of a notice, owned, its lines kept and each escaped. */
 char *alert_details(const Incident *i);

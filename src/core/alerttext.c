@@ -14,6 +14,7 @@
 #include "base/timefmt.h"
 #include "core/advice.h"
 #include "core/alertpart.h"
+#include "core/told.h"
 
 static const char *trail_name(const Incident *i, Arn *a)
 {
@@ -169,17 +170,36 @@ static bool is_reminder(const Incident *i)
         return i->open && !i->blind_to_msec && i->reminders > 0;
 }
 
-static void add_update(StrBuf *b, const Incident *i, int64_t now_msec)
+static void add_actor_news(StrBuf *b, const Incident *i)
 {
         const Finding *f = incident_find_role(i, ROLE_CULPRIT);
+
+        strbuf_addf(b, "- %s", told_is_corrected(i) ? "corrected: " : "");
+        if (f && i->attribution.confidence == CONFIDENCE_EXACT) {
+                _cleanup_free_ char *name = identity_display_name(&f->record.identity);
+                strbuf_add(b, "who did it: ");
+                foreign_add_ascii(b, name, 24);
+        } else if (i->attribution.confidence != CONFIDENCE_NONE) {
+                strbuf_add(b, "several may have done it");
+        } else {
+                strbuf_addf(b, "who did it is not known%s",
+                            i->attribution.state == SEARCH_GAVE_UP ? "" : " yet");
+        }
+}
+
+static void add_update(StrBuf *b, const Incident *i, int64_t now_msec)
+{
+        bool corrected = told_is_corrected(i);
         char d[TIMEFMT_MAX];
 
         /* Who did it is news, and that it goes on is worse. */
         if ((alert_has_restart(i) || i->kind == INCIDENT_DELETED) && i->open && !i->blind_to_msec &&
-            !is_reminder(i))
+            (corrected || !is_reminder(i)))
                 strbuf_addf(b, "%s ",
                             i->kind == INCIDENT_DELETED ? "still missing" : "NOT LOGGING");
-        if (is_reminder(i)) {
+        if (corrected) {
+                add_actor_news(b, i);
+        } else if (is_reminder(i)) {
                 strbuf_add(b, state_now(i));
                 if (*duration(i, now_msec, d))
                         strbuf_addf(b, ", %s so far", d);
@@ -189,15 +209,8 @@ static void add_update(StrBuf *b, const Incident *i, int64_t now_msec)
                 strbuf_addf(b, "%s, log files arrive", state_now(i)); /* what is new in it */
         } else if (i->changes.n > 0 && i->attribution.rounds == 0) {
                 strbuf_addf(b, "%s, and more has changed", what_happened(i));
-        } else if (f && i->attribution.confidence == CONFIDENCE_EXACT) {
-                _cleanup_free_ char *name = identity_display_name(&f->record.identity);
-                strbuf_add(b, "- who did it: ");
-                foreign_add_ascii(b, name, 24);
-        } else if (i->attribution.confidence != CONFIDENCE_NONE) {
-                strbuf_add(b, "- several may have done it");
         } else {
-                strbuf_addf(b, "- who did it is not known%s",
-                            i->attribution.state == SEARCH_GAVE_UP ? "" : " yet");
+                add_actor_news(b, i);
         }
 }
 

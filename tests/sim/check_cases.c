@@ -224,6 +224,8 @@ static void check_culprit(World *w, const Case *c)
             was_sick(w, FAULT_START_NO_EFFECT, c->trail))
                 return;
         did = w->stops[s->outage].record;
+        if (c->confidence == CONFIDENCE_EXACT && w->nature.organization)
+                world_violation(w, "%s: exact, and other accounts may have stopped it", c->id);
         if (c->confidence == CONFIDENCE_EXACT && named != did &&
             w->records[named].actor != w->records[did].actor &&
             is_history_complete(w, s, c->last_round_usec) &&
@@ -266,7 +268,8 @@ void check_case_end(World *w, const Case *c)
         if (c->open)
                 world_violation(w, "%s (%s) is never closed", c->id,
                                 incident_kind_to_string(c->kind));
-        if (c->search == SEARCH_RUNNING || c->search == SEARCH_SETTLING)
+        if (c->search == SEARCH_RUNNING || c->search == SEARCH_SETTLING ||
+            c->search == SEARCH_SETTLED)
                 world_violation(w, "%s: the search for its actor never ends", c->id);
         if (c->stop_msec && w->guard->twin && !c->at_twin)
                 world_violation(w, "%s: another guard would call it something else", c->id);
