@@ -29,7 +29,7 @@ static void on_first(Core *c, Trail *t, const TrailStatus *s, Reading r)
         bool down = r == READING_FIRST_STOPPED;
         /* Stopped before its last start, and down all the same: when that began, no time says. */
         int64_t stop =
-                s->stop_logging_msec > s->start_logging_msec || !down ? s->stop_logging_msec : 0;
+                s->stop_logging_msec >= s->start_logging_msec || !down ? s->stop_logging_msec : 0;
         IncidentFacts f = {
                 .kind = down ? INCIDENT_ALREADY_STOPPED : INCIDENT_RECENT_STOP,
                 .severity = SEVERITY_HIGH,
@@ -214,7 +214,7 @@ static void on_recreated(Core *c, Trail *t, const TrailStatus *s)
                 open_recreated(c, t, &t->memory, s->start_logging_msec);
         if (!stopped || !started)
                 return;
-        if (s->start_logging_msec > s->stop_logging_msec)
+        if (s->is_logging || s->start_logging_msec > s->stop_logging_msec)
                 on_blink(c, t, s);
         else
                 open_stopped(c, t, s);

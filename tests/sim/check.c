@@ -11,7 +11,7 @@
 
 static bool is_coherent(const TrailStatus *s)
 {
-        return s->is_logging ? s->start_logging_msec > s->stop_logging_msec
+        return s->is_logging ? s->start_logging_msec >= s->stop_logging_msec
                              : s->stop_logging_msec > s->start_logging_msec;
 }
 
@@ -77,9 +77,11 @@ void check_input(World *w, const Input *in)
                 if (s->is_logging)
                         t->down_usec = 0;
         }
-        if (version < t->version_msec)
+        if (version < t->version_msec ||
+            (version == t->version_msec && s->start_logging_msec < t->start_msec))
                 return;
         t->version_msec = version;
+        t->start_msec = s->start_logging_msec;
         if (!is_coherent(s))
                 return;
         /* What was asked for since has been its restart. */
@@ -407,7 +409,8 @@ static void check_outage_is_open(World *w, const Input *in)
         t = &w->guard->trails[in->trail];
         i = core_trail_incident(w->guard->core, in->trail);
         if (!in->status->is_logging && is_coherent(in->status) &&
-            in->status->stop_logging_msec == t->version_msec && !t->maybe_gone && !i)
+            in->status->stop_logging_msec == t->version_msec &&
+            in->status->start_logging_msec == t->start_msec && !t->maybe_gone && !i)
                 world_violation(w, "trail %zu is down, and no incident of it is open", in->trail);
 }
 

@@ -439,6 +439,7 @@ void guard_boot(World *w)
 
                 g->trails[i].good_usec = w->now_usec;
                 g->trails[i].stop_msec = m->stop_msec;
+                g->trails[i].start_msec = m->start_msec;
                 g->trails[i].version_msec = MAX(m->start_msec, m->stop_msec);
         }
         guard_identify(w);

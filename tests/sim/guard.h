@@ -24,6 +24,7 @@ typedef struct GuardTrail {
         uint64_t unbeaten_usec; /* first good poll since the last heartbeat, 0: none */
         uint64_t good_usec;     /* last answer about the trail */
         int64_t version_msec;   /* newest that was shown, */
+        int64_t start_msec;     /* ... with this StartLoggingTime */
         int64_t whole_msec;     /* ... but for "logging" with the times of a stop */
         int64_t stop_msec;      /* newest StopLoggingTime that was shown */
         unsigned not_found;     /* TrailNotFound in a row */

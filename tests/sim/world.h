@@ -189,6 +189,7 @@ typedef struct Nature {
         bool halves; /* IsLogging and the times do not change at once */
         bool redundant_stop_moves;
         bool redundant_start_moves;
+        bool same_moment; /* a start within a second of the stop has its very time */
         uint64_t history_lag_usec;
         size_t page_size;
         bool other_guard; /* starts what is stopped, too */
