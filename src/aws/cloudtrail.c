@@ -2,7 +2,7 @@
 #include "aws/cloudtrail.h"
 
 #include "aws/permission.h"
-#include "base/jsonmap.h"
+#include "base/jsonmend.h"
 #include "base/mem.h"
 
 #define BODY_MAX ((size_t)1024 * 1024)
@@ -174,7 +174,7 @@ int cloudtrail_parse_lookup_page(const char *body, size_t len, LookupPage *ret)
         LookupAnswer answer = {0};
         LookupPage page = {0};
 
-        int r = json_parse(body, len, CLOUDTRAIL_LOOKUP_BODY_MAX, &root);
+        int r = json_parse_foreign(body, len, CLOUDTRAIL_LOOKUP_BODY_MAX, &root);
         if (r < 0)
                 return r;
         r = jsonmap_decode(root, fields, ELEMENTSOF(fields), &answer, NULL);

@@ -2,6 +2,7 @@
 #include "aws/record.h"
 
 #include "aws/arn.h"
+#include "base/jsonmend.h"
 #include "base/mem.h"
 #include "base/stringtable.h"
 
@@ -190,7 +191,7 @@ int cloudtrail_record_parse(const char *json, size_t len, CloudTrailRecord *ret)
 {
         _cleanup_json_ json_t *root = NULL;
 
-        int r = json_parse(json, len, RECORD_MAX, &root);
+        int r = json_parse_foreign(json, len, RECORD_MAX, &root);
         if (r < 0)
                 return -EBADMSG;
         return cloudtrail_record_decode(root, ret);

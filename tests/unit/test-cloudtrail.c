@@ -254,6 +254,24 @@ static void test_unreadable_events(void **state)
         lookup_page_done(&p);
 }
 
+/* A name that JSON cannot hold, chosen by whoever wants to hide, hides nothing. */
+static void test_lookup_page_with_odd_names(void **state)
+{
+        LookupPage p;
+
+        assert_int_equal(
+                lookup("{\"Events\":[{\"Username\":\"\\u0000\",\"Resources\":[{\"ResourceName\":"
+                       "\"\\ud800\"}],\"CloudTrailEvent\":\"{\\\"eventName\\\":\\\"a\\\","
+                       "\\\"eventTime\\\":\\\"2026-11-23T03:12:09Z\\\",\\\"userAgent\\\":"
+                       "\\\"\\\\u0000\\\",\\\"userIdentity\\\":{}}\"}," EVENT("b") "]}",
+                       &p),
+                0);
+        assert_int_equal(p.n_records, 2);
+        assert_int_equal(p.n_unreadable, 0);
+        assert_string_equal(p.records[0].user_agent, "\xef\xbf\xbd");
+        lookup_page_done(&p);
+}
+
 static void test_lookup_refuses(void **state)
 {
         LookupPage p = {.n_records = 42};
@@ -312,5 +330,5 @@ static void test_trail(void **state)
 
 UNIT_MAIN(T(test_trail_requests), T(test_status), T(test_status_again), T(test_status_refuses),
           T(test_lookup_request), T(test_lookup_request_by_key), T(test_lookup_page),
-          T(test_unreadable_events), T(test_lookup_refuses), T(test_padded_page_is_read),
-          T(test_trail))
+          T(test_unreadable_events), T(test_lookup_page_with_odd_names), T(test_lookup_refuses),
+          T(test_padded_page_is_read), T(test_trail))
