@@ -218,9 +218,12 @@ static int64_t first_possible_msec(const Incident *i)
         return from;
 }
 
-/* The guard's StartLogging in this very outage: after the stop in question by its nature. */
+/* The guard's StartLogging in this very outage: after the stop in question, unless the guard could
+ * not see when that was. */
 static bool is_restart(const Incident *i, const Finding *f)
 {
+        if (f->record.time_msec < second_of(i->stop_msec))
+                return false;
         for (size_t k = 0; k < i->restart.n_request_ids; k++)
                 if (streq_ptr(i->restart.request_ids[k], f->record.request_id))
                         return true;

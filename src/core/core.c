@@ -217,7 +217,7 @@ void core_restore_memory(Core *c, const TrailMemory *memory)
 }
 
 /* The incident is newer than the memory when the daemon died between the two writes. */
-static void memory_follow_incident(TrailMemory *m, const Incident *i)
+void core_follow_incident(TrailMemory *m, const Incident *i)
 {
         /* By the start alone when the clock was set back in between. */
         bool of_before =
@@ -288,7 +288,7 @@ void core_restore_incident(Core *c, Incident *incident)
                 core_remember_request(c, incident->restart.request_ids[i],
                                       incident->restart.accepted_msec);
         if (t)
-                memory_follow_incident(&t->memory, incident);
+                core_follow_incident(&t->memory, incident);
         if (incident->stop_msec)
                 incident_set_stop(c, incident, incident->stop_msec);
 

@@ -91,7 +91,8 @@ typedef enum LogEvent {
         LOG_EVENT_ALERT_FAILED,
         LOG_EVENT_STORE_FAILED,
         LOG_EVENT_LOOKUP_FAILED,
-        LOG_EVENT_NOTICE, /* about the guard itself: begins, ends or just is */
+        LOG_EVENT_STATE_DOUBTED, /* what was remembered of a trail cannot be */
+        LOG_EVENT_NOTICE,        /* about the guard itself: begins, ends or just is */
         _LOG_EVENT_MAX,
 } LogEvent;
 

@@ -169,6 +169,8 @@ void core_log(Core *c, LogEvent event, int priority, const Incident *i, const Aw
 void core_log_trail(Core *c, LogEvent event, int priority, const Trail *t, const AwsError *error,
                     const char *fmt, ...) _printf_(6, 7);
 
+/* What an incident tells of its trail, where that is newer than the memory. */
+void core_follow_incident(TrailMemory *m, const Incident *i);
 Trail *core_find_trail(Core *c, const char *arn);
 Incident *core_find_incident(Core *c, const char *id);
 void core_note_finished(Core *c, const char *id);
@@ -200,6 +202,8 @@ void trail_hurry(Core *c, Trail *t);                /* fast polls from here on, 
 void trail_read_again_soon(Core *c, Trail *t);
 
 /* reading.c: what a reading leads to. */
+/* An answer that says "not logging", and of which nothing else is believed. */
+void reading_doubtful_stop(Core *c, Trail *t);
 /* The reading as it is to be believed after this one: doubtful ones count until they agree. */
 Reading reading_settle(Core *c, Trail *t, const TrailStatus *s, Reading r);
 void reading_apply(Core *c, Trail *t, const TrailStatus *s, Reading r);

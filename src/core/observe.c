@@ -2,12 +2,36 @@
 
 #include "core/observe.h"
 
-static Reading observe_first(const TrailStatus *seen, int64_t now_msec)
+static bool is_ahead(int64_t msec, int64_t aws_msec)
 {
+        return aws_msec && msec - aws_msec > OBSERVE_AHEAD_MSEC;
+}
+
+const char *observe_time_ahead(const TrailStatus *seen, int64_t aws_msec)
+{
+        if (is_ahead(seen->start_logging_msec, aws_msec))
+                return "StartLoggingTime";
+        if (is_ahead(seen->stop_logging_msec, aws_msec))
+                return "StopLoggingTime";
+        return is_ahead(seen->latest_delivery_msec, aws_msec) ? "LatestDeliveryTime" : NULL;
+}
+
+bool observe_remembers_ahead(const TrailMemory *known, int64_t aws_msec)
+{
+        return is_ahead(MAX(known->start_msec, known->stop_msec), aws_msec) ||
+               is_ahead(MAX(known->floor_msec, known->delivery_msec), aws_msec);
+}
+
+/* last_logging_msec is left when the times that were remembered had to be forgotten. */
+static Reading observe_first(const TrailMemory *known, const TrailStatus *seen, int64_t now_msec)
+{
+        int64_t recent = now_msec - OBSERVE_RECENT_STOP_MSEC;
+
         if (!seen->is_logging)
                 return READING_FIRST_STOPPED;
-        if (seen->stop_logging_msec &&
-            now_msec - seen->stop_logging_msec < OBSERVE_RECENT_STOP_MSEC)
+        if (known->last_logging_msec)
+                recent = MIN(recent, known->last_logging_msec);
+        if (seen->stop_logging_msec && seen->stop_logging_msec > recent)
                 return READING_FIRST_RECENT_STOP;
         return READING_FIRST_LOGGING;
 }
@@ -72,7 +96,7 @@ Reading observe(const TrailMemory *known, const TrailStatus *seen, int64_t now_m
                      version(known->start_msec, known->stop_msec);
 
         if (!known->seen)
-                return observe_first(seen, now_msec);
+                return observe_first(known, seen, now_msec);
         if (is_stale(known, seen))
                 return READING_STALE;
         if ((known->start_msec && !seen->start_logging_msec) ||

@@ -75,11 +75,13 @@ static void on_untimed_stop(Core *c, Trail *t)
 {
         t->next_start_boot = c->now.boot_usec;
         incident_open(c, t,
-                      &(IncidentFacts){.kind = INCIDENT_STOPPED,
+                      &(IncidentFacts){.kind = t->memory.seen ? INCIDENT_STOPPED
+                                                              : INCIDENT_ALREADY_STOPPED,
                                        .severity = SEVERITY_HIGH,
                                        .blind_from_msec = t->memory.last_logging_msec,
                                        .id_time_msec = t->memory.start_msec,
                                        .id_digest = "not-logging"});
+        t->memory.seen = true;
         t->memory.logging = false;
 }
 
@@ -113,6 +115,13 @@ static void on_blink(Core *c, Trail *t, const TrailStatus *s)
                                        .blind_to_msec = s->start_logging_msec});
 }
 
+/* Seen to be down when no time said since when, it was started and stopped once more. */
+static bool is_later_stop(const Core *c, const Incident *i, const TrailStatus *s)
+{
+        return !i->stop_msec && !c->clock_doubtful &&
+               s->stop_logging_msec > i->detected_msec + MSEC_PER_MINUTE;
+}
+
 static void on_restarted(Core *c, Trail *t, const TrailStatus *s)
 {
         Incident *i = t->stop;
@@ -121,13 +130,14 @@ static void on_restarted(Core *c, Trail *t, const TrailStatus *s)
                 on_blink(c, t, s);
                 return;
         }
-        bool recreated = i->kind == INCIDENT_RECREATED; /* which no stop has begun */
-        if (!i->stop_msec && !recreated && s->stop_logging_msec > t->memory.stop_msec)
+        /* Which no stop has begun, or another one than that which shows. */
+        bool other = i->kind == INCIDENT_RECREATED || is_later_stop(c, i, s);
+        if (!i->stop_msec && !other && s->stop_logging_msec > t->memory.stop_msec)
                 incident_set_stop(c, i, s->stop_logging_msec);
         /* It may have been started and stopped in between, so that is an outage of its own: better
          * one too many than one too few. */
         int64_t known = i->stop_msec ? MAX(i->stop_msec, i->stop_moved_msec) : t->memory.stop_msec;
-        if ((i->stop_msec || recreated) && s->stop_logging_msec > known) {
+        if ((i->stop_msec || other) && s->stop_logging_msec > known) {
                 incident_close(c, i, 0);
                 on_blink(c, t, s);
                 return;
@@ -347,8 +357,10 @@ void reading_apply(Core *c, Trail *t, const TrailStatus *s, Reading r)
                         break;
                 }
                 reappeared(c, t);
-                if (!s->is_logging)
+                if (!s->is_logging) {
                         on_still_stopped(c, t, s);
+                        t->memory.logging = false;
+                }
                 break;
         case READING_STALE:
         case READING_DOUBTFUL_RECREATED:
@@ -357,4 +369,15 @@ void reading_apply(Core *c, Trail *t, const TrailStatus *s, Reading r)
         case READING_SAME:
                 break;
         }
+}
+
+void reading_doubtful_stop(Core *c, Trail *t)
+{
+        /* As if its times were those that are known. */
+        TrailStatus s = {.start_logging_msec = t->memory.start_msec,
+                         .stop_logging_msec = t->memory.stop_msec};
+        Reading r = t->memory.seen && !t->memory.logging ? READING_STILL_STOPPED
+                                                         : READING_DOUBTFUL_STOP;
+
+        reading_apply(c, t, &s, reading_settle(c, t, &s, r));
 }

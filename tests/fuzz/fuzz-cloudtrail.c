@@ -19,6 +19,7 @@ static void check_status(const char *body, size_t size)
 
                 for (size_t i = 0; i < ELEMENTSOF(texts); i++)
                         HOLD(!texts[i] || *texts[i]);
+                HOLD(!s.unread || *s.unread);
                 HOLD(s.start_logging_msec >= 0 && s.stop_logging_msec >= 0 &&
                      s.latest_delivery_msec >= 0);
                 HOLD(cloudtrail_reread_trail_status(&a, body, size, &again) == 0);

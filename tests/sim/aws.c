@@ -281,6 +281,26 @@ bool aws_read(World *w, size_t trail, TrailStatus *ret)
         return true;
 }
 
+void aws_make_doubtful(World *w, TrailStatus *s)
+{
+        int64_t ahead = world_aws_msec(w) + 6 * MSEC_PER_MINUTE +
+                        (int64_t)rng_below(&w->rng, 10 * (uint64_t)MSEC_PER_DAY * 365);
+
+        switch (rng_below(&w->rng, 4)) {
+        case 0:
+                s->start_logging_msec = ahead;
+                break;
+        case 1:
+                s->stop_logging_msec = ahead;
+                break;
+        case 2:
+                s->latest_delivery_msec = ahead;
+                break;
+        default:
+                s->unread = "StopLoggingTime";
+        }
+}
+
 const char *aws_region(size_t trail)
 {
         return trail == 2 ? "eu-west-1" : "us-east-1";

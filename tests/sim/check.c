@@ -40,6 +40,19 @@ static void note_first_shown(World *w, size_t trail, const TrailStatus *s)
         }
 }
 
+/* Of which only IsLogging can be believed. */
+static bool is_doubtful(const Input *in)
+{
+        const TrailStatus *s = in->status;
+        int64_t latest = in->error.class == AWS_ERROR_NONE
+                                 ? MAX(MAX(s->start_logging_msec, s->stop_logging_msec),
+                                       s->latest_delivery_msec)
+                                 : 0;
+
+        return in->error.class == AWS_ERROR_NONE &&
+               (s->unread || latest > in->aws_msec + 5 * MSEC_PER_MINUTE);
+}
+
 void check_input(World *w, const Input *in)
 {
         GuardTrail *t;
@@ -50,6 +63,13 @@ void check_input(World *w, const Input *in)
         t = &w->guard->trails[in->trail];
         t->polling = false;
         t->polled_usec = w->now_usec;
+        t->was_shown_stop = false;
+        if (is_doubtful(in)) {
+                if (!s->is_logging && !t->down_usec)
+                        t->down_usec = w->now_usec;
+                t->not_found = 0;
+                return;
+        }
         if (in->error.class == AWS_ERROR_NONE && !t->unbeaten_usec)
                 t->unbeaten_usec = w->now_usec;
         if (in->error.class == AWS_ERROR_NOT_FOUND) {
@@ -66,7 +86,6 @@ void check_input(World *w, const Input *in)
         int64_t version = MAX(s->start_logging_msec, s->stop_logging_msec);
         t->good_usec = w->now_usec;
         t->not_found = 0;
-        t->was_shown_stop = false;
         if (!s->is_logging && !t->down_usec)
                 t->down_usec = w->now_usec;
         note_first_shown(w, in->trail, s);
@@ -404,7 +423,7 @@ static void check_outage_is_open(World *w, const Input *in)
         const GuardTrail *t;
         const Incident *i;
 
-        if (in->kind != INPUT_POLLED || in->error.class != AWS_ERROR_NONE)
+        if (in->kind != INPUT_POLLED || in->error.class != AWS_ERROR_NONE || is_doubtful(in))
                 return;
         t = &w->guard->trails[in->trail];
         i = core_trail_incident(w->guard->core, in->trail);

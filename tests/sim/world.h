@@ -63,6 +63,7 @@ typedef enum FaultKind {
         FAULT_POLL_DENIED,
         FAULT_POLL_SILENT,
         FAULT_POLL_NOT_FOUND, /* although the trail is there: a sick replica */
+        FAULT_POLL_DOUBTFUL,  /* IsLogging is true, and nothing else of the answer */
         FAULT_START_THROTTLED,
         FAULT_START_DENIED,
         FAULT_START_FAILS,
@@ -299,6 +300,8 @@ const char *aws_region(size_t trail);
 const char *aws_selectors(unsigned drift); /* as the service answers */
 /* What a replica shows; false: TrailNotFound. */
 bool aws_read(World *w, size_t trail, TrailStatus *ret);
+/* ... whose times lie in the future, or cannot be read. */
+void aws_make_doubtful(World *w, TrailStatus *s);
 /* Its settings; false: TrailNotFound. */
 bool aws_inspect(World *w, size_t trail, TrailSettings *ret);
 /* Whether the trail did not exist at some time since. */
