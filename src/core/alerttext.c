@@ -125,6 +125,16 @@ char *alert_error_words(const AwsError *e)
         return text;
 }
 
+char *alert_throttled_words(unsigned attempts, int64_t for_msec)
+{
+        char d[TIMEFMT_MAX];
+
+        if (attempts < 2)
+                return NULL;
+        return mem_printf("throttled for %s, %u attempts",
+                          timefmt_duration(for_msec / MSEC_PER_SEC * MSEC_PER_SEC, d), attempts);
+}
+
 /* Of the guard's sight of the trail, or of its settings, and not of whether it logs. */
 static bool is_of_sight(const Incident *i)
 {
@@ -300,6 +310,14 @@ bool alert_has_restart(const Incident *i)
         return alert_has_window(i) && !is_of_sight(i) && i->kind != INCIDENT_DELETED;
 }
 
+static void add_throttled(StrBuf *b, const Restart *r)
+{
+        _cleanup_free_ char *words = alert_throttled_words(r->throttled, r->throttled_msec);
+
+        if (words)
+                strbuf_addf(b, "%16sStartLogging was %s\n", "", words);
+}
+
 static void add_restart(StrBuf *b, const Incident *i)
 {
         const Restart *r = &i->restart;
@@ -331,6 +349,7 @@ static void add_restart(StrBuf *b, const Incident *i)
                                     ? "probably by this guard, whose StartLogging had no answer"
                                     : "by this guard",
                             r->attempts);
+                add_throttled(b, r);
                 break;
         case RESTART_BY_OTHERS:
                 strbuf_add(b, "started by somebody else, not by this guard\n");
@@ -341,6 +360,7 @@ static void add_restart(StrBuf *b, const Incident *i)
                             r->attempts, "");
                 escape_add(b, words, 1000);
                 strbuf_add_char(b, '\n');
+                add_throttled(b, r);
                 return;
         }
         default:

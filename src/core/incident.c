@@ -183,7 +183,7 @@ void incident_close(Core *c, Incident *i, int64_t blind_to_msec)
         if (t->stop == i) {
                 restart_concluded(t, i);
                 t->stop = NULL;
-                t->start_failures = 0;
+                t->start_failures = t->throttled = 0;
                 trail_hurry(c, t);
         }
         if (t->blind == i)

@@ -90,6 +90,8 @@ typedef struct Trail {
         uint64_t start_boot;     /* when asked, while starting */
         uint64_t next_start_boot;
         unsigned start_failures;
+        unsigned throttled;      /* StartLogging calls in a row */
+        uint64_t throttled_boot; /* ... the first of them */
         uint64_t own_start_boot; /* our last StartLogging that may have had an effect, 0: none */
 
         size_t searches;    /* of the incidents in memory, as last counted */

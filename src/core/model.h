@@ -219,8 +219,10 @@ RestartState restart_state_from_string(const char *s);
 
 typedef struct Restart {
         RestartState state;
-        unsigned attempts;      /* StartLogging calls */
-        unsigned unanswered;    /* ... that may have been made, and had no answer */
+        unsigned attempts;   /* StartLogging calls */
+        unsigned unanswered; /* ... that may have been made, and had no answer */
+        unsigned throttled;  /* ... that were throttled, the last time that they were, in a row */
+        int64_t throttled_msec; /* ... and for how long */
         int64_t requested_msec; /* wall clock of the first call */
         int64_t accepted_msec;  /* ... and of the first success */
         unsigned told;          /* bits of the error classes that FAILING has told */

@@ -10,6 +10,7 @@ const Policy policy_default = {
         .verify_within_usec = 30 * USEC_PER_SEC,
         .restart_retry_usec = 1 * USEC_PER_SEC,
         .restart_retry_max_usec = 15 * USEC_PER_SEC,
+        .restart_throttled_usec = 1 * USEC_PER_SEC,
         .store_patience_usec = 1 * USEC_PER_SEC,
         .store_retry_usec = 5 * USEC_PER_SEC,
         .lookup_first_usec = 20 * USEC_PER_SEC,

@@ -12,9 +12,10 @@ typedef struct Policy {
         uint64_t verify_within_usec;    /* an accepted restart shows by then, or has failed */
         uint64_t restart_retry_usec;    /* between failed restarts, doubling up to ... */
         uint64_t restart_retry_max_usec;
-        uint64_t store_patience_usec; /* an alert waits so long for the disk */
-        uint64_t store_retry_usec;    /* between failed stores of an incident */
-        uint64_t lookup_first_usec;   /* between the first look-ups, doubling up to ... */
+        uint64_t restart_throttled_usec; /* ... between throttled ones, give or take a half */
+        uint64_t store_patience_usec;    /* an alert waits so long for the disk */
+        uint64_t store_retry_usec;       /* between failed stores of an incident */
+        uint64_t lookup_first_usec;      /* between the first look-ups, doubling up to ... */
         uint64_t lookup_max_usec;
         uint64_t lookup_spacing_usec; /* between any two look-ups of one account and region */
         int64_t lookup_not_yet_msec;  /* "not yet known" is said */

@@ -190,6 +190,7 @@ static void check_restart(World *w, const Input *in)
 static void check_restarts_go_on(World *w)
 {
         uint64_t every = MAX(w->policy.restart_retry_max_usec, w->policy.verify_within_usec);
+        uint64_t soon = w->policy.restart_throttled_usec * 3 / 2 + USEC_PER_MSEC;
 
         for (size_t i = 0; i < w->n_trails && w->action == TRAIL_ACTION_RESTART; i++) {
                 const GuardTrail *t = &w->guard->trails[i];
@@ -198,6 +199,9 @@ static void check_restarts_go_on(World *w)
                     w->now_usec > MAX(MAX(t->down_usec, t->asked_usec), t->accepted_usec) + every +
                                           TICK_USEC)
                         world_violation(w, "trail %zu is down and not restarted any more", i);
+                if (t->down_usec && !t->start_in_flight && t->throttled_usec &&
+                    w->now_usec > MAX(t->down_usec, t->throttled_usec) + soon)
+                        world_violation(w, "trail %zu: a throttled restart waits for its turn", i);
         }
 }
 

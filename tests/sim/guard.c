@@ -245,6 +245,7 @@ static void note_started(World *w, const Input *in)
         GuardTrail *t = &w->guard->trails[in->trail];
 
         t->start_in_flight = false;
+        t->throttled_usec = in->error.class == AWS_ERROR_THROTTLED ? w->now_usec : 0;
         if (in->error.class == AWS_ERROR_NONE)
                 t->accepted_usec = w->now_usec;
         else

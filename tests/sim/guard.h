@@ -12,13 +12,14 @@ typedef struct Letter Letter;
 /* What is known from outside of each trail's dealings, to judge the core by. */
 typedef struct GuardTrail {
         bool start_in_flight;
-        uint64_t accepted_usec; /* last StartLogging that was accepted */
-        uint64_t failed_usec;   /* ... that was not */
-        bool was_shown_stop;    /* by the last answer, for the first time */
-        uint64_t asked_usec;    /* last StartLogging ... */
-        int64_t asked_msec;     /* ... by AWS's clock */
-        uint64_t down_usec;     /* since when answers say not logging; 0: they do not */
-        bool maybe_gone;        /* not found, which says nothing of its logging */
+        uint64_t accepted_usec;  /* last StartLogging that was accepted */
+        uint64_t failed_usec;    /* ... that was not */
+        uint64_t throttled_usec; /* ... the last one, when it was throttled; 0: it was not */
+        bool was_shown_stop;     /* by the last answer, for the first time */
+        uint64_t asked_usec;     /* last StartLogging ... */
+        int64_t asked_msec;      /* ... by AWS's clock */
+        uint64_t down_usec;      /* since when answers say not logging; 0: they do not */
+        bool maybe_gone;         /* not found, which says nothing of its logging */
         bool polling;
         uint64_t polled_usec;   /* last answer or failure */
         uint64_t unbeaten_usec; /* first good poll since the last heartbeat, 0: none */
