@@ -221,7 +221,7 @@ static json_t *restart(const Incident *i)
 {
         json_t *o;
 
-        if (!alert_has_restart(i))
+        if (!alert_has_restart(i) && !alert_has_unseen_starts(i))
                 return json_null();
         o = json_object();
         json_set(o, "state", json_string(restart_state_to_string(i->restart.state)));

@@ -183,6 +183,11 @@ static void add_update(StrBuf *b, const Incident *i, int64_t now_msec)
         const Finding *f = incident_find_role(i, ROLE_CULPRIT);
         char d[TIMEFMT_MAX];
 
+        if (alert_has_unseen_starts(i) && i->open && !is_reminder(i)) {
+                strbuf_add(b, "still not seen, and StartLogging FAILS");
+                return;
+        }
+
         /* Who did it is news, and that it goes on is worse. */
         if ((alert_has_restart(i) || i->kind == INCIDENT_DELETED) && i->open && !i->blind_to_msec &&
             !is_reminder(i))
@@ -318,11 +323,42 @@ static void add_throttled(StrBuf *b, const Restart *r)
                 strbuf_addf(b, "%16sStartLogging was %s\n", "", words);
 }
 
+bool alert_has_unseen_starts(const Incident *i)
+{
+        return i->kind == INCIDENT_CANNOT_SEE &&
+               (i->restart.state == RESTART_UNSEEN || i->restart.attempts > 0);
+}
+
+static void add_unseen_starts(StrBuf *b, const Incident *i)
+{
+        const Restart *r = &i->restart;
+        char t[TIMEFMT_MAX];
+
+        if (!alert_has_unseen_starts(i))
+                return;
+        strbuf_addf(b, "%-16s%s, in case the trail was stopped\n", "Restart",
+                    !i->open                     ? "StartLogging was sent meanwhile"
+                    : r->state == RESTART_UNSEEN ? "StartLogging is sent once a minute"
+                                                 : "StartLogging was sent for a while");
+        if (r->attempts > 0)
+                strbuf_addf(b, "%16s%u sent so far, %s%s\n", "", r->attempts,
+                            r->accepted_msec ? "last accepted at " : "none accepted",
+                            r->accepted_msec ? timefmt_iso8601(r->accepted_msec, t) : "");
+        add_throttled(b, r);
+        if (r->error.class == AWS_ERROR_NONE)
+                return;
+        _cleanup_free_ char *words = alert_error_words(&r->error);
+        strbuf_addf(b, "%16sThe last one FAILED: ", "");
+        escape_add(b, words, 1000);
+        strbuf_add_char(b, '\n');
+}
+
 static void add_restart(StrBuf *b, const Incident *i)
 {
         const Restart *r = &i->restart;
 
-        if (!alert_has_restart(i))
+        add_unseen_starts(b, i);
+        if (!alert_has_restart(i) || r->state == RESTART_UNSEEN)
                 return;
         strbuf_addf(b, "%-16s", "Restart");
         if (!i->open && !i->blind_to_msec) {

@@ -79,6 +79,7 @@ typedef enum LogEvent {
         LOG_EVENT_RESTART_REQUESTED,
         LOG_EVENT_RESTART_ACCEPTED,
         LOG_EVENT_RESTART_FAILED,
+        LOG_EVENT_RESTART_UNSEEN, /* StartLogging for a trail that cannot be seen */
         LOG_EVENT_INCIDENT_CLOSED,
         LOG_EVENT_ACTOR_FOUND,
         LOG_EVENT_ACTOR_NOT_FOUND,

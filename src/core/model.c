@@ -125,6 +125,7 @@ static const char *const restart_state_table[_RESTART_STATE_MAX] = {
         [RESTART_NOT_WANTED] = "not-wanted", [RESTART_REQUESTED] = "requested",
         [RESTART_ACCEPTED] = "accepted",     [RESTART_FAILING] = "failing",
         [RESTART_VERIFIED] = "verified",     [RESTART_BY_OTHERS] = "by-others",
+        [RESTART_UNSEEN] = "unseen",
 };
 DEFINE_STRING_TABLE(restart_state, RestartState)
 

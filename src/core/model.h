@@ -210,6 +210,7 @@ typedef enum RestartState {
         RESTART_FAILING,    /* refused, unanswered or without effect; goes on being tried */
         RESTART_VERIFIED,   /* ours, and GetTrailStatus shows it */
         RESTART_BY_OTHERS,  /* logging again without us */
+        RESTART_UNSEEN,     /* CANNOT_SEE: sent now and then, in case it is needed */
         _RESTART_STATE_MAX,
         _RESTART_STATE_INVALID = -EINVAL,
 } RestartState;

@@ -17,10 +17,10 @@
 #define OWN_START_SHOWS_USEC (2 * USEC_PER_MINUTE)
 
 /* A start that shows so soon after our own call is taken for ours: by the clock that nobody sets.
- */
-static bool start_was_ours(const Core *c, const Trail *t)
+ * One that was made without sight of the trail is known by its time. */
+static bool start_was_ours(const Core *c, const Trail *t, int64_t start_msec)
 {
-        return t->starting ||
+        return t->starting || core_started(c, t, start_msec) ||
                (t->own_start_boot && c->now.boot_usec < t->own_start_boot + OWN_START_SHOWS_USEC);
 }
 
@@ -112,7 +112,8 @@ static void on_blink(Core *c, Trail *t, const TrailStatus *s)
                                        .severity = SEVERITY_HIGH,
                                        .stop_msec = s->stop_logging_msec,
                                        .blind_from_msec = s->stop_logging_msec,
-                                       .blind_to_msec = s->start_logging_msec});
+                                       .blind_to_msec = s->start_logging_msec,
+                                       .started_by_us = core_started(c, t, s->start_logging_msec)});
 }
 
 /* Seen to be down when no time said since when, it was started and stopped once more. */
@@ -170,7 +171,7 @@ static void on_stop_moved(Core *c, Trail *t, const TrailStatus *s)
 
 static void on_redundant_start(Core *c, Trail *t, const TrailStatus *s)
 {
-        if (start_was_ours(c, t))
+        if (start_was_ours(c, t, s->start_logging_msec))
                 return;
         if (c->now.wall_msec - t->redundant_since_msec > MSEC_PER_DAY) {
                 t->redundant_since_msec = c->now.wall_msec;
@@ -201,7 +202,8 @@ static void open_recreated(Core *c, Trail *t, const TrailMemory *was, int64_t bl
                                        .last_logging_msec = was->last_logging_msec,
                                        .blind_from_msec = was->last_logging_msec,
                                        .blind_to_msec = blind_to_msec,
-                                       .started_by_us = blind_to_msec && start_was_ours(c, t),
+                                       .started_by_us =
+                                               blind_to_msec && start_was_ours(c, t, blind_to_msec),
                                        .id_time_msec = was->start_msec,
                                        .id_digest = "times-vanished"});
 }
@@ -269,7 +271,7 @@ static Reading after_deletion(Core *c, Trail *t, const TrailStatus *s, Reading r
         case READING_DOUBTFUL_STOP:
                 return READING_REAPPEARED;
         case READING_REDUNDANT_START:
-                if (s->stop_logging_msec || start_was_ours(c, t))
+                if (s->stop_logging_msec || start_was_ours(c, t, s->start_logging_msec))
                         break;
                 return s->latest_delivery_msec != t->memory.delivery_msec ? READING_RECREATED
                                                                           : READING_REAPPEARED;

@@ -116,45 +116,74 @@ static void note_request(Restart *r, const AwsError *result)
 
 /* One write call a second is all that CloudTrail allows an account and region, and whoever stopped
  * the trail can take it up: the more often it is tried, the sooner is our turn. */
-static void throttled(Core *c, Trail *t, const AwsError *error)
+uint64_t restart_throttled(Core *c, Trail *t, Incident *i)
 {
         uint64_t pause = c->policy.restart_throttled_usec;
-        Incident *i = t->stop;
 
         if (t->throttled++ == 0)
                 t->throttled_boot = c->now.boot_usec;
-        t->next_start_boot = c->now.boot_usec + pause / 2 + core_random(c, pause);
         if (i) {
                 i->restart.throttled = t->throttled;
                 i->restart.throttled_msec = throttled_for_msec(c, t);
         }
+        return c->now.boot_usec + pause / 2 + core_random(c, pause);
+}
+
+static void throttled(Core *c, Trail *t, const AwsError *error)
+{
+        const Incident *i = t->stop;
+
+        t->next_start_boot = restart_throttled(c, t, t->stop);
         if (t->throttled % THROTTLED_CALLS_TOLD == 1 || (i && i->restart.state != RESTART_FAILING))
                 tell_failing(c, t, error);
+}
+
+/* It may have taken effect: a start that shows later can be ours. Without credentials there was
+ * nothing to send. */
+static bool may_have_started(const AwsError *e)
+{
+        return e->class != AWS_ERROR_NONE && e->class != AWS_ERROR_CREDENTIALS &&
+               isempty(e->request_id);
+}
+
+/* One that is throttled changed nothing, and there may be too many of them. */
+static void remember_start(Core *c, Trail *t, Incident *i, const Input *in)
+{
+        const AwsError *e = &in->error;
+        LedgerEntry entry = {.msec = c->now.wall_msec};
+
+        if (e->class == AWS_ERROR_THROTTLED)
+                return;
+        memcpy(entry.request_id, e->request_id, sizeof(entry.request_id));
+        if (e->class == AWS_ERROR_NONE)
+                entry.answer_msec = in->aws_msec;
+        core_remember_request(c, t, &entry);
+        if (may_have_started(e) || (e->class == AWS_ERROR_NONE && !in->aws_msec))
+                t->own_start_boot = c->now.boot_usec;
+        if (!i)
+                return;
+        if (!t->start_again)
+                note_request(&i->restart, e);
+        i->restart.unanswered += may_have_started(e);
+        incident_touch(i);
 }
 
 void restart_answered(Core *c, Trail *t, const Input *in)
 {
         t->starting = false;
-        /* Which changed nothing, and there are too many of them to be known again. */
+        if (unseen_answered(c, t, &in->error)) {
+                remember_start(c, t, t->blind, in);
+                return;
+        }
+        remember_start(c, t, t->stop, in);
         if (in->error.class == AWS_ERROR_THROTTLED) {
                 throttled(c, t, &in->error);
                 return;
         }
         t->throttled = 0;
-        core_remember_request(c, in->error.request_id, c->now.wall_msec);
-        if (t->stop && !t->start_again)
-                note_request(&t->stop->restart, &in->error);
         if (in->error.class == AWS_ERROR_NONE) {
                 accepted(c, t, &in->error);
                 return;
-        }
-
-        if (isempty(in->error.request_id) && in->error.class != AWS_ERROR_CREDENTIALS) {
-                /* It may have taken effect: a start that shows later can be ours. Without
-                 * credentials, there was nothing to send. */
-                t->own_start_boot = c->now.boot_usec;
-                if (t->stop)
-                        t->stop->restart.unanswered++;
         }
         t->next_start_boot = c->now.boot_usec + backoff_usec(c->policy.restart_retry_usec,
                                                              c->policy.restart_retry_max_usec,

@@ -306,6 +306,7 @@ void trail_tick(Core *c, Trail *t)
 {
         if (!t->blind && c->now.boot_usec >= t->last_good_boot + c->policy.cannot_see_after_usec)
                 on_too_long_blind(c, t);
+        unseen_tick(c, t);
         restart_tick(c, t);
         drift_tick(c, t);
         if (t->polling || c->now.boot_usec < t->next_poll_boot)
@@ -321,6 +322,7 @@ uint64_t trail_next_boot(const Core *c, const Trail *t)
 
         if (!t->blind)
                 next = MIN(next, t->last_good_boot + c->policy.cannot_see_after_usec);
+        next = MIN(next, unseen_next_boot(c, t));
         if (!restart_is_wanted(c, t))
                 return next;
         if (t->stop && t->stop->restart.state == RESTART_ACCEPTED)

@@ -420,6 +420,7 @@ void guard_kill(World *w)
                 w->stops[i].must = false;
         memset(g->trails, 0, sizeof(g->trails));
         memset(g->sends_in_flight, 0, sizeof(g->sends_in_flight));
+        memset(g->unseen_usec, 0, sizeof(g->unseen_usec));
 }
 
 void guard_boot(World *w)

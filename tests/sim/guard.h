@@ -16,6 +16,8 @@ typedef struct GuardTrail {
         uint64_t failed_usec;    /* ... that was not */
         uint64_t throttled_usec; /* ... the last one, when it was throttled; 0: it was not */
         bool was_shown_stop;     /* by the last answer, for the first time */
+        AwsErrorClass polled;    /* how the last poll ended */
+        uint64_t unseen_usec;    /* since when it can be started without being seen; 0: not so */
         uint64_t asked_usec;     /* last StartLogging ... */
         int64_t asked_msec;      /* ... by AWS's clock */
         uint64_t down_usec;      /* since when answers say not logging; 0: they do not */
@@ -89,6 +91,7 @@ typedef struct Case {
 } Case;
 
 #define GUARD_PLACES 8192
+#define GUARD_LANES 4 /* accounts and regions */
 
 struct Guard {
         Core *core; /* NULL while dead */
@@ -98,6 +101,8 @@ struct Guard {
         int64_t clock_msec; /* wall clock against AWS's */
         uint64_t clock_set_usec;
         GuardTrail trails[SIM_TRAILS_MAX];
+        uint64_t
+                unseen_usec[GUARD_LANES]; /* last StartLogging that nothing had shown the need of */
         Letter *letters;
         size_t n_letters;
         Case *cases;
