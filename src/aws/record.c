@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "aws/arn.h"
+#include "base/jsonmend.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "base/stringtable.h"
@@ -286,7 +287,7 @@ int cloudtrail_record_parse(const char *json, size_t len, CloudTrailRecord *ret)
 {
         _cleanup_json_ json_t *root = NULL;
 
-        int r = json_parse(json, len, RECORD_MAX, &root);
+        int r = json_parse_foreign(json, len, RECORD_MAX, &root);
         if (r < 0)
                 return -EBADMSG;
         return cloudtrail_record_decode(root, ret);

@@ -25,9 +25,7 @@ static const struct {
         {0xE0000, 0xE0FFF}, /* tags, variation selectors supplement */
 };
 
-/* Length of the valid UTF-8 sequence at s (RFC 3629: shortest form, no surrogates, at most
- * U+10FFFF) and its code point, or 0. Stops at a NUL. */
-static size_t utf8_decode(const char *s, uint32_t *ret)
+size_t utf8_decode(const char *s, uint32_t *ret)
 {
         static const uint32_t shortest[] = {0, 0, 0x80, 0x800, 0x10000};
         const unsigned char *p = (const unsigned char *)s;

@@ -122,6 +122,25 @@ static void judge_error(Status *s, const char *name, const json_t *item)
                 find(s, CLI_EXIT_WRONG, "%s: %s", name, words);
 }
 
+static void judge_unseen_starts(Status *s, const char *name, const json_t *starts)
+{
+        _cleanup_free_ char *failure = error_words(starts, "error");
+        char ago[80];
+
+        if (!json_is_object(starts))
+                return;
+        if (failure)
+                find(s, CLI_EXIT_WRONG,
+                     "%s cannot be seen; StartLogging is sent once a minute, in case it was "
+                     "stopped, and FAILS: %s",
+                     name, failure);
+        else if (number_of(starts, "accepted_msec"))
+                find(s, CLI_EXIT_WRONG,
+                     "%s cannot be seen; StartLogging is sent once a minute, in case it was "
+                     "stopped, and was last accepted %s",
+                     name, cli_age(s->cli, number_of(starts, "accepted_msec"), ago));
+}
+
 static void judge_trail(Status *s, const json_t *trail)
 {
         const char *name = name_of_trail(trail);
@@ -146,6 +165,7 @@ static void judge_trail(Status *s, const json_t *trail)
                 find(s, CLI_EXIT_WRONG, "%s has an open incident (%s): trailsentry incidents %s",
                      name, text_of(trail, "incident_kind"), incident);
         judge_error(s, name, trail);
+        judge_unseen_starts(s, name, json_object_get(trail, "unseen_starts"));
 }
 
 static void judge(Status *s)

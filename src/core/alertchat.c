@@ -299,6 +299,11 @@ static json_t *description(const json_t *o)
         if (streq(at(o, "restart", "state"), restart_state_to_string(RESTART_FAILING)))
                 add_error(&line, "*Restart fails* ",
                           json_object_get(member(o, "restart"), "error"));
+        if (streq(at(o, "restart", "state"), restart_state_to_string(RESTART_UNSEEN))) {
+                strbuf_add(&line, "*Restart* StartLogging is sent once a minute, in case the trail "
+                                  "was stopped ");
+                add_error(&line, "and *fails* ", json_object_get(member(o, "restart"), "error"));
+        }
         lines_take(&lines, &line);
         line_add_foreign(&line, "*Delivery fails* ", at(o, "restart", "delivery_error"),
                          ALERT_FOREIGN_MAX);

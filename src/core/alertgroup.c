@@ -337,6 +337,28 @@ static void add_head(StrBuf *b, const GroupView *v, int64_t now_msec)
         strbuf_add(b, ".\n\n");
 }
 
+static void add_unseen_starts(StrBuf *b, const GroupView *v)
+{
+        unsigned n = 0, failing = 0;
+
+        for (size_t k = 0; k < v->n_trails; k++) {
+                const Incident *i = v->trails[k].latest;
+                bool sent = v->trails[k].goes_on && i->restart.state == RESTART_UNSEEN;
+
+                n += sent;
+                failing += sent && i->restart.error.class != AWS_ERROR_NONE;
+        }
+        if (n == 0)
+                return;
+        strbuf_addf(b,
+                    "%-16sStartLogging is sent once a minute for %u of them, in case they were "
+                    "stopped",
+                    "Restart", n);
+        if (failing > 0)
+                strbuf_addf(b, "; it FAILS for %u", failing);
+        strbuf_add_char(b, '\n');
+}
+
 static void add_times(StrBuf *b, const GroupView *v, int64_t now_msec)
 {
         const SeriesSum *s = sum(v);
@@ -357,6 +379,7 @@ static void add_times(StrBuf *b, const GroupView *v, int64_t now_msec)
                 strbuf_addf(b, "%-16s%s in all%s; a lower bound\n",
                             family(v) == FAMILY_SIGHT ? "Unseen" : "Blind",
                             timefmt_duration(blind, t), count_on(v) > 0 ? " until now" : "");
+        add_unseen_starts(b, v);
         for (size_t k = 0; k < MIN(v->n_reasons, (size_t)REASONS_LISTED); k++) {
                 _cleanup_free_ char *why = alert_error_words(&v->reasons[k].error);
                 _cleanup_free_ char *line =

@@ -229,11 +229,13 @@ static json_t *restart(const Incident *i)
 {
         json_t *o;
 
-        if (!alert_has_restart(i))
+        if (!alert_has_restart(i) && !alert_has_unseen_starts(i))
                 return json_null();
         o = json_object();
         json_set(o, "state", json_string(restart_state_to_string(i->restart.state)));
         json_set(o, "attempts", json_integer(i->restart.attempts));
+        json_set(o, "throttled", json_integer(i->restart.throttled));
+        json_set(o, "throttled_seconds", json_integer(i->restart.throttled_msec / MSEC_PER_SEC));
         json_set(o, "verified", json_boolean(i->restart.state == RESTART_VERIFIED));
         json_set(o, "error", error_of(&i->restart.error));
         json_set(o, "delivering", json_string(delivering_to_string(i->delivering)));

@@ -59,6 +59,8 @@ char *alert_details(const Incident *i);
 /* Whether there is anything to say of them. */
 bool alert_has_window(const Incident *i);
 bool alert_has_restart(const Incident *i);
+/* StartLogging is sent, or was, though the trail cannot be seen. */
+bool alert_has_unseen_starts(const Incident *i);
 
 /* alertchat.c: the document of a message as a notification in a chat channel; owned JSON. */
 char *alert_chat(const json_t *document);

@@ -127,6 +127,16 @@ char *alert_error_words(const AwsError *e)
         return text;
 }
 
+char *alert_throttled_words(unsigned attempts, int64_t for_msec)
+{
+        char d[TIMEFMT_MAX];
+
+        if (attempts < 2)
+                return NULL;
+        return mem_printf("throttled for %s, %u attempts",
+                          timefmt_duration(for_msec / MSEC_PER_SEC * MSEC_PER_SEC, d), attempts);
+}
+
 /* Of the guard's sight of the trail, or of its settings, and not of whether it logs. */
 static bool is_of_sight(const Incident *i)
 {
@@ -192,6 +202,11 @@ static void add_update(StrBuf *b, const Incident *i, int64_t now_msec)
         bool corrected = told_is_corrected(i);
         char d[TIMEFMT_MAX];
 
+        if (alert_has_unseen_starts(i) && i->open && !is_reminder(i)) {
+                strbuf_add(b, "still not seen, and StartLogging FAILS");
+                return;
+        }
+
         /* Who did it is news, and that it goes on is worse. */
         if ((alert_has_restart(i) || i->kind == INCIDENT_DELETED) && i->open && !i->blind_to_msec &&
             (corrected || !is_reminder(i)))
@@ -241,82 +256,6 @@ static void subject(const Incident *i, const AlertContext *c, const Arn *a, char
         strbuf_addf(&b, " (%s %s)", a->account, a->region);
         *ret = alert_subject(strbuf_str(&b));
         strbuf_done(&b);
-}
-
-char *alert_subject(const char *text)
-{
-        size_t n = strlen(text), max = ALERT_SUBJECT_MAX - strlen("...");
-
-        if (n <= max)
-                return mem_strdup(text);
-        /* What begins shortly before the cut has to end there. */
-        for (size_t at = max - 12; at < max; at++) {
-                size_t length = 0;
-
-                if (strncmp(text + at, "\\x", 2) == 0)
-                        length = strlen("\\xNN");
-                else if (strncmp(text + at, "\\u{", 3) == 0)
-                        length = strcspn(text + at, "}") + 1;
-                else if (text[at] == '[')
-                        length = strcspn(text + at, "]") + 1;
-                if (at + length > max)
-                        max = at;
-        }
-        return mem_printf("%.*s...", (int)max, text);
-}
-
-void alert_row(StrBuf *b, const char *label, const char *value)
-{
-        if (isempty(value))
-                return;
-        strbuf_addf(b, "%-15s ", label); /* some labels are longer than their column */
-        escape_add(b, value, ALERT_VALUE_CHARS);
-        strbuf_add_char(b, '\n');
-}
-
-static void foreign_row(StrBuf *b, const char *label, const char *value, size_t max)
-{
-        if (isempty(value))
-                return;
-        strbuf_addf(b, "%-15s ", label);
-        foreign_add(b, value, max);
-        strbuf_add_char(b, '\n');
-}
-
-void alert_foreign_row(StrBuf *b, const char *label, const char *value)
-{
-        foreign_row(b, label, value, ALERT_FOREIGN_MAX);
-}
-
-void alert_error_row(StrBuf *b, const char *label, const char *words)
-{
-        foreign_row(b, label, words, ALERT_ERROR_MAX);
-}
-
-void alert_time_row(StrBuf *b, const char *label, int64_t msec)
-{
-        char t[TIMEFMT_MAX];
-
-        if (msec)
-                alert_row(b, label, timefmt_iso8601(msec, t));
-}
-
-void alert_add_part(StrBuf *b, StrBuf *part, size_t max, const char *incident_id)
-{
-        _cleanup_free_ char *more =
-                mem_printf("  ... and more: trailsentry incidents %s\n", incident_id);
-        const char *text = strbuf_str(part);
-        size_t n = part->len;
-
-        if (n > max) {
-                n = max > strlen(more) ? max - strlen(more) : 0;
-                while (n > 0 && text[n - 1] != '\n')
-                        n--;
-        }
-        strbuf_add_n(b, text, n);
-        if (n < part->len)
-                strbuf_add(b, more);
-        strbuf_done(part);
 }
 
 static const char *window_source(const Incident *i)
@@ -372,11 +311,50 @@ bool alert_has_restart(const Incident *i)
         return alert_has_window(i) && !is_of_sight(i) && i->kind != INCIDENT_DELETED;
 }
 
+static void add_throttled(StrBuf *b, const Restart *r)
+{
+        _cleanup_free_ char *words = alert_throttled_words(r->throttled, r->throttled_msec);
+
+        if (words)
+                strbuf_addf(b, "%16sStartLogging was %s\n", "", words);
+}
+
+bool alert_has_unseen_starts(const Incident *i)
+{
+        return i->kind == INCIDENT_CANNOT_SEE &&
+               (i->restart.state == RESTART_UNSEEN || i->restart.attempts > 0);
+}
+
+static void add_unseen_starts(StrBuf *b, const Incident *i)
+{
+        const Restart *r = &i->restart;
+        char t[TIMEFMT_MAX];
+
+        if (!alert_has_unseen_starts(i))
+                return;
+        strbuf_addf(b, "%-16s%s, in case the trail was stopped\n", "Restart",
+                    !i->open                     ? "StartLogging was sent meanwhile"
+                    : r->state == RESTART_UNSEEN ? "StartLogging is sent once a minute"
+                                                 : "StartLogging was sent for a while");
+        if (r->attempts > 0)
+                strbuf_addf(b, "%16s%u sent so far, %s%s\n", "", r->attempts,
+                            r->accepted_msec ? "last accepted at " : "none accepted",
+                            r->accepted_msec ? timefmt_iso8601(r->accepted_msec, t) : "");
+        add_throttled(b, r);
+        if (r->error.class == AWS_ERROR_NONE)
+                return;
+        _cleanup_free_ char *words = alert_error_words(&r->error);
+        strbuf_addf(b, "%16sThe last one FAILED: ", "");
+        escape_add(b, words, 1000);
+        strbuf_add_char(b, '\n');
+}
+
 static void add_restart(StrBuf *b, const Incident *i)
 {
         const Restart *r = &i->restart;
 
-        if (!alert_has_restart(i))
+        add_unseen_starts(b, i);
+        if (!alert_has_restart(i) || r->state == RESTART_UNSEEN)
                 return;
         strbuf_addf(b, "%-16s", "Restart");
         if (!i->open && !i->blind_to_msec) {
@@ -403,6 +381,7 @@ static void add_restart(StrBuf *b, const Incident *i)
                                     ? "probably by this guard, whose StartLogging had no answer"
                                     : "by this guard",
                             r->attempts);
+                add_throttled(b, r);
                 break;
         case RESTART_BY_OTHERS:
                 strbuf_add(b, "started by somebody else, not by this guard\n");
@@ -413,6 +392,7 @@ static void add_restart(StrBuf *b, const Incident *i)
                             r->attempts, "");
                 foreign_add(b, words, ALERT_ERROR_MAX);
                 strbuf_add_char(b, '\n');
+                add_throttled(b, r);
                 return;
         }
         default:
@@ -427,34 +407,12 @@ static void add_restart(StrBuf *b, const Incident *i)
                             "Delivery");
 }
 
-void alert_add_footer(StrBuf *b, const Incident *i, const AlertContext *c)
-{
-        strbuf_addf(b, "\nIncident %s, message %u (%s), severity %s, guard ", i->id, c->sequence,
-                    phase_to_string(c->phase), severity_to_string(i->severity));
-        escape_add(b, c->hostname, 64);
-        strbuf_add_char(b, '\n');
-}
-
 static void add_cause(StrBuf *b, const Incident *i)
 {
         _cleanup_free_ char *words = alert_error_words(&i->cause);
 
         if (i->cause.class != AWS_ERROR_NONE)
                 alert_error_row(b, "Cause", words);
-}
-
-void alert_add_advice(StrBuf *b, const Advice *a, const char *incident_id)
-{
-        StrBuf part = ALERT_PART_INIT;
-
-        if (a->n_steps > 0)
-                strbuf_add(&part, "\nWhat to do\n");
-        for (size_t k = 0; k < a->n_steps; k++) {
-                strbuf_addf(&part, "%zu. %s\n", k + 1, a->steps[k].text);
-                if (a->steps[k].command)
-                        strbuf_addf(&part, "     %s\n", a->steps[k].command);
-        }
-        alert_add_part(b, &part, ALERT_ADVICE_MAX, incident_id);
 }
 
 /* The end of every message about one incident. */

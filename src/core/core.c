@@ -104,12 +104,26 @@ bool core_knows_finished(const Core *c, const char *id)
         return false;
 }
 
-void core_remember_request(Core *c, const char *request_id, int64_t msec)
+void core_remember_request(Core *c, const Trail *t, const LedgerEntry *e)
 {
-        LedgerEntry *e = &c->ledger[c->n_ledger++ % CORE_LEDGER_MAX];
+        LedgerEntry *to = &c->ledger[c->n_ledger++ % CORE_LEDGER_MAX];
 
-        (void)snprintf(e->request_id, sizeof(e->request_id), "%s", strempty(request_id));
-        e->msec = msec;
+        *to = *e;
+        to->trail = t ? t->key : 0;
+}
+
+/* The answer follows the start within the call's time-out, and its Date is in whole seconds. */
+bool core_started(const Core *c, const Trail *t, int64_t start_msec)
+{
+        for (size_t i = 0; i < MIN(c->n_ledger, (size_t)CORE_LEDGER_MAX); i++) {
+                const LedgerEntry *e = &c->ledger[i];
+
+                if (e->trail == t->key && e->answer_msec &&
+                    start_msec >= e->answer_msec - 6 * MSEC_PER_SEC &&
+                    start_msec <= e->answer_msec + MSEC_PER_SEC)
+                        return true;
+        }
+        return false;
 }
 
 /* Near a call of ours: one that the client sent twice, or that was never answered. */
@@ -220,7 +234,7 @@ void core_restore_memory(Core *c, const TrailMemory *memory)
 }
 
 /* The incident is newer than the memory when the daemon died between the two writes. */
-static void memory_follow_incident(TrailMemory *m, const Incident *i)
+void core_follow_incident(TrailMemory *m, const Incident *i)
 {
         /* By the start alone when the clock was set back in between. */
         bool of_before =
@@ -289,11 +303,16 @@ void core_restore_incident(Core *c, Incident *incident)
         Trail *t = incident->trail_arn ? core_find_trail(c, incident->trail_arn) : NULL;
 
         incident->trail = t ? (size_t)(t - c->trails) : SIZE_MAX;
-        for (size_t i = 0; i < incident->restart.n_request_ids; i++)
-                core_remember_request(c, incident->restart.request_ids[i],
-                                      incident->restart.accepted_msec);
+        for (size_t i = 0; i < incident->restart.n_request_ids; i++) {
+                LedgerEntry e = {.msec = incident->restart.accepted_msec,
+                                 .answer_msec = incident->restart.accepted_msec};
+
+                (void)snprintf(e.request_id, sizeof(e.request_id), "%s",
+                               incident->restart.request_ids[i]);
+                core_remember_request(c, t, &e);
+        }
         if (t)
-                memory_follow_incident(&t->memory, incident);
+                core_follow_incident(&t->memory, incident);
         if (incident->stop_msec)
                 incident_set_stop(c, incident, incident->stop_msec);
 

@@ -26,6 +26,8 @@ bool finding_succeeded(const Finding *f)
 
 bool finding_is_restart(const Incident *i, const Finding *f)
 {
+        if (f->record.time_msec < findings_second_of(i->stop_msec))
+                return false;
         for (size_t k = 0; k < i->restart.n_request_ids; k++)
                 if (streq_ptr(i->restart.request_ids[k], f->record.request_id))
                         return true;

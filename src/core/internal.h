@@ -39,6 +39,7 @@ typedef struct Region {
         unsigned rounds;           /* ... further and further apart */
         unsigned throttles;        /* in a row */
         uint64_t throttled_since_boot;
+        uint64_t next_unseen_boot; /* no StartLogging without sight before */
         Round round;
 } Region;
 
@@ -56,6 +57,8 @@ typedef struct Topic {
 typedef struct LedgerEntry {
         char request_id[80]; /* "" when no answer came */
         int64_t msec;        /* wall clock, at its end */
+        uint64_t trail;      /* its key; 0: of a trail that is not guarded any more */
+        int64_t answer_msec; /* AWS's clock when it was accepted; 0: not known, or it was not */
 } LedgerEntry;
 
 typedef struct Trail {
@@ -63,6 +66,7 @@ typedef struct Trail {
         Arn arn;
         TrailMemory memory;
         size_t region;
+        uint64_t key;        /* of the ARN: the same whatever else is configured */
         uint64_t phase_usec; /* within the poll interval, from the ARN */
 
         bool remembered; /* by an earlier run */
@@ -85,11 +89,16 @@ typedef struct Trail {
 
         bool down; /* an answer said so, and none since has proved the contrary */
         bool starting;
+        bool starting_unseen; /* ... without having been seen to be down */
+        bool not_startable;   /* by this guard: the last StartLogging said so */
+        uint64_t next_unseen_boot;
         bool start_again;        /* a stop was seen since it was asked: its success may be older */
         int64_t acted_stop_msec; /* newest StopLoggingTime that was acted on */
         uint64_t start_boot;     /* when asked, while starting */
         uint64_t next_start_boot;
         unsigned start_failures;
+        unsigned throttled;      /* StartLogging calls in a row */
+        uint64_t throttled_boot; /* ... the first of them */
         uint64_t own_start_boot; /* our last StartLogging that may have had an effect, 0: none */
 
         size_t searches;    /* of the incidents in memory, as last counted */
@@ -170,11 +179,16 @@ void core_log(Core *c, LogEvent event, int priority, const Incident *i, const Aw
 void core_log_trail(Core *c, LogEvent event, int priority, const Trail *t, const AwsError *error,
                     const char *fmt, ...) _printf_(6, 7);
 
+/* What an incident tells of its trail, where that is newer than the memory. */
+void core_follow_incident(TrailMemory *m, const Incident *i);
 Trail *core_find_trail(Core *c, const char *arn);
 Incident *core_find_incident(Core *c, const char *id);
 void core_note_finished(Core *c, const char *id);
 bool core_knows_finished(const Core *c, const char *id);
-void core_remember_request(Core *c, const char *request_id, int64_t msec);
+/* t may be NULL; the other members of the entry are copied. */
+void core_remember_request(Core *c, const Trail *t, const LedgerEntry *e);
+/* Whether this StartLoggingTime is that of a call of ours. */
+bool core_started(const Core *c, const Trail *t, int64_t start_msec);
 OwnCall core_own_start(const Core *c, const CloudTrailRecord *r);      /* by the ledger */
 uint64_t backoff_usec(uint64_t base, uint64_t max, unsigned failures); /* failures from 1 */
 /* A number in [0, below) that nobody can foresee who does not know the seed, however many of them
@@ -201,6 +215,8 @@ void trail_hurry(Core *c, Trail *t);                /* fast polls from here on, 
 void trail_read_again_soon(Core *c, Trail *t);
 
 /* reading.c: what a reading leads to. */
+/* An answer that says "not logging", and of which nothing else is believed. */
+void reading_doubtful_stop(Core *c, Trail *t);
 /* The reading as it is to be believed after this one: doubtful ones count until they agree. */
 Reading reading_settle(Core *c, Trail *t, const TrailStatus *s, Reading r);
 void reading_apply(Core *c, Trail *t, const TrailStatus *s, Reading r);
@@ -231,6 +247,15 @@ void restart_tick(Core *c, Trail *t);
 /* A StartLogging is under way that is this incident's, perhaps from before it was opened. */
 void restart_note_attempt(const Core *c, const Trail *t, Incident *i);
 void restart_concluded(const Trail *t, Incident *i); /* logging again: by whom */
+/* Counts one more throttled call, in the incident, too, where there is one; when to try again. */
+uint64_t restart_throttled(Core *c, Trail *t, Incident *i);
+
+/* unseen.c: StartLogging without sight of the trail. */
+void unseen_tick(Core *c, Trail *t);
+uint64_t unseen_next_boot(const Core *c, const Trail *t);
+void unseen_begin(Core *c, Trail *t); /* the incident of its lost sight has been opened */
+/* Of every StartLogging; whether that is all that there is to do about its answer. */
+bool unseen_answered(Core *c, Trail *t, const AwsError *result);
 
 /* incident.c: their lives. */
 typedef struct IncidentFacts {

@@ -35,6 +35,16 @@ static int *open_of_trails(Manager *m)
         return open;
 }
 
+/* What is sent for a trail that cannot be seen; null when nothing is. */
+static json_t *unseen_starts_report(const Incident *i)
+{
+        if (!i || i->restart.state != RESTART_UNSEEN)
+                return json_null();
+        return json_pack("{s:i, s:I, s:o}", "sent", (int)i->restart.attempts, "accepted_msec",
+                         (json_int_t)i->restart.accepted_msec, "error",
+                         aws_error_to_value(&i->restart.error));
+}
+
 static json_t *trail_report(Manager *m, size_t k, int n_open)
 {
         const TrailConfig *t = core_trail_config(m->core, k);
@@ -48,7 +58,7 @@ static json_t *trail_report(Manager *m, size_t k, int n_open)
         assert(r >= 0); /* checked with the configuration */
         (void)r;
         return json_pack(
-                "{s:s, s:s, s:I, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:i, s:o, s:o}",
+                "{s:s, s:s, s:I, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:i, s:o, s:o, s:o}",
                 "arn", t->arn, "action", trail_action_to_string(t->action), "poll_interval_usec",
                 (json_int_t)t->poll_usec, "account", a.account, "region", a.region, "logging",
                 s->seen ? json_boolean(s->logging) : json_null(), "last_poll_msec",
@@ -57,8 +67,8 @@ static json_t *trail_report(Manager *m, size_t k, int n_open)
                 (json_int_t)s->delivery_msec, "incident", string_or_null(i ? i->id : NULL),
                 "incident_kind", string_or_null(i ? incident_kind_to_string(i->kind) : NULL),
                 "incidents_open", n_open, "restart_error",
-                failing ? aws_error_to_value(&i->restart.error) : json_null(), "error",
-                aws_error_to_value(core_trail_error(m->core, k)));
+                failing ? aws_error_to_value(&i->restart.error) : json_null(), "unseen_starts",
+                unseen_starts_report(i), "error", aws_error_to_value(core_trail_error(m->core, k)));
 }
 
 /* Unsent messages of a topic and its last error; all topics when arn is NULL. */

@@ -48,6 +48,17 @@ static int64_t unique_msec(const World *w, size_t trail)
         return MAX(world_aws_msec(w), MAX(s->start_logging_msec, s->stop_logging_msec) + 1);
 }
 
+/* When a start of the trail takes effect. */
+static int64_t start_msec(const World *w, size_t trail)
+{
+        const TrailStatus *s = &aws_truth(w, trail)->status;
+        int64_t msec = unique_msec(w, trail);
+
+        return w->nature.same_moment && !s->is_logging && msec - s->stop_logging_msec < MSEC_PER_SEC
+                       ? s->stop_logging_msec
+                       : msec;
+}
+
 static size_t record(World *w, const char *name, const Act *act)
 {
         return history_add(w, &(Record){
@@ -110,8 +121,9 @@ static void start(World *w, const Act *act)
                 return;
         if (logged)
                 w->other_starts[act->trail]++;
+        int64_t msec = start_msec(w, act->trail);
         TrailVersion *v = new_version(w, act->trail);
-        v->status.start_logging_msec = unique_msec(w, act->trail);
+        v->status.start_logging_msec = msec;
         v->status.is_logging = true;
 }
 
@@ -129,7 +141,7 @@ void aws_start(World *w, size_t trail, unsigned actor, const char *request_id)
         if (world_has_fault(w, FAULT_START_NO_EFFECT, trail) ||
             (was->status.is_logging && !w->nature.redundant_start_moves))
                 return;
-        int64_t msec = unique_msec(w, trail);
+        int64_t msec = start_msec(w, trail);
         TrailVersion *v = new_version(w, trail);
         v->status.is_logging = true;
         v->status.start_logging_msec = msec;
@@ -286,6 +298,26 @@ bool aws_read(World *w, size_t trail, TrailStatus *ret)
                         ret->is_logging = truth->status.is_logging;
         }
         return true;
+}
+
+void aws_make_doubtful(World *w, TrailStatus *s)
+{
+        int64_t ahead = world_aws_msec(w) + 6 * MSEC_PER_MINUTE +
+                        (int64_t)rng_below(&w->rng, 10 * (uint64_t)MSEC_PER_DAY * 365);
+
+        switch (rng_below(&w->rng, 4)) {
+        case 0:
+                s->start_logging_msec = ahead;
+                break;
+        case 1:
+                s->stop_logging_msec = ahead;
+                break;
+        case 2:
+                s->latest_delivery_msec = ahead;
+                break;
+        default:
+                s->unread = "StopLoggingTime";
+        }
 }
 
 const char *aws_region(size_t trail)

@@ -18,6 +18,12 @@ void check_letter_end(World *w, const Letter *l); /* of one that has had its tim
 void check_read_back(World *w, const Letter *l, size_t topic, bool sent);
 void check_end(World *w);
 
+/* NULL without one. */
+const Incident *check_open_incident(const World *w, size_t trail, IncidentKind kind);
+
+/* check_starts.c: that StartLogging is sent when it is needed, or may be. */
+void check_starts(World *w, const Input *in, const Actions *a);
+
 /* check_drift.c: what is told of settings is what was shown of them. */
 unsigned check_drift_bits(const TrailSettings *s);
 void check_inspected(World *w, const Input *in); /* before the step */

@@ -247,6 +247,7 @@ static void note_started(World *w, const Input *in)
         GuardTrail *t = &w->guard->trails[in->trail];
 
         t->start_in_flight = false;
+        t->throttled_usec = in->error.class == AWS_ERROR_THROTTLED ? w->now_usec : 0;
         if (in->error.class == AWS_ERROR_NONE)
                 t->accepted_usec = w->now_usec;
         else
@@ -422,6 +423,7 @@ void guard_kill(World *w)
                 w->stops[i].must = false;
         memset(g->trails, 0, sizeof(g->trails));
         memset(g->sends_in_flight, 0, sizeof(g->sends_in_flight));
+        memset(g->unseen_usec, 0, sizeof(g->unseen_usec));
 }
 
 void guard_boot(World *w)
@@ -442,6 +444,7 @@ void guard_boot(World *w)
 
                 g->trails[i].good_usec = w->now_usec;
                 g->trails[i].stop_msec = m->stop_msec;
+                g->trails[i].start_msec = m->start_msec;
                 g->trails[i].version_msec = MAX(m->start_msec, m->stop_msec);
         }
         guard_identify(w);

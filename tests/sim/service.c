@@ -134,6 +134,9 @@ static void answer(SimReply *r, StrBuf *b)
 
 static void get_trail_status(World *w, size_t trail, SimReply *r)
 {
+        static const char *const odd[] = {",\"LatestDeliveryTime\":1e999",
+                                          ",\"StopLoggingTime\":1,\"StopLoggingTime\":2",
+                                          ",\"IsLogging\":null", ",\"x\":\"\\u00\""};
         StrBuf b = STRBUF_INIT(4096);
         TrailStatus s;
 
@@ -145,7 +148,11 @@ static void get_trail_status(World *w, size_t trail, SimReply *r)
                 return;
         }
         r->silent = world_has_fault(w, FAULT_POLL_SILENT, trail);
+        if (world_has_fault(w, FAULT_POLL_DOUBTFUL, trail))
+                aws_make_doubtful(w, &s);
         strbuf_addf(&b, "{\"IsLogging\":%s", s.is_logging ? "true" : "false");
+        if (s.unread)
+                strbuf_add(&b, odd[rng_below(&w->rng, ELEMENTSOF(odd))]);
         add_time(&b, "StartLoggingTime", s.start_logging_msec);
         add_time(&b, "StopLoggingTime", s.stop_logging_msec);
         add_time(&b, "LatestDeliveryTime", s.latest_delivery_msec);

@@ -64,6 +64,7 @@ typedef enum FaultKind {
         FAULT_POLL_DENIED,
         FAULT_POLL_SILENT,
         FAULT_POLL_NOT_FOUND, /* although the trail is there: a sick replica */
+        FAULT_POLL_DOUBTFUL,  /* IsLogging is true, and nothing else of the answer */
         FAULT_START_THROTTLED,
         FAULT_START_DENIED,
         FAULT_START_FAILS,
@@ -191,6 +192,7 @@ typedef struct Nature {
         bool halves; /* IsLogging and the times do not change at once */
         bool redundant_stop_moves;
         bool redundant_start_moves;
+        bool same_moment; /* a start within a second of the stop has its very time */
         uint64_t history_lag_usec;
         size_t page_size;
         bool other_guard;  /* starts what is stopped, too */
@@ -303,6 +305,8 @@ const char *aws_region(size_t trail);
 const char *aws_selectors(unsigned drift); /* as the service answers */
 /* What a replica shows; false: TrailNotFound. */
 bool aws_read(World *w, size_t trail, TrailStatus *ret);
+/* ... whose times lie in the future, or cannot be read. */
+void aws_make_doubtful(World *w, TrailStatus *s);
 /* Its settings; false: TrailNotFound. */
 bool aws_inspect(World *w, size_t trail, TrailSettings *ret);
 /* Whether the trail did not exist at some time since. */

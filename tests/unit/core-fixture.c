@@ -277,8 +277,10 @@ static void answer(Rig *r, const Owed *o)
                 in.settings = &nothing;
         in.kind = kinds[o->kind];
         set_error(&in.error, class, class == AWS_ERROR_NONE ? "" : "SomeException");
-        if (o->kind == ACTION_START_LOGGING)
+        if (o->kind == ACTION_START_LOGGING) {
                 memcpy(in.error.request_id, "ours", 5);
+                in.aws_msec = r->now.wall_msec;
+        }
         if (o->kind == ACTION_START_LOGGING && class == AWS_ERROR_NONE && r->starts_work) {
                 r->truth.is_logging = true;
                 r->truth.start_logging_msec = r->now.wall_msec;
