@@ -314,6 +314,14 @@ void group_forget(Core *c, Incident *i); /* it leaves memory */
 /* The reminder of what goes on is the group's. */
 bool group_is_alone(const Incident *i);
 
+/* series.c: what the first incident of a group keeps of all of them. */
+bool series_is_gone(const Series *s, unsigned number); /* it has left memory */
+void series_note_gone(Series *s, unsigned number);
+/* NULL when it is counted and not listed. */
+SeriesTrail *series_note_trail(Series *s, const char *arn);
+/* Takes the records out of an incident that is about to be freed. */
+void series_note_callers(Series *s, Incident *i);
+
 /* topic.c: whether they take what they are sent. */
 bool topic_is_told_of(const Incident *i, const char *arn); /* by a notice, which is not for it */
 Topic *topic_find(Core *c, const char *arn);

@@ -275,6 +275,7 @@ Series *series_free(Series *s)
                 free(s->trails[k].arn);
         for (size_t k = 0; k < s->n_actors; k++)
                 cloudtrail_record_done(&s->actors[k].culprit.record);
+        mem_free_strv(s->others, s->n_others);
         free(s->trails);
         free(s->actors);
         free(s->gone_numbers);

@@ -473,7 +473,9 @@ typedef struct Series {
         size_t n_gone_numbers;
         SeriesTrail *trails;
         size_t n_trails;
-        unsigned more_trails; /* beyond those listed; at least */
+        char **others; /* trails beyond those listed, by a digest of their ARN: none twice ... */
+        size_t n_others;
+        unsigned more_trails; /* ... and how many they are */
         SeriesActor *actors;  /* of those that have left memory */
         size_t n_actors;
         unsigned more_actors; /* incidents by others than those listed */
@@ -545,6 +547,8 @@ void message_done(Message *m);
 /* NULL when the message does not go to this topic. */
 Delivery *message_find_delivery(const Message *m, const char *topic_arn);
 void deed_done(Deed *d);
+/* How many trails its incidents are of. */
+size_t series_n_trails(const Series *s);
 Series *series_free(Series *s);
 DEFINE_CLEANUP(Series *, series_free)
 Incident *incident_free(Incident *i);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core-fixture.h"
 
+#include <stdio.h>
+
 #include "base/mem.h"
 #include "core/alerttext.h"
 #include "core/incidentjson.h"
@@ -87,14 +89,10 @@ void fixture_text_done(Text *t)
         free(t->body);
 }
 
-Rig *rig_new(const RigOptions *o)
+static Core *new_core(const RigOptions *options, Now now)
 {
-        static const RigOptions usual = {};
-        const RigOptions *options = o ? o : &usual;
+        static char arns[RIG_TRAILS_MAX][sizeof(TRAIL) + 8] = {TRAIL};
         TopicConfig topics[] = {{.arn = TOPIC}, options->second};
-        Rig *r = mem_new0(Rig);
-        static const char *const arns[RIG_TRAILS_MAX] = {TRAIL,      TRAIL "-2", TRAIL "-3",
-                                                         TRAIL "-4", TRAIL "-5", TRAIL "-6"};
         TrailConfig trails[RIG_TRAILS_MAX];
         CoreConfig config = {
                 .policy = options->policy ? options->policy : &policy_default,
@@ -106,13 +104,27 @@ Rig *rig_new(const RigOptions *o)
                 .hostname = "guard-1",
         };
 
+        for (size_t i = 1; i < RIG_TRAILS_MAX; i++)
+                (void)snprintf(arns[i], sizeof(arns[i]), TRAIL "-%zu", i + 1);
         for (size_t i = 0; i < RIG_TRAILS_MAX; i++)
                 trails[i] = (TrailConfig){
                         .arn = arns[i], .action = options->action, .poll_usec = 10 * USEC_PER_SEC};
         trails[0].expect = options->expect;
         topics[1].arn = TOPIC2;
+        return core_new(&config, now);
+}
+
+static void identify(Rig *r)
+{
+        rig_step(r, &(Input){.kind = INPUT_IDENTITY, .trail = SIZE_MAX, .identity_arn = OWN});
+}
+
+Rig *rig_new(const RigOptions *o)
+{
+        Rig *r = mem_new0(Rig);
+
         r->now = (Now){.boot_usec = 1000 * USEC_PER_SEC, .wall_msec = BASE};
-        r->core = core_new(&config, r->now);
+        r->core = new_core(o ? o : &(RigOptions){}, r->now);
         r->starts_work = true;
         rig_truth(r, true, RIG_START, 0);
         r->settings = (TrailSettings){.described = true,
@@ -127,8 +139,22 @@ Rig *rig_new(const RigOptions *o)
                                               .log_file_validation = true,
                                       }};
         rig_select(r, "{\"EventSelectors\":[{}]}");
-        rig_step(r, &(Input){.kind = INPUT_IDENTITY, .trail = SIZE_MAX, .identity_arn = OWN});
+        identify(r);
         return r;
+}
+
+void rig_start_again(Rig *r, const RigOptions *o)
+{
+        Core *old = r->core;
+
+        actions_done(&r->actions);
+        r->core = new_core(o ? o : &(RigOptions){}, r->now);
+        for (size_t i = 0; i < core_n_trails(old); i++)
+                core_restore_memory(r->core, core_trail_memory(old, i));
+        for (size_t i = 0; i < core_n_incidents(old); i++)
+                core_restore_incident(r->core, fixture_through_json(core_incident(old, i)));
+        core_free(old);
+        identify(r);
 }
 
 Rig *rig_new_stopped(const RigOptions *o)
