@@ -59,7 +59,7 @@ static Finding *make_room(Incident *i, const CloudTrailRecord *r)
                         least = &a->findings[f];
         bool keep = worth(i, r) > worth(i, &least->record);
         if (!(keep ? &least->record : r)->error_code)
-                a->incomplete = true;
+                a->overfull = true;
         if (!keep)
                 return NULL;
         cloudtrail_record_done(&least->record);

@@ -390,6 +390,8 @@ static void follow_clock(Core *c, Now now)
         for (size_t i = 0; i < c->n_incidents; i++) {
                 c->incidents[i]->reminded_msec += by;
                 c->incidents[i]->attribution.begun_msec += by;
+                if (c->incidents[i]->attribution.found_msec)
+                        c->incidents[i]->attribution.found_msec += by;
                 /* A window ends when it was said to, or sooner: it is never made longer. */
                 if (c->incidents[i]->until_msec && by < 0)
                         c->incidents[i]->until_msec += by;
@@ -416,7 +418,7 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
         else if (in->kind == INPUT_STARTED && t)
                 restart_answered(c, t, in);
         else if (in->kind == INPUT_FOUND)
-                search_found(c, in);
+                lookup_found(c, in);
         else if ((in->kind == INPUT_STORED || in->kind == INPUT_STORE_FAILED) && i)
                 notify_stored(c, i, in);
         else if (in->kind == INPUT_SENT && i)
@@ -440,7 +442,7 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
         topic_tick(c);
         for (size_t k = 0; k < c->n_incidents; k++)
                 incident_tick(c, c->incidents[k]);
-        search_tick(c);
+        lookup_tick(c);
         group_tick(c);
         for (size_t k = 0; k < c->n_incidents; k++) {
                 notify_store(c, c->incidents[k]);
@@ -457,7 +459,7 @@ uint64_t core_next_boot(const Core *c)
         uint64_t next =
                 MIN(MIN(c->next_heartbeat_boot, c->next_memory_boot), maintenance_next_boot(c));
 
-        next = MIN(next, MIN(search_next_boot(c), group_next_boot(c)));
+        next = MIN(next, MIN(lookup_next_boot(c), group_next_boot(c)));
         for (size_t i = 0; i < c->n_trails; i++)
                 next = MIN(next, trail_next_boot(c, &c->trails[i]));
         for (size_t i = 0; i < c->n_topics; i++)

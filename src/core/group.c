@@ -45,7 +45,7 @@ static void sum_attribution(SeriesSum *s, const Attribution *a)
         s->confirmed += a->confidence == CONFIDENCE_EXACT;
         s->ambiguous += a->confidence == CONFIDENCE_AMBIGUOUS;
         s->nobody += a->state == SEARCH_GAVE_UP && a->confidence == CONFIDENCE_NONE;
-        s->searching += running || a->state == SEARCH_SETTLING;
+        s->searching += running || (a->state == SEARCH_SETTLING && a->next_boot != USEC_INFINITY);
         s->pending += running && a->confidence == CONFIDENCE_NONE;
         s->misused += a->misused;
 }

@@ -15,7 +15,9 @@ const Policy policy_default = {
         .restart_retry_max_usec = 15 * USEC_PER_SEC,
         .store_patience_usec = 1 * USEC_PER_SEC,
         .store_retry_usec = 5 * USEC_PER_SEC,
-        .lookup_first_usec = 20 * USEC_PER_SEC,
+        .lookup_first_usec = 10 * USEC_PER_SEC,
+        /* Event history lags by up to a quarter of an hour, and a name is wanted when it shows. */
+        .lookup_young_msec = 20 * MSEC_PER_MINUTE,
         .lookup_max_usec = 15 * USEC_PER_MINUTE,
         /* Half of a quarter of what people who investigate share with us: 0.5 of 2 TPS. */
         .lookup_spacing_usec = 2 * USEC_PER_SEC,
@@ -316,17 +318,27 @@ Incident *incident_free(Incident *i)
         return NULL;
 }
 
-bool incident_is_finished(const Incident *i)
+static bool is_everything_told(const Incident *i)
 {
-        if (i->open || i->attribution.state == SEARCH_RUNNING ||
-            i->attribution.state == SEARCH_SETTLING || (i->series && !i->series->done))
+        if (i->open || (i->series && !i->series->done))
                 return false;
-
         for (size_t m = 0; m < i->n_messages; m++)
                 for (size_t d = 0; d < i->messages[m].n_deliveries; d++)
                         if (!i->messages[m].deliveries[d].sent)
                                 return false;
         return true;
+}
+
+bool incident_is_finished(const Incident *i)
+{
+        return i->attribution.state != SEARCH_RUNNING && i->attribution.state != SEARCH_SETTLING &&
+               is_everything_told(i);
+}
+
+bool incident_is_settled(const Incident *i)
+{
+        return i->attribution.state == SEARCH_SETTLING &&
+               i->attribution.next_boot == USEC_INFINITY && is_everything_told(i);
 }
 
 const Finding *incident_find_role(const Incident *i, Role role)

@@ -10,51 +10,7 @@
 #include "aws/awserror.h"
 #include "aws/cloudtrail.h"
 #include "base/macro.h"
-
-typedef struct Now {
-        uint64_t boot_usec; /* for deadlines */
-        int64_t wall_msec;  /* for AWS's times */
-} Now;
-
-/* Every timing of the core, so that tests and simulation can run it fast. */
-typedef struct Policy {
-        uint64_t fast_poll_usec;        /* polls while something happens */
-        uint64_t fast_poll_for_usec;    /* ... and how long after */
-        uint64_t cannot_see_after_usec; /* without a good poll of a trail */
-        uint64_t verify_within_usec;    /* an accepted restart shows by then, or has failed */
-        uint64_t restart_retry_usec;    /* between failed restarts, doubling up to ... */
-        uint64_t restart_retry_max_usec;
-        uint64_t store_patience_usec; /* an alert waits so long for the disk */
-        uint64_t store_retry_usec;    /* between failed stores of an incident */
-        uint64_t lookup_first_usec;   /* between the first look-ups, doubling up to ... */
-        uint64_t lookup_max_usec;
-        uint64_t lookup_spacing_usec; /* between any two look-ups of one account and region */
-        int64_t lookup_not_yet_msec;  /* "not yet known" is said */
-        int64_t lookup_settle_msec;   /* one more look after the actor was found */
-        int64_t lookup_give_up_msec;
-        uint64_t send_retry_usec; /* between failed sends of a message, doubling up to ... */
-        uint64_t send_retry_max_usec;
-        uint64_t topic_failing_after_usec; /* a topic that may recover is told then */
-        int64_t remind_msec; /* a trail that stays down or unseen is told again, doubling */
-        uint64_t heartbeat_usec;
-        uint64_t overdue_usec; /* what is so late has lost its way: calls have shorter deadlines */
-        uint64_t memory_store_usec; /* last seen times reach the disk at least so often */
-        uint64_t inspect_usec;      /* between two looks at a trail's settings; 0: none are taken */
-        uint64_t inspect_again_usec;    /* ... when they are not as they were, until reads agree */
-        uint64_t inspect_patience_usec; /* settings that cannot be read for so long are told */
-        int64_t late_least_msec;  /* deliveries that stay away are told after that, at the earliest
-                                   */
-        int64_t habit_after_msec; /* a trail's habit is known when so long was looked at it */
-        /* Notifications of incidents that belong together: */
-        uint64_t group_quiet_usec;   /* a group ends when nothing has joined it for so long */
-        uint64_t group_storm_usec;   /* so many groups begun within this are one */
-        uint64_t group_first_usec;   /* news is gathered for so long ... */
-        uint64_t group_loud_usec;    /* ... and louder news only for so long */
-        uint64_t group_spacing_usec; /* between summaries, doubling up to ... */
-        uint64_t group_spacing_max_usec;
-} Policy;
-
-extern const Policy policy_default;
+#include "core/policy.h"
 
 typedef enum TrailAction {
         TRAIL_ACTION_RESTART, /* StartLogging, then tell */
@@ -355,7 +311,7 @@ typedef struct Attribution {
         int64_t to_msec;
         int64_t begun_msec; /* wall clock */
         int64_t found_msec;
-        int64_t throttled_msec; /* time that does not count */
+        int64_t throttled_msec; /* LookupEvents is throttled since then; 0: it is not */
         unsigned n_unreadable;
         AwsError error; /* last failure of LookupEvents, class NONE after a success */
         Finding *findings;
@@ -365,17 +321,21 @@ typedef struct Attribution {
         Deed *deeds;
         size_t n_deeds;
         bool deeds_cut; /* there were more than were read */
-        /* Not stored: where the round stands. */
-        bool narrow;         /* there was more than could be read */
-        bool riding;         /* a round is under way that serves it */
-        bool asked;          /* ... by the question in flight */
-        bool starts_asked;   /* StartLogging, too, has been looked up */
-        bool own_unknown;    /* judged without knowing whose calls are the guard's */
-        uint64_t round_boot; /* when its last round began */
-        uint64_t next_boot;
-        uint64_t settled_boot; /* not before is the last look */
+        /* Not stored: where the look stands. */
+        uint32_t covered;      /* bits of its steps that were read since it began ... */
+        uint32_t cut;          /* ... and of those of which there was more than could be read */
+        bool reads;            /* a page of it has been read */
+        bool overfull;         /* findings were dropped for want of room */
+        bool keying;           /* what the culprit's key was used for is to be asked yet ... */
+        uint64_t keyed;        /* ... by this batch */
+        bool last;             /* it is the last look */
+        bool logged;           /* a verdict has been written to the journal */
+        bool own_unknown;      /* judged without knowing whose calls are the guard's */
         unsigned failures;     /* in a row */
-        unsigned throttles;    /* in a row, while that keeps it waiting */
+        uint64_t round_boot;   /* when the last complete look began */
+        uint64_t next_boot;    /* when this one has begun, or will */
+        uint64_t settled_boot; /* the verdict is looked at once more then */
+        uint64_t named_boot;   /* since then a verdict waits to be told; 0: none does */
 } Attribution;
 
 /* What can be otherwise than it was: a setting, or a way by which records arrive. */
@@ -556,6 +516,8 @@ DEFINE_CLEANUP(Incident *, incident_free)
 
 /* Whether nothing more is to be done: closed, looked up, every message sent. */
 bool incident_is_finished(const Incident *i);
+/* The same, but for the last look at who did it, at the end of the search's time. */
+bool incident_is_settled(const Incident *i);
 
 /* Whether it is about changes, and not about whether the trail logs. */
 bool incident_kind_is_change(IncidentKind k);

@@ -120,6 +120,7 @@ typedef struct Event {
         size_t trail;
         size_t topic;
         char incident[33];
+        uint64_t batch;
         unsigned sequence;
         uint64_t generation;
         int store_error;
@@ -252,6 +253,7 @@ typedef struct World {
         bool may_kill;
         bool has_twin;
         bool endless; /* however many steps it takes */
+        bool patient; /* it goes on until every last look has been taken */
         uint64_t poll_usec;
         uint64_t last_kill_usec; /* nothing is read from the disk after */
         unsigned kills;

@@ -188,6 +188,9 @@ void rig_step(Rig *r, const Input *in)
 {
         actions_done(&r->actions);
         core_step(r->core, in, r->now, &r->actions);
+        for (size_t i = 0; i < r->actions.n; i++)
+                if (r->actions.items[i].kind == ACTION_LOOKUP)
+                        r->batch = r->actions.items[i].batch;
 }
 
 static void advance(Rig *r, uint64_t to_boot)
@@ -240,6 +243,7 @@ typedef struct Owed {
         ActionKind kind;
         size_t trail;
         char incident[33];
+        uint64_t batch;
         uint64_t generation;
         unsigned sequence;
         const char *topic;
@@ -271,6 +275,7 @@ static void answer(Rig *r, const Owed *o)
                 .settings = &r->settings,
                 .operation = "GetTrail",
                 .page = &page,
+                .batch = o->batch,
                 .generation = o->generation,
                 .sequence = o->sequence,
                 .topic_arn = o->topic,
@@ -315,6 +320,7 @@ static void take_down(Rig *r, const Action *a, Owed **owed, size_t *n)
         o->kind = a->kind;
         o->trail = a->trail;
         o->generation = a->generation;
+        o->batch = a->batch;
         if (a->incident)
                 memcpy(o->incident, a->incident->id, sizeof(o->incident));
         if (a->kind == ACTION_LOOKUP)
@@ -441,16 +447,15 @@ void rig_found(Rig *r, const RecordFacts *f, size_t n)
 
         for (size_t i = 0; i < n; i++)
                 *mem_push0(page.records, page.n_records) = fixture_record(&f[i]);
-        rig_step(r, &(Input){.kind = INPUT_FOUND,
-                             .trail = SIZE_MAX,
-                             .incident = rig_incident(r)->id,
-                             .page = &page});
+        rig_step(
+                r,
+                &(Input){.kind = INPUT_FOUND, .trail = SIZE_MAX, .batch = r->batch, .page = &page});
         lookup_page_done(&page);
 }
 
 void rig_lookup_failed(Rig *r, AwsErrorClass class)
 {
-        Input in = {.kind = INPUT_FOUND, .trail = SIZE_MAX, .incident = rig_incident(r)->id};
+        Input in = {.kind = INPUT_FOUND, .trail = SIZE_MAX, .batch = r->batch};
 
         set_error(&in.error, class, "SomeException");
         rig_step(r, &in);

@@ -48,6 +48,7 @@ typedef struct Rig {
         Core *core;
         Now now;
         Actions actions;
+        uint64_t batch; /* of the last look-up */
 
         TrailStatus truth;
         TrailSettings settings; /* owned; everything is recorded, nothing is optional */
