@@ -43,7 +43,7 @@ static const SeriesSum *sum(const GroupView *v)
 
 static size_t count_trails(const GroupView *v)
 {
-        return v->n_trails + v->lead->series->more_trails;
+        return series_n_trails(v->lead->series);
 }
 
 static unsigned count_on(const GroupView *v)

@@ -216,11 +216,14 @@ static void add_not_known(StrBuf *b, const Incident *i)
                             "%-16snot known yet: Event history lags by minutes; an UPDATE will "
                             "follow\n",
                             "Who");
-        if (a->error.class != AWS_ERROR_NONE) {
+        if (a->throttled_msec) {
+                char since[TIMEFMT_MAX];
+
+                strbuf_addf(b, "%-16sLookupEvents is throttled since %s\n", "  because",
+                            timefmt_iso8601(a->throttled_msec, since));
+        } else if (a->error.class != AWS_ERROR_NONE) {
                 _cleanup_free_ char *words = alert_error_words(&a->error);
                 alert_error_row(b, "  because", words);
-        } else if (a->throttles > 0) {
-                alert_row(b, "  because", "LookupEvents is throttled");
         }
         add_searched(b, i);
 }

@@ -51,7 +51,7 @@ static void compact_messages(Incident *i, bool judged)
 void incident_compact(Incident *i)
 {
         const Attribution *a = &i->attribution;
-        bool judged = a->state != SEARCH_RUNNING && a->state != SEARCH_SETTLING && !a->riding;
+        bool judged = a->state != SEARCH_RUNNING && a->state != SEARCH_SETTLING && !a->reads;
 
         compact_messages(i, judged && !i->open);
         if (judged)

@@ -97,7 +97,6 @@ void configure_retire(Core *c, Incident *i)
                 i->closed_msec = c->now.wall_msec;
         i->open = false;
         i->attribution.state = SEARCH_DONE;
-        search_leave(c, i);
         incident_touch(i);
 }
 
@@ -164,7 +163,7 @@ static void trails_done(Trail *trails, size_t n)
 void configure_done(Core *c)
 {
         for (size_t i = 0; i < c->n_regions; i++) {
-                search_region_done(&c->regions[i]);
+                lookup_region_done(&c->regions[i]);
                 free(c->regions[i].name);
         }
         free(c->regions);

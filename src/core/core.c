@@ -266,16 +266,17 @@ void core_follow_incident(TrailMemory *m, const Incident *i)
         m->logging = i->blind_to_msec != 0;
 }
 
-/* A later look waits for its time, however often the daemon is started. */
+/* The second look waits for its time, however often the daemon is started; the last one is
+ * search_keep_time()'s. */
 static uint64_t resume_search_boot(const Core *c, const Attribution *a)
 {
-        bool last = a->state == SEARCH_SETTLED;
-        int64_t wait = last ? c->policy.lookup_give_up_msec : c->policy.lookup_settle_msec;
-        int64_t left = (last ? a->begun_msec : a->found_msec) + wait - c->now.wall_msec;
+        int64_t left = a->found_msec + c->policy.lookup_settle_msec - c->now.wall_msec;
 
-        if ((!last && a->state != SEARCH_SETTLING) || left <= 0)
+        if (a->state == SEARCH_SETTLED)
+                return USEC_INFINITY;
+        if (a->state != SEARCH_SETTLING || left <= 0)
                 return c->now.boot_usec;
-        left = MIN(left, wait); /* the clock may have been set */
+        left = MIN(left, c->policy.lookup_settle_msec); /* the clock may have been set */
         return c->now.boot_usec + (uint64_t)left * USEC_PER_MSEC;
 }
 
@@ -283,6 +284,7 @@ static void resume(Core *c, Trail *t, Incident *i)
 {
         i->attribution.settled_boot = resume_search_boot(c, &i->attribution);
         i->attribution.next_boot = i->attribution.settled_boot;
+        i->attribution.throttled_msec = 0; /* as far as is known by now */
         /* The clock may have been set back since: the search would last so much longer. */
         i->attribution.begun_msec = MIN(i->attribution.begun_msec, c->now.wall_msec);
         i->verify_until_boot = c->now.boot_usec + c->policy.verify_within_usec;
@@ -428,6 +430,8 @@ static void follow_clock(Core *c, Now now)
         for (size_t i = 0; i < c->n_incidents; i++) {
                 c->incidents[i]->reminded_msec += by;
                 c->incidents[i]->attribution.begun_msec += by;
+                if (c->incidents[i]->attribution.found_msec)
+                        c->incidents[i]->attribution.found_msec += by;
                 /* A window ends when it was said to, or sooner: it is never made longer. */
                 if (c->incidents[i]->until_msec && by < 0)
                         c->incidents[i]->until_msec += by;
@@ -454,7 +458,7 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
         else if (in->kind == INPUT_STARTED && t)
                 restart_answered(c, t, in);
         else if (in->kind == INPUT_FOUND)
-                search_found(c, in);
+                lookup_found(c, in);
         else if ((in->kind == INPUT_STORED || in->kind == INPUT_STORE_FAILED) && i)
                 notify_stored(c, i, in);
         else if (in->kind == INPUT_SENT && i)
@@ -478,7 +482,7 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
         topic_tick(c);
         for (size_t k = 0; k < c->n_incidents; k++)
                 incident_tick(c, c->incidents[k]);
-        search_tick(c);
+        lookup_tick(c);
         group_tick(c);
         bound_memory(c);
         for (size_t k = 0; k < c->n_incidents; k++) {
@@ -496,7 +500,7 @@ uint64_t core_next_boot(const Core *c)
         uint64_t next =
                 MIN(MIN(c->next_heartbeat_boot, c->next_memory_boot), maintenance_next_boot(c));
 
-        next = MIN(next, MIN(search_next_boot(c), group_next_boot(c)));
+        next = MIN(next, MIN(lookup_next_boot(c), group_next_boot(c)));
         for (size_t i = 0; i < c->n_trails; i++)
                 next = MIN(next, trail_next_boot(c, &c->trails[i]));
         for (size_t i = 0; i < c->n_topics; i++)

@@ -38,7 +38,7 @@ typedef struct MaintenanceRequest {
 typedef struct Input {
         InputKind kind;
         size_t trail;         /* POLLED, STARTED, INSPECTED, ACCEPT */
-        const char *incident; /* id: FOUND, STORED, STORE_FAILED, SENT */
+        const char *incident; /* id: STORED, STORE_FAILED, SENT */
         AwsError error;
         int64_t aws_msec; /* of an answer: when it was given, by AWS's clock; 0: not known */
         const TrailStatus *status; /* POLLED, on success */
@@ -47,6 +47,7 @@ typedef struct Input {
         const char *operation;         /* INSPECTED, on failure: of the call that failed */
         const char *by;                /* ACCEPT: who */
         const char *digest;            /* ACCEPT: of the changes that were looked at */
+        uint64_t batch;                /* FOUND: of the action */
         const LookupPage *page;        /* FOUND, on success */
         uint64_t generation;           /* STORED, STORE_FAILED */
         int store_error;               /* STORE_FAILED: -errno */
@@ -63,7 +64,7 @@ typedef enum ActionKind {
         ACTION_START_LOGGING, /* trail */
         ACTION_POLL,          /* trail */
         ACTION_INSPECT,       /* trail */
-        ACTION_LOOKUP,        /* incident, trail, lookup */
+        ACTION_LOOKUP,        /* account, batch, lookup; incident and trail where there is one */
         ACTION_STORE,         /* incident, generation */
         ACTION_STORE_MEMORY,  /* every trail's memory */
         ACTION_SEND,          /* incident, message, topic, topic_arn, durable */
@@ -108,6 +109,8 @@ typedef struct Action {
         bool durable;        /* SEND: the incident is on disk */
         uint64_t generation; /* STORE */
         LookupQuery lookup;
+        unsigned account; /* LOOKUP: index of the credentials */
+        uint64_t batch;   /* LOOKUP: comes back with the answer */
         LogEvent event;
         int priority; /* LOG: syslog level */
         char *text;   /* LOG: one line, owned by the action, escaped */

@@ -197,7 +197,7 @@ static void note_dropped(Incident *i, const CloudTrailRecord *r)
         FindingsSpan span = findings_span(i);
 
         if (!r->error_code && r->time_msec >= span.from_msec && r->time_msec <= span.to_msec)
-                i->attribution.incomplete = true;
+                i->attribution.overfull = true;
 }
 
 static void keep_within(Incident *i, const FindingsLimit *l)
@@ -215,11 +215,11 @@ static void keep_within(Incident *i, const FindingsLimit *l)
         }
 }
 
-static void push(Attribution *a, const CloudTrailRecord *r, TrailMatch match)
+static void push(Attribution *a, const CloudTrailRecord *r, TrailMatch match, bool counts)
 {
         Finding *f = mem_push0(a->findings, a->n_findings);
 
-        *f = (Finding){.role = ROLE_RELATED, .calls = 1, .counted = 1, .match = match};
+        *f = (Finding){.role = ROLE_RELATED, .calls = 1, .counted = counts, .match = match};
         cloudtrail_record_copy(r, &f->record);
 }
 
@@ -228,14 +228,14 @@ static void add_call(Incident *i, const CloudTrailRecord *r, TrailMatch match,
 {
         Attribution *a = &i->attribution;
 
-        a->offered++;
+        a->offered += l->counts;
         for (size_t k = 0; k < a->n_findings; k++)
                 if (is_same_event(&a->findings[k].record, r)) {
                         a->findings[k].match = match;
-                        a->findings[k].counted = 1;
+                        a->findings[k].counted |= l->counts;
                         return;
                 }
-        push(a, r, match);
+        push(a, r, match, l->counts);
         keep_within(i, l);
 }
 
@@ -270,14 +270,14 @@ static void add_refused(Incident *i, const CloudTrailRecord *r, TrailMatch match
 {
         Attribution *a = &i->attribution;
 
-        a->offered_refused++;
+        a->offered_refused += l->counts;
         a->n_refused = MAX(a->n_refused, a->offered_refused);
         for (size_t k = 0; k < a->n_findings; k++) {
                 Finding *f = &a->findings[k];
 
                 if (!is_alike(&f->record, r))
                         continue;
-                f->counted++;
+                f->counted += l->counts;
                 f->calls = MAX(f->calls, f->counted);
                 if (distance(i, r) >= distance(i, &f->record))
                         return;
@@ -292,7 +292,7 @@ static void add_refused(Incident *i, const CloudTrailRecord *r, TrailMatch match
                 return;
         if (farthest)
                 drop(a, farthest);
-        push(a, r, match);
+        push(a, r, match, l->counts);
         keep_within(i, l);
 }
 
@@ -303,8 +303,14 @@ static bool is_in_window(const Attribution *a, const CloudTrailRecord *r)
 
 void findings_begin_look(Attribution *a)
 {
-        a->incomplete = false;
-        a->n_unreadable = a->offered = a->offered_refused = 0;
+        a->overfull = false;
+        a->n_unreadable = 0;
+        findings_recount(a);
+}
+
+void findings_recount(Attribution *a)
+{
+        a->offered = a->offered_refused = 0;
         for (size_t k = 0; k < a->n_findings; k++)
                 a->findings[k].counted = 0;
 }

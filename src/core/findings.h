@@ -11,10 +11,13 @@
 typedef struct FindingsLimit {
         size_t max_bytes;
         const char *own_arn; /* the guard's: its refused calls are never crowded out; may be NULL */
+        bool counts;         /* they are counted: false when a look is offered them twice */
 } FindingsLimit;
 
 /* A look begins: what it will be offered is counted from 0. */
 void findings_begin_look(Attribution *a);
+/* ... and is so again, since it is offered anew. */
+void findings_recount(Attribution *a);
 /* Adds what is about this incident and in its window (from_msec to to_msec), once; copies. */
 void findings_add(Incident *i, const CloudTrailRecord *records, size_t n, const FindingsLimit *l);
 /* All of the window was offered: what was not kept of it is known. */

@@ -21,8 +21,6 @@
 #define MESSAGES_MAX 48
 /* A trail that is down for longer than a restart takes. */
 #define LASTING_MSEC (15 * MSEC_PER_SEC)
-#define TRAILS_MAX 256
-#define ACTORS_MAX 20
 /* When all is over and only actors come in. */
 #define LATE_SPACINGS 4
 
@@ -100,94 +98,20 @@ static void sum_add_told(SeriesSum *s, const Core *c, const Incident *i)
         s->misused += own.misused;
 }
 
-/* Members that have left memory, by number */
-
-static bool is_gone(const Series *s, unsigned number)
-{
-        for (size_t k = 0; k < s->n_gone_numbers; k++)
-                if (number >= s->gone_numbers[k].from && number <= s->gone_numbers[k].to)
-                        return true;
-        return false;
-}
-
-static void note_gone(Series *s, unsigned number)
-{
-        size_t k = 0;
-
-        while (k < s->n_gone_numbers && s->gone_numbers[k].to + 1 < number)
-                k++;
-        SeriesRange *r = s->gone_numbers ? &s->gone_numbers[k] : NULL;
-        if (k < s->n_gone_numbers && r->to + 1 == number) {
-                r->to++;
-                if (k + 1 < s->n_gone_numbers && r[1].from == number + 1) {
-                        r->to = r[1].to;
-                        s->n_gone_numbers--;
-                        memmove(&r[1], &r[2], (s->n_gone_numbers - k - 1) * sizeof(*r));
-                }
-        } else if (k < s->n_gone_numbers && r->from == number + 1) {
-                r->from--;
-        } else {
-                (void)mem_push0(s->gone_numbers, s->n_gone_numbers);
-                r = &s->gone_numbers[k];
-                memmove(&r[1], &r[0], (s->n_gone_numbers - k - 1) * sizeof(*r));
-                *r = (SeriesRange){number, number};
-        }
-}
-
-static SeriesTrail *note_trail(Series *s, const char *arn)
-{
-        for (size_t k = 0; k < s->n_trails; k++)
-                if (streq(s->trails[k].arn, arn))
-                        return &s->trails[k];
-        if (s->n_trails == TRAILS_MAX)
-                return NULL;
-        SeriesTrail *t = mem_push0(s->trails, s->n_trails);
-        t->arn = mem_strdup(arn);
-        return t;
-}
-
-/* Takes the record out of an incident that is about to be freed. */
-static void note_caller(Series *s, Finding *f, bool sure)
-{
-        SeriesActor *a = NULL;
-
-        for (size_t k = 0; k < s->n_actors && !a; k++)
-                if (attribution_is_same_caller(&s->actors[k].culprit.record, &f->record))
-                        a = &s->actors[k];
-        if (!a && s->n_actors == ACTORS_MAX) {
-                s->more_actors += sure;
-                return;
-        }
-        if (!a) {
-                a = mem_push0(s->actors, s->n_actors);
-                a->culprit = *f;
-                f->record = (CloudTrailRecord){};
-        }
-        a->incidents += sure;
-        a->maybe += !sure;
-}
-
-static void note_callers(Series *s, Incident *i)
-{
-        Attribution *a = &i->attribution;
-
-        for (size_t k = 0; k < a->n_findings; k++)
-                if (attribution_is_suspect(a, k))
-                        note_caller(s, &a->findings[k], a->confidence == CONFIDENCE_EXACT);
-}
+/* Members that leave memory */
 
 static void leave(Core *c, Incident *lead, Incident *i)
 {
         Series *s = lead->series;
 
-        if (!s || is_gone(s, i->number))
+        if (!s || series_is_gone(s, i->number))
                 return;
-        note_gone(s, i->number);
+        series_note_gone(s, i->number);
         sum_add(&s->gone, c, i);
-        SeriesTrail *t = note_trail(s, i->trail_arn);
+        SeriesTrail *t = series_note_trail(s, i->trail_arn);
         if (t)
                 t->incidents++;
-        note_callers(s, i);
+        series_note_callers(s, i);
         incident_touch(lead);
 }
 
@@ -226,7 +150,7 @@ static void begin_series(Core *c, Incident *lead)
         s->told_boot = c->now.boot_usec;
         sum_add_told(&s->told, c, lead);
         s->failing_peak = s->told.failing;
-        (void)note_trail(s, lead->trail_arn);
+        (void)series_note_trail(s, lead->trail_arn);
 }
 
 static void join(Core *c, Incident *lead, Incident *i)
@@ -244,8 +168,7 @@ static void join(Core *c, Incident *lead, Incident *i)
         lead->quiet_boot = c->now.boot_usec + c->policy.group_quiet_usec;
         s->ended = s->done = false;
         mem_strset(&s->last_id, i->id);
-        if (!note_trail(s, i->trail_arn) && t && t->groups[f] != lead)
-                s->more_trails++;
+        (void)series_note_trail(s, i->trail_arn);
         if (t)
                 t->groups[f] = lead;
         incident_touch(lead);
@@ -390,7 +313,7 @@ void group_settle(Core *c)
                 if (!i->group || incident_kind_family(i->kind) == FAMILY_NONE)
                         continue;
                 i->lead = core_find_incident(c, i->group);
-                if (i->lead && i->lead->series && !is_gone(i->lead->series, i->number))
+                if (i->lead && i->lead->series && !series_is_gone(i->lead->series, i->number))
                         continue;
                 free(TAKE_PTR(i->group));
                 i->lead = i;

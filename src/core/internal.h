@@ -7,40 +7,42 @@
 #include "core/attribution.h"
 #include "core/core.h"
 #include "core/drift.h"
+#include "core/lookupturn.h"
 #include "core/observe.h"
 
 #define CORE_LEDGER_MAX 2048
 #define CORE_FINISHED_MAX 4096
 #define CORE_SENDS_PER_TOPIC 8
 
-/* LookupEvents for all incidents of a region that it can serve at once; none while n_riders is 0.
- */
-typedef struct Round {
-        Incident **riders; /* borrowed */
-        size_t n_riders;
-        unsigned step; /* index into their event names, or the keys */
-        bool by_key;
-        char **keys; /* access keys of those who were found */
-        size_t n_keys;
-        int64_t from_msec; /* of the question */
+/* A lookup batch: one question to LookupEvents, whose answer serves every search that needs it.
+ * Page tokens are only good for the very same question, so that it goes on where it was although
+ * others were asked in between. */
+typedef struct Batch {
+        uint64_t id;      /* return address of its answers */
+        char *event_name; /* NULL: by access_key */
+        char *access_key;
+        int64_t from_msec;
         int64_t to_msec;
+        int64_t read_msec; /* read down to, from to_msec on */
+        int64_t rest_msec; /* where the question begins that is asked now */
+        uint64_t begun_boot;
+        uint64_t asked_boot; /* when that question was asked first */
         unsigned pages;
-        char *next_token;
-        bool in_flight;
-        char asked_for[33]; /* ... under this incident's id */
-        bool more;          /* there are others, who could not be served */
-} Round;
+        char *next_token; /* NULL before the first page */
+} Batch;
 
 typedef struct Region {
         char *name;
         unsigned account;
         uint64_t next_lookup_boot; /* budget: spacing of LookupEvents */
-        uint64_t paced_boot;       /* no round begins before */
-        unsigned rounds;           /* ... further and further apart */
         unsigned throttles;        /* in a row */
-        uint64_t throttled_since_boot;
         uint64_t next_unseen_boot; /* no StartLogging without sight before */
-        Round round;
+        int64_t throttled_msec;    /* since then; 0: it is not */
+        Batch *batches;            /* begun, and not at their end */
+        size_t n_batches;
+        uint64_t in_flight; /* id of the batch that is being asked; 0: none is */
+        LookupTurn turn;
+        uint64_t crowded_boot; /* when there was last so much that pages took long; 0: never */
 } Region;
 
 typedef struct Topic {
@@ -101,8 +103,9 @@ typedef struct Trail {
         uint64_t throttled_boot; /* ... the first of them */
         uint64_t own_start_boot; /* our last StartLogging that may have had an effect, 0: none */
 
-        size_t searches;    /* of the incidents in memory, as last counted */
-        unsigned redundant; /* starts that were not ours, within a day */
+        size_t searches;      /* of the incidents in memory, as last counted */
+        uint64_t lookup_boot; /* when LookupEvents was last asked for one of them */
+        unsigned redundant;   /* starts that were not ours, within a day */
         int64_t redundant_since_msec;
 
         Incident *groups[_FAMILY_MAX]; /* who tells of its latest incident: borrowed */
@@ -166,7 +169,8 @@ struct Core {
         size_t n_forgotten;
 
         uint64_t seed[2];
-        uint64_t n_drawn; /* by core_random() */
+        uint64_t n_drawn;   /* by core_random() */
+        uint64_t n_batches; /* begun in this run */
 
         Now now;
         Actions *out;
@@ -340,6 +344,14 @@ void group_forget(Core *c, Incident *i); /* it leaves memory */
 /* The reminder of what goes on is the group's. */
 bool group_is_alone(const Incident *i);
 
+/* series.c: what the first incident of a group keeps of all of them. */
+bool series_is_gone(const Series *s, unsigned number); /* it has left memory */
+void series_note_gone(Series *s, unsigned number);
+/* NULL when it is counted and not listed. */
+SeriesTrail *series_note_trail(Series *s, const char *arn);
+/* Takes the records out of an incident that is about to be freed. */
+void series_note_callers(Series *s, Incident *i);
+
 /* topic.c: whether they take what they are sent. */
 bool topic_is_told_of(const Incident *i, const char *arn); /* by a notice, which is not for it */
 Topic *topic_find(Core *c, const char *arn);
@@ -360,27 +372,49 @@ uint64_t notify_next_boot(const Core *c, const Incident *i);
 /* To whom this message goes: whom it is grave enough for, or who was sent one before. */
 void notify_address(Core *c, const Incident *i, Message *m);
 
-/* search.c: LookupEvents for incidents. */
+/* searchplan.c: what is to be asked for one incident. */
+typedef struct SearchStep {
+        const char *event;
+        bool narrow; /* the seconds around the stop: a wider step of the event holds them, too */
+        int64_t from_msec;
+        int64_t to_msec;
+} SearchStep;
+
+#define SEARCH_SLACK_MSEC MSEC_PER_MINUTE /* around what the times say */
+/* False past the last. */
+bool search_step(const Core *c, const Incident *i, unsigned k, SearchStep *ret);
+/* Whether the look under way is to read the step. */
+bool search_needs(const Core *c, const Incident *i, unsigned k);
+/* Steps, from the first on, that are enough for a verdict, if not for a certain one. */
+unsigned search_n_first(const Incident *i);
+LookupRank search_rank(const Core *c, const Incident *i, unsigned k);
+/* The event name that all turns on; NULL when nobody is looked for. */
+const char *search_event(const Incident *i);
+/* The widest window of the event; false when it is not looked for. */
+bool search_set_window(const Core *c, Incident *i, const char *event);
+
+/* search.c: the life of a search. */
 void search_begin(Core *c, Incident *i);
 /* There is more to be found out. */
 void search_again(Core *c, Incident *i);
 void search_keep_time(Core *c, Incident *i);
-#define SEARCH_SLACK_MSEC MSEC_PER_MINUTE                   /* around what the times say */
-const char *search_event(const Incident *i, unsigned step); /* to be asked for; NULL: no more */
+/* When search_keep_time() has something to do that no other timer sees; USEC_INFINITY: never. */
+uint64_t search_wake_boot(const Core *c, const Incident *i);
 bool search_is_active(const Incident *i);
+bool search_is_looking(const Core *c, const Incident *i); /* its look has begun */
 Region *search_region_of(const Core *c, const Incident *i);
-void search_set_window(const Core *c, Incident *i, const char *event);
-void search_judge(Core *c, Incident *i); /* what is to be told of it is logged */
+/* Steps of its look have been read: judged by what is known, and told when that is all. */
+void search_advance(Core *c, Incident *i);
+void search_failed(Core *c, Incident *i, const AwsError *error); /* the look begins anew, later */
+void search_complete(Core *c, Incident *i);
 /* Whose calls are the guard's is known from here on: who was judged without that is again. */
 void search_identified(Core *c, unsigned account);
-void search_round_complete(Core *c, Incident *i);
 /* The trail's settings have been read, or cannot be: whom that leaves in doubt is known. */
 void search_settings_read(Core *c, const Trail *t);
-void search_look_again(Core *c, Attribution *a);
 
-/* round.c: the calls. */
-void search_tick(Core *c);
-void search_found(Core *c, const Input *in);
-void search_leave(Core *c, Incident *i); /* it is not looked up any more */
-void search_region_done(Region *r);
-uint64_t search_next_boot(const Core *c);
+/* lookup.c: the calls. */
+void lookup_tick(Core *c);
+void lookup_found(Core *c, const Input *in);
+void lookup_region_done(Region *r);
+bool lookup_is_crowded(const Core *c, const Region *r); /* so much that pages take long */
+uint64_t lookup_next_boot(const Core *c);

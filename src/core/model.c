@@ -254,6 +254,7 @@ Series *series_free(Series *s)
                 free(s->trails[k].arn);
         for (size_t k = 0; k < s->n_actors; k++)
                 cloudtrail_record_done(&s->actors[k].culprit.record);
+        mem_free_strv(s->others, s->n_others);
         free(s->trails);
         free(s->actors);
         free(s->gone_numbers);
@@ -296,18 +297,28 @@ Incident *incident_free(Incident *i)
         return NULL;
 }
 
-bool incident_is_finished(const Incident *i)
+static bool is_everything_told(const Incident *i)
 {
-        if (i->open || i->attribution.state == SEARCH_RUNNING ||
-            i->attribution.state == SEARCH_SETTLING || i->attribution.state == SEARCH_SETTLED ||
-            (i->series && !i->series->done))
+        if (i->open || (i->series && !i->series->done))
                 return false;
-
         for (size_t m = 0; m < i->n_messages; m++)
                 for (size_t d = 0; d < i->messages[m].n_deliveries; d++)
                         if (!i->messages[m].deliveries[d].sent)
                                 return false;
         return true;
+}
+
+bool incident_is_finished(const Incident *i)
+{
+        SearchState s = i->attribution.state;
+
+        return s != SEARCH_RUNNING && s != SEARCH_SETTLING && s != SEARCH_SETTLED &&
+               is_everything_told(i);
+}
+
+bool incident_is_settled(const Incident *i)
+{
+        return i->attribution.state == SEARCH_SETTLED && is_everything_told(i);
 }
 
 const Finding *incident_find_role(const Incident *i, Role role)

@@ -278,7 +278,7 @@ typedef struct Attribution {
         int64_t to_msec;
         int64_t begun_msec; /* wall clock */
         int64_t found_msec;
-        int64_t throttled_msec; /* time that does not count */
+        int64_t throttled_msec; /* LookupEvents is throttled since then; 0: it is not */
         unsigned n_unreadable;
         unsigned n_refused;  /* refused calls in the window, those of the findings included */
         unsigned n_not_kept; /* other calls in the window for which there was no room */
@@ -290,19 +290,24 @@ typedef struct Attribution {
         Deed *deeds;
         size_t n_deeds;
         bool deeds_cut; /* there were more than were read */
-        /* Not stored: where the round stands. */
+        /* Not stored: where the look stands. */
         unsigned offered;         /* calls that were not refused and are in the window */
         unsigned offered_refused; /* ... that were */
-        bool narrow;              /* there was more than could be read */
-        bool riding;              /* a round is under way that serves it */
-        bool asked;               /* ... by the question in flight */
-        bool starts_asked;        /* StartLogging, too, has been looked up */
+        uint32_t covered;         /* bits of its steps that were read since it began ... */
+        uint32_t cut;             /* ... and of those of which there was more than could be read */
+        bool reads;               /* a page of it has been read */
+        bool whole;               /* it, or one before it, has read everything */
+        bool overfull;            /* findings were dropped for want of room */
+        bool keying;              /* what the culprit's key was used for is to be asked yet ... */
+        uint64_t keyed;           /* ... by this batch */
+        bool last;                /* it is the last look */
+        bool logged;              /* a verdict has been written to the journal */
         bool own_unknown;         /* judged without knowing whose calls are the guard's */
-        uint64_t round_boot;      /* when its last round began */
-        uint64_t next_boot;
-        uint64_t settled_boot; /* not before is the last look */
-        unsigned failures;     /* in a row */
-        unsigned throttles;    /* in a row, while that keeps it waiting */
+        unsigned failures;        /* in a row */
+        uint64_t round_boot;      /* when the last complete look began */
+        uint64_t next_boot;       /* when this one has begun, or will */
+        uint64_t settled_boot;    /* the verdict is looked at once more then */
+        uint64_t named_boot;      /* since then a verdict waits to be told; 0: none does */
 } Attribution;
 
 /* What can be otherwise than it was: a setting, or a way by which records arrive. */
@@ -401,7 +406,9 @@ typedef struct Series {
         size_t n_gone_numbers;
         SeriesTrail *trails;
         size_t n_trails;
-        unsigned more_trails; /* beyond those listed; at least */
+        char **others; /* trails beyond those listed, by a digest of their ARN: none twice ... */
+        size_t n_others;
+        unsigned more_trails; /* ... and how many they are */
         SeriesActor *actors;  /* of those that have left memory */
         size_t n_actors;
         unsigned more_actors; /* incidents by others than those listed */
@@ -472,6 +479,8 @@ typedef struct Incident {
 void message_done(Message *m);
 /* NULL when the message does not go to this topic. */
 Delivery *message_find_delivery(const Message *m, const char *topic_arn);
+/* How many trails its incidents are of. */
+size_t series_n_trails(const Series *s);
 Series *series_free(Series *s);
 DEFINE_CLEANUP(Series *, series_free)
 Incident *incident_free(Incident *i);
@@ -479,6 +488,8 @@ DEFINE_CLEANUP(Incident *, incident_free)
 
 /* Whether nothing more is to be done: closed, looked up, every message sent. */
 bool incident_is_finished(const Incident *i);
+/* The same, but for the last look at who did it, at the end of the search's time. */
+bool incident_is_settled(const Incident *i);
 
 /* Whether it is about changes, and not about whether the trail logs. */
 bool incident_kind_is_change(IncidentKind k);

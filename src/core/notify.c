@@ -104,7 +104,7 @@ void notify_summary(Core *c, Incident *lead, Phase phase)
         AlertContext context = message_context(c, m);
         _cleanup_(group_view_done) GroupView v = group_view(c->incidents, c->n_incidents, lead);
 
-        lead->series->now_trails = v.n_trails + lead->series->more_trails;
+        lead->series->now_trails = series_n_trails(lead->series);
         alert_group_text(&v, &context, &m->subject, &m->body);
         context.group = &v;
         write_document(c, lead, m, &context);

@@ -15,7 +15,9 @@ const Policy policy_default = {
         .unseen_spacing_usec = 1 * USEC_PER_SEC,
         .store_patience_usec = 1 * USEC_PER_SEC,
         .store_retry_usec = 5 * USEC_PER_SEC,
-        .lookup_first_usec = 20 * USEC_PER_SEC,
+        .lookup_first_usec = 10 * USEC_PER_SEC,
+        /* Event history lags by up to a quarter of an hour, and a name is wanted when it shows. */
+        .lookup_young_msec = 20 * MSEC_PER_MINUTE,
         .lookup_max_usec = 15 * USEC_PER_MINUTE,
         /* Half of a quarter of what people who investigate share with us: 0.5 of 2 TPS. */
         .lookup_spacing_usec = 2 * USEC_PER_SEC,

@@ -17,9 +17,10 @@ typedef struct Policy {
         uint64_t unseen_spacing_usec;    /* ... between those of one account and region */
         uint64_t store_patience_usec;    /* an alert waits so long for the disk */
         uint64_t store_retry_usec;       /* between failed stores of an incident */
-        uint64_t lookup_first_usec;      /* between the first look-ups, doubling up to ... */
+        uint64_t lookup_first_usec;      /* between the looks of a young search ... */
+        int64_t lookup_young_msec;       /* ... which it is for so long; then doubling up to ... */
         uint64_t lookup_max_usec;
-        uint64_t lookup_spacing_usec; /* between any two look-ups of one account and region */
+        uint64_t lookup_spacing_usec; /* between any two LookupEvents of one account and region */
         int64_t lookup_not_yet_msec;  /* "not yet known" is said */
         int64_t lookup_settle_msec;   /* one more look after the actor was found */
         int64_t lookup_give_up_msec;

@@ -1,45 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Looking up in Event history who did it: what is to be looked through for one incident, what was
- * found there, and how long that goes on: 24 hours of time in which the service was willing. The
- * calls themselves are made in round.c. */
+/* The life of a search for who did it: looks at Event history every few seconds while it is young,
+ * then further and further apart for 24 hours, whether or not LookupEvents is willing. A look has
+ * steps (searchplan.c), which are read one by one as the region's budget allows (lookup.c). What
+ * was found is looked at once more after a quarter of an hour, and at the end. */
 
 #include "core/internal.h"
 
+#include <limits.h>
 #include <syslog.h>
 
 #include "base/mem.h"
 #include "core/alerttext.h"
 #include "core/attribution.h"
+#include "core/findings.h"
 #include "core/told.h"
 
 #define EVENT_HISTORY_MSEC (90 * MSEC_PER_DAY)
-#define ATTEMPTS_BEFORE_MSEC (15 * MSEC_PER_MINUTE)
-#define NARROW_SLACK_MSEC (4 * MSEC_PER_SEC) /* of what was more than could be read */
-#define UNTIMED_SLACK_MSEC (5 * MSEC_PER_MINUTE)
-#define CHANGE_SLACK_MSEC (2 * MSEC_PER_MINUTE)
-#define EVENT_NAMES_MAX 4
+/* A verdict waits so many calls for what would make it sure, or say more. */
+#define PATIENCE_CALLS 3
+/* Looks that are not urgent begin at multiples of so many first intervals. */
+#define REPEATS_TOGETHER 2
+#define SECONDS_TOGETHER 6
 /* Searches at a time beside one for each trail; beyond them the oldest give up. */
 #define SEARCHES_MAX 2000
-/* The last look may be so late, among many. */
-#define LAST_LOOK_SETTLES 4
-
-static const char *const event_names[_INCIDENT_KIND_MAX][EVENT_NAMES_MAX] = {
-        [INCIDENT_STOPPED] = {"StopLogging", "StartLogging"},
-        [INCIDENT_BLINK] = {"StopLogging", "StartLogging"},
-        [INCIDENT_ALREADY_STOPPED] = {"StopLogging", "StartLogging"},
-        [INCIDENT_RECENT_STOP] = {"StopLogging", "StartLogging"},
-        [INCIDENT_RECREATED] = {"DeleteTrail", "CreateTrail", "UpdateTrail", "StopLogging"},
-        [INCIDENT_DELETED] = {"DeleteTrail"},
-        [INCIDENT_OTHER_CONTROLLER] = {"StartLogging"},
-};
-
-const char *search_event(const Incident *i, unsigned step)
-{
-        if (incident_kind_is_change(i->kind))
-                return changes_event_name(&i->changes, step);
-        return step < EVENT_NAMES_MAX ? event_names[i->kind][step] : NULL;
-}
 
 bool search_is_active(const Incident *i)
 {
@@ -49,70 +33,35 @@ bool search_is_active(const Incident *i)
                (s == SEARCH_RUNNING || s == SEARCH_SETTLING || s == SEARCH_SETTLED);
 }
 
+bool search_is_looking(const Core *c, const Incident *i)
+{
+        return search_is_active(i) && c->now.boot_usec >= i->attribution.next_boot;
+}
+
 Region *search_region_of(const Core *c, const Incident *i)
 {
         return &c->regions[c->trails[i->trail].region];
 }
 
-/* One more stop of a trail whose last start is known: what was called before it belongs to the
- * incident before. */
-static bool is_repeated(const Incident *i)
+/* Many are looked at together when they are at the same moment. */
+static uint64_t together(const Core *c, uint64_t boot_usec, unsigned intervals)
 {
-        return i->group && i->known_start_msec && i->known_start_msec < i->stop_msec &&
-               i->stop_msec - i->known_start_msec < ATTEMPTS_BEFORE_MSEC;
+        uint64_t grid = intervals * c->policy.lookup_first_usec;
+
+        return (boot_usec + grid - 1) / grid * grid;
 }
 
-/* Whom the times name is near them; a wider window would only let the one be buried under what
- * others called before and after. */
-static int64_t window_end(const Core *c, const Incident *i, const char *event)
+/* Another stop of the trail is looked for already, and whoever floods waits for the others. */
+static bool is_one_of_many(const Core *c, const Incident *i)
 {
-        int64_t slack = i->attribution.narrow ? NARROW_SLACK_MSEC : SEARCH_SLACK_MSEC;
+        for (size_t k = 0; k < c->n_incidents; k++) {
+                const Incident *x = c->incidents[k];
 
-        if (!i->stop_msec)
-                return i->detected_msec + UNTIMED_SLACK_MSEC;
-        if (streq(event, "StartLogging"))
-                return MAX(i->stop_msec, i->blind_to_msec) +
-                       (is_repeated(i) ? NARROW_SLACK_MSEC : slack);
-        if (is_repeated(i)) {
-                int64_t down_to = i->blind_to_msec ? i->blind_to_msec : c->now.wall_msec;
-
-                return MIN(i->stop_msec + slack, MAX(i->stop_msec, down_to) + NARROW_SLACK_MSEC);
+                if (x != i && x->trail == i->trail && incident_is_outage(x->kind) &&
+                    x->attribution.state == SEARCH_RUNNING)
+                        return true;
         }
-        return i->stop_msec + slack;
-}
-
-/* Between the last look that showed it well and the first that did not; reads may lag. */
-static void set_change_window(Incident *i)
-{
-        Attribution *a = &i->attribution;
-
-        a->from_msec =
-                i->good_msec ? i->good_msec - CHANGE_SLACK_MSEC : i->detected_msec - MSEC_PER_DAY;
-        a->to_msec = i->seen_msec + CHANGE_SLACK_MSEC;
-}
-
-void search_set_window(const Core *c, Incident *i, const char *event)
-{
-        Attribution *a = &i->attribution;
-        int64_t logged = MAX(i->known_start_msec, i->last_logging_msec);
-
-        if (incident_kind_is_change(i->kind)) {
-                set_change_window(i);
-                return;
-        }
-        if (i->stop_msec)
-                a->from_msec = i->stop_msec - ATTEMPTS_BEFORE_MSEC;
-        else
-                a->from_msec = i->detected_msec - MSEC_PER_DAY;
-        if (logged)
-                a->from_msec = MIN(a->from_msec, logged - SEARCH_SLACK_MSEC);
-        if (is_repeated(i))
-                a->from_msec = i->known_start_msec - NARROW_SLACK_MSEC;
-        if (i->kind == INCIDENT_OTHER_CONTROLLER)
-                a->from_msec = i->detected_msec - MSEC_PER_DAY;
-        a->to_msec = window_end(c, i, event);
-        if (c->now.wall_msec - EVENT_HISTORY_MSEC < a->to_msec) /* else our clock is far ahead */
-                a->from_msec = MAX(a->from_msec, c->now.wall_msec - EVENT_HISTORY_MSEC);
+        return false;
 }
 
 static void crowd_out(Core *c);
@@ -122,10 +71,12 @@ void search_begin(Core *c, Incident *i)
         Attribution *a = &i->attribution;
 
         a->begun_msec = c->now.wall_msec;
-        a->next_boot = c->now.boot_usec;
-        if (!search_event(i, 0))
+        if (!search_event(i))
                 return;
-        search_set_window(c, i, search_event(i, 0));
+        a->next_boot = c->now.boot_usec;
+        if (is_one_of_many(c, i))
+                a->next_boot = together(c, a->next_boot, REPEATS_TOGETHER);
+        (void)search_set_window(c, i, search_event(i));
         /* Older than Event history reaches: nobody can say any more. */
         a->state = a->to_msec < c->now.wall_msec - EVENT_HISTORY_MSEC ? SEARCH_GAVE_UP
                                                                       : SEARCH_RUNNING;
@@ -135,6 +86,18 @@ void search_begin(Core *c, Incident *i)
 static OwnCall own_start(const void *userdata, const CloudTrailRecord *r)
 {
         return core_own_start(userdata, r);
+}
+
+/* StartLogging, too, was read to its end. */
+static bool are_starts_known(const Core *c, const Incident *i)
+{
+        const Attribution *a = &i->attribution;
+        SearchStep s;
+
+        for (unsigned k = 0; search_step(c, i, k, &s); k++)
+                if (streq(s.event, "StartLogging"))
+                        return a->covered & ~a->cut & UINT32_C(1) << k;
+        return false;
 }
 
 /* By what was read of its settings, before and since, or by what the configuration says. */
@@ -152,7 +115,7 @@ static void add_settings(const Trail *t, AttributionFacts *f)
 }
 
 typedef enum Look {
-        LOOK_WHOLE,  /* has just been completed */
+        LOOK_NOW,    /* steps of it have been read */
         LOOK_BEFORE, /* the one before, for another question */
         LOOK_LAST,   /* whatever there is, for there will be no other */
 } Look;
@@ -164,9 +127,8 @@ static void evaluate(Core *c, Incident *i, Look look)
                 .own_arn = c->identities[t->config.account],
                 .own_start = own_start,
                 .userdata = c,
-                .whole = look == LOOK_WHOLE || (look == LOOK_BEFORE && i->attribution.rounds > 0 &&
-                                                !i->attribution.riding),
-                .starts_known = i->attribution.starts_asked,
+                .whole = look == LOOK_NOW || (look == LOOK_BEFORE && i->attribution.rounds > 0),
+                .starts_known = are_starts_known(c, i),
                 .last_chance = look == LOOK_LAST,
         };
 
@@ -182,9 +144,18 @@ void search_identified(Core *c, unsigned account)
                 Incident *i = c->incidents[k];
 
                 if (search_is_active(i) && c->trails[i->trail].config.account == account &&
-                    i->attribution.own_unknown && !i->attribution.riding)
-                        i->attribution.next_boot = c->now.boot_usec;
+                    i->attribution.own_unknown)
+                        i->attribution.next_boot = MIN(i->attribution.next_boot, c->now.boot_usec);
         }
+}
+
+/* The look under way is over; the next begins then. */
+static void begin_look(Attribution *a, uint64_t boot_usec)
+{
+        a->next_boot = boot_usec;
+        a->covered = a->cut = 0;
+        a->reads = a->overfull = a->keying = false;
+        a->keyed = 0;
 }
 
 void search_again(Core *c, Incident *i)
@@ -195,13 +166,11 @@ void search_again(Core *c, Incident *i)
                 return;
         evaluate(c, i, LOOK_BEFORE); /* who did the one has not done the other by that */
         told_forget(i);
-        search_leave(c, i); /* the answer that is to come is to the question of before */
         a->state = SEARCH_RUNNING;
         a->begun_msec = c->now.wall_msec;
-        a->throttled_msec = 0;
         a->rounds = a->failures = 0;
-        a->said_not_yet = false;
-        a->next_boot = c->now.boot_usec;
+        a->said_not_yet = a->last = a->logged = a->whole = false;
+        begin_look(a, c->now.boot_usec);
 }
 
 /* Says what is known of the actor: closes what waited for it, else updates. While a restart is
@@ -214,6 +183,8 @@ static void tell(Core *c, Incident *i)
                  (i->restart.state != RESTART_REQUESTED && i->restart.state != RESTART_ACCEPTED))
                 notify(c, i, PHASE_UPDATE);
 }
+
+static void give_up(Core *c, Incident *i);
 
 static void log_actor(Core *c, Incident *i)
 {
@@ -231,36 +202,98 @@ static void log_actor(Core *c, Incident *i)
                  "incident %s: the guard's own credentials were used by somebody else", i->id);
 }
 
-static void judge(Core *c, Incident *i, Look look)
+static int64_t searched_msec(const Core *c, const Attribution *a)
 {
-        evaluate(c, i, look);
-        if (!told_is_current(i))
-                log_actor(c, i);
+        return c->now.wall_msec - a->begun_msec;
 }
 
-void search_judge(Core *c, Incident *i)
+/* Between two looks: of those who stopped it, twice as often as of others. */
+static uint64_t pause_usec(const Core *c, const Incident *i)
 {
-        judge(c, i, LOOK_WHOLE);
+        const Attribution *a = &i->attribution;
+        uint64_t first = c->policy.lookup_first_usec;
+        int64_t grown = searched_msec(c, a) - c->policy.lookup_young_msec;
+
+        if (a->failures > 0)
+                return backoff_usec(first, c->policy.lookup_max_usec, a->failures);
+        if (grown < 0)
+                return search_rank(c, i, 0) == LOOKUP_OUTAGE ? first : 2 * first;
+        /* As long again as it has been: that doubles. */
+        return MIN(MAX((uint64_t)grown * USEC_PER_MSEC, 2 * first), c->policy.lookup_max_usec);
 }
 
-/* The next round, after a while that grows with their number. */
-void search_look_again(Core *c, Attribution *a)
+static void look_again(Core *c, Incident *i)
 {
-        a->next_boot =
-                c->now.boot_usec + backoff_usec(c->policy.lookup_first_usec,
-                                                c->policy.lookup_max_usec, a->rounds + a->failures);
+        uint64_t next = MAX(i->attribution.next_boot + pause_usec(c, i),
+                            c->now.boot_usec + c->policy.lookup_spacing_usec);
+
+        begin_look(&i->attribution, search_rank(c, i, 0) == LOOKUP_OUTAGE
+                                            ? next
+                                            : together(c, next, REPEATS_TOGETHER));
 }
 
-/* Until the last look, at the end of the time for which actors are looked for. */
-static int64_t last_look_left_msec(const Core *c, const Attribution *a)
+void search_failed(Core *c, Incident *i, const AwsError *error)
 {
-        return a->begun_msec + c->policy.lookup_give_up_msec - c->now.wall_msec;
+        Attribution *a = &i->attribution;
+
+        a->error = *error;
+        a->failures++;
+        begin_look(a, c->now.boot_usec + pause_usec(c, i));
+        incident_touch(i);
 }
 
-static void look_at(const Core *c, Attribution *a, SearchState state, int64_t left_msec)
+/* Event history is an account's own: that of the credentials, whichever the trail's is. */
+static void note_account(Core *c, Incident *i)
 {
-        a->state = state;
-        a->settled_boot = a->next_boot = c->now.boot_usec + (uint64_t)left_msec * USEC_PER_MSEC;
+        const char *own = c->identities[c->trails[i->trail].config.account];
+        Arn a;
+
+        if (own && arn_parse(own, &a) >= 0)
+                mem_strset(&i->attribution.searched_account, a.account);
+}
+
+/* The step that the look is to read yet; UINT_MAX when all are read. */
+static unsigned next_step(const Core *c, const Incident *i)
+{
+        SearchStep s;
+
+        for (unsigned k = 0; search_step(c, i, k, &s); k++)
+                if (!(i->attribution.covered & UINT32_C(1) << k) && search_needs(c, i, k))
+                        return k;
+        return UINT_MAX;
+}
+
+/* Whether the window has been read, all of it. */
+static bool is_everything_read(const Core *c, const Incident *i)
+{
+        const Attribution *a = &i->attribution;
+        SearchStep s;
+
+        for (unsigned k = search_n_first(i); search_step(c, i, k, &s); k++)
+                if (!(a->covered & UINT32_C(1) << k) &&
+                    (search_needs(c, i, k) || !streq(s.event, "StartLogging")))
+                        return false;
+        return a->cut == 0;
+}
+
+/* What one look has read does not become unknown because the next one read less. */
+static void note_whole(const Core *c, Incident *i)
+{
+        Attribution *a = &i->attribution;
+
+        a->whole = a->whole || is_everything_read(c, i);
+        a->incomplete = a->overfull || !a->whole;
+}
+
+/* What the journal says of it, once for each verdict. */
+static void note_verdict(Core *c, Incident *i)
+{
+        Attribution *a = &i->attribution;
+
+        if (a->confidence == CONFIDENCE_NONE || (a->logged && told_is_current(i)))
+                return;
+        a->logged = true;
+        log_actor(c, i);
 }
 
 /* Whether it is an organization trail is all that is open, and will be known in a moment: by the
@@ -275,66 +308,120 @@ static bool waits_for_settings(const Core *c, const Incident *i)
                c->now.boot_usec < t->inspected_boot + c->policy.overdue_usec;
 }
 
-/* What follows from the verdict of a complete look. */
-static void conclude(Core *c, Incident *i)
+void search_advance(Core *c, Incident *i)
+{
+        Attribution *a = &i->attribution;
+        unsigned next = next_step(c, i);
+
+        note_account(c, i);
+        note_whole(c, i);
+        if (next < search_n_first(i) && next != UINT_MAX)
+                return;
+        evaluate(c, i, LOOK_NOW);
+        next = next_step(c, i); /* who started it may matter now */
+        note_whole(c, i);
+        if (a->confidence != CONFIDENCE_NONE && !a->named_boot && !told_is_current(i) &&
+            !waits_for_settings(c, i))
+                a->named_boot = c->now.boot_usec;
+        if (next != UINT_MAX || a->keying)
+                return;
+        findings_end_look(a);
+        note_verdict(c, i);
+        a->keying = attribution_key(i) != NULL;
+        if (!a->keying)
+                search_complete(c, i);
+}
+
+static void look_complete_none(Core *c, Incident *i)
+{
+        i->attribution.state = SEARCH_RUNNING;
+        if (i->attribution.last)
+                give_up(c, i);
+        else
+                look_again(c, i);
+}
+
+/* What follows from the verdict of a complete look, which began then. */
+static void conclude(Core *c, Incident *i, uint64_t begun_boot)
 {
         Attribution *a = &i->attribution;
 
-        incident_touch(i);
         if (waits_for_settings(c, i) && !told_is_current(i)) {
-                a->next_boot = c->trails[i->trail].inspected_boot + c->policy.overdue_usec;
+                begin_look(a, c->trails[i->trail].inspected_boot + c->policy.overdue_usec);
                 return;
         }
         if (a->confidence == CONFIDENCE_NONE) {
-                a->state = SEARCH_RUNNING;
-                search_look_again(c, a);
+                look_complete_none(c, i);
+                return;
+        }
+        if (a->last) {
+                a->state = SEARCH_DONE;
         } else if (a->state == SEARCH_RUNNING) {
                 a->found_msec = c->now.wall_msec;
-                look_at(c, a, SEARCH_SETTLING, c->policy.lookup_settle_msec);
-        } else if (a->own_unknown || c->now.boot_usec < a->settled_boot) {
-                search_look_again(c, a);
+                a->state = SEARCH_SETTLING;
+                a->settled_boot = together(
+                        c,
+                        c->now.boot_usec + (uint64_t)c->policy.lookup_settle_msec * USEC_PER_MSEC,
+                        SECONDS_TOGETHER);
+                begin_look(a, a->settled_boot);
+        } else if (a->own_unknown || begun_boot < a->settled_boot) {
+                look_again(c, i);
                 a->next_boot = MAX(a->next_boot, a->settled_boot);
-        } else if (a->state == SEARCH_SETTLING && last_look_left_msec(c, a) > 0) {
-                look_at(c, a, SEARCH_SETTLED, last_look_left_msec(c, a));
         } else {
-                a->state = SEARCH_DONE;
+                a->state = SEARCH_SETTLED;
+                begin_look(a, USEC_INFINITY); /* the last one is search_keep_time()'s */
         }
+        a->named_boot = 0;
         /* A message for another reason may have told who it was before the key's page was there;
          * and what waited for its actor closes all the same. */
         if (!told_is_current(i) || (attribution_has_deeds(a) && !a->told_deeds) ||
-            (a->confidence != CONFIDENCE_NONE && i->open && incident_is_over(i)))
+            (i->open && incident_is_over(i)))
                 tell(c, i);
 }
 
-void search_round_complete(Core *c, Incident *i)
+void search_complete(Core *c, Incident *i)
 {
         Attribution *a = &i->attribution;
+        uint64_t begun = a->next_boot;
 
-        if (a->own_unknown && c->identities[c->trails[i->trail].config.account])
-                search_judge(c, i);
-        a->riding = false;
+        if (a->own_unknown && c->identities[c->trails[i->trail].config.account]) {
+                evaluate(c, i, LOOK_NOW);
+                note_verdict(c, i);
+        }
+        if (search_event(i))
+                (void)search_set_window(c, i, search_event(i));
         a->failures = 0;
         a->rounds++;
-        conclude(c, i);
+        a->round_boot = begun;
+        incident_touch(i);
+        conclude(c, i, begun);
 }
 
 void search_settings_read(Core *c, const Trail *t)
 {
         for (size_t k = 0; k < c->n_incidents; k++) {
                 Incident *i = c->incidents[k];
-                const Attribution *a = &i->attribution;
+                Attribution *a = &i->attribution;
 
-                if (!search_is_active(i) || &c->trails[i->trail] != t || a->riding ||
-                    a->confidence != CONFIDENCE_AMBIGUOUS || !(a->doubts & (1U << DOUBT_SETTINGS)))
+                /* Of a look under way the next step is judged by them. */
+                if (!search_is_active(i) || &c->trails[i->trail] != t || a->reads || a->keying ||
+                    a->rounds == 0 || a->confidence != CONFIDENCE_AMBIGUOUS ||
+                    !(a->doubts & (1U << DOUBT_SETTINGS)))
                         continue;
-                judge(c, i, LOOK_BEFORE);
-                conclude(c, i);
+                evaluate(c, i, LOOK_BEFORE);
+                note_verdict(c, i);
+                conclude(c, i, a->round_boot);
         }
 }
 
-static int64_t searched_msec(const Core *c, const Attribution *a)
+/* Who it was is told although it could be surer, and although his key may have done more. */
+static void stop_waiting(Core *c, Incident *i)
 {
-        return c->now.wall_msec - a->begun_msec - a->throttled_msec;
+        i->attribution.named_boot = 0;
+        if (told_is_current(i))
+                return;
+        note_verdict(c, i);
+        tell(c, i);
 }
 
 static void give_up(Core *c, Incident *i)
@@ -342,9 +429,10 @@ static void give_up(Core *c, Incident *i)
         Attribution *a = &i->attribution;
 
         /* Found, and only another look is not to be had. */
-        if (a->state == SEARCH_SETTLING || a->state == SEARCH_SETTLED) {
+        if (a->confidence != CONFIDENCE_NONE) {
                 a->state = SEARCH_DONE;
                 incident_touch(i);
+                stop_waiting(c, i);
                 return;
         }
         evaluate(c, i, LOOK_LAST);
@@ -358,28 +446,44 @@ static void say_not_yet(Core *c, Incident *i)
 {
         i->attribution.said_not_yet = true;
         core_log(c, LOG_EVENT_ACTOR_NOT_FOUND, LOG_NOTICE, i, &i->attribution.error,
-                 "incident %s: its actor is not known yet, the search goes on", i->id);
+                 "incident %s: its actor is not known yet, the search goes on%s", i->id,
+                 i->attribution.throttled_msec ? ", and LookupEvents is throttled" : "");
         tell(c, i);
 }
 
-/* Time in which the service was not willing does not count. */
+/* When the last look begins; what was found late is looked at once more before. */
+static int64_t limit_msec(const Core *c, const Attribution *a)
+{
+        int64_t limit = c->policy.lookup_give_up_msec;
+
+        if (a->state == SEARCH_SETTLING)
+                limit = MAX(limit, a->found_msec - a->begun_msec + c->policy.lookup_settle_msec);
+        return limit;
+}
+
 static void keep_time(Core *c, Incident *i)
 {
         Attribution *a = &i->attribution;
-        int64_t limit = c->policy.lookup_give_up_msec;
+        int64_t searched = searched_msec(c, a), limit = limit_msec(c, a);
 
-        if (search_region_of(c, i)->throttled_since_boot || a->riding)
-                return;
-        if (a->state == SEARCH_SETTLING)
-                limit += c->policy.lookup_settle_msec;
-        else if (a->state == SEARCH_SETTLED)
-                limit += LAST_LOOK_SETTLES * c->policy.lookup_settle_msec;
-        /* One that has not had its turn among many has not been looked for. */
-        if (searched_msec(c, a) >= limit && (a->rounds > 0 || a->failures > 0))
-                give_up(c, i);
-        else if (a->state == SEARCH_RUNNING && !a->said_not_yet &&
-                 searched_msec(c, a) >= c->policy.lookup_not_yet_msec)
+        if (searched >= limit + c->policy.lookup_settle_msec) {
+                give_up(c, i); /* the last look was not to be had */
+        } else if (searched >= limit && !a->last) {
+                a->last = true;
+                begin_look(a, together(c, c->now.boot_usec, SECONDS_TOGETHER));
+        } else if (a->state == SEARCH_RUNNING && a->confidence == CONFIDENCE_NONE &&
+                   !a->said_not_yet && searched >= c->policy.lookup_not_yet_msec) {
                 say_not_yet(c, i);
+        }
+}
+
+uint64_t search_wake_boot(const Core *c, const Incident *i)
+{
+        const Attribution *a = &i->attribution;
+
+        return search_is_active(i) && a->named_boot
+                       ? a->named_boot + PATIENCE_CALLS * c->policy.lookup_spacing_usec
+                       : USEC_INFINITY;
 }
 
 void search_keep_time(Core *c, Incident *i)
@@ -389,24 +493,24 @@ void search_keep_time(Core *c, Incident *i)
         /* What can never be found out must not keep a finished outage open. */
         if (i->attribution.state == SEARCH_GAVE_UP && i->open && incident_is_over(i))
                 incident_close(c, i, 0);
+        if (c->now.boot_usec >= search_wake_boot(c, i))
+                stop_waiting(c, i);
         if (search_is_active(i))
                 keep_time(c, i);
 }
 
-/* Who goes first when there are too many: one that has been found, and then the oldest. */
-static bool goes_before(const Attribution *a, const Attribution *b)
+/* Who is missed least: one that was found and waits for its last look, one that is to be looked at
+ * once more, then the oldest. */
+static bool is_missed_less(const Attribution *a, const Attribution *b)
 {
-        if ((a->state == SEARCH_SETTLED) != (b->state == SEARCH_SETTLED))
-                return a->state == SEARCH_SETTLED;
-        return a->begun_msec < b->begun_msec;
+        return a->state != b->state ? a->state > b->state : a->begun_msec < b->begun_msec;
 }
 
-/* More stops than can be looked up one by one, and none of the older has shown: the oldest of the
- * trail that has most of them is not looked for any more, which it says itself. Those that were
- * found already go without their last look. */
+/* More stops than can be looked up one by one: of the trail that has most of them, one is not
+ * looked for any more, which it says itself. */
 static void crowd_out(Core *c)
 {
-        Incident *oldest = NULL;
+        Incident *least = NULL;
         Trail *most = NULL;
         size_t n = 0;
 
@@ -426,12 +530,12 @@ static void crowd_out(Core *c)
         for (size_t k = 0; k < c->n_incidents; k++) {
                 Incident *i = c->incidents[k];
 
-                if (search_is_active(i) && !i->attribution.riding && &c->trails[i->trail] == most &&
-                    (!oldest || goes_before(&i->attribution, &oldest->attribution)))
-                        oldest = i;
+                if (search_is_active(i) && &c->trails[i->trail] == most &&
+                    (!least || is_missed_less(&i->attribution, &least->attribution)))
+                        least = i;
         }
-        if (!oldest)
+        if (!least)
                 return;
-        oldest->attribution.crowded_out = oldest->attribution.state == SEARCH_RUNNING;
-        give_up(c, oldest);
+        least->attribution.crowded_out = least->attribution.confidence == CONFIDENCE_NONE;
+        give_up(c, least);
 }

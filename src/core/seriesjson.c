@@ -55,6 +55,7 @@ json_t *series_to_json(const Series *s)
 {
         json_t *o = ENCODED(series, s);
         json_t *ranges = json_array(), *trails = json_array(), *actors = json_array();
+        json_t *others = json_array();
 
         json_set(o, "told", ENCODED(sum, &s->told));
         json_set(o, "gone", ENCODED(sum, &s->gone));
@@ -62,6 +63,8 @@ json_t *series_to_json(const Series *s)
                 json_append(ranges, ENCODED(range, &s->gone_numbers[k]));
         for (size_t k = 0; k < s->n_trails; k++)
                 json_append(trails, ENCODED(trail, &s->trails[k]));
+        for (size_t k = 0; k < s->n_others; k++)
+                json_append(others, json_string(s->others[k]));
         for (size_t k = 0; k < s->n_actors; k++) {
                 json_t *a = finding_to_json(&s->actors[k].culprit);
 
@@ -71,6 +74,7 @@ json_t *series_to_json(const Series *s)
         }
         json_set(o, "gone_numbers", ranges);
         json_set(o, "trails", trails);
+        json_set(o, "others", others);
         json_set(o, "actors", actors);
         return o;
 }
@@ -103,6 +107,11 @@ int series_from_json(const json_t *object, Series **ret, const char **reterr_fie
         {
                 if (r >= 0)
                         r = DECODE(item, trail, mem_push0(s->trails, s->n_trails), reterr_field);
+        }
+        json_array_foreach(json_object_get(object, "others"), k, item)
+        {
+                if (json_is_string(item))
+                        *mem_push0(s->others, s->n_others) = mem_strdup(json_string_value(item));
         }
         json_array_foreach(json_object_get(object, "actors"), k, item)
         {

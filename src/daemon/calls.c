@@ -152,7 +152,7 @@ static void on_found(Call *c, const AwsResult *result, Input *in)
         LookupPage page = {};
 
         in->kind = INPUT_FOUND;
-        in->incident = c->incident;
+        in->batch = c->batch;
         if (in->error.class == AWS_ERROR_NONE) {
                 int r = cloudtrail_parse_lookup_page(result->body, result->body_len, &page);
                 if (r < 0)
@@ -309,9 +309,9 @@ void calls_lookup(Manager *m, const Action *a)
         _cleanup_aws_request_ AwsRequest request = {};
         Call *c = call_new(m, CALL_LOOKUP);
 
-        memcpy(c->incident, a->incident->id, sizeof(c->incident));
+        c->batch = a->batch;
         cloudtrail_request_lookup_events(&a->lookup, &request);
-        call_start(c, core_trail_config(m->core, a->trail)->account, &request);
+        call_start(c, a->account, &request);
 }
 
 static const char *why_not_durable(const Action *a)

@@ -29,6 +29,7 @@ struct Call {
         CallKind kind;
         size_t trail; /* SIZE_MAX: of none, or of one that is guarded no more */
         char incident[33];
+        uint64_t batch; /* of a look-up */
         unsigned sequence;
         char *topic_arn;
         size_t account;

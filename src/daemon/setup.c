@@ -35,9 +35,10 @@ static Policy scaled_policy(const Conf *conf, unsigned n)
                 &p.overdue_usec,        &p.restart_throttled_usec, &p.unseen_start_usec,
                 &p.unseen_spacing_usec,
         };
-        int64_t *const msecs[] = {&p.lookup_not_yet_msec, &p.lookup_settle_msec,
-                                  &p.lookup_give_up_msec, &p.remind_msec,
-                                  &p.late_least_msec,     &p.habit_after_msec};
+        int64_t *const msecs[] = {&p.lookup_young_msec,  &p.lookup_not_yet_msec,
+                                  &p.lookup_settle_msec, &p.lookup_give_up_msec,
+                                  &p.remind_msec,        &p.late_least_msec,
+                                  &p.habit_after_msec};
 
         for (size_t k = 0; k < ELEMENTSOF(usecs); k++)
                 *usecs[k] = scaled(*usecs[k], n);

@@ -44,6 +44,7 @@ static void hurry(Policy *p)
 {
         p->fast_poll_for_usec = 40 * USEC_PER_SEC;
         p->lookup_max_usec = 2 * USEC_PER_MINUTE;
+        p->lookup_young_msec = 2 * MSEC_PER_MINUTE;
         p->lookup_not_yet_msec = 3 * MSEC_PER_MINUTE;
         p->lookup_settle_msec = 2 * MSEC_PER_MINUTE;
         p->lookup_give_up_msec = 15 * MSEC_PER_MINUTE;
@@ -232,6 +233,7 @@ void script_random(World *w)
         if (rng_chance(r, 60))
                 w->poll_usec = 25 * USEC_PER_SEC;
         draw_nature(w);
+        w->patient = rng_chance(r, 20);
         script_begin(w);
         if (w->whole && rng_chance(r, 15))
                 guard_set_clock(w, rng_chance(r, 50) ? MSEC_PER_HOUR : -MSEC_PER_HOUR);

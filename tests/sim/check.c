@@ -150,6 +150,23 @@ static void check_polls(World *w, const Actions *a)
         }
 }
 
+/* The rate of LookupEvents is everybody's who investigates: no more than a quarter is the guard's.
+ */
+static void check_lookups(World *w, const Actions *a)
+{
+        for (size_t i = 0; i < a->n; i++) {
+                const Action *x = &a->items[i];
+
+                if (x->kind != ACTION_LOOKUP)
+                        continue;
+                uint64_t *last = &w->guard->looked_usec[2 * x->account +
+                                                        streq(x->lookup.region, "eu-west-1")];
+                if (*last && w->now_usec < *last + w->policy.lookup_spacing_usec)
+                        world_violation(w, "LookupEvents is asked too often");
+                *last = w->now_usec;
+        }
+}
+
 static void check_sends(World *w, const Actions *a)
 {
         for (size_t i = 0; i < a->n; i++) {
@@ -306,6 +323,7 @@ static void note_case(World *w, const Incident *i)
         c->stop_msec = i->stop_msec;
         c->open = i->open;
         c->search = i->attribution.state;
+        c->settled = incident_is_settled(i);
         c->confidence = i->attribution.confidence;
         c->misused = i->attribution.misused;
         if (i->attribution.rounds != c->rounds) {
@@ -315,6 +333,8 @@ static void note_case(World *w, const Incident *i)
         }
         (void)snprintf(c->culprit, sizeof(c->culprit), "%s",
                        culprit ? culprit->record.event_id : "");
+        if (i->attribution.told_culprit && !c->named_usec)
+                c->named_usec = w->now_usec;
         for (size_t m = c->n_messages; m < i->n_messages; m++)
                 note_letter(w, i, &i->messages[m]);
         c->n_messages = i->n_messages;
@@ -427,6 +447,7 @@ void check_step(World *w, const Input *in, const Actions *a)
         check_polls(w, a);
         check_starts(w, in, a);
         check_outage_is_open(w, in);
+        check_lookups(w, a);
         check_sends(w, a);
         check_sight(w, in);
         check_time(w, in);

@@ -269,7 +269,7 @@ void check_case_end(World *w, const Case *c)
                 world_violation(w, "%s (%s) is never closed", c->id,
                                 incident_kind_to_string(c->kind));
         if (c->search == SEARCH_RUNNING || c->search == SEARCH_SETTLING ||
-            c->search == SEARCH_SETTLED)
+            (c->search == SEARCH_SETTLED && !c->settled))
                 world_violation(w, "%s: the search for its actor never ends", c->id);
         if (c->stop_msec && w->guard->twin && !c->at_twin)
                 world_violation(w, "%s: another guard would call it something else", c->id);

@@ -138,7 +138,8 @@ static void trace_action(World *w, const Action *a)
                 world_trace(w, "guard: StartLogging of trail %zu", a->trail);
         else if (a->kind == ACTION_LOOKUP)
                 world_trace(w, "guard: LookupEvents %s%s for %s%s", a->lookup.event_name,
-                            strempty(a->lookup.access_key_id), a->incident->id,
+                            strempty(a->lookup.access_key_id),
+                            a->incident ? a->incident->id : "all trails",
                             a->lookup.next_token ? ", next page" : "");
         else if (a->kind == ACTION_LOG)
                 world_trace(w, "guard: log <%d> %s", a->priority, a->text);
@@ -313,6 +314,7 @@ void guard_answer(World *w, Event *e)
                 .incident = *e->incident ? e->incident : NULL,
                 .settings = &e->settings,
                 .operation = "GetTrail",
+                .batch = e->batch,
                 .generation = e->generation,
                 .store_error = e->store_error,
                 .sequence = e->sequence,
@@ -424,6 +426,7 @@ void guard_kill(World *w)
         memset(g->trails, 0, sizeof(g->trails));
         memset(g->sends_in_flight, 0, sizeof(g->sends_in_flight));
         memset(g->unseen_usec, 0, sizeof(g->unseen_usec));
+        memset(g->looked_usec, 0, sizeof(g->looked_usec));
 }
 
 void guard_boot(World *w)
@@ -482,8 +485,11 @@ bool guard_is_idle(const World *w)
 {
         const Guard *g = w->guard;
 
-        if (!g->core || core_n_incidents(g->core) > 0)
+        if (!g->core)
                 return false;
+        for (size_t i = 0; i < core_n_incidents(g->core); i++)
+                if (w->patient || !incident_is_settled(core_incident(g->core, i)))
+                        return false;
         for (size_t i = 0; i < w->n_trails; i++)
                 if (g->trails[i].down_usec || g->trails[i].not_found > 0 ||
                     core_trail_error(g->core, i)->class != AWS_ERROR_NONE)

@@ -75,9 +75,11 @@ typedef struct Case {
         unsigned rounds;
         bool misused;
         size_t n_messages;
-        char culprit[40]; /* event id */
+        char culprit[40];    /* event id */
+        uint64_t named_usec; /* when a message first had it */
         Confidence confidence;
         SearchState search;
+        bool settled;  /* but for the last look */
         uint64_t seen; /* its generation when it was last looked at, plus one */
         bool changed;  /* ... since */
         char lead[33]; /* who tells of it */
@@ -113,7 +115,8 @@ struct Guard {
         unsigned sends_in_flight[SIM_TOPICS_MAX];
         unsigned ticks_at_once;
         uint64_t last_tick_usec;
-        uint64_t groups_usec; /* when they were checked last */
+        uint64_t groups_usec;    /* when they were checked last */
+        uint64_t looked_usec[4]; /* last LookupEvents, by account and region */
 };
 
 void guard_begin(World *w); /* first boot */

@@ -102,7 +102,7 @@ static void do_lookup(World *w, const Action *a)
         Event *e = world_schedule(w, w->now_usec + takes, EVENT_FOUND);
         const char *error = history_lookup(w, &a->lookup, &e->page);
 
-        memcpy(e->incident, a->incident->id, sizeof(e->incident));
+        e->batch = a->batch;
         if (silent)
                 error = "Timeout";
         if (error) {

@@ -121,7 +121,7 @@ SCENARIO(topic_answers_are_lost_judge)
         expect_phases(w, INCIDENT_TOPIC_FAILING, "OPEN CLOSED");
 }
 
-/* Throttled time does not count: no "not yet" before half an hour in which it was answered. */
+/* That it is not known yet, and why, is said after half an hour, willing or not. */
 SCENARIO(lookup_throttled)
 {
         w->nature.history_lag_usec = 0;
@@ -131,7 +131,12 @@ SCENARIO(lookup_throttled)
 SCENARIO(lookup_throttled_judge)
 {
         expect_culprit(w, INCIDENT_STOPPED, 1, CONFIDENCE_EXACT);
-        expect_phases(w, INCIDENT_STOPPED, "OPEN CLOSED UPDATE");
+        expect_phases(w, INCIDENT_STOPPED, "OPEN CLOSED UPDATE UPDATE");
+}
+
+SCENARIO(lookup_throttled_for_days)
+{
+        stop_under_fault(w, FAULT_LOOKUP_THROTTLED, 0, 30 * 3600);
 }
 
 SCENARIO(lookup_denied)
@@ -158,6 +163,7 @@ SCENARIO(lookup_denied_for_an_hour_judge)
 
 SCENARIO(clock_set_ahead)
 {
+        w->patient = true;
         w->nature.history_lag_usec = 10 * USEC_PER_MINUTE;
         script_begin(w);
         ACT(33.3, .kind = ACT_STOP, .actor = 1);
@@ -167,6 +173,7 @@ SCENARIO(clock_set_ahead)
 
 SCENARIO(clock_set_back)
 {
+        w->patient = true;
         w->nature.history_lag_usec = 10 * USEC_PER_MINUTE;
         script_begin(w);
         ACT(33.3, .kind = ACT_STOP, .actor = 1);
@@ -234,6 +241,7 @@ const Scenario fault_scenarios[] = {
         {"topic-of-severity", topic_of_severity, topic_of_severity_judge},
         {"topic-answers-lost", topic_answers_are_lost, topic_answers_are_lost_judge},
         {"lookup-throttled-for-hours", lookup_throttled, lookup_throttled_judge},
+        {"lookup-throttled-for-days", lookup_throttled_for_days, lookup_denied_judge},
         {"lookup-denied", lookup_denied, lookup_denied_judge},
         {"lookup-denied-for-an-hour", lookup_denied_for_an_hour, lookup_denied_for_an_hour_judge},
         {"clock-set-ahead", clock_set_ahead, clock_set_judge},

@@ -66,7 +66,7 @@ SCENARIO(every_second)
 
 SCENARIO(every_second_judge)
 {
-        count(w, "flood-every-second", 15, 300);
+        count(w, "flood-every-second", 15, 450);
         expect_every_culprit(w, 1, 1);
 }
 
@@ -80,7 +80,7 @@ SCENARIO(two_actors)
 
 SCENARIO(two_actors_judge)
 {
-        count(w, "flood-two-actors", 15, 300);
+        count(w, "flood-two-actors", 15, 450);
 }
 
 SCENARIO(late)
@@ -93,7 +93,7 @@ SCENARIO(late)
 
 SCENARIO(late_judge)
 {
-        count(w, "flood-late-history", 18, 500);
+        count(w, "flood-late-history", 18, 1200);
         expect_every_culprit(w, 1, 1);
 }
 
@@ -110,7 +110,7 @@ SCENARIO(crash)
 
 SCENARIO(crash_judge)
 {
-        count(w, "flood-and-crash", 16, 320);
+        count(w, "flood-and-crash", 16, 450);
 }
 
 SCENARIO(blinks)
@@ -126,7 +126,7 @@ SCENARIO(blinks)
 
 SCENARIO(blinks_judge)
 {
-        count(w, "flood-of-blinks", 15, 300);
+        count(w, "flood-of-blinks", 15, 450);
 }
 
 /* Failing and well again in turns, to have it shout each time. */
@@ -143,7 +143,7 @@ SCENARIO(flapping)
 
 SCENARIO(flapping_judge)
 {
-        count(w, "flood-of-failing-restarts", 16, 300);
+        count(w, "flood-of-failing-restarts", 16, 450);
         expect_every_culprit(w, 1, 1);
 }
 
@@ -165,7 +165,7 @@ SCENARIO(trails_at_once)
 
 SCENARIO(trails_at_once_judge)
 {
-        count(w, "flood-of-trails", 12, 60);
+        count(w, "flood-of-trails", 12, 150);
         expect_every_culprit(w, 1, 1);
 }
 
@@ -178,7 +178,7 @@ SCENARIO(trails_denied)
 
 SCENARIO(trails_denied_judge)
 {
-        count(w, "flood-of-trails-denied", 18, 60);
+        count(w, "flood-of-trails-denied", 18, 150);
         expect_every_culprit(w, 1, 1);
 }
 

@@ -67,6 +67,7 @@ static const struct {
         {drift_scenarios, &n_drift_scenarios},       {fault_scenarios, &n_fault_scenarios},
         {flood_scenarios, &n_flood_scenarios},       {client_scenarios, &n_client_scenarios},
         {evidence_scenarios, &n_evidence_scenarios}, {blinding_scenarios, &n_blinding_scenarios},
+        {name_scenarios, &n_name_scenarios},
 };
 
 static void list_scenarios(void)
@@ -83,7 +84,7 @@ static unsigned run_scenarios(const Options *o)
         for (size_t s = 0; s < ELEMENTSOF(sets); s++)
                 for (size_t i = 0; i < *sets[s].n && !(count.failed && o->first_only); i++) {
                         const Scenario *x = &sets[s].items[i];
-                        Plan plan = {.seed = 1, .scenario = x};
+                        Plan plan = {.seed = o->scenario ? o->seed : 1, .scenario = x};
 
                         if (o->scenario && strcmp(o->scenario, x->name) != 0)
                                 continue;

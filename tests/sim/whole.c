@@ -151,7 +151,7 @@ void manager_step(Manager *m, const Input *in)
         for (size_t i = 0; i < x->n_pending; i++) {
                 const Pending *p = &x->pending[i];
 
-                if (p->answer != in->kind || p->trail != in->trail ||
+                if (p->answer != in->kind || p->trail != in->trail || p->batch != in->batch ||
                     !streq(p->incident, strempty(in->incident)) || p->sequence != in->sequence ||
                     !streq(p->topic, strempty(in->topic_arn)))
                         continue;
@@ -169,7 +169,8 @@ static void expect_answer(Whole *x, InputKind answer, const Action *a)
         p->answer = answer;
         p->trail = answer == INPUT_FOUND || answer == INPUT_SENT ? SIZE_MAX : a->trail;
         p->since_usec = x->world->now_usec;
-        if (p->trail == SIZE_MAX)
+        p->batch = a->batch;
+        if (answer == INPUT_SENT)
                 memcpy(p->incident, a->incident->id, sizeof(p->incident));
         if (answer != INPUT_SENT)
                 return;

@@ -14,6 +14,7 @@ typedef struct Pending {
         InputKind answer;
         size_t trail;
         char incident[33];
+        uint64_t batch;
         unsigned sequence;
         char topic[96];
         uint64_t since_usec;

@@ -122,6 +122,7 @@ typedef struct Event {
         size_t trail;
         size_t topic;
         char incident[33];
+        uint64_t batch;
         unsigned sequence;
         uint64_t generation;
         int store_error;
@@ -259,6 +260,7 @@ typedef struct World {
         bool endless; /* however many steps it takes */
         bool measure; /* what the incidents hold in memory */
         size_t max_bytes;
+        bool patient; /* it goes on until every last look has been taken */
         uint64_t poll_usec;
         uint64_t last_kill_usec; /* nothing is read from the disk after */
         unsigned kills;

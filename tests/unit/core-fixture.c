@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core-fixture.h"
 
+#include <stdio.h>
+
 #include "base/mem.h"
 #include "core/alerttext.h"
 #include "core/incidentjson.h"
@@ -96,14 +98,10 @@ void fixture_text_done(Text *t)
         free(t->body);
 }
 
-Rig *rig_new(const RigOptions *o)
+static Core *new_core(const RigOptions *options, Now now)
 {
-        static const RigOptions usual = {};
-        const RigOptions *options = o ? o : &usual;
+        static char arns[RIG_TRAILS_MAX][sizeof(TRAIL) + 8] = {TRAIL};
         TopicConfig topics[] = {{.arn = TOPIC}, options->second};
-        Rig *r = mem_new0(Rig);
-        static const char *const arns[RIG_TRAILS_MAX] = {TRAIL,      TRAIL "-2", TRAIL "-3",
-                                                         TRAIL "-4", TRAIL "-5", TRAIL "-6"};
         TrailConfig trails[RIG_TRAILS_MAX];
         CoreConfig config = {
                 .policy = options->policy ? options->policy : &policy_default,
@@ -115,13 +113,27 @@ Rig *rig_new(const RigOptions *o)
                 .hostname = "guard-1",
         };
 
+        for (size_t i = 1; i < RIG_TRAILS_MAX; i++)
+                (void)snprintf(arns[i], sizeof(arns[i]), TRAIL "-%zu", i + 1);
         for (size_t i = 0; i < RIG_TRAILS_MAX; i++)
                 trails[i] = (TrailConfig){
                         .arn = arns[i], .action = options->action, .poll_usec = 10 * USEC_PER_SEC};
         trails[0].expect = options->expect;
         topics[1].arn = TOPIC2;
+        return core_new(&config, now);
+}
+
+static void identify(Rig *r)
+{
+        rig_step(r, &(Input){.kind = INPUT_IDENTITY, .trail = SIZE_MAX, .identity_arn = OWN});
+}
+
+Rig *rig_new(const RigOptions *o)
+{
+        Rig *r = mem_new0(Rig);
+
         r->now = (Now){.boot_usec = 1000 * USEC_PER_SEC, .wall_msec = BASE};
-        r->core = core_new(&config, r->now);
+        r->core = new_core(o ? o : &(RigOptions){}, r->now);
         r->starts_work = true;
         rig_truth(r, true, RIG_START, 0);
         r->settings = (TrailSettings){.described = true,
@@ -136,8 +148,22 @@ Rig *rig_new(const RigOptions *o)
                                               .log_file_validation = true,
                                       }};
         rig_select(r, "{\"EventSelectors\":[{}]}");
-        rig_step(r, &(Input){.kind = INPUT_IDENTITY, .trail = SIZE_MAX, .identity_arn = OWN});
+        identify(r);
         return r;
+}
+
+void rig_start_again(Rig *r, const RigOptions *o)
+{
+        Core *old = r->core;
+
+        actions_done(&r->actions);
+        r->core = new_core(o ? o : &(RigOptions){}, r->now);
+        for (size_t i = 0; i < core_n_trails(old); i++)
+                core_restore_memory(r->core, core_trail_memory(old, i));
+        for (size_t i = 0; i < core_n_incidents(old); i++)
+                core_restore_incident(r->core, fixture_through_json(core_incident(old, i)));
+        core_free(old);
+        identify(r);
 }
 
 Rig *rig_new_stopped(const RigOptions *o)
@@ -172,6 +198,9 @@ void rig_step(Rig *r, const Input *in)
 {
         actions_done(&r->actions);
         core_step(r->core, in, r->now, &r->actions);
+        for (size_t i = 0; i < r->actions.n; i++)
+                if (r->actions.items[i].kind == ACTION_LOOKUP)
+                        r->batch = r->actions.items[i].batch;
 }
 
 static void advance(Rig *r, uint64_t to_boot)
@@ -224,6 +253,7 @@ typedef struct Owed {
         ActionKind kind;
         size_t trail;
         char incident[33];
+        uint64_t batch;
         uint64_t generation;
         unsigned sequence;
         const char *topic;
@@ -255,6 +285,7 @@ static void answer(Rig *r, const Owed *o)
                 .settings = &r->settings,
                 .operation = "GetTrail",
                 .page = &page,
+                .batch = o->batch,
                 .generation = o->generation,
                 .sequence = o->sequence,
                 .topic_arn = o->topic,
@@ -301,6 +332,7 @@ static void take_down(Rig *r, const Action *a, Owed **owed, size_t *n)
         o->kind = a->kind;
         o->trail = a->trail;
         o->generation = a->generation;
+        o->batch = a->batch;
         if (a->incident)
                 memcpy(o->incident, a->incident->id, sizeof(o->incident));
         if (a->kind == ACTION_LOOKUP)
@@ -427,16 +459,15 @@ void rig_found(Rig *r, const RecordFacts *f, size_t n)
 
         for (size_t i = 0; i < n; i++)
                 *mem_push0(page.records, page.n_records) = fixture_record(&f[i]);
-        rig_step(r, &(Input){.kind = INPUT_FOUND,
-                             .trail = SIZE_MAX,
-                             .incident = rig_incident(r)->id,
-                             .page = &page});
+        rig_step(
+                r,
+                &(Input){.kind = INPUT_FOUND, .trail = SIZE_MAX, .batch = r->batch, .page = &page});
         lookup_page_done(&page);
 }
 
 void rig_lookup_failed(Rig *r, AwsErrorClass class)
 {
-        Input in = {.kind = INPUT_FOUND, .trail = SIZE_MAX, .incident = rig_incident(r)->id};
+        Input in = {.kind = INPUT_FOUND, .trail = SIZE_MAX, .batch = r->batch};
 
         set_error(&in.error, class, "SomeException");
         rig_step(r, &in);

@@ -52,6 +52,7 @@ typedef struct Rig {
         Core *core;
         Now now;
         Actions actions;
+        uint64_t batch; /* of the last look-up */
 
         TrailStatus truth;
         TrailSettings settings; /* owned; everything is recorded, nothing is optional */
@@ -64,7 +65,7 @@ typedef struct Rig {
         unsigned phases[_PHASE_MAX]; /* messages that were sent */
 } Rig;
 
-#define RIG_TRAILS_MAX 6
+#define RIG_TRAILS_MAX 400
 
 typedef struct RigOptions {
         const Policy *policy; /* policy_default */
@@ -81,6 +82,8 @@ typedef struct RigOptions {
 Rig *rig_new(const RigOptions *o); /* at BASE, boot 1,000 s; identity known */
 /* The same at the first step of an outage: the answer that shows it has just been taken in. */
 Rig *rig_new_stopped(const RigOptions *o);
+/* The next run of the guard, with what this one has on disk. */
+void rig_start_again(Rig *r, const RigOptions *o);
 Rig *rig_free(Rig *r);
 DEFINE_CLEANUP(Rig *, rig_free)
 #define _cleanup_rig_ _cleanup_(rig_freep)

@@ -90,10 +90,9 @@ static void rig_found_one_of_many(Rig *r)
 
         assert_non_null(rig_action(r, ACTION_LOOKUP));
         assert_non_null(rig_action(r, ACTION_LOOKUP)->lookup.access_key_id);
-        rig_step(r, &(Input){.kind = INPUT_FOUND,
-                             .trail = SIZE_MAX,
-                             .incident = rig_incident(r)->id,
-                             .page = &page});
+        rig_step(
+                r,
+                &(Input){.kind = INPUT_FOUND, .trail = SIZE_MAX, .batch = r->batch, .page = &page});
         cloudtrail_record_done(&record);
 }
 

@@ -52,8 +52,8 @@ static void test_clock_set_before_the_first_answer(void **state)
         assert_true(rig_incident(r)->blind_from_msec == BASE + MSEC_PER_HOUR);
 }
 
-/* Time in which the service was not willing belongs to the search that it kept waiting. */
-static void test_throttled_before_the_second_change(void **state)
+/* Since when the service is not willing belongs to the search that it keeps waiting. */
+static void test_throttled_since(void **state)
 {
         _cleanup_rig_ Rig *r = rig_new(NULL);
 
@@ -61,13 +61,11 @@ static void test_throttled_before_the_second_change(void **state)
         r->lookups = AWS_ERROR_THROTTLED;
         r->settings.description.is_multi_region = false;
         rig_live(r, 10 * USEC_PER_MINUTE);
+        assert_int_equal(rig_incident(r)->kind, INCIDENT_DRIFT);
+        assert_true(rig_incident(r)->attribution.throttled_msec >= rig_incident(r)->detected_msec);
+        assert_true(rig_incident(r)->attribution.throttled_msec < BASE + 10 * MSEC_PER_MINUTE);
         r->lookups = AWS_ERROR_NONE;
         rig_live(r, 2 * USEC_PER_MINUTE);
-        assert_int_equal(rig_incident(r)->kind, INCIDENT_DRIFT);
-        assert_true(rig_incident(r)->attribution.throttled_msec > 5 * MSEC_PER_MINUTE);
-        r->settings.description.log_file_validation = false;
-        rig_live(r, 2 * USEC_PER_MINUTE);
-        assert_int_equal(rig_incident(r)->changes.n, 2);
         assert_int_equal(rig_incident(r)->attribution.throttled_msec, 0);
 }
 
@@ -105,5 +103,5 @@ static void test_topic_that_fails_again(void **state)
 }
 
 UNIT_MAIN(T(test_failures_before_it_was_accepted), T(test_doubt_before_it_was_not_found),
-          T(test_clock_set_before_the_first_answer), T(test_throttled_before_the_second_change),
+          T(test_clock_set_before_the_first_answer), T(test_throttled_since),
           T(test_failing_since_the_last_delivery), T(test_topic_that_fails_again))

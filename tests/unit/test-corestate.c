@@ -44,25 +44,47 @@ static void test_not_yet_and_given_up(void **state)
         rig_live(r, 30 * USEC_PER_MINUTE); /* not found */
         assert_int_equal(r->phases[PHASE_UPDATE], 1);
         assert_int_equal(core_n_incidents(r->core), 0);
-        assert_true(r->asked[ACTION_LOOKUP] < 250);
+        assert_true(r->asked[ACTION_LOOKUP] < 600);
 }
 
-static void test_throttled_time_does_not_count(void **state)
+/* Whoever uses the rate up that all share keeps the name from showing, and not the guard from
+ * saying so, nor from an end. */
+static void test_throttled_time_counts(void **state)
 {
         _cleanup_rig_ Rig *r = rig_new(NULL);
 
         rig_live(r, 7 * USEC_PER_SEC);
         rig_truth(r, true, 6000, STOP);
         r->lookups = AWS_ERROR_THROTTLED;
-        rig_live(r, 30 * USEC_PER_HOUR);
-        assert_int_equal(r->phases[PHASE_CLOSED], 0);
+        rig_live(r, 31 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_CLOSED], 1);
+        assert_has(rig_message(r, 2).body, "not known yet; the search goes on for 24 hours\n"
+                                           "  because       LookupEvents is throttled since 2026-");
+        rig_live(r, 23 * USEC_PER_HOUR);
+        assert_int_equal(r->phases[PHASE_UPDATE], 0);
+        assert_int_equal(core_n_incidents(r->core), 1);
+        rig_live(r, USEC_PER_HOUR);
+        assert_int_equal(r->phases[PHASE_UPDATE], 1);
+        assert_int_equal(core_n_incidents(r->core), 0);
+}
+
+/* It is asked for as often as before: less would leave the rate to whoever uses it up. */
+static void test_throttled_is_asked_on(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new(NULL);
+
+        rig_live(r, 7 * USEC_PER_SEC);
+        rig_truth(r, true, 6000, STOP);
+        r->lookups = AWS_ERROR_THROTTLED;
+        rig_live(r, USEC_PER_HOUR);
+        r->asked[ACTION_LOOKUP] = 0;
+        rig_live(r, USEC_PER_MINUTE);
+        assert_true(r->asked[ACTION_LOOKUP] >= 6);
         r->lookups = AWS_ERROR_NONE;
         r->records = by_mallory;
         r->n_records = 1;
-        rig_live(r, 2 * USEC_PER_MINUTE);
-        assert_int_equal(r->phases[PHASE_CLOSED], 1);
+        rig_live(r, USEC_PER_MINUTE / 2);
         assert_int_equal(rig_incident(r)->attribution.confidence, CONFIDENCE_EXACT);
-        assert_true(rig_incident(r)->attribution.throttled_msec >= 29 * MSEC_PER_HOUR);
 }
 
 static void test_denied_time_counts(void **state)
@@ -120,7 +142,31 @@ static void test_settling_corrects(void **state)
         assert_int_equal(r->phases[PHASE_UPDATE] + r->phases[PHASE_CLOSED], 1);
         rig_live(r, 3 * USEC_PER_MINUTE);
         assert_int_equal(r->phases[PHASE_UPDATE] + r->phases[PHASE_CLOSED], 2);
-        assert_int_equal(rig_incident(r)->attribution.state, SEARCH_SETTLED);
+        assert_true(incident_is_settled(rig_incident(r)));
+}
+
+/* A record that shows after that is found by the last look. */
+static void test_last_look_corrects(void **state)
+{
+        static const RecordFacts both[] = {{.at = STOP}, {.at = STOP - 2000, .who = BOB}};
+        _cleanup_rig_ Rig *r = rig_new(NULL);
+
+        rig_truth(r, true, START, 0);
+        rig_live(r, USEC_PER_SEC);
+        r->records = both;
+        r->n_records = 1;
+        rig_pass(r, 6 * USEC_PER_SEC);
+        rig_truth(r, false, START, STOP);
+        rig_live(r, USEC_PER_HOUR);
+        assert_true(incident_is_settled(rig_incident(r)));
+        r->n_records = 2;
+        unsigned told = r->phases[PHASE_UPDATE];
+        rig_live(r, 22 * USEC_PER_HOUR);
+        assert_int_equal(r->phases[PHASE_UPDATE], told);
+        rig_live(r, 61 * USEC_PER_MINUTE);
+        assert_int_equal(r->phases[PHASE_UPDATE], told + 1);
+        rig_live(r, USEC_PER_MINUTE);
+        assert_int_equal(core_n_incidents(r->core), 0);
 }
 
 static void test_misuse_is_critical(void **state)
@@ -165,8 +211,8 @@ static void test_misuse_is_told_when_the_own_name_is_known(void **state)
         assert_int_equal(rig_incident(r)->severity, SEVERITY_CRITICAL);
         rig_live(r, 7 * USEC_PER_MINUTE); /* the second look keeps its time */
         assert_int_equal(rig_incident(r)->attribution.state, SEARCH_SETTLING);
-        rig_live(r, 2 * USEC_PER_MINUTE);
-        assert_int_equal(rig_incident(r)->attribution.state, SEARCH_SETTLED);
+        rig_live(r, 3 * USEC_PER_MINUTE);
+        assert_true(incident_is_settled(rig_incident(r)));
         assert_int_equal(r->phases[PHASE_UPDATE], 1);
 }
 
@@ -175,7 +221,7 @@ static void test_search_waits_for_the_own_name(void **state)
 {
         _cleanup_rig_ Rig *r = own_name_known_after(USEC_PER_HOUR);
 
-        assert_int_equal(rig_incident(r)->attribution.state, SEARCH_SETTLED);
+        assert_true(incident_is_settled(rig_incident(r)));
 }
 
 /* What was on its way when another configuration came is not "tried" any more. */
@@ -540,6 +586,7 @@ static void test_clock_set_before_a_lost_answer(void **state)
         assert_non_null(rig_action(r, ACTION_START_LOGGING));
         rig_found(r, NULL, 0);
         rig_pass(r, 15 * USEC_PER_SEC);
+        rig_found(r, NULL, 0);
         rig_started(r, AWS_ERROR_NETWORK, "");
         rig_polled(r, true, 162000, 160000);
         rig_truth(r, true, 162000, 160000);
@@ -565,8 +612,8 @@ static void test_restore_with_clock_set_back(void **state)
 }
 
 UNIT_MAIN(T(test_blink_waits_for_its_actor), T(test_not_yet_and_given_up),
-          T(test_throttled_time_does_not_count), T(test_denied_time_counts),
-          T(test_settling_corrects), T(test_misuse_is_critical),
+          T(test_throttled_time_counts), T(test_throttled_is_asked_on), T(test_denied_time_counts),
+          T(test_settling_corrects), T(test_last_look_corrects), T(test_misuse_is_critical),
           T(test_closed_before_the_deeds_are_known),
           T(test_misuse_is_told_when_the_own_name_is_known), T(test_search_waits_for_the_own_name),
           T(test_restore), T(test_restore_for_alerts_only), T(test_restore_without_memory),

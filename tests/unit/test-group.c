@@ -109,9 +109,28 @@ static void test_flood(void **state)
         assert_true(rig_incident(r)->series->now.incidents >= 60);
 }
 
+/* A group lists the first of them, and counts them all, each once. */
+static void test_more_trails_than_are_listed(void **state)
+{
+        const RigOptions many = {.n_trails = 400};
+        _cleanup_rig_ Rig *r = rig_new_seen(&many);
+
+        stop(r, 1);
+        rig_live(r, 20 * USEC_PER_SEC);
+        assert_has(last(r)->subject, "UPDATE: 400 trails stopped - ");
+        assert_int_equal(rig_incident(r)->series->now_trails, 400);
+        stop(r, 1);
+        rig_live(r, USEC_PER_MINUTE);
+        assert_has(last(r)->subject, "UPDATE: 400 trails stopped 800 times");
+        rig_start_again(r, &many);
+        stop(r, 1);
+        rig_live(r, 2 * USEC_PER_MINUTE);
+        assert_has(last(r)->subject, "UPDATE: 400 trails stopped 1200 times");
+}
+
 static void test_storm(void **state)
 {
-        _cleanup_rig_ Rig *r = rig_new_seen(&(RigOptions){.n_trails = RIG_TRAILS_MAX});
+        _cleanup_rig_ Rig *r = rig_new_seen(&(RigOptions){.n_trails = 6});
 
         r->starts_work = false;
         r->truth.is_logging = false;
@@ -136,10 +155,8 @@ static void test_storm(void **state)
 static void test_storm_in_other_formats(void **state)
 {
         static const RecordFacts bob[] = {{.who = BOB, .at = 12000, .trail = TRAIL "-6"}};
-        _cleanup_rig_ Rig *r =
-                rig_new_seen(&(RigOptions){.n_trails = RIG_TRAILS_MAX,
-                                           .n_topics = 2,
-                                           .second.format = TOPIC_FORMAT_PER_PROTOCOL});
+        _cleanup_rig_ Rig *r = rig_new_seen(&(RigOptions){
+                .n_trails = 6, .n_topics = 2, .second.format = TOPIC_FORMAT_PER_PROTOCOL});
         _cleanup_free_ char *chat = NULL, *each = NULL;
         const char *structure;
 
@@ -237,7 +254,7 @@ static void test_series_on_disk(void **state)
 {
         _cleanup_rig_ Rig *r = rig_new_seen(NULL);
 
-        r->records = mallory + 1; /* the first one, who tells, is looked for on and on */
+        r->records = mallory + 1; /* nobody is found for the first one, which tells */
         r->n_records = ELEMENTSOF(mallory) - 1;
         stop_four(r);
         rig_live(r, 23 * USEC_PER_HOUR);
@@ -286,5 +303,5 @@ static void test_down_in_maintenance(void **state)
 }
 
 UNIT_MAIN(T(test_one_stop), T(test_two_stops), T(test_flood), T(test_storm),
-          T(test_storm_in_other_formats), T(test_failing), T(test_who), T(test_who_of_some),
-          T(test_series_on_disk), T(test_down_in_maintenance))
+          T(test_more_trails_than_are_listed), T(test_storm_in_other_formats), T(test_failing),
+          T(test_who), T(test_who_of_some), T(test_series_on_disk), T(test_down_in_maintenance))

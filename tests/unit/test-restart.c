@@ -26,7 +26,8 @@ static void test_throttled(void **state)
         assert_int_equal(rig_incident(r)->restart.attempts, r->asked[ACTION_START_LOGGING]);
         assert_int_equal(rig_incident(r)->n_messages, 2);
         assert_int_equal(rig_message(r, 2).phase, PHASE_FAILING);
-        assert_in_range(r->asked[ACTION_STORE], 1, 20);
+        /* The attempts of a minute together, and each look for the actor. */
+        assert_in_range(r->asked[ACTION_STORE], 1, 45);
         assert_in_range(r->asked[ACTION_LOG], 1, 40);
 
         r->starts = AWS_ERROR_NONE;
@@ -251,13 +252,15 @@ static void test_unseen_trail_of_another_account(void **state)
         assert_int_equal(rig_incident(r)->n_messages, 2);
 }
 
+#define UNSEEN_TRAILS 8
+
 /* One a second of an account and region, and nobody is left out. */
 static void test_unseen_trails_take_turns(void **state)
 {
-        _cleanup_rig_ Rig *r = rig_new_blind(&(RigOptions){.n_trails = RIG_TRAILS_MAX},
+        _cleanup_rig_ Rig *r = rig_new_blind(&(RigOptions){.n_trails = UNSEEN_TRAILS},
                                              AWS_ERROR_DENIED, 50 * USEC_PER_SEC);
         uint64_t last = 0;
-        unsigned asked[RIG_TRAILS_MAX] = {};
+        unsigned asked[UNSEEN_TRAILS] = {};
 
         for (uint64_t end = r->now.boot_usec + 5 * USEC_PER_MINUTE; r->now.boot_usec < end;) {
                 rig_pass(r, MIN(core_next_boot(r->core), end) - r->now.boot_usec);
@@ -268,7 +271,7 @@ static void test_unseen_trails_take_turns(void **state)
                         last = r->now.boot_usec;
                         asked[r->actions.items[k].trail]++;
                 }
-                for (unsigned k = 0; k < RIG_TRAILS_MAX; k++) {
+                for (unsigned k = 0; k < UNSEEN_TRAILS; k++) {
                         Input in = {.kind = INPUT_STARTED, .trail = k};
 
                         if (last == r->now.boot_usec)
@@ -278,7 +281,7 @@ static void test_unseen_trails_take_turns(void **state)
                         rig_step(r, &in);
                 }
         }
-        for (unsigned k = 0; k < RIG_TRAILS_MAX; k++)
+        for (unsigned k = 0; k < UNSEEN_TRAILS; k++)
                 assert_in_range(asked[k], 4, 6);
 }
 

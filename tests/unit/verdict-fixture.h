@@ -74,7 +74,7 @@ static inline void add_page(Incident *i, const RecordFacts *f, size_t n)
         }
         for (size_t k = 0; k < n; k++)
                 r[k] = fixture_record(&f[k]);
-        findings_add(i, r, n, &(FindingsLimit){.max_bytes = ROOM, .own_arn = OWN});
+        findings_add(i, r, n, &(FindingsLimit){.max_bytes = ROOM, .own_arn = OWN, .counts = true});
         for (size_t k = 0; k < n; k++)
                 cloudtrail_record_done(&r[k]);
 }
