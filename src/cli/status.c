@@ -81,6 +81,7 @@ static void judge_daemon(Status *s)
         int64_t written = number_of(s->object, "written_msec");
         int64_t age = s->cli->now_msec - written;
         const char *state_error = text_of(s->object, "state_error");
+        int64_t withheld = number_of(json_object_get(s->object, "heartbeat"), "withheld_msec");
         char ago[80];
 
         cli_age(s->cli, written, ago);
@@ -100,6 +101,11 @@ static void judge_daemon(Status *s)
                      text_of(s->object, "configuration_error"));
         if (*state_error)
                 find(s, CLI_EXIT_WRONG, "incidents are not stored: %s", state_error);
+        if (withheld)
+                find(s, CLI_EXIT_WRONG,
+                     "ALERTS REACH NOBODY: no topic has accepted one; heartbeats are withheld, "
+                     "since %s",
+                     cli_age(s->cli, withheld, ago));
 }
 
 /* Owned; NULL for no error. */
@@ -423,9 +429,10 @@ static char *essence_of(const Status *s)
         static const char *const window[] = {"trail", "until_msec", NULL};
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT(ESSENCE_MAX);
 
-        strbuf_addf(&b, "%d %s %lld %s\n%s\n", (int)s->verdict, text_of(s->object, "state"),
+        strbuf_addf(&b, "%d %s %lld %s\n%s\n%lld\n", (int)s->verdict, text_of(s->object, "state"),
                     (long long)number_of(s->object, "pid"), text_of(s->object, "state_error"),
-                    text_of(s->object, "configuration_error"));
+                    text_of(s->object, "configuration_error"),
+                    (long long)number_of(json_object_get(s->object, "heartbeat"), "withheld_msec"));
         add_essence(&b, json_object_get(s->object, "trails"), trail);
         add_essence(&b, json_object_get(s->object, "topics"), topic);
         add_essence(&b, json_object_get(s->object, "accounts"), account);

@@ -92,6 +92,7 @@ typedef enum LogEvent {
         LOG_EVENT_ALERT_FAILED,
         LOG_EVENT_STORE_FAILED,
         LOG_EVENT_LOOKUP_FAILED,
+        LOG_EVENT_HEARTBEAT,     /* withheld, or sent again */
         LOG_EVENT_STATE_DOUBTED, /* what was remembered of a trail cannot be */
         LOG_EVENT_NOTICE,        /* about the guard itself: begins, ends or just is */
         _LOG_EVENT_MAX,
@@ -141,6 +142,9 @@ uint64_t core_next_boot(const Core *c);
 /* NULL while every trail is polled and every action answered in time, else what is overdue, in
  * words (static storage). The watchdog is fed only on NULL. */
 const char *core_overdue(const Core *c, Now now);
+
+/* Wall clock since when no trail has a heartbeat, because alerts reach nobody; 0: they do. */
+int64_t core_heartbeat_withheld_msec(const Core *c);
 
 size_t core_n_trails(const Core *c);
 const TrailConfig *core_trail_config(const Core *c, size_t trail);
