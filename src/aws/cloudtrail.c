@@ -188,16 +188,53 @@ void trail_answer_done(TrailAnswer *a)
         *a = (TrailAnswer){0};
 }
 
+/* What stands beside a record that cannot be read: too little to match it with a trail, but whom to
+ * ask. */
+static int decode_envelope(const json_t *event, CloudTrailRecord *ret)
+{
+        static const JsonField fields[] = {
+                {"EventName", JSONMAP_STRING_NONEMPTY, offsetof(CloudTrailRecord, event_name),
+                 JSONMAP_REQUIRED},
+                {"EventTime", JSONMAP_TIME, offsetof(CloudTrailRecord, time_msec),
+                 JSONMAP_REQUIRED},
+                {"EventId", JSONMAP_STRING_NONEMPTY, offsetof(CloudTrailRecord, event_id),
+                 JSONMAP_LENIENT},
+                {"EventSource", JSONMAP_STRING_NONEMPTY, offsetof(CloudTrailRecord, event_source),
+                 JSONMAP_LENIENT},
+                {"Username", JSONMAP_STRING_NONEMPTY,
+                 offsetof(CloudTrailRecord, identity.user_name), JSONMAP_LENIENT},
+                {"AccessKeyId", JSONMAP_STRING_NONEMPTY,
+                 offsetof(CloudTrailRecord, identity.access_key_id), JSONMAP_LENIENT},
+        };
+        _cleanup_(cloudtrail_record_done) CloudTrailRecord record = {
+                .identity = {.type = IDENTITY_UNKNOWN},
+        };
+
+        int r = jsonmap_decode(event, fields, ELEMENTSOF(fields), &record, NULL);
+        if (r < 0)
+                return r;
+        record.time_msec = record.time_msec / MSEC_PER_SEC * MSEC_PER_SEC; /* as records have it */
+        cloudtrail_record_cap(&record);
+        *ret = record;
+        record = (CloudTrailRecord){0};
+        return 0;
+}
+
 /* One element of Events. What cannot be read is counted: an attacker may try for just that. */
 static void add_event(LookupPage *page, const json_t *event)
 {
         const json_t *text = json_object_get(event, "CloudTrailEvent");
         CloudTrailRecord record;
+        int r = -EBADMSG;
 
-        if (!json_is_string(text) ||
-            cloudtrail_record_parse(json_string_value(text), json_string_length(text), &record) < 0)
+        if (json_is_string(text))
+                r = cloudtrail_record_parse(json_string_value(text), json_string_length(text),
+                                            &record);
+        if (r < 0) {
                 page->n_unreadable++;
-        else
+                r = decode_envelope(event, &record);
+        }
+        if (r >= 0)
                 *mem_push0(page->records, page->n_records) = record;
 }
 

@@ -63,7 +63,8 @@ typedef struct LookupQuery {
 typedef struct LookupPage {
         CloudTrailRecord *records;
         size_t n_records;
-        size_t n_unreadable; /* events whose CloudTrailEvent could not be read: counted, not hidden
+        size_t n_unreadable; /* events whose CloudTrailEvent could not be read: counted, not hidden;
+                                among the records with what stands beside it, where that is enough
                               */
         char *next_token;    /* NULL on the last page */
 } LookupPage;

@@ -106,6 +106,9 @@ static void judge_daemon(Status *s)
                      "ALERTS REACH NOBODY: no topic has accepted one; heartbeats are withheld, "
                      "since %s",
                      cli_age(s->cli, withheld, ago));
+        if (*text_of(s->object, "log_error"))
+                find(s, CLI_EXIT_WRONG, "the journal does not take the daemon's records: %s",
+                     text_of(s->object, "log_error"));
 }
 
 /* Owned; NULL for no error. */
@@ -429,9 +432,10 @@ static char *essence_of(const Status *s)
         static const char *const window[] = {"trail", "until_msec", NULL};
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT(ESSENCE_MAX);
 
-        strbuf_addf(&b, "%d %s %lld %s\n%s\n%lld\n", (int)s->verdict, text_of(s->object, "state"),
-                    (long long)number_of(s->object, "pid"), text_of(s->object, "state_error"),
-                    text_of(s->object, "configuration_error"),
+        strbuf_addf(&b, "%d %s %lld %s\n%s\n%d\n%lld\n", (int)s->verdict,
+                    text_of(s->object, "state"), (long long)number_of(s->object, "pid"),
+                    text_of(s->object, "state_error"), text_of(s->object, "configuration_error"),
+                    !*text_of(s->object, "log_error"),
                     (long long)number_of(json_object_get(s->object, "heartbeat"), "withheld_msec"));
         add_essence(&b, json_object_get(s->object, "trails"), trail);
         add_essence(&b, json_object_get(s->object, "topics"), topic);

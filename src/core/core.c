@@ -9,6 +9,8 @@
 #include "aws/digest.h"
 #include "base/escape.h"
 #include "base/mem.h"
+#include "core/compact.h"
+#include "core/findings.h"
 
 #define LEDGER_SLACK_MSEC MSEC_PER_MINUTE
 /* A wall clock that gains or loses more between two steps has been set. */
@@ -192,6 +194,7 @@ Core *core_new(const CoreConfig *config, Now now)
         memcpy(c->seed, config->seed, sizeof(c->seed));
         c->now = now;
         c->begun_msec = now.wall_msec;
+        c->findings_share = compact_findings_share(0);
         c->next_heartbeat_boot = now.boot_usec;
         c->next_memory_boot = now.boot_usec + config->policy->memory_store_usec;
         c->ledger = mem_alloc0(CORE_LEDGER_MAX * sizeof(c->ledger[0]));
@@ -272,14 +275,16 @@ void core_follow_incident(TrailMemory *m, const Incident *i)
         m->logging = i->blind_to_msec != 0;
 }
 
-/* The second look waits for its time, however often the daemon is started. */
+/* A later look waits for its time, however often the daemon is started. */
 static uint64_t resume_search_boot(const Core *c, const Attribution *a)
 {
-        int64_t left = a->found_msec + c->policy.lookup_settle_msec - c->now.wall_msec;
+        bool last = a->state == SEARCH_SETTLED;
+        int64_t wait = last ? c->policy.lookup_give_up_msec : c->policy.lookup_settle_msec;
+        int64_t left = (last ? a->begun_msec : a->found_msec) + wait - c->now.wall_msec;
 
-        if (a->state != SEARCH_SETTLING || left <= 0)
+        if ((!last && a->state != SEARCH_SETTLING) || left <= 0)
                 return c->now.boot_usec;
-        left = MIN(left, c->policy.lookup_settle_msec); /* the clock may have been set */
+        left = MIN(left, wait); /* the clock may have been set */
         return c->now.boot_usec + (uint64_t)left * USEC_PER_MSEC;
 }
 
@@ -331,12 +336,26 @@ void core_restore_incident(Core *c, Incident *incident)
         }
         for (size_t m = 0; m < incident->n_messages; m++)
                 configure_address(c, incident, &incident->messages[m]);
+        findings_shrink(incident, c->findings_share);
         *mem_push0(c->incidents, c->n_incidents) = incident;
         c->n_windows += incident->kind == INCIDENT_MAINTENANCE && incident->open;
         if (t)
                 resume(c, t, incident);
         else if (!incident_kind_is_notice(incident->kind))
                 configure_retire(c, incident);
+}
+
+/* Memory is shared among the incidents that there are. */
+static void bound_memory(Core *c)
+{
+        size_t share = compact_findings_share(c->n_incidents);
+
+        for (size_t i = 0; i < c->n_incidents && share < c->findings_share; i++)
+                findings_shrink(c->incidents[i], share);
+        c->findings_share = share;
+        for (size_t i = 0; i < c->n_incidents; i++)
+                if (c->incidents[i]->generation != c->incidents[i]->asked_generation)
+                        incident_compact(c->incidents[i]);
 }
 
 /* Promise 1: nothing stands before a StartLogging, whatever was decided first. */
@@ -457,6 +476,7 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
                 incident_tick(c, c->incidents[k]);
         search_tick(c);
         group_tick(c);
+        bound_memory(c);
         for (size_t k = 0; k < c->n_incidents; k++) {
                 notify_store(c, c->incidents[k]);
                 notify_send(c, c->incidents[k]);

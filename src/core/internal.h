@@ -149,8 +149,9 @@ struct Core {
         size_t n_identities;
         Incident **incidents; /* not finished */
         size_t n_incidents;
-        size_t n_windows;     /* of maintenance, open */
-        char (*finished)[33]; /* ring: ids of finished ones, so that none comes back */
+        size_t findings_share; /* bytes: what each search may hold */
+        size_t n_windows;      /* of maintenance, open */
+        char (*finished)[33];  /* ring: ids of finished ones, so that none comes back */
         size_t n_finished;
         LedgerEntry *ledger; /* ring */
         size_t n_ledger;
@@ -377,11 +378,12 @@ const char *search_event(const Incident *i, unsigned step); /* to be asked for; 
 bool search_is_active(const Incident *i);
 Region *search_region_of(const Core *c, const Incident *i);
 void search_set_window(const Core *c, Incident *i, const char *event);
-void search_evaluate(Core *c, Incident *i, bool last_chance);
 void search_judge(Core *c, Incident *i); /* what is to be told of it is logged */
 /* Whose calls are the guard's is known from here on: who was judged without that is again. */
 void search_identified(Core *c, unsigned account);
 void search_round_complete(Core *c, Incident *i);
+/* The trail's settings have been read, or cannot be: whom that leaves in doubt is known. */
+void search_settings_read(Core *c, const Trail *t);
 void search_look_again(Core *c, Attribution *a);
 
 /* round.c: the calls. */
@@ -389,6 +391,4 @@ void search_tick(Core *c);
 void search_found(Core *c, const Input *in);
 void search_leave(Core *c, Incident *i); /* it is not looked up any more */
 void search_region_done(Region *r);
-void search_told(Incident *i); /* a message carries the verdict */
-bool search_is_told(const Incident *i);
 uint64_t search_next_boot(const Core *c);

@@ -158,9 +158,24 @@ static const char *const confidence_table[_CONFIDENCE_MAX] = {
 };
 DEFINE_STRING_TABLE(confidence, Confidence)
 
+static const char *const doubt_table[_DOUBT_MAX] = {
+        [DOUBT_RIVALS] = "rivals",
+        [DOUBT_UNREAD] = "unread",
+        [DOUBT_UNREADABLE] = "unreadable",
+        [DOUBT_ACCOUNT] = "account",
+        [DOUBT_ORGANIZATION] = "organization",
+        [DOUBT_SETTINGS] = "settings-unknown",
+        [DOUBT_TIME] = "time",
+        [DOUBT_CAUSE] = "cause",
+};
+DEFINE_STRING_TABLE(doubt, Doubt)
+
 static const char *const search_state_table[_SEARCH_STATE_MAX] = {
-        [SEARCH_NOT_NEEDED] = "not-needed", [SEARCH_RUNNING] = "running",
-        [SEARCH_SETTLING] = "settling",     [SEARCH_DONE] = "done",
+        [SEARCH_NOT_NEEDED] = "not-needed",
+        [SEARCH_RUNNING] = "running",
+        [SEARCH_SETTLING] = "settling",
+        [SEARCH_SETTLED] = "settled",
+        [SEARCH_DONE] = "done",
         [SEARCH_GAVE_UP] = "gave-up",
 };
 DEFINE_STRING_TABLE(search_state, SearchState)
@@ -264,6 +279,8 @@ Incident *incident_free(Incident *i)
         free(i->attribution.deeds_key);
         free(i->attribution.searched_account);
         free(i->attribution.told_culprit);
+        free(i->attribution.told_who);
+        free(i->attribution.corrected_from);
         free(i->attribution.findings);
         free(i->delivery_error);
         changes_done(&i->changes);
@@ -282,7 +299,8 @@ Incident *incident_free(Incident *i)
 bool incident_is_finished(const Incident *i)
 {
         if (i->open || i->attribution.state == SEARCH_RUNNING ||
-            i->attribution.state == SEARCH_SETTLING || (i->series && !i->series->done))
+            i->attribution.state == SEARCH_SETTLING || i->attribution.state == SEARCH_SETTLED ||
+            (i->series && !i->series->done))
                 return false;
 
         for (size_t m = 0; m < i->n_messages; m++)
@@ -308,8 +326,20 @@ const Finding *incident_next_culprit(const Incident *i, const Finding *f)
         return NULL;
 }
 
+bool identity_is_known(const UserIdentity *u)
+{
+        return u->arn || u->principal_id || u->user_name || u->account_id || u->invoked_by;
+}
+
 bool identity_is_same(const UserIdentity *a, const UserIdentity *b)
 {
-        return streq_ptr(a->arn, b->arn) && streq_ptr(a->access_key_id, b->access_key_id) &&
-               streq_ptr(a->principal_id, b->principal_id);
+        if (!identity_is_known(a) || !streq_ptr(a->arn, b->arn) ||
+            !streq_ptr(a->access_key_id, b->access_key_id) ||
+            !streq_ptr(a->principal_id, b->principal_id))
+                return false;
+        /* Services, other accounts and Identity Center users may have none of these. */
+        return a->arn || a->principal_id ||
+               (streq_ptr(a->user_name, b->user_name) && streq_ptr(a->account_id, b->account_id) &&
+                streq_ptr(a->invoked_by, b->invoked_by) &&
+                streq_ptr(a->on_behalf_of, b->on_behalf_of));
 }

@@ -42,6 +42,7 @@ struct Call {
 
 struct Manager {
         sd_event *event;
+        Notifier *notifier; /* borrowed */
         sd_event_source *core_timer;
         sd_event_source *watchdog_timer;
         unsigned overdue_looks; /* of it, in a row, that found something overdue */
@@ -66,6 +67,7 @@ struct Manager {
         char *status_path;
         char *config_error; /* why the last reload was refused; NULL when it was not */
         char *state_error;  /* last failure of the spool; NULL while it works */
+        char *status_error; /* of the status file, likewise */
         int64_t started_msec;
         unsigned time_scale;
         bool loaded; /* state has been read: what is written from here on is true */
@@ -107,6 +109,7 @@ extern const char *const journal_id_stopped;
 extern const char *const journal_id_state_corrupt;
 extern const char *const journal_id_configuration;
 extern const char *const journal_id_asked;
+extern const char *const journal_id_records_lost;
 extern const char *const journal_id_reloaded;
 extern const char *const journal_id_reload_refused;
 

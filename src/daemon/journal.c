@@ -17,6 +17,7 @@ const char *const journal_id_configuration = "0e776cdfaa794b249cfa1baaf21413d9";
 const char *const journal_id_reloaded = "b0c57a0ec1fd4d1e9345dc92b2beebe9";
 const char *const journal_id_reload_refused = "074b9d674a414217ae91b70ca975b538";
 const char *const journal_id_asked = "c8761ffd5a5a41b687880f62c2425866";
+const char *const journal_id_records_lost = "3dac7ab8a0b64be1b6d2c24a5b9af64c";
 
 static const char *const message_ids[_LOG_EVENT_MAX] = {
         [LOG_EVENT_TRAIL_SEEN] = "e17efedbd1d44a2885f8dd19e91d27af",

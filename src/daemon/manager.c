@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/incidentjson.h"
+#include "daemon/status.h"
 
 #define IDENTITY_RETRY_USEC USEC_PER_MINUTE
 #define IDENTITY_AGAIN_USEC USEC_PER_HOUR
@@ -182,7 +183,7 @@ static int on_watchdog(sd_event_source *s, uint64_t usec, void *userdata)
 
         m->overdue_looks = overdue ? m->overdue_looks + 1 : 0;
         if (!overdue)
-                (void)sd_notify(false, "WATCHDOG=1"); /* nobody else to tell */
+                (void)notifier_tell(m->notifier, "WATCHDOG=1"); /* or the next time */
         else if (m->overdue_looks > 1)
                 log_error("the watchdog is not fed: %s", overdue);
         if (sd_watchdog_enabled(false, &every) <= 0)
@@ -264,6 +265,9 @@ static void listen_to_operator(Manager *m)
         if (r < 0)
                 log_error("the command's requests cannot be taken beside %s: %s", m->status_path,
                           strerror(-r));
+        if (!status_is_in_memory(m->status_path))
+                log_notice("%s is not on a tmpfs: a disk that stalls there holds up the guard",
+                           m->status_path);
 }
 
 /* A disk that fails costs no restart, not even at the start of the guard. */
@@ -308,6 +312,7 @@ int manager_new(const ManagerOptions *o, Manager **ret)
         int r;
 
         m->event = sd_event_ref(o->event);
+        m->notifier = o->notifier;
         m->state_lock = -EBADF;
         m->hostname = own_hostname();
         m->status_path = mem_strdup(o->status_path);
@@ -372,6 +377,7 @@ Manager *manager_free(Manager *m)
         free(m->config_path);
         free(m->status_path);
         free(m->state_error);
+        free(m->status_error);
         free(m->config_error);
         free(m);
         return NULL;
@@ -406,7 +412,7 @@ int manager_start(Manager *m)
                        PACKAGE_VERSION, core_n_trails(m->core),
                        core_n_trails(m->core) == 1 ? "" : "s", m->conf->n_topics,
                        m->conf->n_topics == 1 ? "" : "s");
-        (void)sd_notify(false, "READY=1"); /* nobody else to tell */
+        notifier_set_state(m->notifier, NOTIFIER_READY);
         report_changed(m);
         return 0;
 }

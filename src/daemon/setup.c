@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <sys/random.h>
 #include <syslog.h>
-#include <systemd/sd-daemon.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -248,11 +247,9 @@ static int reload(Manager *m)
 
 void setup_reload(Manager *m)
 {
-        uint64_t now = 0;
         int r;
 
-        (void)sd_event_now(m->event, CLOCK_MONOTONIC, &now);
-        (void)sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)now);
+        notifier_set_state(m->notifier, NOTIFIER_RELOADING);
         r = reload(m);
         mem_strset(&m->config_error, r == -EINVAL ? "it has mistakes, which the journal names"
                                      : r < 0      ? strerror(-r)
@@ -267,6 +264,6 @@ void setup_reload(Manager *m)
                                "%s was read again: %zu trail%s, %zu topic%s", m->config_path,
                                m->conf->n_trails, m->conf->n_trails == 1 ? "" : "s",
                                m->conf->n_topics, m->conf->n_topics == 1 ? "" : "s");
-        (void)sd_notify(false, "READY=1"); /* nobody else to tell, as above */
+        notifier_set_state(m->notifier, NOTIFIER_READY);
         report_write(m);
 }

@@ -66,7 +66,7 @@ static size_t record(World *w, const char *name, const Act *act)
                                       .trail = act->trail,
                                       .actor = act->actor,
                                       .omitted = act->omitted,
-                                      .visible_usec = act->hidden ? USEC_INFINITY : 0,
+                                      .visible_usec = act->hidden ? USEC_INFINITY : act->late_usec,
                               });
 }
 
@@ -172,6 +172,24 @@ static void create(World *w, const Act *act)
                         w->gone[i].to_usec = w->now_usec;
 }
 
+/* What UpdateTrail was asked for, as its record has it. */
+static void record_update(World *w, const Act *act, unsigned bits, bool undo)
+{
+        size_t index = record(w, "UpdateTrail", act);
+        Record *r = &w->records[index];
+
+        (void)snprintf(r->parameters, sizeof(r->parameters), "isOrganizationTrail=false%s%s%s",
+                       !(bits & DRIFT_BUCKET) ? ""
+                       : undo                 ? " s3BucketName=ours"
+                                              : " s3BucketName=theirs",
+                       !(bits & DRIFT_VALIDATION) ? ""
+                       : undo                     ? " enableLogFileValidation=true"
+                                                  : " enableLogFileValidation=false",
+                       !(bits & DRIFT_REGIONS) ? ""
+                       : undo                  ? " isMultiRegionTrail=true"
+                                               : " isMultiRegionTrail=false");
+}
+
 static void change(World *w, const Act *act)
 {
         const TrailVersion *was = aws_truth(w, act->trail);
@@ -183,7 +201,7 @@ static void change(World *w, const Act *act)
         if (!was->exists || !(bits & _DRIFT_ALL))
                 return;
         if (bits & ~selectors)
-                (void)record(w, "UpdateTrail", act);
+                record_update(w, act, bits, undo);
         if (bits & selectors)
                 (void)record(w, "PutEventSelectors", act);
         world_trace(w, "aws: trail %zu: settings by actor %u: drift %#x", act->trail, act->actor,
@@ -214,10 +232,11 @@ void aws_act(World *w, const Act *act)
                 start(w, act);
                 break;
         case ACT_STOP_REFUSED:
-                (void)history_add(w, &(Record){.name = "StopLogging",
-                                               .trail = act->trail,
-                                               .actor = act->actor,
-                                               .refused = true});
+                for (int64_t n = 0; n == 0 || n < act->amount; n++)
+                        (void)history_add(w, &(Record){.name = "StopLogging",
+                                                       .trail = act->trail,
+                                                       .actor = act->actor,
+                                                       .refused = true});
                 world_trace(w, "aws: trail %zu: StopLogging by actor %u is refused", act->trail,
                             act->actor);
                 break;
@@ -334,6 +353,7 @@ static TrailSettings settings_of(const World *w, size_t trail, unsigned drift)
                         .home_region = mem_strdup("us-east-1"),
                         .s3_bucket_name = mem_strdup(drift & DRIFT_BUCKET ? "theirs" : "ours"),
                         .is_multi_region = !(drift & DRIFT_REGIONS),
+                        .is_organization = w->nature.organization,
                         .global_service_events = true,
                         .log_file_validation = !(drift & DRIFT_VALIDATION),
                 }};

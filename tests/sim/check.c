@@ -5,7 +5,11 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "core/compact.h"
+#include "core/findings.h"
 
+/* A search has 128 KiB for what it finds, and what is replaced may be longer by one record. */
+#define FINDINGS_BYTES_MAX ((size_t)140 * 1024)
 /* Answers come before this, or never; grace of a tick. */
 #define TICK_USEC (1500 * USEC_PER_MSEC)
 
@@ -363,9 +367,22 @@ static void check_bounds(World *w, const Incident *i)
         for (size_t m = 0; m < i->n_messages; m++)
                 if (i->messages[m].sequence != m + 1)
                         world_violation(w, "messages of %s are not numbered in order", i->id);
-        if (i->restart.n_request_ids > 128 || i->attribution.n_findings > 2000 ||
-            i->n_messages > 64)
+        if (i->restart.n_request_ids > 128 || i->n_messages > 64)
                 world_violation(w, "%s grows without bounds", i->id);
+        if (guard_case(w->guard, i->id)->changed &&
+            findings_bytes(&i->attribution) > FINDINGS_BYTES_MAX)
+                world_violation(w, "%s holds %zu bytes of findings", i->id,
+                                findings_bytes(&i->attribution));
+}
+
+static void measure_memory(World *w)
+{
+        const Core *c = w->guard->core;
+        size_t sum = 0;
+
+        for (size_t i = 0; i < core_n_incidents(c); i++)
+                sum += incident_bytes(core_incident(c, i));
+        w->max_bytes = MAX(w->max_bytes, sum);
 }
 
 const Incident *check_open_incident(const World *w, size_t trail, IncidentKind kind)
@@ -453,6 +470,8 @@ void check_step(World *w, const Input *in, const Actions *a)
         check_sight(w, in);
         check_time(w, in);
         check_groups(w);
+        if (w->measure && w->steps % 512 == 0)
+                measure_memory(w);
 }
 
 void check_letter_end(World *w, const Letter *l)

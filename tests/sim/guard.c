@@ -236,8 +236,10 @@ static void note_sent(World *w, const Input *in)
         size_t topic = streq(in->topic_arn, guard_topic(w, 0)) ? 0 : 1;
 
         w->guard->sends_in_flight[topic]--;
-        if (l && in->error.class == AWS_ERROR_NONE)
+        if (l && in->error.class == AWS_ERROR_NONE) {
                 l->acknowledged[topic] = true;
+                l->acknowledged_usec[topic] = w->now_usec;
+        }
         if (l)
                 l->refused[topic] = in->error.class == AWS_ERROR_DENIED ||
                                     in->error.class == AWS_ERROR_NOT_FOUND ||
@@ -414,6 +416,7 @@ void guard_kill(World *w)
                 return;
         world_trace(w, "guard: killed");
         w->kills++;
+        g->killed_usec = w->now_usec;
         disk_finish_writes(w);
         if (w->whole)
                 whole_kill(w);

@@ -55,7 +55,8 @@ struct Letter {
         unsigned arrived[SIM_TOPICS_MAX];
         unsigned lost[SIM_TOPICS_MAX]; /* acknowledgements that never came back */
         bool acknowledged[SIM_TOPICS_MAX];
-        bool refused[SIM_TOPICS_MAX]; /* for good, as last answered */
+        bool refused[SIM_TOPICS_MAX];               /* for good, as last answered */
+        uint64_t acknowledged_usec[SIM_TOPICS_MAX]; /* when the guard heard of it */
 };
 
 /* One incident, as seen from outside. */
@@ -100,7 +101,8 @@ struct Guard {
         Core *twin;
         unsigned run;
         uint64_t run_usec;
-        int64_t clock_msec; /* wall clock against AWS's */
+        uint64_t killed_usec; /* the last time */
+        int64_t clock_msec;   /* wall clock against AWS's */
         uint64_t clock_set_usec;
         GuardTrail trails[SIM_TRAILS_MAX];
         uint64_t

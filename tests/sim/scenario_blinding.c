@@ -115,10 +115,10 @@ SCENARIO(silent_and_stopped_judge)
         expect_starts(w, 1);
 }
 
-/* Forty trails of one account: the last of them has its turn, too. */
+/* Sixteen trails of one account: the last of them has its turn, too. */
 SCENARIO(many_unseen)
 {
-        w->n_trails = 40;
+        w->n_trails = 16;
         script_begin(w);
         world_fault(w, FAULT_POLL_DENIED, AT(5), USEC_PER_HOUR, SIZE_MAX);
         for (size_t i = 0; i < w->n_trails; i++)
@@ -129,7 +129,7 @@ SCENARIO(many_unseen)
 SCENARIO(many_unseen_judge)
 {
         for (size_t i = 0; i < w->n_trails; i++)
-                expect_restart_of_within(w, i, 120 * USEC_PER_SEC);
+                expect_restart_of_within(w, i, 100 * USEC_PER_SEC);
 }
 
 static void topic_fails_for_an_hour(World *w, FaultKind kind)

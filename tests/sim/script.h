@@ -19,6 +19,8 @@ extern const Scenario attack_scenarios[];
 extern const size_t n_attack_scenarios;
 extern const Scenario blinding_scenarios[];
 extern const size_t n_blinding_scenarios;
+extern const Scenario evidence_scenarios[];
+extern const size_t n_evidence_scenarios;
 extern const Scenario drift_scenarios[];
 extern const size_t n_drift_scenarios;
 extern const Scenario fault_scenarios[];

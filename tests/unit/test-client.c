@@ -140,6 +140,15 @@ static void test_failures_before_sending(void **state)
         assert_string_equal(s.error.code, "PlainHttpRefused");
 
         answer(f, (FakeAnswer){.start_error = -EINVAL});
+        start(f, &s, (AwsCallOptions){.retry = RETRY_STANDARD});
+        fake_net_turn(&f->net);
+        assert_int_equal(s.n_called, 1);
+        assert_int_equal(s.error.class, AWS_ERROR_INVALID);
+        assert_string_equal(s.error.code, "RequestNotSent");
+        assert_non_null(strstr(s.error.message, "Invalid argument"));
+        assert_int_equal(s.attempts, 0);
+
+        answer(f, (FakeAnswer){.start_error = -EINVAL});
         start(f, &s, (AwsCallOptions){0});
         s.call = aws_call_cancel(s.call);
         fake_net_turn(&f->net);
