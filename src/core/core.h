@@ -41,6 +41,7 @@ typedef struct Input {
         const char *incident; /* id: FOUND, STORED, STORE_FAILED, SENT */
         AwsError error;
         int64_t aws_msec; /* of an answer: when it was given, by AWS's clock; 0: not known */
+        bool maybe_done;  /* STARTED: an attempt before the last may have taken effect */
         const TrailStatus *status; /* POLLED, on success */
         int64_t asked_msec;        /* POLLED, INSPECTED: wall clock when the question was sent */
         const TrailSettings *settings; /* INSPECTED: as much as was answered */
