@@ -59,9 +59,6 @@ char *alert_details(const Incident *i);
 /* Whether there is anything to say of them. */
 bool alert_has_window(const Incident *i);
 bool alert_has_restart(const Incident *i);
-
-/* alertrestart.c: the rows of the restart; nothing when there is nothing to say of it. */
-void alert_add_restart(StrBuf *b, const Incident *i);
 /* StartLogging is sent, or was, though the trail cannot be seen. */
 bool alert_has_unseen_starts(const Incident *i);
 

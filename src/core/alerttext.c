@@ -127,6 +127,16 @@ char *alert_error_words(const AwsError *e)
         return text;
 }
 
+char *alert_throttled_words(unsigned attempts, int64_t for_msec)
+{
+        char d[TIMEFMT_MAX];
+
+        if (attempts < 2)
+                return NULL;
+        return mem_printf("throttled for %s, %u attempts",
+                          timefmt_duration(for_msec / MSEC_PER_SEC * MSEC_PER_SEC, d), attempts);
+}
+
 /* Of the guard's sight of the trail, or of its settings, and not of whether it logs. */
 static bool is_of_sight(const Incident *i)
 {
@@ -248,82 +258,6 @@ static void subject(const Incident *i, const AlertContext *c, const Arn *a, char
         strbuf_done(&b);
 }
 
-char *alert_subject(const char *text)
-{
-        size_t n = strlen(text), max = ALERT_SUBJECT_MAX - strlen("...");
-
-        if (n <= max)
-                return mem_strdup(text);
-        /* What begins shortly before the cut has to end there. */
-        for (size_t at = max - 12; at < max; at++) {
-                size_t length = 0;
-
-                if (strncmp(text + at, "\\x", 2) == 0)
-                        length = strlen("\\xNN");
-                else if (strncmp(text + at, "\\u{", 3) == 0)
-                        length = strcspn(text + at, "}") + 1;
-                else if (text[at] == '[')
-                        length = strcspn(text + at, "]") + 1;
-                if (at + length > max)
-                        max = at;
-        }
-        return mem_printf("%.*s...", (int)max, text);
-}
-
-void alert_row(StrBuf *b, const char *label, const char *value)
-{
-        if (isempty(value))
-                return;
-        strbuf_addf(b, "%-15s ", label); /* some labels are longer than their column */
-        escape_add(b, value, ALERT_VALUE_CHARS);
-        strbuf_add_char(b, '\n');
-}
-
-static void foreign_row(StrBuf *b, const char *label, const char *value, size_t max)
-{
-        if (isempty(value))
-                return;
-        strbuf_addf(b, "%-15s ", label);
-        foreign_add(b, value, max);
-        strbuf_add_char(b, '\n');
-}
-
-void alert_foreign_row(StrBuf *b, const char *label, const char *value)
-{
-        foreign_row(b, label, value, ALERT_FOREIGN_MAX);
-}
-
-void alert_error_row(StrBuf *b, const char *label, const char *words)
-{
-        foreign_row(b, label, words, ALERT_ERROR_MAX);
-}
-
-void alert_time_row(StrBuf *b, const char *label, int64_t msec)
-{
-        char t[TIMEFMT_MAX];
-
-        if (msec)
-                alert_row(b, label, timefmt_iso8601(msec, t));
-}
-
-void alert_add_part(StrBuf *b, StrBuf *part, size_t max, const char *incident_id)
-{
-        _cleanup_free_ char *more =
-                mem_printf("  ... and more: trailsentry incidents %s\n", incident_id);
-        const char *text = strbuf_str(part);
-        size_t n = part->len;
-
-        if (n > max) {
-                n = max > strlen(more) ? max - strlen(more) : 0;
-                while (n > 0 && text[n - 1] != '\n')
-                        n--;
-        }
-        strbuf_add_n(b, text, n);
-        if (n < part->len)
-                strbuf_add(b, more);
-        strbuf_done(part);
-}
-
 static const char *window_source(const Incident *i)
 {
         if (i->stop_msec)
@@ -377,12 +311,100 @@ bool alert_has_restart(const Incident *i)
         return alert_has_window(i) && !is_of_sight(i) && i->kind != INCIDENT_DELETED;
 }
 
-void alert_add_footer(StrBuf *b, const Incident *i, const AlertContext *c)
+static void add_throttled(StrBuf *b, const Restart *r)
 {
-        strbuf_addf(b, "\nIncident %s, message %u (%s), severity %s, guard ", i->id, c->sequence,
-                    phase_to_string(c->phase), severity_to_string(i->severity));
-        escape_add(b, c->hostname, 64);
+        _cleanup_free_ char *words = alert_throttled_words(r->throttled, r->throttled_msec);
+
+        if (words)
+                strbuf_addf(b, "%16sStartLogging was %s\n", "", words);
+}
+
+bool alert_has_unseen_starts(const Incident *i)
+{
+        return i->kind == INCIDENT_CANNOT_SEE &&
+               (i->restart.state == RESTART_UNSEEN || i->restart.attempts > 0);
+}
+
+static void add_unseen_starts(StrBuf *b, const Incident *i)
+{
+        const Restart *r = &i->restart;
+        char t[TIMEFMT_MAX];
+
+        if (!alert_has_unseen_starts(i))
+                return;
+        strbuf_addf(b, "%-16s%s, in case the trail was stopped\n", "Restart",
+                    !i->open                     ? "StartLogging was sent meanwhile"
+                    : r->state == RESTART_UNSEEN ? "StartLogging is sent once a minute"
+                                                 : "StartLogging was sent for a while");
+        if (r->attempts > 0)
+                strbuf_addf(b, "%16s%u sent so far, %s%s\n", "", r->attempts,
+                            r->accepted_msec ? "last accepted at " : "none accepted",
+                            r->accepted_msec ? timefmt_iso8601(r->accepted_msec, t) : "");
+        add_throttled(b, r);
+        if (r->error.class == AWS_ERROR_NONE)
+                return;
+        _cleanup_free_ char *words = alert_error_words(&r->error);
+        strbuf_addf(b, "%16sThe last one FAILED: ", "");
+        foreign_add(b, words, ALERT_ERROR_MAX);
         strbuf_add_char(b, '\n');
+}
+
+static void add_restart(StrBuf *b, const Incident *i)
+{
+        const Restart *r = &i->restart;
+
+        add_unseen_starts(b, i);
+        if (!alert_has_restart(i) || r->state == RESTART_UNSEEN)
+                return;
+        strbuf_addf(b, "%-16s", "Restart");
+        if (!i->open && !i->blind_to_msec) {
+                strbuf_add(b, "goes on with the next incident of this trail\n");
+                return;
+        }
+        switch (r->state) {
+        case RESTART_NOT_WANTED:
+                strbuf_add(b, i->blind_to_msec    ? "not needed: it was logging again when seen\n"
+                              : i->in_maintenance ? "not wanted (maintenance)\n"
+                                                  : "not wanted (action = \"alert\")\n");
+                if (!i->blind_to_msec)
+                        return;
+                break;
+        case RESTART_REQUESTED:
+                strbuf_add(b, "StartLogging has been sent, no answer yet\n");
+                return;
+        case RESTART_ACCEPTED:
+                strbuf_add(b, "StartLogging was accepted; not yet verified\n");
+                return;
+        case RESTART_VERIFIED:
+                strbuf_addf(b, "%s, verified by GetTrailStatus (%u StartLogging)\n",
+                            r->unanswered > 0 && !r->accepted_msec
+                                    ? "probably by this guard, whose StartLogging had no answer"
+                                    : "by this guard",
+                            r->attempts);
+                add_throttled(b, r);
+                break;
+        case RESTART_BY_OTHERS:
+                strbuf_add(b, "started by somebody else, not by this guard\n");
+                break;
+        case RESTART_FAILING: {
+                _cleanup_free_ char *words = alert_error_words(&r->error);
+                strbuf_addf(b, "FAILS (%u StartLogging so far), goes on being tried\n%16s",
+                            r->attempts, "");
+                foreign_add(b, words, ALERT_ERROR_MAX);
+                strbuf_add_char(b, '\n');
+                add_throttled(b, r);
+                return;
+        }
+        default:
+                return;
+        }
+        if (i->delivering == DELIVERING_YES)
+                strbuf_addf(b, "%-16slog files are delivered again\n", "Delivery");
+        else if (i->delivering == DELIVERING_NO)
+                alert_foreign_row(b, "Delivery FAILS", i->delivery_error);
+        else
+                strbuf_addf(b, "%-16snot seen yet since the restart (takes about 5 minutes)\n",
+                            "Delivery");
 }
 
 static void add_cause(StrBuf *b, const Incident *i)
@@ -391,20 +413,6 @@ static void add_cause(StrBuf *b, const Incident *i)
 
         if (i->cause.class != AWS_ERROR_NONE)
                 alert_error_row(b, "Cause", words);
-}
-
-void alert_add_advice(StrBuf *b, const Advice *a, const char *incident_id)
-{
-        StrBuf part = ALERT_PART_INIT;
-
-        if (a->n_steps > 0)
-                strbuf_add(&part, "\nWhat to do\n");
-        for (size_t k = 0; k < a->n_steps; k++) {
-                strbuf_addf(&part, "%zu. %s\n", k + 1, a->steps[k].text);
-                if (a->steps[k].command)
-                        strbuf_addf(&part, "     %s\n", a->steps[k].command);
-        }
-        alert_add_part(b, &part, ALERT_ADVICE_MAX, incident_id);
 }
 
 /* The end of every message about one incident. */
@@ -506,7 +514,7 @@ void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, ch
         alert_time_row(&b, "Detected", i->detected_msec);
         add_cause(&b, i);
         alert_row(&b, "ATT&CK", incident_kind_technique(i->kind));
-        alert_add_restart(&b, i);
+        add_restart(&b, i);
         /* The end is whole, whatever stands before it. */
         add_end(&end, i, c);
         alert_add_changes(&changes, i);

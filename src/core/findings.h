@@ -31,8 +31,8 @@ TrailMatch findings_match(const Incident *i, const CloudTrailRecord *r);
 bool finding_is_event(const Finding *f, const char *event_name);
 /* A success, in a record that was read whole. */
 bool finding_succeeded(const Finding *f);
-/* The guard's StartLogging in this very outage: after the stop in question. One that was sent while
- * the trail could not be seen may have come before it. */
+/* The guard's StartLogging in this very outage: not one before the stop, sent while nothing could
+ * be seen. */
 bool finding_is_restart(const Incident *i, const Finding *f);
 
 /* Records carry whole seconds. */

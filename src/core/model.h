@@ -10,8 +10,8 @@
 #include "aws/awserror.h"
 #include "aws/cloudtrail.h"
 #include "base/macro.h"
-#include "core/policy.h"
 #include "core/evidence.h"
+#include "core/policy.h"
 
 typedef struct Now {
         uint64_t boot_usec; /* for deadlines */

@@ -78,8 +78,8 @@ static void draw_nature(World *w)
                         history_lags[rng_below(r, ELEMENTSOF(history_lags))] * USEC_PER_SEC,
                 .page_size = page_sizes[rng_below(r, ELEMENTSOF(page_sizes))],
                 .other_guard = rng_chance(r, 10),
-                .same_moment = rng_chance(r, 10),
                 .organization = rng_chance(r, 8),
+                .same_moment = rng_chance(r, 10),
         };
         if (rng_chance(r, 80))
                 w->n_trails = 1;

@@ -448,7 +448,7 @@ static void check_time(World *w, const Input *in)
         if (g->ticks_at_once > 3)
                 world_violation(w, "a busy loop: the next tick is due at %.3f s",
                                 (double)next / (double)USEC_PER_SEC);
-        if (!w->endless && w->steps > 200000 + 10000 * w->n_trails)
+        if (!w->endless && w->steps > 200000 + 30000 * w->n_trails)
                 world_violation(w, "there is no end to it");
 }
 
