@@ -154,6 +154,15 @@ void check_print_findings(const Printer *p, const Check *k)
                 print_blank(p);
 }
 
+/* What is not wrong, and could be better; NULL when there is nothing. */
+static const char *note_of(const Conf *conf)
+{
+        return conf->n_topics == 1
+                       ? "there is one topic: when it is deleted or denied, only the missing "
+                         "heartbeat tells. Add a second one, best in an account of its own"
+                       : NULL;
+}
+
 static void print_topics(const Printer *p, const Conf *conf)
 {
         const char *warning = conf_warning(conf);
@@ -167,6 +176,8 @@ static void print_topics(const Printer *p, const Conf *conf)
         }
         if (warning)
                 print_line(p, PRINT_WARNING, "  %s", warning);
+        if (note_of(conf))
+                print_line(p, PRINT_WARNING, "  %s", note_of(conf));
 }
 
 /* What is not as AWS has it. */
@@ -308,7 +319,8 @@ static json_t *settings_to_json(const Check *k)
 /* The members from "settings" on. */
 static json_t *check_to_json(const Check *k)
 {
-        json_t *accounts = json_array(), *trails = json_array(), *unproved = json_array();
+        json_t *accounts = json_array(), *trails = json_array(), *unproved = json_array(),
+               *notes = json_array();
 
         for (size_t i = 0; k->accounts && i < k->conf->n_accounts; i++)
                 json_append(accounts, json_pack("{s:s?, s:s, s:s?, s:o}", "role_arn",
@@ -320,10 +332,13 @@ static json_t *check_to_json(const Check *k)
                 json_append(trails, trail_to_json(&k->trails[i], k->conf->trails[i].arn));
         for (size_t i = 0; i < k->n_unproved; i++)
                 json_append(unproved, json_string(k->unproved[i]));
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "settings", settings_to_json(k),
-                         "accounts", accounts, "trails", trails, "topics", check_topics_to_json(k),
-                         "findings", check_findings_to_json(k), "unproved", unproved,
-                         "read_events_a_month", (json_int_t)k->read_events);
+        if (note_of(k->conf))
+                json_append(notes, json_string(note_of(k->conf)));
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "settings",
+                         settings_to_json(k), "accounts", accounts, "trails", trails, "topics",
+                         check_topics_to_json(k), "findings", check_findings_to_json(k), "unproved",
+                         unproved, "notes", notes, "read_events_a_month",
+                         (json_int_t)k->read_events);
 }
 
 /* Only who has read what is going to happen lets it happen. */

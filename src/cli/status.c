@@ -81,6 +81,7 @@ static void judge_daemon(Status *s)
         int64_t written = number_of(s->object, "written_msec");
         int64_t age = s->cli->now_msec - written;
         const char *state_error = text_of(s->object, "state_error");
+        int64_t withheld = number_of(json_object_get(s->object, "heartbeat"), "withheld_msec");
         char ago[80];
 
         cli_age(s->cli, written, ago);
@@ -100,6 +101,11 @@ static void judge_daemon(Status *s)
                      text_of(s->object, "configuration_error"));
         if (*state_error)
                 find(s, CLI_EXIT_WRONG, "incidents are not stored: %s", state_error);
+        if (withheld)
+                find(s, CLI_EXIT_WRONG,
+                     "ALERTS REACH NOBODY: no topic has accepted one; heartbeats are withheld, "
+                     "since %s",
+                     cli_age(s->cli, withheld, ago));
         if (*text_of(s->object, "log_error"))
                 find(s, CLI_EXIT_WRONG, "the journal does not take the daemon's records: %s",
                      text_of(s->object, "log_error"));
@@ -426,9 +432,11 @@ static char *essence_of(const Status *s)
         static const char *const window[] = {"trail", "until_msec", NULL};
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT(ESSENCE_MAX);
 
-        strbuf_addf(&b, "%d %s %lld %s\n%s\n%d\n", (int)s->verdict, text_of(s->object, "state"),
-                    (long long)number_of(s->object, "pid"), text_of(s->object, "state_error"),
-                    text_of(s->object, "configuration_error"), !*text_of(s->object, "log_error"));
+        strbuf_addf(&b, "%d %s %lld %s\n%s\n%d\n%lld\n", (int)s->verdict,
+                    text_of(s->object, "state"), (long long)number_of(s->object, "pid"),
+                    text_of(s->object, "state_error"), text_of(s->object, "configuration_error"),
+                    !*text_of(s->object, "log_error"),
+                    (long long)number_of(json_object_get(s->object, "heartbeat"), "withheld_msec"));
         add_essence(&b, json_object_get(s->object, "trails"), trail);
         add_essence(&b, json_object_get(s->object, "topics"), topic);
         add_essence(&b, json_object_get(s->object, "accounts"), account);

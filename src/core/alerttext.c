@@ -345,7 +345,7 @@ static void add_unseen_starts(StrBuf *b, const Incident *i)
                 return;
         _cleanup_free_ char *words = alert_error_words(&r->error);
         strbuf_addf(b, "%16sThe last one FAILED: ", "");
-        escape_add(b, words, 1000);
+        foreign_add(b, words, ALERT_ERROR_MAX);
         strbuf_add_char(b, '\n');
 }
 

@@ -72,6 +72,15 @@ void core_log_trail(Core *c, LogEvent event, int priority, const Trail *t, const
         c->out->items[c->out->n - 1].trail = (size_t)(t - c->trails);
 }
 
+void core_log_guard(Core *c, LogEvent event, int priority, const char *fmt, ...)
+{
+        va_list ap;
+
+        va_start(ap, fmt);
+        log_v(c, event, priority, NULL, fmt, ap);
+        va_end(ap);
+}
+
 Trail *core_find_trail(Core *c, const char *arn)
 {
         for (size_t i = 0; i < c->n_trails; i++)
@@ -382,19 +391,6 @@ static void drop_finished(Core *c)
         }
 }
 
-static void heartbeat(Core *c)
-{
-        if (c->now.boot_usec < c->next_heartbeat_boot)
-                return;
-        c->next_heartbeat_boot = c->now.boot_usec + c->policy.heartbeat_usec;
-        for (size_t i = 0; i < c->n_trails; i++) {
-                if (!c->trails[i].good_since_heartbeat)
-                        continue;
-                c->trails[i].good_since_heartbeat = false;
-                core_emit(c, ACTION_HEARTBEAT)->trail = i;
-        }
-}
-
 static void store_memory(Core *c)
 {
         if (!c->memory_dirty && c->now.boot_usec < c->next_memory_boot)
@@ -489,7 +485,7 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
                 notify_store(c, c->incidents[k]);
                 notify_send(c, c->incidents[k]);
         }
-        heartbeat(c);
+        heartbeat_tick(c);
         store_memory(c);
         put_restarts_first(ret);
         c->out = NULL;
@@ -498,7 +494,7 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
 uint64_t core_next_boot(const Core *c)
 {
         uint64_t next =
-                MIN(MIN(c->next_heartbeat_boot, c->next_memory_boot), maintenance_next_boot(c));
+                MIN(MIN(heartbeat_next_boot(c), c->next_memory_boot), maintenance_next_boot(c));
 
         next = MIN(next, MIN(lookup_next_boot(c), group_next_boot(c)));
         for (size_t i = 0; i < c->n_trails; i++)

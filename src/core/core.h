@@ -41,6 +41,7 @@ typedef struct Input {
         const char *incident; /* id: STORED, STORE_FAILED, SENT */
         AwsError error;
         int64_t aws_msec; /* of an answer: when it was given, by AWS's clock; 0: not known */
+        bool maybe_done;  /* STARTED: an attempt before the last may have taken effect */
         const TrailStatus *status; /* POLLED, on success */
         int64_t asked_msec;        /* POLLED, INSPECTED: wall clock when the question was sent */
         const TrailSettings *settings; /* INSPECTED: as much as was answered */
@@ -93,6 +94,7 @@ typedef enum LogEvent {
         LOG_EVENT_ALERT_FAILED,
         LOG_EVENT_STORE_FAILED,
         LOG_EVENT_LOOKUP_FAILED,
+        LOG_EVENT_HEARTBEAT,     /* withheld, or sent again */
         LOG_EVENT_STATE_DOUBTED, /* what was remembered of a trail cannot be */
         LOG_EVENT_NOTICE,        /* about the guard itself: begins, ends or just is */
         _LOG_EVENT_MAX,
@@ -144,6 +146,9 @@ uint64_t core_next_boot(const Core *c);
 /* NULL while every trail is polled and every action answered in time, else what is overdue, in
  * words (static storage). The watchdog is fed only on NULL. */
 const char *core_overdue(const Core *c, Now now);
+
+/* Wall clock since when no trail has a heartbeat, because alerts reach nobody; 0: they do. */
+int64_t core_heartbeat_withheld_msec(const Core *c);
 
 size_t core_n_trails(const Core *c);
 const TrailConfig *core_trail_config(const Core *c, size_t trail);

@@ -161,6 +161,7 @@ struct Core {
         int64_t begun_msec;
         bool clock_doubtful; /* off, at some time, by more than the ledger can bear */
         uint64_t next_heartbeat_boot;
+        int64_t withheld_msec; /* wall clock, since when there are none; 0: there are */
         uint64_t next_memory_boot;
         bool memory_dirty;
         bool groups_settled; /* what was restored has found each other */
@@ -182,9 +183,11 @@ void core_log(Core *c, LogEvent event, int priority, const Incident *i, const Aw
               const char *fmt, ...) _printf_(6, 7);
 void core_log_trail(Core *c, LogEvent event, int priority, const Trail *t, const AwsError *error,
                     const char *fmt, ...) _printf_(6, 7);
+void core_log_guard(Core *c, LogEvent event, int priority, const char *fmt, ...) _printf_(4, 5);
 
 /* What an incident tells of its trail, where that is newer than the memory. */
 void core_follow_incident(TrailMemory *m, const Incident *i);
+
 Trail *core_find_trail(Core *c, const char *arn);
 Incident *core_find_incident(Core *c, const char *id);
 void core_note_finished(Core *c, const char *id);
@@ -352,9 +355,14 @@ SeriesTrail *series_note_trail(Series *s, const char *arn);
 /* Takes the records out of an incident that is about to be freed. */
 void series_note_callers(Series *s, Incident *i);
 
+/* heartbeat.c: that trails are seen, and alerts heard. */
+void heartbeat_tick(Core *c);
+uint64_t heartbeat_next_boot(const Core *c);
+
 /* topic.c: whether they take what they are sent. */
 bool topic_is_told_of(const Incident *i, const char *arn); /* by a notice, which is not for it */
 Topic *topic_find(Core *c, const char *arn);
+bool topic_refuses_for_good(const AwsError *e); /* trying the same again changes nothing */
 void topic_failed(Core *c, Topic *t, const AwsError *error);
 void topic_took(Core *c, Topic *t);
 void topic_tick(Core *c);

@@ -200,8 +200,8 @@ typedef struct Message {
         Delivery *deliveries;
         size_t n_deliveries;
         /* Not stored: */
-        uint64_t created_boot;
-        uint64_t generation; /* of the incident, that has to be on disk first */
+        uint64_t created_boot; /* 0: by an earlier run */
+        uint64_t generation;   /* of the incident, that has to be on disk first */
 } Message;
 
 typedef enum RestartState {

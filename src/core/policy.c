@@ -29,6 +29,7 @@ const Policy policy_default = {
         .topic_failing_after_usec = 90 * USEC_PER_SEC,
         .remind_msec = 1 * MSEC_PER_HOUR,
         .heartbeat_usec = 1 * USEC_PER_MINUTE,
+        .unheard_after_usec = 5 * USEC_PER_MINUTE,
         .overdue_usec = 1 * USEC_PER_MINUTE,
         .memory_store_usec = 1 * USEC_PER_MINUTE,
         .inspect_usec = 1 * USEC_PER_MINUTE,

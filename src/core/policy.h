@@ -27,8 +27,9 @@ typedef struct Policy {
         uint64_t send_retry_usec; /* between failed sends of a message, doubling up to ... */
         uint64_t send_retry_max_usec;
         uint64_t topic_failing_after_usec; /* a topic that may recover is told then */
-        int64_t remind_msec; /* a trail that stays down or unseen is told again, doubling */
-        uint64_t heartbeat_usec;
+        int64_t remind_msec;         /* a trail that stays down or unseen is told again, doubling */
+        uint64_t heartbeat_usec;     /* 0: none are sent */
+        uint64_t unheard_after_usec; /* an alert that waits for so long reaches nobody */
         uint64_t overdue_usec; /* what is so late has lost its way: calls have shorter deadlines */
         uint64_t memory_store_usec; /* last seen times reach the disk at least so often */
         uint64_t inspect_usec;      /* between two looks at a trail's settings; 0: none are taken */

@@ -140,31 +140,33 @@ static void throttled(Core *c, Trail *t, const AwsError *error)
 
 /* It may have taken effect: a start that shows later can be ours. Without credentials there was
  * nothing to send. */
-static bool may_have_started(const AwsError *e)
+static bool may_have_started(const Input *in)
 {
-        return e->class != AWS_ERROR_NONE && e->class != AWS_ERROR_CREDENTIALS &&
-               isempty(e->request_id);
+        const AwsError *e = &in->error;
+
+        return e->class != AWS_ERROR_NONE &&
+               (in->maybe_done || (e->class != AWS_ERROR_CREDENTIALS && isempty(e->request_id)));
 }
 
-/* One that is throttled changed nothing, and there may be too many of them. */
+/* One that was throttled, and nothing else, changed nothing, and there may be too many of them. */
 static void remember_start(Core *c, Trail *t, Incident *i, const Input *in)
 {
         const AwsError *e = &in->error;
         LedgerEntry entry = {.msec = c->now.wall_msec};
 
-        if (e->class == AWS_ERROR_THROTTLED)
+        if (e->class == AWS_ERROR_THROTTLED && !in->maybe_done)
                 return;
         memcpy(entry.request_id, e->request_id, sizeof(entry.request_id));
         if (e->class == AWS_ERROR_NONE)
                 entry.answer_msec = in->aws_msec;
         core_remember_request(c, t, &entry);
-        if (may_have_started(e) || (e->class == AWS_ERROR_NONE && !in->aws_msec))
+        if (may_have_started(in) || (e->class == AWS_ERROR_NONE && !in->aws_msec))
                 t->own_start_boot = c->now.boot_usec;
         if (!i)
                 return;
         if (!t->start_again)
                 note_request(&i->restart, e);
-        i->restart.unanswered += may_have_started(e);
+        i->restart.unanswered += may_have_started(in);
         incident_touch(i);
 }
 

@@ -25,8 +25,7 @@ bool topic_is_told_of(const Incident *i, const char *arn)
         return i->kind == INCIDENT_TOPIC_FAILING && streq_ptr(i->scope_arn, arn);
 }
 
-/* Trying the same again changes nothing: somebody has to. */
-static bool is_permanent(const AwsError *e)
+bool topic_refuses_for_good(const AwsError *e)
 {
         return e->class == AWS_ERROR_DENIED || e->class == AWS_ERROR_NOT_FOUND ||
                e->class == AWS_ERROR_INVALID;
@@ -170,5 +169,7 @@ uint64_t topic_next_boot(const Core *c, const Topic *t)
 {
         if (!t->failing_boot || find_notice(c, t->config.arn))
                 return USEC_INFINITY;
-        return is_permanent(&t->error) ? 0 : t->failing_boot + c->policy.topic_failing_after_usec;
+        return topic_refuses_for_good(&t->error)
+                       ? 0
+                       : t->failing_boot + c->policy.topic_failing_after_usec;
 }

@@ -229,6 +229,7 @@ static void on_answer(void *userdata, const AwsResult *result)
         case CALL_START:
                 in.kind = INPUT_STARTED;
                 in.trail = c->trail;
+                in.maybe_done = result->maybe_done;
                 manager_step(c->manager, &in);
                 break;
         case CALL_LOOKUP:

@@ -38,6 +38,7 @@ static const char *const message_ids[_LOG_EVENT_MAX] = {
         [LOG_EVENT_ALERT_FAILED] = "bba4289982cb4d75a6db9a3846815b70",
         [LOG_EVENT_STORE_FAILED] = "8e3db9d8c9c54a24a0e6b9bd8ff4a2b1",
         [LOG_EVENT_LOOKUP_FAILED] = "5d8f2c7b6a0e4c1c9b5e0a7f3d1c4e92",
+        [LOG_EVENT_HEARTBEAT] = "b19681b1da84485c8b272ce663d283a2",
         [LOG_EVENT_STATE_DOUBTED] = "da04f7cb51b5403a8dd52386a33d1b65",
         [LOG_EVENT_NOTICE] = "d8b1b83e578b43f8a702f7f6c104cdb6",
 };

@@ -138,7 +138,7 @@ void manager_step(Manager *m, const Input *in)
         m->n_heartbeat = 0;
         for (size_t k = 0; k < actions.n; k++)
                 carry_out(m, &actions.items[k]);
-        if (m->conf->heartbeat && m->n_heartbeat > 0)
+        if (m->n_heartbeat > 0)
                 calls_heartbeat(m, m->heartbeat, m->n_heartbeat);
         arm_core_timer(m);
         report_changed(m);

@@ -143,6 +143,12 @@ static json_t *maintenance_report(Manager *m)
         return windows;
 }
 
+static json_t *heartbeat_report(const Manager *m)
+{
+        return json_pack("{s:b, s:I}", "enabled", m->conf->heartbeat, "withheld_msec",
+                         (json_int_t)core_heartbeat_withheld_msec(m->core));
+}
+
 /* Why records do not arrive where they should, owned; NULL while they do. */
 static char *log_error_words(Manager *m)
 {
@@ -176,15 +182,15 @@ static json_t *report(Manager *m)
                 json_append(accounts, account_report(m, k));
 
         json_t *o = json_pack(
-                "{s:i, s:i, s:s, s:s, s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, "
-                "s:o}",
+                "{s:i, s:i, s:s, s:s, s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, "
+                "s:o, s:o}",
                 "version", 1, "pid", (int)getpid(), "hostname", m->hostname, "program_version",
                 PACKAGE_VERSION, "started_msec", (json_int_t)m->started_msec, "written_msec",
                 (json_int_t)m->network->env->wall_msec(m->network->env), "configuration",
                 m->conf->path, "state", m->stopping ? "stopping" : "running", "trails", trails,
                 "topics", topics, "accounts", accounts, "maintenance", maintenance_report(m),
-                "incidents_open", (json_int_t)open_incidents(m), "messages_pending",
-                (json_int_t)pending(m, NULL, &ignored), "state_error",
+                "heartbeat", heartbeat_report(m), "incidents_open", (json_int_t)open_incidents(m),
+                "messages_pending", (json_int_t)pending(m, NULL, &ignored), "state_error",
                 string_or_null(m->state_error), "configuration_error",
                 string_or_null(m->config_error), "log_error", string_or_null(log_error));
         if (!o)

@@ -70,6 +70,7 @@ struct AwsCall {
         AwsCredentials *credentials; /* what the attempt was signed with */
         AwsError error;              /* the last failure, class NONE before the first */
         int attempts;                /* requests sent */
+        bool maybe_done;             /* as in AwsResult */
         int tries;                   /* those that count as tries for the retry rules */
         int retry_cost;
         bool clock_told;       /* the service's word on the clock has been acted upon, */
@@ -241,6 +242,7 @@ static void call_finish(AwsCall *call, const AwsError *error, const HttpResponse
         AwsResult result = {
                 .error = *error,
                 .attempts = call->attempts,
+                .maybe_done = call->maybe_done,
         };
 
         /* Without a request id it may be somebody else's answer. */
@@ -439,6 +441,13 @@ static void on_backoff_over(void *userdata)
         call_attempt(call);
 }
 
+/* Done or not, there was no answer, or one that does not tell. */
+static bool is_unclear(const AwsError *e)
+{
+        return e->class == AWS_ERROR_NETWORK || e->class == AWS_ERROR_TRANSIENT ||
+               e->class == AWS_ERROR_PROTOCOL;
+}
+
 /* Whether the call goes on after the failure in call->error; has arranged for it then. */
 static bool call_goes_on(AwsCall *call, int64_t retry_after_msec)
 {
@@ -475,6 +484,7 @@ static bool call_goes_on(AwsCall *call, int64_t retry_after_msec)
                         return false;
                 }
                 call->retry_cost = d.cost;
+                call->maybe_done = call->maybe_done || is_unclear(&call->error);
                 call->timer = c->env->timer_start(c->env, d.delay_usec, on_backoff_over, call);
                 return true;
         }

@@ -34,6 +34,7 @@ typedef struct AwsResult {
         const char *body; /* NULL unless success */
         size_t body_len;
         int attempts;
+        bool maybe_done;   /* an attempt before the last may have taken effect: nothing says */
         int64_t date_msec; /* when AWS answered, by its own clock; 0 when it did not */
 } AwsResult;
 

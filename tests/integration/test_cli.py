@@ -74,6 +74,7 @@ def test_check_proves_what_can_be_proved_and_changes_nothing(aws, make_guard):
     assert "cloudwatch:PutMetricData in eu-west-1, namespace trailsentry" in text
     assert "about 701338 read events" in text
     assert "All that was tried works." in text
+    assert "there is one topic" in text  # which is a note and no fault
     operations = {c["operation"] for c in aws.calls() if c["service"] != "imds"}
     assert operations == {"GetCallerIdentity", "AssumeRole", "GetTrailStatus", "GetTrail",
                           "GetEventSelectors", "LookupEvents"}
@@ -85,6 +86,7 @@ def test_check_for_machines(guard):
     assert done.returncode == WELL and told["exit_status"] == WELL
     assert not not_in_manual("check", told)
     assert told["problems"] == told["findings"] == []
+    assert len(told["notes"]) == 1 and "there is one topic" in told["notes"][0]
     assert told["trails"][0]["arn"] == TRAIL and told["trails"][0]["logging"] is True
     assert told["trails"][0]["home_region"] == "eu-west-1"
     assert [told["trails"][0][o]["state"] for o in ("GetTrailStatus", "GetTrail", "LookupEvents")] \
@@ -374,7 +376,7 @@ def test_status_of_a_trail_that_is_down(aws, guard):
     assert "failing" in shown and "access denied (AccessDeniedException" in shown
 
 
-def made_up_status(path, configuration_error=None, **changes):
+def made_up_status(path, configuration_error=None, withheld=0, **changes):
     """A status file as the daemon writes it, without a daemon."""
     now = int(time.time() * 1000)
     told = {"version": 1, "pid": 1, "hostname": "guard-1", "program_version": "0", "state": "running",
@@ -383,7 +385,8 @@ def made_up_status(path, configuration_error=None, **changes):
                         "region": "eu-west-1", "logging": True, "last_poll_msec": now,
                         "incident": None, "error": None}],
             "topics": [], "accounts": [], "incidents_open": 0, "state_error": None,
-            "configuration_error": configuration_error}
+            "configuration_error": configuration_error,
+            "heartbeat": {"enabled": True, "withheld_msec": withheld}}
     told["trails"][0].update(changes)
     temporary = str(path) + ".new"
     with open(temporary, "w", encoding="utf-8") as file:
@@ -443,6 +446,26 @@ def test_watching_into_a_pipe_writes_what_changes(tmp_path):
     assert process.returncode == WELL  # as the last look
 
 
+def test_status_of_a_guard_that_is_blinded(tmp_path):
+    path = tmp_path / "status.json"
+    denied = {"class": "denied", "status": 400, "code": "AccessDeniedException", "message": "no",
+              "request_id": "r-1"}
+    now = int(time.time() * 1000)
+    blind = {"incident": "ab12", "incident_kind": "cannot-see", "incidents_open": 1, "error": denied}
+    for unseen, words in (
+            ({"sent": 3, "accepted_msec": now - 60000, "error": None}, "and was last accepted"),
+            ({"sent": 3, "accepted_msec": 0, "error": denied}, "and FAILS: access denied (Access")):
+        made_up_status(path, **blind, unseen_starts=unseen)
+        done = command("status", "--status-file", path)
+        assert done.returncode == WRONG, done
+        assert "StartLogging is sent once a minute, in case it was stopped, " + words in done.stdout
+        assert "ALERTS REACH NOBODY" not in done.stdout
+    made_up_status(path, withheld=now - 600000)
+    done = command("status", "--status-file", path)
+    assert done.returncode == WRONG, done
+    assert "ALERTS REACH NOBODY: no topic has accepted one; heartbeats are withheld" in done.stdout
+
+
 def test_watching_tells_what_is_added_to_what_is_wrong(tmp_path):
     """Each of these leaves the verdict and the incident as they were."""
     path = tmp_path / "status.json"
@@ -459,6 +482,9 @@ def test_watching_tells_what_is_added_to_what_is_wrong(tmp_path):
         made_up_status(path, **down, restart_error=denied,
                        configuration_error="it has mistakes, which the journal names")
         read_until(process.stdout, "what was read before is in force: it has mistakes")
+        made_up_status(path, **down, restart_error=denied, withheld=1,
+                       configuration_error="it has mistakes, which the journal names")
+        read_until(process.stdout, "ALERTS REACH NOBODY")
         process.terminate()
 
 

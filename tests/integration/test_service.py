@@ -12,7 +12,8 @@ import time
 import pytest
 
 import guard as guard_module
-from guard import FAR_TRAIL, SLOW, TRAIL, WRAP, in_own_mounts, is_sanitized, reached_by_role, strace
+from guard import FAR_TRAIL, SLOW, TOPIC, TRAIL, WRAP, in_own_mounts, is_sanitized, reached_by_role, \
+    strace
 
 MISTAKES = '''trails = (
   { arn = "arn:aws:cloudtrail:eu-west-1:444455556666:trial/management-events"; },
@@ -241,6 +242,36 @@ def test_heartbeat_is_a_minute_apart_and_ends_with_sight(aws, make_guard):
     before = len(beats(FAR_TRAIL))
     wait_beats(len(beats(TRAIL)) + 3)
     assert len(beats(FAR_TRAIL)) > before
+
+
+def denied(aws):
+    number = aws.fault(service="sns", operation="Publish", kind="error", status=403,
+                       code="AuthorizationError")
+    return lambda: aws.clear_faults(number)
+
+
+def deleted(aws):
+    aws.call("topic", arn=TOPIC, exists=False)
+    return lambda: aws.call("topic", arn=TOPIC, exists=True)
+
+
+@pytest.mark.parametrize("silence", [denied, deleted])
+def test_heartbeat_is_withheld_while_alerts_reach_nobody(aws, make_guard, silence):
+    """The only topic accepts nothing: the alarm outside is to go off."""
+    guard = make_guard(scale=100, heartbeat={"namespace": "trailsentry"}).run()
+    aws.wait_calls(1, operation="PutMetricData")
+    mend = silence(aws)
+    aws.attack(TRAIL)
+    guard.record("heartbeats are withheld: alert .* was accepted by no topic")
+    last = aws.last_call()
+    guard.wait_status(lambda s: s["heartbeat"]["enabled"] and s["heartbeat"]["withheld_msec"] > 0)
+    aws.wait_calls(200, after=last, operation="GetTrailStatus")  # more than a heartbeat apart
+    assert aws.calls(after=last, operation="PutMetricData") == []
+    mend()
+    aws.message(phase="CLOSED", timeout=60)
+    guard.record("heartbeats are sent again")
+    aws.wait_calls(1, after=last, operation="PutMetricData")
+    guard.wait_status(lambda s: s["heartbeat"]["withheld_msec"] == 0)
 
 
 def test_heartbeat_that_cannot_be_sent_is_said(aws, make_guard):

@@ -133,7 +133,10 @@ ONE_POLL_AT_A_TIME = """for (size_t k = 0; k < c->n_trails; k++)
 BUGS = [
     ("act-after-talking", "core/core.c", "core_step", drop("put_restarts_first")),
     ("own-calls-are-forgotten", "core/core.c", "core_own_start", returns("OWN_CALL_NO", which=0)),
-    ("heartbeat-although-blind", "core/core.c", "heartbeat", decided(0, "good_since_heartbeat")),
+    ("heartbeat-although-blind", "core/heartbeat.c", "heartbeat_tick",
+     value("beats", "!c->withheld_msec")),
+    ("heartbeat-although-nobody-hears", "core/heartbeat.c", "heartbeat_tick",
+     value("beats", "c->trails[k].good_since_heartbeat")),
     ("new-stop-waits-for-the-gate", "core/trail.c", "note_down", drop("next_start_boot")),
     ("one-not-found-is-enough", "core/trail.c", "on_not_found", decided(0, "not_found")),
     ("blindness-takes-twice-as-long", "core/trail.c", "trail_tick",

@@ -77,6 +77,8 @@ void check_input(World *w, const Input *in)
         }
         if (in->error.class == AWS_ERROR_NONE && !t->unbeaten_usec)
                 t->unbeaten_usec = w->now_usec;
+        if (in->error.class == AWS_ERROR_NONE && !t->owed_usec)
+                t->owed_usec = w->now_usec;
         if (in->error.class == AWS_ERROR_NOT_FOUND) {
                 t->good_usec = w->now_usec;
                 if (t->not_found++ == 0)
@@ -118,25 +120,16 @@ void check_input(World *w, const Input *in)
         t->maybe_gone = false;
 }
 
-/* Whatever happens to others, each trail is looked at in time, and its heart beats when it was
- * seen, and only then. */
+/* Whatever happens to others, each trail is looked at in time. */
 static void check_polls(World *w, const Actions *a)
 {
         for (size_t i = 0; i < a->n; i++) {
-                bool beats = a->items[i].kind == ACTION_HEARTBEAT;
-
-                if (!beats && a->items[i].kind != ACTION_POLL)
+                if (a->items[i].kind != ACTION_POLL)
                         continue;
                 GuardTrail *t = &w->guard->trails[a->items[i].trail];
-                if (!beats) {
-                        if (t->polling)
-                                world_violation(w, "two polls in flight for one trail");
-                        t->polling = true;
-                } else {
-                        if (!t->unbeaten_usec)
-                                world_violation(w, "a heartbeat of a trail that was not seen");
-                        t->unbeaten_usec = 0;
-                }
+                if (t->polling)
+                        world_violation(w, "two polls in flight for one trail");
+                t->polling = true;
         }
         for (size_t i = 0; i < w->n_trails; i++) {
                 const GuardTrail *t = &w->guard->trails[i];
@@ -144,8 +137,53 @@ static void check_polls(World *w, const Actions *a)
                 if (!t->polling && w->now_usec > MAX(t->polled_usec, w->guard->run_usec) +
                                                          w->poll_usec + TICK_USEC)
                         world_violation(w, "trail %zu is not polled in time", i);
-                if (t->unbeaten_usec &&
-                    w->now_usec > t->unbeaten_usec + w->policy.heartbeat_usec + TICK_USEC)
+        }
+}
+
+/* No topic that should take it has, for so long or for such a reason that none is expected to. */
+static bool is_unheard(const World *w, const Letter *l)
+{
+        bool wanted = false, refused = true;
+
+        for (size_t t = 0; t < w->n_topics; t++) {
+                if (!l->wanted[t])
+                        continue;
+                if (l->acknowledged[t])
+                        return false;
+                wanted = true;
+                refused = refused && l->refused[t];
+        }
+        return wanted && (refused || l->on_disk ||
+                          w->now_usec >= l->created_usec + w->policy.unheard_after_usec);
+}
+
+/* A trail's heart beats when it was seen and somebody would hear of it, and only then. */
+static void check_heartbeats(World *w, const Actions *a)
+{
+        Guard *g = w->guard;
+        bool unheard = false;
+
+        for (size_t i = 0; i < g->n_letters; i++)
+                unheard = unheard || is_unheard(w, &g->letters[i]);
+        for (size_t i = 0; i < a->n; i++) {
+                if (a->items[i].kind != ACTION_HEARTBEAT)
+                        continue;
+                GuardTrail *t = &g->trails[a->items[i].trail];
+                if (!t->unbeaten_usec)
+                        world_violation(w, "a heartbeat of a trail that was not seen");
+                if (unheard)
+                        world_violation(w, "a heartbeat although alerts reach nobody");
+                t->unbeaten_usec = t->owed_usec = 0;
+                if (g->n_beats == 0 || g->beats[g->n_beats - 1] != w->now_usec)
+                        *mem_push0(g->beats, g->n_beats) = w->now_usec;
+        }
+        for (size_t i = 0; i < w->n_trails; i++) {
+                GuardTrail *t = &g->trails[i];
+
+                if (unheard)
+                        t->owed_usec = 0;
+                if (t->owed_usec &&
+                    w->now_usec > t->owed_usec + w->policy.heartbeat_usec + TICK_USEC)
                         world_violation(w, "trail %zu is seen and has no heartbeat", i);
         }
 }
@@ -445,6 +483,7 @@ void check_step(World *w, const Input *in, const Actions *a)
                 check_bounds(w, core_incident(core, i));
         }
         check_polls(w, a);
+        check_heartbeats(w, a);
         check_starts(w, in, a);
         check_outage_is_open(w, in);
         check_lookups(w, a);

@@ -86,6 +86,7 @@ static void read_back(World *w, const Incident *i, const Message *m)
         l->on_disk = true;
         l->created_usec = w->now_usec;
         memset(l->tried, 0, sizeof(l->tried));
+        memset(l->refused, 0, sizeof(l->refused));
         for (size_t t = 0; t < w->n_topics; t++) {
                 const Delivery *d = message_find_delivery(m, guard_topic(w, t));
                 bool sent = d && d->sent;

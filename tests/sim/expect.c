@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 #include "expect.h"
+#include "script.h"
 
 static void add_word(StrBuf *b, const char *word)
 {
@@ -154,4 +155,14 @@ void expect_restart_of_within(World *w, size_t trail, uint64_t usec)
 void expect_restart_within(World *w, uint64_t usec)
 {
         expect_restart_of_within(w, 0, usec);
+}
+
+void expect_heartbeats(World *w, double from, double to, bool any)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < w->guard->n_beats; i++)
+                n += w->guard->beats[i] >= AT(from) && w->guard->beats[i] <= AT(to);
+        if ((n > 0) != any)
+                world_violation(w, "%zu heartbeats between %.0f and %.0f s", n, from, to);
 }

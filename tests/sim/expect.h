@@ -21,6 +21,8 @@ void expect_letters(World *w, size_t n);
 void expect_starts(World *w, unsigned n); /* StartLogging calls of the guard that arrived */
 void expect_lookups(World *w, size_t n);
 void expect_lookups_at_least(World *w, size_t n);
+/* Whether there were any heartbeats in that time, in seconds as AT() has them. */
+void expect_heartbeats(World *w, double from, double to, bool any);
 /* StartLogging of the guard after each first sight of an outage. */
 void expect_restart_within(World *w, uint64_t usec); /* of the first trail */
 void expect_restart_of_within(World *w, size_t trail, uint64_t usec);

@@ -241,6 +241,10 @@ static void note_sent(World *w, const Input *in)
                 l->acknowledged[topic] = true;
                 l->acknowledged_usec[topic] = w->now_usec;
         }
+        if (l)
+                l->refused[topic] = in->error.class == AWS_ERROR_DENIED ||
+                                    in->error.class == AWS_ERROR_NOT_FOUND ||
+                                    in->error.class == AWS_ERROR_INVALID;
 }
 
 static void note_started(World *w, const Input *in)
@@ -400,6 +404,7 @@ void guard_free(World *w)
         core_free(g->core);
         core_free(g->twin);
         free(g->letters);
+        free(g->beats);
         free(g->cases);
         free(g->places);
         free(g);

@@ -25,6 +25,7 @@ typedef struct GuardTrail {
         bool polling;
         uint64_t polled_usec;   /* last answer or failure */
         uint64_t unbeaten_usec; /* first good poll since the last heartbeat, 0: none */
+        uint64_t owed_usec;     /* ... and since somebody would hear of it */
         uint64_t good_usec;     /* last answer about the trail */
         int64_t version_msec;   /* newest that was shown, */
         int64_t start_msec;     /* ... with this StartLoggingTime */
@@ -54,6 +55,7 @@ struct Letter {
         unsigned arrived[SIM_TOPICS_MAX];
         unsigned lost[SIM_TOPICS_MAX]; /* acknowledgements that never came back */
         bool acknowledged[SIM_TOPICS_MAX];
+        bool refused[SIM_TOPICS_MAX];               /* for good, as last answered */
         uint64_t acknowledged_usec[SIM_TOPICS_MAX]; /* when the guard heard of it */
 };
 
@@ -113,6 +115,8 @@ struct Guard {
         size_t n_cases;
         size_t *places; /* of cases by id: index + 1 */
         unsigned sends_in_flight[SIM_TOPICS_MAX];
+        uint64_t *beats; /* when heartbeats were sent, of any trail */
+        size_t n_beats;
         unsigned ticks_at_once;
         uint64_t last_tick_usec;
         uint64_t groups_usec;    /* when they were checked last */

@@ -115,10 +115,10 @@ SCENARIO(silent_and_stopped_judge)
         expect_starts(w, 1);
 }
 
-/* Forty trails of one account: the last of them has its turn, too. */
+/* Sixteen trails of one account: the last of them has its turn, too. */
 SCENARIO(many_unseen)
 {
-        w->n_trails = 40;
+        w->n_trails = 16;
         script_begin(w);
         world_fault(w, FAULT_POLL_DENIED, AT(5), USEC_PER_HOUR, SIZE_MAX);
         for (size_t i = 0; i < w->n_trails; i++)
@@ -129,10 +129,79 @@ SCENARIO(many_unseen)
 SCENARIO(many_unseen_judge)
 {
         for (size_t i = 0; i < w->n_trails; i++)
-                expect_restart_of_within(w, i, 120 * USEC_PER_SEC);
+                expect_restart_of_within(w, i, 100 * USEC_PER_SEC);
+}
+
+static void topic_fails_for_an_hour(World *w, FaultKind kind)
+{
+        script_begin(w);
+        world_fault(w, kind, AT(0), USEC_PER_HOUR, 0);
+        ACT(33.3, .kind = ACT_STOP, .actor = 1);
+        script_end(w);
+}
+
+/* The only topic is gone: from the next one on there is no heartbeat until it is back. */
+SCENARIO(unheard)
+{
+        topic_fails_for_an_hour(w, FAULT_TOPIC_FAILS);
+}
+
+SCENARIO(unheard_judge)
+{
+        expect_heartbeats(w, 50, 3600, false);
+        expect_heartbeats(w, 3600, 3600 + 400, true);
+}
+
+/* It takes messages, for all that is known, or does not: that is given five minutes. */
+SCENARIO(unheard_perhaps)
+{
+        topic_fails_for_an_hour(w, FAULT_TOPIC_ANSWER_LOST);
+}
+
+SCENARIO(unheard_perhaps_judge)
+{
+        expect_heartbeats(w, 60, 330, true);
+        expect_heartbeats(w, 350, 3600, false);
+        expect_heartbeats(w, 3600, 3600 + 400, true);
+}
+
+SCENARIO(heard_by_one)
+{
+        w->n_topics = 2;
+        topic_fails_for_an_hour(w, FAULT_TOPIC_FAILS);
+}
+
+SCENARIO(heard_by_one_judge)
+{
+        for (double at = 0; at < 3600; at += 65)
+                expect_heartbeats(w, at, at + 65, true);
+}
+
+/* Started anew every four minutes, it would never have waited for five. */
+SCENARIO(unheard_and_restarted)
+{
+        w->may_kill = true;
+        script_begin(w);
+        world_fault(w, FAULT_TOPIC_ANSWER_LOST, AT(0), USEC_PER_HOUR, 0);
+        ACT(33.3, .kind = ACT_STOP, .actor = 1);
+        for (double at = 240; at < 3600; at += 240) {
+                ACT(at, .kind = ACT_KILL);
+                ACT(at + 1, .kind = ACT_BOOT);
+        }
+        script_end(w);
+}
+
+SCENARIO(unheard_and_restarted_judge)
+{
+        expect_heartbeats(w, 60, 240, true);
+        expect_heartbeats(w, 240, 3600, false);
 }
 
 const Scenario blinding_scenarios[] = {
+        {"unheard", unheard, unheard_judge},
+        {"unheard-perhaps", unheard_perhaps, unheard_perhaps_judge},
+        {"heard-by-one", heard_by_one, heard_by_one_judge},
+        {"unheard-and-restarted", unheard_and_restarted, unheard_and_restarted_judge},
         {"stop-unseen-denied", stop_unseen_denied, stop_unseen_judge},
         {"stop-unseen-throttled", stop_unseen_throttled, stop_unseen_judge},
         {"stop-unseen-at-once", stop_unseen_at_once, stop_unseen_at_once_judge},

@@ -50,6 +50,7 @@ static void on_result(void *userdata, const AwsResult *r)
         s->n_called++;
         s->error = r->error;
         s->attempts = r->attempts;
+        s->maybe_done = r->maybe_done;
         s->date_msec = r->date_msec;
         assert_true((r->error.class == AWS_ERROR_NONE) == (r->body != NULL));
         if (r->body) {

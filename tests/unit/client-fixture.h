@@ -46,6 +46,7 @@ typedef struct Seen {
         char body[256];
         size_t body_len;
         int attempts;
+        bool maybe_done;
         int64_t date_msec;
         struct Seen *cancels;
         struct Seen *starts;

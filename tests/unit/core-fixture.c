@@ -303,6 +303,8 @@ static void answer(Rig *r, const Owed *o)
                               : o->kind == ACTION_INSPECT       ? r->looks
                                                                 : AWS_ERROR_NONE;
 
+        if (o->kind == ACTION_SEND && streq_ptr(o->topic, r->deaf))
+                class = AWS_ERROR_DENIED;
         static const TrailSettings nothing = {};
         if (o->kind == ACTION_INSPECT && class != AWS_ERROR_NONE)
                 in.settings = &nothing;

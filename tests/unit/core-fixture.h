@@ -57,7 +57,8 @@ typedef struct Rig {
         TrailStatus truth;
         TrailSettings settings; /* owned; everything is recorded, nothing is optional */
         AwsErrorClass polls, starts, lookups, sends, looks; /* NONE: they succeed */
-        bool starts_work;                                   /* a StartLogging changes the truth */
+        const char *deaf; /* a topic that is denied, whatever `sends` says */
+        bool starts_work; /* a StartLogging changes the truth */
         const RecordFacts *records;
         size_t n_records;
         const char *source; /* of records of other calls than CloudTrail's */

@@ -402,6 +402,22 @@ static void test_own_restart_before_the_stop(void **state)
         assert_int_equal(role_of(i, "before"), ROLE_EARLIER);
 }
 
+/* Found by the simulation: stopped again in the second of the restart, while no times could be
+ * read. The restart may have come before that stop, so that who stopped it first need not be the
+ * one. */
+static void test_own_restart_in_the_second_of_a_later_stop(void **state)
+{
+        _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_STOPPED, STOP);
+
+        i->last_logging_msec = 0;
+        *mem_push0(i->restart.request_ids, i->restart.n_request_ids) = mem_strdup("ours");
+        ADD(i, .at = SECOND(-3), .id = "first", .who = BOB);
+        ADD(i, .at = SECOND(0), .event = "StartLogging", .who = OWN, .request_id = "ours");
+        ADD(i, .at = SECOND(0), .id = "it");
+        evaluate_with(i, OWN, OWN_CALL_YES, true, false);
+        assert_int_equal(i->attribution.confidence, CONFIDENCE_AMBIGUOUS);
+}
+
 UNIT_MAIN(T(test_one_stop), T(test_nothing_found), T(test_distance_to_anchor),
           T(test_refused_calls_are_attempts), T(test_decoys_after), T(test_decoy_at_the_anchor),
           T(test_polls_speak_against_the_first), T(test_started_in_between),
@@ -411,4 +427,5 @@ UNIT_MAIN(T(test_one_stop), T(test_nothing_found), T(test_distance_to_anchor),
           T(test_call_without_parameters), T(test_own_start), T(test_unremembered_start_stays_so),
           T(test_own_stop), T(test_misuse_is_not_taken_back), T(test_own_refused_stop),
           T(test_one_stop_after_another), T(test_last_chance), T(test_needs_starts),
-          T(test_own_restart_in_the_same_second), T(test_own_restart_before_the_stop))
+          T(test_own_restart_in_the_same_second), T(test_own_restart_before_the_stop),
+          T(test_own_restart_in_the_second_of_a_later_stop))

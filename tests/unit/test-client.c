@@ -217,6 +217,31 @@ static void test_throttling_is_left_to_the_caller(void **state)
         assert_int_equal(s.attempts, 1);
 }
 
+/* What an attempt without an answer has done, the answer to the next one does not tell. */
+static void test_an_attempt_before_may_have_been_done(void **state)
+{
+        static const struct {
+                FakeAnswer first;
+                bool maybe_done;
+        } rows[] = {
+                {{.error_class = AWS_ERROR_NETWORK, .error_code = "Timeout"}, true},
+                {{.status = 503, .body = "<html>"}, true},
+                {{.status = 429}, false},
+        };
+        Fixture *f = *state;
+
+        for (size_t k = 0; k < ELEMENTSOF(rows); k++) {
+                Seen s = {0};
+
+                prime(f);
+                answer(f, rows[k].first);
+                answer(f, (FakeAnswer){.status = 400, .body = "{}"});
+                run(f, &s, (AwsCallOptions){.retry = RETRY_STANDARD});
+                assert_int_equal(s.attempts, 2);
+                assert_int_equal(s.maybe_done, rows[k].maybe_done);
+        }
+}
+
 /* Field bug: Authorization lost on retry. Every attempt carries all that the first one did. */
 static void test_authorization_is_on_every_retry(void **state)
 {
@@ -513,6 +538,7 @@ UNIT_MAIN(WITH_CLIENT(test_success_that_aws_never_said),
           WITH_CLIENT(test_endpoints), WITH_CLIENT(test_failures_before_sending),
           WITH_CLIENT(test_poll_makes_one_attempt), WITH_CLIENT(test_retries),
           WITH_CLIENT(test_throttling_is_left_to_the_caller),
+          WITH_CLIENT(test_an_attempt_before_may_have_been_done),
           WITH_CLIENT(test_authorization_is_on_every_retry),
           WITH_CLIENT(test_refused_for_good_is_not_retried),
           WITH_CLIENT(test_quota_is_of_region_and_service), WITH_CLIENT(test_quota_is_given_back),

@@ -82,6 +82,23 @@ static void test_throttled_among_other_failures(void **state)
         assert_int_equal(rig_incident(r)->n_messages, 3); /* one for each reason */
 }
 
+/* Found by the simulation: the first attempt of a call had no answer and did it, the second one was
+ * throttled. Somebody else seemed to have started it, with our credentials. */
+static void test_throttled_after_an_attempt_without_an_answer(void **state)
+{
+        for (unsigned maybe = 0; maybe < 2; maybe++) {
+                _cleanup_rig_ Rig *r = rig_new_stopped(NULL);
+
+                rig_step(r, &(Input){.kind = INPUT_STARTED,
+                                     .error = {.class = AWS_ERROR_THROTTLED, .request_id = "r-2"},
+                                     .maybe_done = maybe});
+                rig_polled(r, true, RIG_STOP + 2000, RIG_STOP);
+                assert_int_equal(rig_incident(r)->restart.state,
+                                 maybe ? RESTART_VERIFIED : RESTART_BY_OTHERS);
+                assert_int_equal(rig_incident(r)->restart.unanswered, maybe);
+        }
+}
+
 static const Incident *find(const Rig *r, IncidentKind kind)
 {
         for (size_t i = 0; i < core_n_incidents(r->core); i++)
@@ -306,4 +323,5 @@ UNIT_MAIN(T(test_unseen), T(test_unseen_where_nothing_is_to_be_sent), T(test_uns
           T(test_unseen_stop), T(test_unseen_started_by_others), T(test_unseen_and_denied),
           T(test_unseen_and_throttled), T(test_unseen_trail_of_another_account),
           T(test_unseen_trails_take_turns), T(test_unseen_and_stopped_before), T(test_throttled),
-          T(test_throttled_with_jitter), T(test_throttled_among_other_failures))
+          T(test_throttled_with_jitter), T(test_throttled_among_other_failures),
+          T(test_throttled_after_an_attempt_without_an_answer))
