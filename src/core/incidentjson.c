@@ -4,6 +4,7 @@
 
 #include "base/jsonmap.h"
 #include "base/mem.h"
+#include "core/restored.h"
 #include "core/seriesjson.h"
 
 #define FORMAT_VERSION 1
@@ -55,26 +56,26 @@ static const JsonField incident_fields[] = {
         FIELD(Incident, title, JSONMAP_STRING),
         FIELD(Incident, text, JSONMAP_STRING),
         NEEDED(Incident, open, JSONMAP_BOOL),
-        NEEDED(Incident, detected_msec, JSONMAP_INT),
-        FIELD(Incident, closed_msec, JSONMAP_INT),
-        NEEDED(Incident, stop_msec, JSONMAP_INT),
-        FIELD(Incident, blind_from_msec, JSONMAP_INT),
-        FIELD(Incident, blind_to_msec, JSONMAP_INT),
-        FIELD(Incident, stop_moved_msec, JSONMAP_INT),
-        FIELD(Incident, known_start_msec, JSONMAP_INT),
-        FIELD(Incident, known_stop_msec, JSONMAP_INT),
-        FIELD(Incident, last_logging_msec, JSONMAP_INT),
+        NEEDED(Incident, detected_msec, JSONMAP_MSEC),
+        FIELD(Incident, closed_msec, JSONMAP_MSEC),
+        NEEDED(Incident, stop_msec, JSONMAP_MSEC),
+        FIELD(Incident, blind_from_msec, JSONMAP_MSEC),
+        FIELD(Incident, blind_to_msec, JSONMAP_MSEC),
+        FIELD(Incident, stop_moved_msec, JSONMAP_MSEC),
+        FIELD(Incident, known_start_msec, JSONMAP_MSEC),
+        FIELD(Incident, known_stop_msec, JSONMAP_MSEC),
+        FIELD(Incident, last_logging_msec, JSONMAP_MSEC),
         FIELD(Incident, redundant_starts, JSONMAP_UINT),
         FIELD(Incident, in_maintenance, JSONMAP_BOOL),
-        FIELD(Incident, until_msec, JSONMAP_INT),
+        FIELD(Incident, until_msec, JSONMAP_MSEC),
         FIELD(Incident, scope_arn, JSONMAP_STRING),
         FIELD(Incident, n_recorded, JSONMAP_UINT),
-        FIELD(Incident, delivering_msec, JSONMAP_INT),
+        FIELD(Incident, delivering_msec, JSONMAP_MSEC),
         FIELD(Incident, delivery_error, JSONMAP_STRING),
-        FIELD(Incident, good_msec, JSONMAP_INT),
-        FIELD(Incident, seen_msec, JSONMAP_INT),
+        FIELD(Incident, good_msec, JSONMAP_MSEC),
+        FIELD(Incident, seen_msec, JSONMAP_MSEC),
         FIELD(Incident, accepted_by, JSONMAP_STRING),
-        FIELD(Incident, reminded_msec, JSONMAP_INT),
+        FIELD(Incident, reminded_msec, JSONMAP_MSEC),
         FIELD(Incident, reminders, JSONMAP_UINT),
         FIELD(Incident, group, JSONMAP_STRING),
         FIELD(Incident, number, JSONMAP_UINT),
@@ -86,8 +87,8 @@ static const EnumField incident_enums[] = {
 };
 
 static const JsonField restart_fields[] = {
-        FIELD(Restart, attempts, JSONMAP_UINT),      FIELD(Restart, unanswered, JSONMAP_UINT),
-        FIELD(Restart, requested_msec, JSONMAP_INT), FIELD(Restart, accepted_msec, JSONMAP_INT),
+        FIELD(Restart, attempts, JSONMAP_UINT),       FIELD(Restart, unanswered, JSONMAP_UINT),
+        FIELD(Restart, requested_msec, JSONMAP_MSEC), FIELD(Restart, accepted_msec, JSONMAP_MSEC),
         FIELD(Restart, told, JSONMAP_UINT),
 };
 static const EnumField restart_enums[] = {ENUM(Restart, state, restart_state)};
@@ -98,11 +99,11 @@ static const JsonField attribution_fields[] = {
         FIELD(Attribution, crowded_out, JSONMAP_BOOL),
         FIELD(Attribution, said_not_yet, JSONMAP_BOOL),
         FIELD(Attribution, rounds, JSONMAP_UINT),
-        FIELD(Attribution, from_msec, JSONMAP_INT),
-        FIELD(Attribution, to_msec, JSONMAP_INT),
-        NEEDED(Attribution, begun_msec, JSONMAP_INT),
-        FIELD(Attribution, found_msec, JSONMAP_INT),
-        FIELD(Attribution, throttled_msec, JSONMAP_INT),
+        FIELD(Attribution, from_msec, JSONMAP_MSEC),
+        FIELD(Attribution, to_msec, JSONMAP_MSEC),
+        NEEDED(Attribution, begun_msec, JSONMAP_MSEC),
+        FIELD(Attribution, found_msec, JSONMAP_MSEC),
+        FIELD(Attribution, throttled_msec, JSONMAP_MSEC),
         FIELD(Attribution, n_unreadable, JSONMAP_UINT),
         FIELD(Attribution, deeds_key, JSONMAP_STRING),
         FIELD(Attribution, deeds_cut, JSONMAP_BOOL),
@@ -130,7 +131,7 @@ static const JsonField record_fields[] = {
         FIELD(CloudTrailRecord, recipient_account_id, JSONMAP_STRING),
         FIELD(CloudTrailRecord, vpc_endpoint_id, JSONMAP_STRING),
         FIELD(CloudTrailRecord, trail, JSONMAP_STRING),
-        NEEDED(CloudTrailRecord, time_msec, JSONMAP_INT),
+        NEEDED(CloudTrailRecord, time_msec, JSONMAP_MSEC),
         FIELD(CloudTrailRecord, parameters_omitted, JSONMAP_BOOL),
         FIELD(CloudTrailRecord, session_from_console, JSONMAP_BOOL),
 };
@@ -153,13 +154,13 @@ static const JsonField identity_fields[] = {
         FIELD(UserIdentity, source_identity, JSONMAP_STRING),
         FIELD(UserIdentity, web_id_provider, JSONMAP_STRING),
         FIELD(UserIdentity, ec2_role_delivery, JSONMAP_STRING),
-        FIELD(UserIdentity, session_created_msec, JSONMAP_INT),
+        FIELD(UserIdentity, session_created_msec, JSONMAP_MSEC),
         FIELD(UserIdentity, assumed_root, JSONMAP_BOOL),
 };
 static const EnumField identity_enums[] = {ENUM(UserIdentity, type, identity_type)};
 
 static const JsonField message_fields[] = {
-        NEEDED(Message, sequence, JSONMAP_UINT),  NEEDED(Message, created_msec, JSONMAP_INT),
+        NEEDED(Message, sequence, JSONMAP_UINT),  NEEDED(Message, created_msec, JSONMAP_MSEC),
         NEEDED(Message, subject, JSONMAP_STRING), NEEDED(Message, body, JSONMAP_STRING),
         FIELD(Message, document, JSONMAP_STRING),
 };
@@ -189,7 +190,7 @@ static const EnumField change_enums[] = {
 static const JsonField delivery_fields[] = {
         NEEDED(Delivery, topic_arn, JSONMAP_STRING),
         NEEDED(Delivery, sent, JSONMAP_BOOL),
-        FIELD(Delivery, sent_msec, JSONMAP_INT),
+        FIELD(Delivery, sent_msec, JSONMAP_MSEC),
         FIELD(Delivery, message_id, JSONMAP_STRING),
 };
 
@@ -433,7 +434,6 @@ static bool id_is_valid(const char *id)
         return id && strlen(id) == 16 && strspn(id, "0123456789abcdef") == 16;
 }
 
-/* Sequences are places in the array; a file in which they are not is none of ours. */
 static int messages_from_json(const json_t *array, Incident *i, const char **reterr_field)
 {
         size_t k;
@@ -445,10 +445,6 @@ static int messages_from_json(const json_t *array, Incident *i, const char **ret
 
                 if (r < 0)
                         return r;
-                if (i->messages[k].sequence != k + 1) {
-                        *reterr_field = "sequence";
-                        return -EINVAL;
-                }
         }
         return 0;
 }
@@ -516,10 +512,10 @@ int incident_from_json(const json_t *object, Incident **ret, const char **reterr
                 r = series_from_json(json_object_get(object, "series"), &i->series, field);
         if (r < 0)
                 return r;
-        *field = incident_kind_is_notice(i->kind) ? "title" : "trail_arn";
-        if (isempty(incident_kind_is_notice(i->kind) ? i->title : i->trail_arn))
-                return -ENODATA;
         aws_error_from_value(json_object_get(object, "cause"), &i->cause);
+        *field = restored_incident_wrong(i);
+        if (*field)
+                return -EINVAL;
         i->trail = SIZE_MAX;
         *ret = TAKE_PTR(i);
         return 0;

@@ -55,8 +55,13 @@ Incident *fixture_incident(IncidentKind kind, int64_t stop)
         if (incident_kind_is_notice(kind)) {
                 i->title = mem_strdup("something of the guard itself");
                 mem_strset(&i->trail_arn, NULL);
-        } else
+                i->open = kind != INCIDENT_RECONFIGURED;
+                if (kind == INCIDENT_TOPIC_FAILING)
+                        i->scope_arn = mem_strdup(TOPIC);
+        } else if (kind != INCIDENT_CANNOT_SEE && kind != INCIDENT_NOT_FOUND &&
+                   kind != INCIDENT_UNINSPECTED) {
                 i->attribution.state = SEARCH_RUNNING;
+        }
         i->attribution.begun_msec = i->detected_msec;
         i->trail = SIZE_MAX;
         return i;

@@ -13,6 +13,7 @@
 
 #define ID_A "00000000000000aa"
 #define ID_B "00000000000000bb"
+#define TRAIL "arn:aws:cloudtrail:eu-central-1:111122223333:trail/abc"
 
 typedef struct Fixture {
         char *folder;
@@ -143,7 +144,7 @@ static char *incident_text(const char *id, bool finished, int64_t detected_msec)
 
         (void)snprintf(i->id, sizeof(i->id), "%s", id);
         i->kind = INCIDENT_STOPPED;
-        i->trail_arn = mem_strdup("arn:aws:cloudtrail:eu-central-1:111122223333:trail/abc");
+        i->trail_arn = mem_strdup(TRAIL);
         i->severity = SEVERITY_CRITICAL;
         i->detected_msec = detected_msec;
         i->open = !finished;
@@ -180,8 +181,9 @@ static void test_round_trip(void **state)
         assert_int_equal(spool_new(&options, &spool), 0);
         spool_store_incident(spool, ID_A, 7, incident_text(ID_A, false, 1000));
         spool_store_memories(
-                spool, mem_strdup("{\"version\": 1, \"trails\": [{\"arn\": \"x\", \"seen\": true, "
-                                  "\"logging\": false, \"start_msec\": 1, \"stop_msec\": 2}]}"));
+                spool,
+                mem_strdup("{\"version\": 1, \"trails\": [{\"arn\": \"" TRAIL "\", \"seen\": true, "
+                           "\"logging\": false, \"start_msec\": 1, \"stop_msec\": 2}]}"));
         while (n_stored < 2)
                 assert_true(sd_event_run(event, 30 * USEC_PER_SEC) > 0);
         spool = spool_free(spool, 30 * USEC_PER_SEC);
@@ -193,7 +195,7 @@ static void test_round_trip(void **state)
         assert_string_equal(f->incidents[0]->id, ID_A);
         assert_true(f->incidents[0]->open);
         assert_int_equal(f->n_memories, 1);
-        assert_string_equal(f->memories[0].arn, "x");
+        assert_string_equal(f->memories[0].arn, TRAIL);
         assert_int_equal(f->memories[0].stop_msec, 2);
 }
 
@@ -217,7 +219,7 @@ static void put_strange_files(Fixture *f)
         assert_int_equal(symlink("README", link), 0);
         assert_int_equal(mkdir(folder, 0700), 0);
         put(f, "trails.json",
-            "{\"version\": 1, \"trails\": [{\"arn\": 5}, {\"arn\": \"good\", \"seen\": true, "
+            "{\"version\": 1, \"trails\": [{\"arn\": 5}, {\"arn\": \"" TRAIL "\", \"seen\": true, "
             "\"logging\": true, \"start_msec\": 1, \"stop_msec\": 0}]}");
 }
 
@@ -230,7 +232,7 @@ static void test_corrupt_files_are_set_aside(void **state)
         assert_int_equal(f->n_incidents, 1);
         assert_string_equal(f->incidents[0]->id, ID_A);
         assert_int_equal(f->n_memories, 1);
-        assert_string_equal(f->memories[0].arn, "good");
+        assert_string_equal(f->memories[0].arn, TRAIL);
         assert_non_null(strstr(f->corrupt, ID_B ".json holds another incident"));
         assert_non_null(
                 strstr(f->corrupt, "\n01.json is not JSON; set aside as 01.json.corrupt\n"));
