@@ -158,8 +158,9 @@ static json_t *encode_value(JsonMapKind kind, const void *source)
         case JSONMAP_BOOL:
         case JSONMAP_BOOL_LOOSE:
                 return json_boolean(*(const bool *)source);
-        case JSONMAP_INT:
         case JSONMAP_MSEC:
+                return json_integer(MIN(MAX(*(const int64_t *)source, -MSEC_MAX), MSEC_MAX));
+        case JSONMAP_INT:
                 return json_integer(*(const int64_t *)source);
         case JSONMAP_UINT:
                 return json_integer(*(const unsigned *)source);

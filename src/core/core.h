@@ -23,6 +23,7 @@ typedef enum InputKind {
         INPUT_RECONFIGURE,  /* INPUT_IDENTITY has to follow for each account */
         INPUT_MAINTENANCE_START,
         INPUT_MAINTENANCE_STOP,
+        INPUT_RESTORED, /* what an earlier run left has been given, or is not to be had just now */
         _INPUT_KIND_MAX,
 } InputKind;
 
@@ -57,6 +58,7 @@ typedef struct Input {
         const char *identity_arn;      /* IDENTITY */
         const MaintenanceRequest *maintenance;
         const CoreConfig *config; /* RECONFIGURE */
+        const char *missing;      /* RESTORED: why it is not to be had; NULL: it has been given */
 } Input;
 
 typedef enum ActionKind {
@@ -65,6 +67,7 @@ typedef enum ActionKind {
         ACTION_INSPECT,       /* trail */
         ACTION_LOOKUP,        /* incident, trail, lookup */
         ACTION_STORE,         /* incident, generation */
+        ACTION_ARCHIVE,       /* text: id of one that has finished and left memory */
         ACTION_STORE_MEMORY,  /* every trail's memory */
         ACTION_SEND,          /* incident, message, topic, topic_arn, durable */
         ACTION_HEARTBEAT,     /* trail */
@@ -108,7 +111,7 @@ typedef struct Action {
         LookupQuery lookup;
         LogEvent event;
         int priority; /* LOG: syslog level */
-        char *text;   /* LOG: one line, owned by the action, escaped */
+        char *text;   /* LOG: one line, owned by the action, escaped; ARCHIVE: the id */
         AwsError error;
 } Action;
 
@@ -125,10 +128,20 @@ Core *core_new(const CoreConfig *config, Now now);
 Core *core_free(Core *c);
 DEFINE_CLEANUP(Core *, core_free)
 
-/* What an earlier run left, before the first step. core_restore_incident() takes incident; one
- * whose trail is no longer configured still has its messages sent. */
+/* What an earlier run left. It is given before the first step or, after core_await_state(), at any
+ * time before the INPUT_RESTORED that says that this was all: a slow disk delays no poll and no
+ * StartLogging. Until an INPUT_RESTORED, trails are polled and started, and that is all: what was
+ * seen is judged, told and stored from there on. One that says that the state is missing lets the
+ * core do without; another one may follow, and what is given then is merged. Until the state has
+ * been given, nothing that is stored may take the place of it: see to it where it is stored.
+ *
+ * core_restore_incident() takes incident; one whose trail is no longer configured still has its
+ * messages sent. An incident that exists already becomes one with what is given. */
+void core_await_state(Core *c);
 void core_restore_memory(Core *c, const TrailMemory *memory);
 void core_restore_incident(Core *c, Incident *incident);
+/* The id of one that has finished, so that it does not come back: the last ones, oldest first. */
+void core_restore_finished(Core *c, const char *id);
 
 /* Appends to *ret, which the caller empties; START_LOGGING comes before everything else. */
 void core_step(Core *c, const Input *in, Now now, Actions *ret);

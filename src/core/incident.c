@@ -137,6 +137,7 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
                 t->stop = i;
                 if (t->config.action == TRAIL_ACTION_RESTART && t->down)
                         i->restart.state = RESTART_REQUESTED;
+                resume_adopt(c, t, i);
                 if (t->starting)
                         restart_note_attempt(c, t, i);
         } else if (f->started_by_us) {

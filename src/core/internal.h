@@ -52,6 +52,21 @@ typedef struct Topic {
         AwsError error;        /* of the last failure */
 } Topic;
 
+/* Whether what an earlier run left is here. */
+typedef enum History {
+        HISTORY_HAD,     /* there was nothing, or it has been given */
+        HISTORY_AWAITED, /* it is being read: act, and judge later */
+        HISTORY_MISSING, /* not to be had just now: judge without */
+} History;
+
+/* An answer of GetTrailStatus that waits to be judged; owns what it points to. */
+typedef struct HeldAnswer {
+        TrailStatus status;
+        AwsError error;
+        int64_t asked_msec;
+        Restart restart; /* what came of StartLogging since, when it showed the trail down */
+} HeldAnswer;
+
 /* A StartLogging of ours that has ended. */
 typedef struct LedgerEntry {
         char request_id[80]; /* "" when no answer came */
@@ -91,6 +106,9 @@ typedef struct Trail {
         uint64_t next_start_boot;
         unsigned start_failures;
         uint64_t own_start_boot; /* our last StartLogging that may have had an effect, 0: none */
+        HeldAnswer *held;        /* while the history is awaited: in order, each unlike the last */
+        size_t n_held;
+        Restart early; /* what came of StartLogging before there was an incident */
 
         size_t searches;    /* of the incidents in memory, as last counted */
         unsigned redundant; /* starts that were not ours, within a day */
@@ -143,6 +161,8 @@ struct Core {
         size_t n_windows;     /* of maintenance, open */
         char (*finished)[33]; /* ring: ids of finished ones, so that none comes back */
         size_t n_finished;
+        char **put_away; /* ids of those that have left memory in this step */
+        size_t n_put_away;
         LedgerEntry *ledger; /* ring */
         size_t n_ledger;
         int64_t begun_msec;
@@ -151,6 +171,9 @@ struct Core {
         uint64_t next_memory_boot;
         bool memory_dirty;
         bool groups_settled; /* what was restored has found each other */
+        bool resumed;        /* ... and its place */
+        History history;
+        bool acted;          /* on the answer at hand, when it came */
         size_t n_remembered; /* trails of the run before, until they have been compared */
         char **forgotten;    /* ... that are not configured any more */
         size_t n_forgotten;
@@ -172,6 +195,8 @@ void core_log_trail(Core *c, LogEvent event, int priority, const Trail *t, const
 Trail *core_find_trail(Core *c, const char *arn);
 Incident *core_find_incident(Core *c, const char *id);
 void core_note_finished(Core *c, const char *id);
+/* It has finished, and nobody needs it: frees it. */
+void core_put_away(Core *c, Incident *i);
 bool core_knows_finished(const Core *c, const char *id);
 void core_remember_request(Core *c, const char *request_id, int64_t msec);
 OwnCall core_own_start(const Core *c, const CloudTrailRecord *r);      /* by the ledger */
@@ -191,8 +216,21 @@ void configure_address(Core *c, Incident *i, Message *m);
 /* Its trail is not guarded any more: what is unsent still goes out, and that is all. */
 void configure_retire(Core *c, Incident *i);
 
+/* resume.c: what an earlier run left. */
+void resume_restored(Core *c, const char *missing);
+/* What was restored and has no place any more ends. */
+void resume_settle(Core *c);
+/* While it is awaited: an answer is acted on and held, what came of StartLogging is noted. */
+void resume_polled(Core *c, Trail *t, const Input *in);
+void resume_started(Core *c, Trail *t, const AwsError *result);
+/* An incident has been opened: what was done about it before it was. */
+void resume_adopt(const Core *c, Trail *t, Incident *i);
+void resume_trail_done(Trail *t);
+
 /* trail.c: polls and what they say. */
 void trail_polled(Core *c, Trail *t, const Input *in);
+void trail_heard(Core *c, Trail *t, const Input *in); /* what it means */
+void trail_note_down(const Core *c, Trail *t, const TrailStatus *s);
 void trail_tick(Core *c, Trail *t);
 uint64_t trail_next_boot(const Core *c, const Trail *t);
 void trail_follow_clock(Trail *t, int64_t by_msec); /* the wall clock was set */

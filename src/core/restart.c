@@ -26,7 +26,7 @@ bool restart_is_wanted(const Core *c, const Trail *t)
 
 void restart_consider(Core *c, Trail *t)
 {
-        if (!t->down || t->starting || c->now.boot_usec < t->next_start_boot ||
+        if (!t->down || t->starting || c->acted || c->now.boot_usec < t->next_start_boot ||
             !restart_is_wanted(c, t))
                 return;
 
@@ -107,6 +107,8 @@ void restart_answered(Core *c, Trail *t, const Input *in)
 {
         t->starting = false;
         core_remember_request(c, in->error.request_id, c->now.wall_msec);
+        if (c->history == HISTORY_AWAITED)
+                resume_started(c, t, &in->error);
         if (t->stop && !t->start_again)
                 note_request(&t->stop->restart, &in->error);
         if (in->error.class == AWS_ERROR_NONE) {

@@ -118,7 +118,7 @@ static void check_polls(World *w, const Actions *a)
                 if (!t->polling && w->now_usec > MAX(t->polled_usec, w->guard->run_usec) +
                                                          w->poll_usec + TICK_USEC)
                         world_violation(w, "trail %zu is not polled in time", i);
-                if (t->unbeaten_usec &&
+                if (t->unbeaten_usec && !w->guard->awaiting &&
                     w->now_usec > t->unbeaten_usec + w->policy.heartbeat_usec + TICK_USEC)
                         world_violation(w, "trail %zu is seen and has no heartbeat", i);
         }
@@ -430,6 +430,16 @@ static void check_time(World *w, const Input *in)
                 world_violation(w, "there is no end to it");
 }
 
+/* Nothing is recorded before it is known what has been. */
+static void check_awaiting(World *w, const Actions *a)
+{
+        for (size_t i = 0; i < a->n; i++)
+                if (a->items[i].kind != ACTION_POLL && a->items[i].kind != ACTION_START_LOGGING &&
+                    a->items[i].kind != ACTION_LOG)
+                        world_violation(w, "action %d before the guard's state is here",
+                                        (int)a->items[i].kind);
+}
+
 void check_step(World *w, const Input *in, const Actions *a)
 {
         const Core *core = w->guard->core;
@@ -443,11 +453,15 @@ void check_step(World *w, const Input *in, const Actions *a)
         check_polls(w, a);
         check_starts(w, a);
         check_restart(w, in);
-        check_outage_is_open(w, in);
         check_restarts_go_on(w);
         check_sends(w, a);
-        check_sight(w, in);
         check_time(w, in);
+        if (w->guard->awaiting) {
+                check_awaiting(w, a);
+                return;
+        }
+        check_outage_is_open(w, in);
+        check_sight(w, in);
         check_groups(w);
 }
 

@@ -203,7 +203,8 @@ static void step(World *w, const Input *in)
         if (w->failed)
                 return;
         carry_out(w, &a);
-        check_letters(w);
+        if (!g->awaiting)
+                check_letters(w);
 }
 
 uint64_t guard_next_boot(const World *w)
@@ -296,6 +297,27 @@ void guard_hear(World *w, Input *in)
                 twin_step(w, in);
 }
 
+/* What is held against the guard counts from here on. */
+static void restored(World *w)
+{
+        Guard *g = w->guard;
+
+        world_trace(w, "guard: its state is here");
+        g->run_usec = w->now_usec;
+        g->awaiting = false;
+        disk_restore(w);
+        for (size_t i = 0; i < w->n_trails; i++) {
+                const TrailMemory *m = core_trail_memory(g->core, i);
+                GuardTrail *t = &g->trails[i];
+
+                if (t->unbeaten_usec)
+                        t->unbeaten_usec = w->now_usec;
+                t->stop_msec = MAX(t->stop_msec, m->stop_msec);
+                t->version_msec = MAX(t->version_msec, MAX(m->start_msec, m->stop_msec));
+        }
+        step(w, &(Input){.kind = INPUT_RESTORED, .trail = SIZE_MAX});
+}
+
 void guard_answer(World *w, Event *e)
 {
         static const InputKind kinds[] = {
@@ -322,6 +344,10 @@ void guard_answer(World *w, Event *e)
 
         if (!w->guard->core || e->run != w->guard->run)
                 return;
+        if (e->kind == EVENT_RESTORED) {
+                restored(w);
+                return;
+        }
         if (e->kind == EVENT_MEMORY_STORED) {
                 disk_write(w, e);
                 return;
@@ -421,6 +447,18 @@ void guard_kill(World *w)
         memset(g->sends_in_flight, 0, sizeof(g->sends_in_flight));
 }
 
+/* Milliseconds, as a rule; a slow disk takes seconds, and then others are quicker. */
+static uint64_t load_time(World *w)
+{
+        unsigned luck = (unsigned)rng_below(&w->load_rng, 100);
+
+        if (w->load_usec)
+                return w->load_usec;
+        return USEC_PER_MSEC + rng_below(&w->load_rng, luck < 60   ? 20 * USEC_PER_MSEC
+                                                       : luck < 85 ? 2 * USEC_PER_SEC
+                                                                   : 20 * USEC_PER_SEC);
+}
+
 void guard_boot(World *w)
 {
         Guard *g = w->guard;
@@ -430,17 +468,14 @@ void guard_boot(World *w)
         world_trace(w, "guard: started");
         g->run++;
         g->run_usec = w->now_usec;
+        g->awaiting = true;
         g->core = new_core(w);
+        core_await_state(g->core);
         if (w->whole)
                 whole_boot(w);
-        disk_restore(w);
-        for (size_t i = 0; i < w->n_trails; i++) {
-                const TrailMemory *m = core_trail_memory(g->core, i);
-
+        for (size_t i = 0; i < w->n_trails; i++)
                 g->trails[i].good_usec = w->now_usec;
-                g->trails[i].stop_msec = m->stop_msec;
-                g->trails[i].version_msec = MAX(m->start_msec, m->stop_msec);
-        }
+        (void)world_schedule(w, w->now_usec + load_time(w), EVENT_RESTORED);
         guard_identify(w);
 }
 
@@ -476,7 +511,7 @@ bool guard_is_idle(const World *w)
 {
         const Guard *g = w->guard;
 
-        if (!g->core || core_n_incidents(g->core) > 0)
+        if (!g->core || g->awaiting || core_n_incidents(g->core) > 0)
                 return false;
         for (size_t i = 0; i < w->n_trails; i++)
                 if (g->trails[i].down_usec || g->trails[i].not_found > 0 ||

@@ -92,7 +92,8 @@ struct Guard {
         Core *core; /* NULL while dead */
         Core *twin;
         unsigned run;
-        uint64_t run_usec;
+        uint64_t run_usec;  /* its start, or when its state was here */
+        bool awaiting;      /* its state: it polls and restarts, and that is all */
         int64_t clock_msec; /* wall clock against AWS's */
         uint64_t clock_set_usec;
         GuardTrail trails[SIM_TRAILS_MAX];

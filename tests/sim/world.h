@@ -107,7 +107,8 @@ typedef enum EventKind {
         EVENT_SENT,
         EVENT_STORED,
         EVENT_MEMORY_STORED,
-        EVENT_CALL, /* fire(slot) */
+        EVENT_RESTORED, /* the guard has read what an earlier one left */
+        EVENT_CALL,     /* fire(slot) */
 } EventKind;
 
 struct World;
@@ -213,7 +214,9 @@ typedef struct Whole Whole;
 typedef struct World {
         uint64_t seed;
         Rng rng;
-        Rng settings_rng; /* of looks at settings, so that they change no other luck */
+        Rng settings_rng;   /* of looks at settings, so that they change no other luck */
+        Rng load_rng;       /* of how long its state is read at a boot, likewise */
+        uint64_t load_usec; /* ... for so long; 0: drawn */
         bool verbose;
         bool quiet;
         bool tail; /* the last lines of the trace are told with a broken promise */

@@ -118,6 +118,8 @@ Rig *rig_new(const RigOptions *o)
         topics[1].arn = TOPIC2;
         r->now = (Now){.boot_usec = 1000 * USEC_PER_SEC, .wall_msec = BASE};
         r->core = core_new(&config, r->now);
+        if (options->awaiting)
+                core_await_state(r->core);
         r->starts_work = true;
         rig_truth(r, true, RIG_START, 0);
         r->settings = (TrailSettings){.described = true,
@@ -167,6 +169,11 @@ void rig_step(Rig *r, const Input *in)
 {
         actions_done(&r->actions);
         core_step(r->core, in, r->now, &r->actions);
+}
+
+void rig_restored(Rig *r, const char *missing)
+{
+        rig_step(r, &(Input){.kind = INPUT_RESTORED, .trail = SIZE_MAX, .missing = missing});
 }
 
 static void advance(Rig *r, uint64_t to_boot)
