@@ -144,14 +144,21 @@ static void resume_search(const Core *c, Incident *i)
         i->attribution.begun_msec = MIN(i->attribution.begun_msec, c->now.wall_msec);
 }
 
+/* The latest has it, but for one that is only how this one looks without a history; the other one
+ * ends when all are here. */
+static bool takes_place_of(const Incident *i, const Incident *other)
+{
+        return !other || i->detected_msec >= other->detected_msec ||
+               (other->kind == INCIDENT_ALREADY_STOPPED && !other->stop_msec);
+}
+
 static void resume(Core *c, Trail *t, Incident *i)
 {
         Incident **place = place_of(t, i);
 
         resume_search(c, i);
         i->verify_until_boot = c->now.boot_usec + c->policy.verify_within_usec;
-        /* The latest has it; the other one ends when all are here. */
-        if (!i->open || !place || (*place && (*place)->detected_msec > i->detected_msec))
+        if (!i->open || !place || !takes_place_of(i, *place))
                 return;
         if (incident_kind_is_change(i->kind) && c->policy.inspect_usec == 0) {
                 configure_retire(c, i); /* nobody looks any more */
@@ -204,6 +211,24 @@ static void merge_attribution(Core *c, Incident *to, Incident *from)
         resume_search(c, to);
 }
 
+/* Who seemed to be alone tells of its group, or is told of by it; group_settle() has them find each
+ * other. */
+static void merge_group(Core *c, Incident *i, Incident *from)
+{
+        Trail *t = i->trail == SIZE_MAX ? NULL : &c->trails[i->trail];
+        Incident **latest = t ? &t->groups[incident_kind_family(i->kind)] : NULL;
+
+        i->series = TAKE_PTR(from->series);
+        i->number = from->number;
+        if (!from->group || (i->lead && i->lead != i))
+                return;
+        i->group = TAKE_PTR(from->group);
+        i->lead = NULL;
+        if (latest && *latest == i)
+                *latest = NULL;
+        c->groups_settled = false;
+}
+
 /* An incident that is here already, found out about without what is known of it on the disk. */
 static void merge(Core *c, Incident *i, Incident *from)
 {
@@ -223,10 +248,8 @@ static void merge(Core *c, Incident *i, Incident *from)
                 i->known_stop_msec = from->known_stop_msec;
                 i->last_logging_msec = from->last_logging_msec;
         }
-        if (!i->series && from->series && i->lead == i) {
-                i->series = TAKE_PTR(from->series);
-                i->number = from->number;
-        }
+        if (!i->series)
+                merge_group(c, i, from);
         i->reminders = MAX(i->reminders, from->reminders);
         i->reminded_msec = MAX(i->reminded_msec, from->reminded_msec);
         incident_escalate(i, from->severity);
@@ -375,14 +398,17 @@ static void early_done(Trail *t)
 
 void resume_adopt(const Core *c, Trail *t, Incident *i)
 {
-        bool accepted = t->early.accepted_msec != 0;
+        /* After one that was accepted and had no effect, another is no news to go by. */
+        bool vain = i->restart.state == RESTART_FAILING && i->restart.accepted_msec;
+        bool accepted = t->early.accepted_msec && !vain && restart_is_wanted(c, t);
 
         if (t->early.attempts == 0)
                 return;
         merge_restart(&i->restart, &t->early);
         early_done(t);
-        if (accepted && restart_is_wanted(c, t)) {
+        if (accepted) {
                 i->restart.state = RESTART_ACCEPTED;
+                i->restart.told = 0; /* whatever fails after that is news */
                 i->verify_until_boot = t->own_start_boot + c->policy.verify_within_usec;
         }
         incident_touch(i);

@@ -35,7 +35,7 @@ static void note_first_shown(World *w, size_t trail, const TrailStatus *s)
 
                 if (x->trail != trail || x->msec != s->stop_logging_msec || x->shown)
                         continue;
-                x->shown = true;
+                x->shown = !w->guard->awaiting; /* it may die before it has made anything of it */
                 x->shown_restarted = s->is_logging || s->start_logging_msec > s->stop_logging_msec;
         }
 }
@@ -209,7 +209,7 @@ static bool is_next(const World *w, const Letter *l, size_t topic)
         for (size_t i = 0; i < g->n_letters; i++)
                 if (streq(g->letters[i].incident, l->incident) &&
                     g->letters[i].sequence < l->sequence && g->letters[i].wanted[topic] &&
-                    !g->letters[i].acknowledged[topic])
+                    !g->letters[i].of_before && !g->letters[i].acknowledged[topic])
                         return false;
         return true;
 }
@@ -230,7 +230,7 @@ static bool is_wanted(const World *w, const Incident *i, const Message *m, size_
                 return false;
         for (size_t k = 0; k < g->n_letters; k++)
                 if (streq(g->letters[k].incident, i->id) && g->letters[k].sequence < m->sequence &&
-                    g->letters[k].wanted[topic])
+                    g->letters[k].wanted[topic] && !g->letters[k].of_before)
                         return true;
         return topic == 0 || m->severity >= w->min_severity;
 }
@@ -244,7 +244,7 @@ void check_letters(World *w)
                 const Letter *l = &g->letters[i];
 
                 for (size_t t = 0; t < w->n_topics; t++)
-                        if (l->wanted[t] && !l->tried[t] && !l->acknowledged[t] &&
+                        if (l->wanted[t] && !l->of_before && !l->tried[t] && !l->acknowledged[t] &&
                             g->sends_in_flight[t] < 8 && !(t == 1 && w->fifo) &&
                             w->now_usec > l->created_usec + w->policy.store_patience_usec +
                                                   TICK_USEC / 10)
@@ -263,6 +263,8 @@ static uint64_t hash_text(const char *s, uint64_t h)
 static void note_letter(World *w, const Incident *i, const Message *m)
 {
         Guard *g = w->guard;
+        /* Of an earlier run, and known again only now. */
+        bool of_before = m->created_boot == 0;
         size_t k;
 
         if (strlen(m->subject) > 99 || strlen(m->body) > 32 * 1024)
@@ -272,19 +274,34 @@ static void note_letter(World *w, const Incident *i, const Message *m)
                         break;
         Letter *l = k < g->n_letters ? &g->letters[k] : mem_push0(g->letters, g->n_letters);
         uint64_t text = hash_text(m->body, hash_text(m->subject, UINT64_C(0xcbf29ce484222325)));
+        if (l->of_before) {
+                Letter had = *l;
+
+                *l = (Letter){};
+                memcpy(l->arrived, had.arrived, sizeof(l->arrived));
+                memcpy(l->lost, had.lost, sizeof(l->lost));
+        }
         if (l->sequence && l->text != text)
                 world_violation(w, "two messages are called %s/%u", i->id, m->sequence);
         memcpy(l->incident, i->id, sizeof(l->incident));
         if (!l->sequence) {
                 l->created_usec = w->now_usec;
-                for (size_t t = 0; t < w->n_topics; t++)
-                        l->wanted[t] = is_wanted(w, i, m, t);
+                for (size_t t = 0; t < w->n_topics; t++) {
+                        const Delivery *d = message_find_delivery(m, guard_topic(w, t));
+
+                        l->wanted[t] = of_before ? d != NULL : is_wanted(w, i, m, t);
+                        l->acknowledged[t] = d && d->sent;
+                        l->arrived[t] = MAX(l->arrived[t], (unsigned)l->acknowledged[t]);
+                }
         }
         l->sequence = m->sequence;
         l->phase = m->phase;
         l->text = text;
         (void)snprintf(l->subject, sizeof(l->subject), "%s", m->subject);
-        check_told(w, i, m);
+        if (of_before && guard_case(g, i->id) && m->phase == PHASE_FAILING)
+                guard_case(g, i->id)->told_failing = true;
+        if (!of_before)
+                check_told(w, i, m);
 }
 
 static void trace_findings(World *w, const Incident *i)
@@ -468,7 +485,7 @@ void check_step(World *w, const Input *in, const Actions *a)
 void check_letter_end(World *w, const Letter *l)
 {
         for (size_t t = 0; t < w->n_topics; t++) {
-                if (!l->wanted[t])
+                if (!l->wanted[t] || l->of_before)
                         continue;
                 if (l->arrived[t] == 0 || !l->acknowledged[t])
                         world_violation(w, "%s/%u (%s) never reached topic %zu", l->incident,

@@ -66,8 +66,10 @@ static void check_timed(World *w, const Case *c, const Incident *i)
         if (first != s && case_of_stop(w, first, c) && !s->shown_restarted &&
             count_kind(w, c->trail, INCIDENT_DELETED) == 0 &&
             count_kind(w, c->trail, INCIDENT_RECREATED) == 0 &&
-            /* The disk may have lost that it belongs to one. */
-            !(w->kills && (was_sick(w, FAULT_DISK_FAILS, 0) || was_sick(w, FAULT_DISK_STALLS, 0))))
+            /* The disk may have lost that it belongs to one, or not have told in time. */
+            !(w->kills &&
+              (was_sick(w, FAULT_DISK_FAILS, 0) || was_sick(w, FAULT_DISK_STALLS, 0))) &&
+            !w->gave_up)
                 world_violation(w, "%s: a stop of a stopped trail became an incident", i->id);
 }
 

@@ -96,10 +96,14 @@ void disk_restore_incident(World *w, Incident *i)
 {
         Case *c = guard_case(w->guard, i->id);
 
-        for (size_t m = 0; m < i->n_messages; m++)
+        for (size_t m = 0; m < i->n_messages && !w->guard->does_without; m++)
                 read_back(w, i, &i->messages[m]);
         if (c) {
                 c->lost = false;
+                c->search = i->attribution.state;
+                c->open = i->open;
+        }
+        if (c && !w->guard->does_without) {
                 /* What it is to be again, the reader has heard of: what has ended it is forgotten.
                  */
                 c->told_failing = c->told_failing || i->n_messages < c->n_messages;
@@ -181,7 +185,7 @@ static void forget_unsaid(Guard *g)
         }
 }
 
-void disk_restore(World *w)
+void disk_forget(World *w)
 {
         Guard *g = w->guard;
 
@@ -192,11 +196,16 @@ void disk_restore(World *w)
                 g->cases[i].summaries = 0;
                 g->cases[i].seen = 0;
         }
+}
+
+void disk_restore(World *w)
+{
         if (w->whole) {
                 whole_restore(w);
         } else {
                 restore_memories(w);
                 restore_incidents(w);
         }
-        forget_unsaid(g);
+        if (!w->guard->does_without)
+                forget_unsaid(w->guard);
 }

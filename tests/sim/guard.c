@@ -81,6 +81,8 @@ static void do_store(World *w, const Action *a)
                 c->asked_generation = a->generation;
         e->generation = a->generation;
         e->store_error = world_has_fault(w, FAULT_DISK_FAILS, SIZE_MAX) ? -28 : 0;
+        if (w->guard->does_without)
+                e->store_error = -16; /* nothing takes the place of what has not been read */
         if (!is_worth_writing(w))
                 return;
         e->finished = incident_is_finished(a->incident);
@@ -93,7 +95,8 @@ static void do_store(World *w, const Action *a)
 
 static void do_store_memory(World *w)
 {
-        if (!is_worth_writing(w) || world_has_fault(w, FAULT_DISK_FAILS, SIZE_MAX))
+        if (!is_worth_writing(w) || world_has_fault(w, FAULT_DISK_FAILS, SIZE_MAX) ||
+            w->guard->does_without)
                 return;
         json_t *all = json_array();
         for (size_t i = 0; i < w->n_trails; i++)
@@ -126,7 +129,7 @@ static void note_send(World *w, const Action *a)
 
 void guard_letter_arrives(World *w, Letter *l, size_t topic)
 {
-        if (l->acknowledged[topic])
+        if (l->acknowledged[topic] && !l->of_before)
                 world_violation(w, "%s/%u is sent again although it was acknowledged", l->incident,
                                 l->sequence);
         l->arrived[topic]++;
@@ -304,18 +307,37 @@ static void restored(World *w)
 
         world_trace(w, "guard: its state is here");
         g->run_usec = w->now_usec;
+        if (g->awaiting)
+                disk_forget(w);
         g->awaiting = false;
         disk_restore(w);
+        g->does_without = false;
         for (size_t i = 0; i < w->n_trails; i++) {
                 const TrailMemory *m = core_trail_memory(g->core, i);
                 GuardTrail *t = &g->trails[i];
 
                 if (t->unbeaten_usec)
                         t->unbeaten_usec = w->now_usec;
+                t->drift_seen = 0; /* by another baseline, or none */
                 t->stop_msec = MAX(t->stop_msec, m->stop_msec);
                 t->version_msec = MAX(t->version_msec, MAX(m->start_msec, m->stop_msec));
         }
         step(w, &(Input){.kind = INPUT_RESTORED, .trail = SIZE_MAX});
+}
+
+/* Messages of before may be told anew, under the same numbers. */
+static void given_up(World *w)
+{
+        Guard *g = w->guard;
+
+        world_trace(w, "guard: it does without its state");
+        g->run_usec = w->now_usec;
+        g->awaiting = false;
+        g->does_without = w->gave_up = true;
+        disk_forget(w);
+        for (size_t i = 0; i < g->n_letters; i++)
+                g->letters[i].of_before = true;
+        step(w, &(Input){.kind = INPUT_RESTORED, .trail = SIZE_MAX, .missing = "it stalls"});
 }
 
 void guard_answer(World *w, Event *e)
@@ -344,8 +366,8 @@ void guard_answer(World *w, Event *e)
 
         if (!w->guard->core || e->run != w->guard->run)
                 return;
-        if (e->kind == EVENT_RESTORED) {
-                restored(w);
+        if (e->kind == EVENT_RESTORED || e->kind == EVENT_GIVEN_UP) {
+                (e->kind == EVENT_RESTORED ? restored : given_up)(w);
                 return;
         }
         if (e->kind == EVENT_MEMORY_STORED) {
@@ -438,6 +460,7 @@ void guard_kill(World *w)
         if (w->whole)
                 whole_kill(w);
         g->core = core_free(g->core);
+        g->awaiting = g->does_without = false;
         g->twin = core_free(g->twin); /* it has seen what this guard will not remember */
         for (size_t i = 0; i < g->n_cases; i++)
                 g->cases[i].generation = g->cases[i].asked_generation = 0;
@@ -462,6 +485,7 @@ static uint64_t load_time(World *w)
 void guard_boot(World *w)
 {
         Guard *g = w->guard;
+        uint64_t takes;
 
         if (g->core)
                 return;
@@ -475,7 +499,10 @@ void guard_boot(World *w)
                 whole_boot(w);
         for (size_t i = 0; i < w->n_trails; i++)
                 g->trails[i].good_usec = w->now_usec;
-        (void)world_schedule(w, w->now_usec + load_time(w), EVENT_RESTORED);
+        takes = load_time(w);
+        if (takes > 5 * USEC_PER_SEC && (w->load_usec || rng_chance(&w->load_rng, 50)))
+                (void)world_schedule(w, w->now_usec + 5 * USEC_PER_SEC, EVENT_GIVEN_UP);
+        (void)world_schedule(w, w->now_usec + takes, EVENT_RESTORED);
         guard_identify(w);
 }
 
@@ -511,7 +538,7 @@ bool guard_is_idle(const World *w)
 {
         const Guard *g = w->guard;
 
-        if (!g->core || g->awaiting || core_n_incidents(g->core) > 0)
+        if (!g->core || g->awaiting || g->does_without || core_n_incidents(g->core) > 0)
                 return false;
         for (size_t i = 0; i < w->n_trails; i++)
                 if (g->trails[i].down_usec || g->trails[i].not_found > 0 ||

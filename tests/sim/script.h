@@ -23,6 +23,8 @@ extern const Scenario fault_scenarios[];
 extern const size_t n_fault_scenarios;
 extern const Scenario flood_scenarios[];
 extern const size_t n_flood_scenarios;
+extern const Scenario state_scenarios[];
+extern const size_t n_state_scenarios;
 extern const Scenario client_scenarios[];
 extern const size_t n_client_scenarios;
 

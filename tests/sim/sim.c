@@ -66,6 +66,7 @@ static const struct {
         {row_scenarios, &n_row_scenarios},     {attack_scenarios, &n_attack_scenarios},
         {drift_scenarios, &n_drift_scenarios}, {fault_scenarios, &n_fault_scenarios},
         {flood_scenarios, &n_flood_scenarios}, {client_scenarios, &n_client_scenarios},
+        {state_scenarios, &n_state_scenarios},
 };
 
 static void list_scenarios(void)

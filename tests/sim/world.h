@@ -107,7 +107,8 @@ typedef enum EventKind {
         EVENT_SENT,
         EVENT_STORED,
         EVENT_MEMORY_STORED,
-        EVENT_RESTORED, /* the guard has read what an earlier one left */
+        EVENT_GIVEN_UP, /* the guard does without what an earlier one left ... */
+        EVENT_RESTORED, /* ... and has it */
         EVENT_CALL,     /* fire(slot) */
 } EventKind;
 
@@ -258,6 +259,7 @@ typedef struct World {
         uint64_t poll_usec;
         uint64_t last_kill_usec; /* nothing is read from the disk after */
         unsigned kills;
+        bool gave_up; /* a guard did without its state for a while */
         unsigned n_request_ids;
         Disk disk;
         Guard *guard;
