@@ -167,8 +167,9 @@ void alert_test_message(const AlertContext *c, Message *ret)
 void alert_deduplication_id(const char *incident_id, const Message *m, const char *topic_arn,
                             char ret[static ALERT_DEDUPLICATION_SIZE])
 {
-        _cleanup_free_ char *text = mem_printf("%s\n%s\n%u\n%s", incident_id,
-                                               phase_to_string(m->phase), m->sequence, topic_arn);
+        _cleanup_free_ char *text =
+                mem_printf("%s\n%s\n%u\n%s", incident_id, phase_to_string(m->phase),
+                           m->origin.incident ? m->origin.sequence : m->sequence, topic_arn);
 
         static_assert(ALERT_DEDUPLICATION_SIZE == DIGEST_HEX_SIZE, "hex of SHA-256");
         digest_sha256_hex(text, strlen(text), ret);

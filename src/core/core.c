@@ -337,8 +337,8 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
                 maintenance_start(c, in->maintenance);
         else if (in->kind == INPUT_MAINTENANCE_STOP && in->maintenance)
                 maintenance_stop(c, in->maintenance);
-        else if (in->kind == INPUT_RESTORED)
-                resume_restored(c, in->missing);
+        else if (in->kind == INPUT_RESTORED && in->report)
+                resume_restored(c, in->report);
 
         maintenance_tick(c);
         for (size_t k = 0; k < c->n_trails; k++)

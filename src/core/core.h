@@ -35,6 +35,27 @@ typedef struct MaintenanceRequest {
         const char *who;
 } MaintenanceRequest;
 
+/* Something stored that could not be used as it is. */
+typedef struct StateLoss {
+        char *what;      /* "/var/lib/trailsentry/trails.json is not JSON; ..." */
+        bool foreign;    /* of another version of the program: it is left alone, and told once */
+        char id[33];     /* of the incident in it; "" for none, or when it cannot be told */
+        char *kind;      /* of that, as it is written there; NULL as above */
+        char *trail_arn; /* the same */
+        Message *unsent; /* messages that could be read, and that some topic has not taken */
+        size_t n_unsent;
+} StateLoss;
+
+/* What came of reading what an earlier run left. */
+typedef struct StateReport {
+        const char *missing; /* why it is not to be had just now; NULL: it has been given */
+        bool no_memories;    /* there was a state, and not what it knew of the trails */
+        StateLoss *losses;   /* their messages are taken */
+        size_t n_losses;
+} StateReport;
+
+void state_loss_done(StateLoss *l);
+
 /* Everything borrowed. error.class tells success (NONE) from failure where a call ended. */
 typedef struct Input {
         InputKind kind;
@@ -57,8 +78,8 @@ typedef struct Input {
         unsigned account;              /* IDENTITY */
         const char *identity_arn;      /* IDENTITY */
         const MaintenanceRequest *maintenance;
-        const CoreConfig *config; /* RECONFIGURE */
-        const char *missing;      /* RESTORED: why it is not to be had; NULL: it has been given */
+        const CoreConfig *config;  /* RECONFIGURE */
+        const StateReport *report; /* RESTORED */
 } Input;
 
 typedef enum ActionKind {

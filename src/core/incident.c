@@ -39,7 +39,7 @@ bool incident_make_untimed_id(Core *c, const char *about, const IncidentFacts *f
         for (unsigned again = 0;; again++) {
                 untimed_id(about, f, again, ret);
                 const Incident *had = core_find_incident(c, ret);
-                if (had && had->open)
+                if ((had && had->open) || (f->once && (had || core_knows_finished(c, ret))))
                         return false;
                 if (!had && !core_knows_finished(c, ret))
                         return true;

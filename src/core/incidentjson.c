@@ -8,6 +8,7 @@
 #include "core/seriesjson.h"
 
 #define FORMAT_VERSION 1
+#define SMALL_OTHERS_MAX 20
 
 /* Enums by name, so that the files can be read by people and outlive a renumbering. */
 typedef struct EnumField {
@@ -169,6 +170,13 @@ static const EnumField message_enums[] = {
         ENUM(Message, severity, severity),
 };
 
+static const JsonField origin_fields[] = {
+        FIELD(MessageOrigin, incident, JSONMAP_STRING),
+        FIELD(MessageOrigin, kind, JSONMAP_STRING),
+        FIELD(MessageOrigin, trail_arn, JSONMAP_STRING),
+        FIELD(MessageOrigin, sequence, JSONMAP_UINT),
+};
+
 static const JsonField deed_fields[] = {
         FIELD(Deed, event_name, JSONMAP_STRING),
         FIELD(Deed, event_source, JSONMAP_STRING),
@@ -207,12 +215,12 @@ static int decode_enums(const json_t *o, const EnumField *fields, size_t n, void
                         const char **reterr_field)
 {
         for (size_t k = 0; k < n; k++) {
-                int v = fields[k].from_string(
-                        json_string_value(json_object_get(o, fields[k].name)));
+                const char *text = json_string_value(json_object_get(o, fields[k].name));
+                int v = fields[k].from_string(text);
 
                 if (v < 0) {
                         *reterr_field = fields[k].name;
-                        return -EINVAL;
+                        return isempty(text) ? -EINVAL : -ENOTSUP;
                 }
                 *(int *)((char *)target + fields[k].offset) = v;
         }
@@ -288,6 +296,12 @@ static json_t *message_to_json(const Message *m)
                 json_append(deliveries, d);
         }
         json_set(o, "deliveries", deliveries);
+        if (m->origin.incident) {
+                json_t *origin = json_object();
+
+                ENCODE(origin, origin, &m->origin);
+                json_set(o, "origin", origin);
+        }
         return o;
 }
 
@@ -329,6 +343,33 @@ json_t *incident_to_json(const Incident *i)
         return o;
 }
 
+/* By what a list of them shows: who did it or may have, and so many of the others. */
+static bool is_shown(const json_t *finding, size_t *others)
+{
+        Role role = role_from_string(json_string_value(json_object_get(finding, "role")));
+
+        return role == ROLE_CULPRIT || role == ROLE_CANDIDATE || role == ROLE_OWN_MISUSED ||
+               (*others)++ < SMALL_OTHERS_MAX;
+}
+
+json_t *incident_to_small_json(const Incident *i)
+{
+        json_t *o = incident_to_json(i), *message;
+        json_t *findings = json_object_get(json_object_get(o, "attribution"), "findings");
+        size_t others = 0, k = 0;
+
+        while (k < json_array_size(findings))
+                if (is_shown(json_array_get(findings, k), &others))
+                        k++;
+                else
+                        (void)json_array_remove(findings, k); /* it is there */
+        json_array_foreach(json_object_get(o, "messages"), k, message)
+        {
+                json_set(message, "document", json_null());
+        }
+        return o;
+}
+
 static int need(const json_t *o, const char *name, json_type type, const char **reterr_field)
 {
         const json_t *v = json_object_get(o, name);
@@ -367,7 +408,7 @@ int finding_from_json(const json_t *o, Finding *f, const char **reterr_field)
 
         if ((int)role < 0) {
                 *reterr_field = "role";
-                return -EINVAL;
+                return isempty(json_string_value(json_object_get(o, "role"))) ? -EINVAL : -ENOTSUP;
         }
         f->role = role;
         r = DECODE(o, record, &f->record, reterr_field);
@@ -409,8 +450,9 @@ static int attribution_from_json(const json_t *o, Attribution *a, const char **r
         return r;
 }
 
-static int message_from_json(const json_t *o, Message *m, const char **reterr_field)
+int message_from_json(const json_t *o, Message *m, const char **reterr_field)
 {
+        const json_t *origin = json_object_get(o, "origin");
         size_t k;
         json_t *d;
         int r = DECODE(o, message, m, reterr_field);
@@ -426,7 +468,7 @@ static int message_from_json(const json_t *o, Message *m, const char **reterr_fi
                 if (r >= 0)
                         r = DECODE(d, delivery, x, reterr_field);
         }
-        return r;
+        return r >= 0 && origin ? DECODE(origin, origin, &m->origin, reterr_field) : r;
 }
 
 static bool id_is_valid(const char *id)
@@ -485,7 +527,9 @@ int incident_from_json(const json_t *object, Incident **ret, const char **reterr
                 return -EBADMSG;
         *field = "version";
         if (json_integer_value(json_object_get(object, "version")) != FORMAT_VERSION)
-                return -EINVAL;
+                return json_integer_value(json_object_get(object, "version")) > FORMAT_VERSION
+                               ? -ENOTSUP
+                               : -EINVAL;
         *field = "id";
         if (!id_is_valid(id))
                 return -EINVAL;

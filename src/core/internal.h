@@ -217,7 +217,7 @@ void configure_address(Core *c, Incident *i, Message *m);
 void configure_retire(Core *c, Incident *i);
 
 /* resume.c: what an earlier run left. */
-void resume_restored(Core *c, const char *missing);
+void resume_restored(Core *c, const StateReport *report);
 /* What was restored and has no place any more ends. */
 void resume_settle(Core *c);
 /* While it is awaited: an answer is acted on and held, what came of StartLogging is noted. */
@@ -226,6 +226,11 @@ void resume_started(Core *c, Trail *t, const AwsError *result);
 /* An incident has been opened: what was done about it before it was. */
 void resume_adopt(const Core *c, Trail *t, Incident *i);
 void resume_trail_done(Trail *t);
+
+/* statelost.c: the state of the guard is not what it should be, and everybody is told. */
+void state_missing(Core *c, const char *why);
+void state_here(Core *c); /* it is not missing any more */
+void state_lost(Core *c, const StateReport *report);
 
 /* trail.c: polls and what they say. */
 void trail_polled(Core *c, Trail *t, const Input *in);
@@ -285,10 +290,12 @@ typedef struct IncidentFacts {
         int64_t seen_msec;
         int64_t id_time_msec;  /* untimed kinds: what makes the id, beside the kind */
         const char *id_digest; /* untimed kinds: the bad state; NULL for none */
+        bool once;             /* untimed kinds: it cannot happen again */
 } IncidentFacts;
 
 /* The id of what has no time of its own, and may happen again: free to be used. False when such an
- * incident is open. about: what it happens to, an ARN or the guard's name. */
+ * incident is open, or has been and cannot be again. about: what it happens to, an ARN or the
+ * guard's name. */
 bool incident_make_untimed_id(Core *c, const char *about, const IncidentFacts *f,
                               char ret[static 33]);
 /* NULL when an incident of that id has been had. */
@@ -321,9 +328,10 @@ typedef struct NoticeFacts {
         const char *scope_arn; /* as in Incident; copied, as is the cause */
         const AwsError *cause; /* NULL for none */
         const char *id_digest; /* what tells it from others of its kind; NULL for none */
+        bool once;             /* however often it is found out */
 } NoticeFacts;
 
-/* NULL when the very same is open. */
+/* NULL when the very same is open or, for once, has been. */
 Incident *notice_open(Core *c, const NoticeFacts *f);
 /* Title and text take the place of those before; NULL leaves them. */
 void notice_close(Core *c, Incident *i, Phase phase, const char *title, const char *text);

@@ -16,12 +16,12 @@
         }
 
 static const JsonField memory_fields[] = {
-        NEEDED(arn, JSONMAP_STRING),        NEEDED(seen, JSONMAP_BOOL),
-        NEEDED(logging, JSONMAP_BOOL),      NEEDED(start_msec, JSONMAP_MSEC),
+        NEEDED(arn, JSONMAP_STRING),         NEEDED(seen, JSONMAP_BOOL),
+        NEEDED(logging, JSONMAP_BOOL),       NEEDED(start_msec, JSONMAP_MSEC),
         NEEDED(stop_msec, JSONMAP_MSEC),     FIELD(delivery_msec, JSONMAP_MSEC),
         FIELD(last_good_msec, JSONMAP_MSEC), FIELD(last_logging_msec, JSONMAP_MSEC),
         FIELD(floor_msec, JSONMAP_MSEC),     FIELD(baseline_msec, JSONMAP_MSEC),
-        FIELD(baseline_by, JSONMAP_STRING), FIELD(inspected_msec, JSONMAP_MSEC),
+        FIELD(baseline_by, JSONMAP_STRING),  FIELD(inspected_msec, JSONMAP_MSEC),
         FIELD(habit_msec, JSONMAP_MSEC),     FIELD(habit_since_msec, JSONMAP_MSEC),
 };
 

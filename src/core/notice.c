@@ -12,9 +12,9 @@
 Incident *notice_open(Core *c, const NoticeFacts *f)
 {
         char id[33];
-        IncidentFacts facts = {.kind = f->kind, .id_digest = f->id_digest};
+        IncidentFacts facts = {.kind = f->kind, .id_digest = f->id_digest, .once = f->once};
 
-        if (!f->open)
+        if (!f->open && !f->once)
                 facts.id_time_msec = c->now.wall_msec;
         if (!incident_make_untimed_id(c, c->hostname, &facts, id))
                 return NULL;

@@ -107,8 +107,24 @@ static bool is_document(const char *text)
         return json_parse(text, strlen(text), DOCUMENT_MAX, &o) >= 0 && json_is_object(o);
 }
 
+/* A word as kinds are, of whichever version. */
+static bool is_word(const char *s)
+{
+        size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+        return n > 0 && n <= 64 && !s[n];
+}
+
+bool restored_origin_is_right(const MessageOrigin *o)
+{
+        return !o->incident || (is_id(o->incident) && (!o->kind || is_word(o->kind)) &&
+                                (!o->trail_arn || is_trail(o->trail_arn)));
+}
+
 const char *restored_message_wrong(const Message *m)
 {
+        if (!restored_origin_is_right(&m->origin))
+                return "origin";
         if (!is_sendable(m->subject, SUBJECT_MAX))
                 return "subject";
         if (!is_sendable(m->body, ALERT_BODY_MAX))

@@ -11,4 +11,5 @@
 /* NULL when it can be used, else the member that cannot (static). */
 const char *restored_incident_wrong(const Incident *i);
 const char *restored_message_wrong(const Message *m);
+bool restored_origin_is_right(const MessageOrigin *o);
 const char *restored_memory_wrong(const TrailMemory *m);

@@ -459,8 +459,9 @@ static void replay(Core *c, Trail *t)
         held_clear(t);
 }
 
-void resume_restored(Core *c, const char *missing)
+void resume_restored(Core *c, const StateReport *report)
 {
+        const char *missing = report->missing;
         History was = c->history;
 
         c->history = missing ? HISTORY_MISSING : HISTORY_HAD;
@@ -474,6 +475,11 @@ void resume_restored(Core *c, const char *missing)
                         t->next_inspect_boot = MIN(t->next_inspect_boot, c->now.boot_usec);
                 }
         }
-        if (!missing)
-                c->memory_dirty = true;
+        if (missing) {
+                state_missing(c, missing);
+                return;
+        }
+        c->memory_dirty = true;
+        state_here(c);
+        state_lost(c, report);
 }

@@ -365,7 +365,9 @@ static void restore(World *w, const json_t *root)
 
 static void restored(World *w, const char *missing)
 {
-        step(w, &(Input){.kind = INPUT_RESTORED, .trail = SIZE_MAX, .missing = missing});
+        step(w, &(Input){.kind = INPUT_RESTORED,
+                         .trail = SIZE_MAX,
+                         .report = &(StateReport){.missing = missing}});
         answer_all(w);
 }
 

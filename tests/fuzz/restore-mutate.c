@@ -33,6 +33,7 @@ static const char *const words[] = {
         "maintenance",
         "topic-failing",
         "reconfigured",
+        "state-lost",
         "OPEN",
         "FAILING",
         "CLOSED",

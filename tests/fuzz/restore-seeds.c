@@ -208,6 +208,31 @@ static void notices(void)
         rig_free(r);
 }
 
+static void lost(void)
+{
+        Rig *r = rig_new(&(RigOptions){.awaiting = true, .n_topics = 2});
+        Message m = {.sequence = 2,
+                     .phase = PHASE_CLOSED,
+                     .subject = mem_strdup("CLOSED: it"),
+                     .body = mem_strdup("It is over.\n")};
+        mem_push0(m.deliveries, m.n_deliveries)->topic_arn = mem_strdup(TOPIC);
+        StateLoss l = {.what = (char *)"a file is damaged",
+                       .id = "00000000000000aa",
+                       .unsent = &m,
+                       .n_unsent = 1};
+
+        rig_live(r, 3 * USEC_PER_SEC);
+        rig_restored(r, "the disk does not answer");
+        rig_live(r, 3 * USEC_PER_SEC);
+        save(r, "state-missing", "m!m");
+        rig_step(r, &(Input){.kind = INPUT_RESTORED,
+                             .trail = SIZE_MAX,
+                             .report = &(StateReport){
+                                     .no_memories = true, .losses = &l, .n_losses = 1}});
+        save(r, "state-lost", "em!em");
+        rig_free(r);
+}
+
 static void groups(void)
 {
         Rig *r = seen(NULL);
@@ -245,5 +270,6 @@ int main(int argc, char *argv[])
         changes();
         notices();
         groups();
+        lost();
         return 0;
 }

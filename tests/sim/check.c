@@ -232,7 +232,7 @@ static bool is_wanted(const World *w, const Incident *i, const Message *m, size_
                 if (streq(g->letters[k].incident, i->id) && g->letters[k].sequence < m->sequence &&
                     g->letters[k].wanted[topic] && !g->letters[k].of_before)
                         return true;
-        return topic == 0 || m->severity >= w->min_severity;
+        return topic == 0 || m->severity >= w->min_severity || incident_kind_is_notice(i->kind);
 }
 
 /* However the disk is: each topic that has room is tried in time. */

@@ -156,6 +156,9 @@ void check_case_opened(World *w, Case *c, const Incident *i)
                 caused = was_sick(w, FAULT_TOPIC_FAILS, topic) ||
                          was_sick(w, FAULT_TOPIC_ANSWER_LOST, topic) || was_cut_off(w);
                 break;
+        case INCIDENT_STATE_LOST:
+                caused = w->gave_up;
+                break;
         default:
                 break;
         }

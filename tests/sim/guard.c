@@ -322,7 +322,7 @@ static void restored(World *w)
                 t->stop_msec = MAX(t->stop_msec, m->stop_msec);
                 t->version_msec = MAX(t->version_msec, MAX(m->start_msec, m->stop_msec));
         }
-        step(w, &(Input){.kind = INPUT_RESTORED, .trail = SIZE_MAX});
+        step(w, &(Input){.kind = INPUT_RESTORED, .trail = SIZE_MAX, .report = &(StateReport){}});
 }
 
 /* Messages of before may be told anew, under the same numbers. */
@@ -337,7 +337,9 @@ static void given_up(World *w)
         disk_forget(w);
         for (size_t i = 0; i < g->n_letters; i++)
                 g->letters[i].of_before = true;
-        step(w, &(Input){.kind = INPUT_RESTORED, .trail = SIZE_MAX, .missing = "it stalls"});
+        step(w, &(Input){.kind = INPUT_RESTORED,
+                         .trail = SIZE_MAX,
+                         .report = &(StateReport){.missing = "the disk does not answer"}});
 }
 
 void guard_answer(World *w, Event *e)

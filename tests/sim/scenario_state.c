@@ -38,7 +38,7 @@ SCENARIO(state_given_up)
 
 SCENARIO(state_given_up_judge)
 {
-        expect_kinds(w, "already-stopped");
+        expect_kinds(w, "already-stopped state-lost");
         expect_phases(w, INCIDENT_ALREADY_STOPPED, "OPEN CLOSED UPDATE");
         expect_culprit(w, INCIDENT_ALREADY_STOPPED, 1, CONFIDENCE_EXACT);
         expect_restart_within(w, 2 * USEC_PER_SEC);
@@ -59,7 +59,7 @@ SCENARIO(unsent_comes_late)
 /* Told at first as what it looked like without; what had been written before is sent, too. */
 SCENARIO(unsent_comes_late_judge)
 {
-        expect_kinds(w, "stopped topic-failing");
+        expect_kinds(w, "stopped topic-failing state-lost");
         expect_arrived(w, INCIDENT_STOPPED, 0, "OPEN CLOSED OPEN CLOSED");
         expect_culprit(w, INCIDENT_STOPPED, 1, CONFIDENCE_EXACT);
 }

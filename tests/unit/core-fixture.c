@@ -173,7 +173,9 @@ void rig_step(Rig *r, const Input *in)
 
 void rig_restored(Rig *r, const char *missing)
 {
-        rig_step(r, &(Input){.kind = INPUT_RESTORED, .trail = SIZE_MAX, .missing = missing});
+        rig_step(r, &(Input){.kind = INPUT_RESTORED,
+                             .trail = SIZE_MAX,
+                             .report = &(StateReport){.missing = missing}});
 }
 
 static void advance(Rig *r, uint64_t to_boot)
