@@ -37,19 +37,21 @@ json_t *trail_memory_to_json(const TrailMemory *m)
 
 int trail_memory_from_json(const json_t *object, TrailMemory *ret)
 {
+        const json_t *baseline = json_object_get(object, "baseline");
         TrailMemory m = {};
         int r = jsonmap_decode(object, memory_fields, ELEMENTSOF(memory_fields), &m, NULL);
 
         if (r >= 0 && restored_memory_wrong(&m))
                 r = -EINVAL;
-        /* A baseline that cannot be read is taken anew: what is known of the trail counts more. */
-        if (r >= 0 &&
-            trail_settings_from_json(json_object_get(object, "baseline"), &m.baseline) < 0)
-                m.baseline = (TrailSettings){};
         if (r < 0) {
                 trail_memory_done(&m);
                 return r;
         }
+        /* A baseline that cannot be read is taken anew: what is known of the trail counts more. */
+        if (baseline && trail_settings_from_json(baseline, &m.baseline) < 0) {
+                m.baseline = (TrailSettings){};
+                r = 1;
+        }
         *ret = m;
-        return 0;
+        return r > 0;
 }

@@ -35,6 +35,7 @@ Incident *notice_open(Core *c, const NoticeFacts *f)
         i->detected_msec = i->reminded_msec = c->now.wall_msec;
         if (!i->open)
                 i->closed_msec = c->now.wall_msec;
+        c->memory_dirty = true; /* with it, which incidents there are is stored */
         core_log(c, LOG_EVENT_NOTICE, incident_log_priority(i), i, f->cause, "%s", i->title);
         notify(c, i, f->phase);
         return i;

@@ -33,12 +33,27 @@ static bool is_unsent(Message *m)
         return n > 0;
 }
 
+/* A word that only a later version knows keeps nothing from being sent. */
+static json_t *in_known_words(const json_t *o)
+{
+        json_t *copy = json_copy((json_t *)o);
+        const char *phase = json_string_value(json_object_get(o, "phase"));
+        const char *severity = json_string_value(json_object_get(o, "severity"));
+
+        if (phase && phase_from_string(phase) < 0)
+                json_set(copy, "phase", json_string(phase_to_string(PHASE_NOTICE)));
+        if (severity && severity_from_string(severity) < 0)
+                json_set(copy, "severity", json_string(severity_to_string(SEVERITY_HIGH)));
+        return copy;
+}
+
 static void salvage_message(const json_t *o, StateLoss *ret)
 {
+        _cleanup_json_ json_t *known = json_is_object(o) ? in_known_words(o) : NULL;
         Message m = {};
         const char *ignored;
 
-        if (message_from_json(o, &m, &ignored) < 0 || restored_message_wrong(&m) ||
+        if (!known || message_from_json(known, &m, &ignored) < 0 || restored_message_wrong(&m) ||
             !is_unsent(&m) || ret->n_unsent == MESSAGES_MAX) {
                 message_done(&m);
                 return;

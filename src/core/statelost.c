@@ -117,7 +117,7 @@ static void tell(Core *c, const StateReport *report, bool foreign)
                         strbuf_add(&b, foreign ? "Left alone\n" : "Lost\n");
                 add_loss(&b, &report->losses[k]);
         }
-        if (!foreign && report->no_memories)
+        if (!foreign && report->no_memories && c->policy.inspect_usec > 0)
                 n_baselines = add_baselines(c, &b);
         if (n + n_baselines == 0) {
                 strbuf_done(&b);

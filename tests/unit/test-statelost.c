@@ -32,14 +32,14 @@ static const Incident *notice(const Rig *r)
 }
 
 /* Of a file that cannot be read as an incident, with one message that TOPIC has and TOPIC2 not, one
- * that both have, and one that is no message. */
+ * that both have, and one that is no message; some words are of a later version. */
 static StateLoss salvaged(const char *kind)
 {
         _cleanup_free_ char *text = mem_printf(
                 "{\"version\": 7, \"id\": \"" ID "\", \"kind\": \"%s\", \"trail_arn\": \"" TRAIL
                 "\", \"messages\": ["
-                "{\"sequence\": 3, \"created_msec\": 5, \"phase\": \"FAILING\", \"severity\": "
-                "\"critical\", \"subject\": \"FAILING: it\", \"body\": \"It fails.\\n\", "
+                "{\"sequence\": 3, \"created_msec\": 5, \"phase\": \"ENCIRCLED\", \"severity\": "
+                "\"fatal\", \"subject\": \"FAILING: it\", \"body\": \"It fails.\\n\", "
                 "\"deliveries\": [{\"topic_arn\": \"" TOPIC "\", \"sent\": true}, "
                 "{\"topic_arn\": \"" TOPIC2 "\", \"sent\": false}]},"
                 "{\"sequence\": 4, \"created_msec\": 5, \"phase\": \"UPDATE\", \"severity\": "
@@ -143,14 +143,15 @@ static void test_unsent_messages_of_it_are_sent(void **state)
         const Message *m = &notice(r)->messages[1];
         assert_int_equal(notice(r)->n_messages, 2);
         assert_int_equal(m->sequence, 2);
-        assert_int_equal(m->phase, PHASE_FAILING);
+        assert_int_equal(m->phase, PHASE_NOTICE);
+        assert_int_equal(m->severity, SEVERITY_HIGH);
         assert_string_equal(m->origin.incident, ID);
         assert_string_equal(m->origin.kind, "bucket-policy");
         assert_int_equal(m->origin.sequence, 3);
         assert_int_equal(m->n_deliveries, 1);
         assert_has(notice(r)->messages[0].body, "1 unsent message of it is sent now");
         rig_live(r, 5 * USEC_PER_SEC);
-        assert_true(r->phases[PHASE_FAILING] == 1);
+        assert_int_equal(r->phases[PHASE_NOTICE], 3);
 
         /* After the next start, too. */
         _cleanup_incident_ Incident *back = fixture_through_json(notice(r));
