@@ -36,6 +36,21 @@ static void write_file(Disk *d, const char *id, char *text)
         f->text = text;
 }
 
+/* Not while one in memory is not on disk as it was asked for last: it may count this one. */
+void disk_archive(World *w, const Event *e)
+{
+        for (size_t i = 0; i < core_n_incidents(w->guard->core); i++)
+                if (core_incident(w->guard->core, i)->store_error)
+                        return;
+        if (w->whole) {
+                whole_archive(w, e->incident);
+                return;
+        }
+        for (size_t i = 0; i < w->disk.n_files; i++)
+                if (streq(w->disk.files[i].id, e->incident))
+                        w->disk.files[i].archived = true;
+}
+
 void disk_write(World *w, Event *e)
 {
         if (!e->text || e->store_error)
@@ -92,7 +107,8 @@ static void read_back(World *w, const Incident *i, const Message *m)
         }
 }
 
-void disk_restore_incident(World *w, Incident *i)
+/* What is held against the guard of an incident that is on its disk. */
+static void note_restored(World *w, const Incident *i)
 {
         Case *c = guard_case(w->guard, i->id);
 
@@ -111,7 +127,18 @@ void disk_restore_incident(World *w, Incident *i)
                 c->rounds = i->attribution.rounds;
                 c->summaries = i->series ? i->series->summaries : 0;
         }
+}
+
+void disk_restore_incident(World *w, Incident *i)
+{
+        note_restored(w, i);
         core_restore_incident(w->guard->core, i);
+}
+
+void disk_restore_archived(World *w, const Incident *i)
+{
+        note_restored(w, i);
+        core_restore_finished(w->guard->core, i->id);
 }
 
 static Incident *read_incident(World *w, const struct StoredFile *f)
@@ -124,6 +151,14 @@ static Incident *read_incident(World *w, const struct StoredFile *f)
                 world_violation(w, "incident %s cannot be read back: %s", f->id, strempty(field));
         json_decref(o);
         return i;
+}
+
+static bool is_archived(const Disk *d, const char *id)
+{
+        for (size_t i = 0; i < d->n_files; i++)
+                if (streq(d->files[i].id, id))
+                        return d->files[i].archived;
+        return false;
 }
 
 static int compare(const void *x, const void *y)
@@ -148,7 +183,13 @@ static void restore_incidents(World *w)
         }
         qsort(all, n, sizeof(all[0]), compare);
         for (size_t i = 0; i < n; i++)
-                disk_restore_incident(w, all[i]);
+                if (is_archived(&w->disk, all[i]->id)) {
+                        disk_restore_archived(w, all[i]);
+                        all[i] = incident_free(all[i]);
+                }
+        for (size_t i = 0; i < n; i++)
+                if (all[i])
+                        disk_restore_incident(w, all[i]);
 }
 
 static void restore_memories(World *w)

@@ -85,7 +85,6 @@ static void do_store(World *w, const Action *a)
                 e->store_error = -16; /* nothing takes the place of what has not been read */
         if (!is_worth_writing(w))
                 return;
-        e->finished = incident_is_finished(a->incident);
         json_t *o = incident_to_json(a->incident);
         e->text = json_dumps(o, JSON_COMPACT | JSON_ENSURE_ASCII);
         json_decref(o);
@@ -104,8 +103,16 @@ static void do_store_memory(World *w)
                         all, trail_memory_to_json(core_trail_memory(w->guard->core, i)));
         Event *e = world_schedule(w, disk_turn(w), EVENT_MEMORY_STORED);
         json_t *o = json_pack("{s:i, s:o}", "version", 1, "trails", all);
-        e->text = json_dumps(o, JSON_COMPACT | JSON_ENSURE_ASCII);
+        e->text = json_dumps(o, JSON_INDENT(1) | JSON_ENSURE_ASCII); /* as it is sealed */
         json_decref(o);
+}
+
+static void do_archive(World *w, const Action *a)
+{
+        if (!is_worth_writing(w) || w->guard->does_without)
+                return;
+        Event *e = world_schedule(w, disk_turn(w), EVENT_ARCHIVED);
+        (void)snprintf(e->incident, sizeof(e->incident), "%s", a->text);
 }
 
 /* Before a message is on its way. */
@@ -159,6 +166,8 @@ static void carry_out(World *w, const Actions *actions)
                         do_store(w, a);
                 else if (a->kind == ACTION_STORE_MEMORY)
                         do_store_memory(w);
+                else if (a->kind == ACTION_ARCHIVE)
+                        do_archive(w, a);
                 else if (w->whole)
                         whole_carry_out(w, a);
                 else
@@ -374,6 +383,10 @@ void guard_answer(World *w, Event *e)
         }
         if (e->kind == EVENT_MEMORY_STORED) {
                 disk_write(w, e);
+                return;
+        }
+        if (e->kind == EVENT_ARCHIVED) {
+                disk_archive(w, e);
                 return;
         }
         aws_error_set(&in.error, e->class, strempty(e->code), "%s", strempty(e->code));

@@ -136,8 +136,10 @@ void light_carry_out(World *w, const Action *a);
 
 /* disk.c */
 void disk_restore_incident(World *w, Incident *i); /* takes it */
+void disk_restore_archived(World *w, const Incident *i);
 uint64_t disk_turn(World *w); /* when a write that is asked for at once will be done */
 void disk_write(World *w, Event *e);
+void disk_archive(World *w, const Event *e);
 void disk_finish_writes(World *w); /* the guard has died */
 void disk_forget(World *w);        /* what the new core will not know unless it is restored */
 void disk_restore(World *w);       /* into a new core */

@@ -204,6 +204,7 @@ static void crash_sweep(World *w)
                 World *x = world_new(i, w->verbose);
 
                 x->may_kill = true;
+                x->load_usec = 20 * USEC_PER_MSEC; /* state that is late has scenarios of its own */
                 x->n_topics = 2;
                 script_begin(x);
                 world_act_at(x, AT(33.3), &(Act){.kind = ACT_STOP, .actor = 1});

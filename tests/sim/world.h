@@ -107,6 +107,7 @@ typedef enum EventKind {
         EVENT_SENT,
         EVENT_STORED,
         EVENT_MEMORY_STORED,
+        EVENT_ARCHIVED, /* a finished incident is where no start reads it */
         EVENT_GIVEN_UP, /* the guard does without what an earlier one left ... */
         EVENT_RESTORED, /* ... and has it */
         EVENT_CALL,     /* fire(slot) */
@@ -125,7 +126,6 @@ typedef struct Event {
         unsigned sequence;
         uint64_t generation;
         int store_error;
-        bool finished;
         AwsErrorClass class;
         const char *code;
         char request_id[40];
@@ -202,6 +202,7 @@ typedef struct Disk {
         struct StoredFile {
                 char id[33];
                 char *text;
+                bool archived;
         } * files;
         size_t n_files;
         char *memories; /* NULL before the first write */
