@@ -88,6 +88,11 @@ int arn_parse(const char *s, Arn *ret)
         return 0;
 }
 
+bool arn_trail_name_is_valid(const char *s)
+{
+        return name_is_valid(s, 3, 128, "._-");
+}
+
 /* What a regional resource's ARN demands; NULL when all is well, else what is wrong. */
 static const char *check_regional(const Arn *a)
 {
@@ -124,7 +129,7 @@ int arn_parse_trail(const char *s, Arn *ret, const char **reterr)
         const char *wrong = check_regional(&a);
         if (!wrong && strncmp(a.resource, prefix, strlen(prefix)) != 0)
                 wrong = "it does not name a trail (trail/NAME)";
-        if (!wrong && !name_is_valid(a.resource + strlen(prefix), 3, 128, "._-"))
+        if (!wrong && !arn_trail_name_is_valid(a.resource + strlen(prefix)))
                 wrong = "its trail name is not 3 to 128 letters, digits, '.', '_' or '-'";
         if (wrong) {
                 *reterr = wrong;

@@ -28,6 +28,8 @@ bool arn_account_is_valid(const char *s);
 /* Whether a parsed topic ARN is a FIFO topic's. */
 bool arn_topic_is_fifo(const Arn *a);
 
+/* Whether s may be the name of a trail: 3 to 128 letters, digits, '.', '_' or '-'. */
+bool arn_trail_name_is_valid(const char *s);
 /* Trail name of a parsed trail ARN, borrowed from it. */
 const char *arn_trail_name(const Arn *a);
 /* Whether wanted is this very ARN or the name of its trail; arn may be NULL. */

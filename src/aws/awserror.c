@@ -3,7 +3,7 @@
 
 #include <stdarg.h>
 
-#include "base/escape.h"
+#include "base/foreign.h"
 #include "base/jsonmap.h"
 #include "base/mem.h"
 #include "base/stringtable.h"
@@ -121,19 +121,13 @@ AwsErrorClass aws_error_classify(const char *code, int status)
         return classify_status(status);
 }
 
-/* Escaped; what does not fit is cut at a character's end and says so with "...". What fits stays as
- * it is, so that a text that was cut once is the same after the disk. */
+/* Escaped; of what does not fit the middle is cut, since the end of a message says why. What fits
+ * stays as it is, so that a text that was cut once is the same after the disk. */
 static void copy_escaped(char *dst, size_t size, const char *src)
 {
-        _cleanup_free_ char *text = escape_text(src, SIZE_MAX);
-        size_t n = strlen(text);
-        bool whole = n < size;
+        _cleanup_free_ char *text = foreign_text_exact(src, size - 1);
 
-        if (!whole)
-                n = size - sizeof("...");
-        while (!whole && n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80)
-                n--;
-        (void)snprintf(dst, size, "%.*s%s", (int)n, text, whole ? "" : "..."); /* fits */
+        (void)snprintf(dst, size, "%s", text); /* fits */
 }
 
 static void fill(AwsError *ret, int status, const char *code, const char *message,

@@ -14,6 +14,8 @@
  * strings owned, NULL when absent or empty. */
 typedef struct TrailStatus {
         bool is_logging;
+        const char *unread; /* what of the answer cannot be read, static; NULL: nothing. Then
+                             * IsLogging is all that it says, and its times prove nothing */
         int64_t start_logging_msec;
         int64_t stop_logging_msec;
         int64_t latest_delivery_msec;
@@ -24,6 +26,7 @@ typedef struct TrailStatus {
 } TrailStatus;
 
 void cloudtrail_request_get_trail_status(const char *trail_arn, AwsRequest *ret);
+/* Succeeds whenever IsLogging can be read, whatever the rest looks like: see `unread`. */
 int cloudtrail_parse_trail_status(const char *body, size_t len, TrailStatus *ret) _must_check_;
 void trail_status_copy(const TrailStatus *from, TrailStatus *ret);
 void trail_status_done(TrailStatus *s);
@@ -61,7 +64,8 @@ typedef struct LookupQuery {
 typedef struct LookupPage {
         CloudTrailRecord *records;
         size_t n_records;
-        size_t n_unreadable; /* events whose CloudTrailEvent could not be read: counted, not hidden
+        size_t n_unreadable; /* events whose CloudTrailEvent could not be read: counted, not hidden;
+                                among the records with what stands beside it, where that is enough
                               */
         char *next_token;    /* NULL on the last page */
 } LookupPage;

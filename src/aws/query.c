@@ -72,8 +72,10 @@ int sns_request_publish(const SnsMessage *m, AwsRequest *ret)
                 return -EINVAL;
 
         /* SNS refuses a message for good over a bad subject, and an alert must not be lost to
-         * that. escape_ascii() may append three dots. */
-        subject = escape_ascii(m->subject, SUBJECT_MAX - 3);
+         * that. One that fits stays as it is. */
+        subject = escape_ascii(m->subject, SIZE_MAX);
+        if (strlen(subject) > SUBJECT_MAX)
+                memcpy(subject + SUBJECT_MAX - 3, "...", sizeof("..."));
         uri_form_add(&b, "TopicArn", m->topic_arn);
         uri_form_add(&b, "Subject", *subject ? subject : NULL);
         uri_form_add(&b, "Message", m->message);

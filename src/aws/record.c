@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aws/record.h"
 
+#include <strings.h>
+
 #include "aws/arn.h"
+#include "base/jsonmend.h"
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "base/stringtable.h"
 
 #define RECORD_MAX ((size_t)1024 * 1024) /* CloudTrail's own limit is 256 KB */
@@ -40,6 +44,7 @@ static const JsonField record_fields[] = {
         {"eventTime", JSONMAP_TIME, offsetof(CloudTrailRecord, time_msec), JSONMAP_REQUIRED},
         RECORD_TEXT(event_id, "eventID"),
         RECORD_TEXT(event_source, "eventSource"),
+        RECORD_TEXT(event_type, "eventType"),
         RECORD_TEXT(region, "awsRegion"),
         RECORD_TEXT(source_ip, "sourceIPAddress"),
         RECORD_TEXT(user_agent, "userAgent"),
@@ -52,11 +57,16 @@ static const JsonField record_fields[] = {
                       JSONMAP_BOOL_LOOSE),
 };
 
-/* What it was called on: of CloudTrail, S3, KMS, SNS, CloudWatch Logs. */
-static const JsonField name_fields[] = {
-        RECORD_TEXT(trail, "name"),       RECORD_TEXT(trail, "trailName"),
-        RECORD_TEXT(trail, "bucketName"), RECORD_TEXT(trail, "keyId"),
-        RECORD_TEXT(trail, "topicArn"),   RECORD_TEXT(trail, "logGroupName"),
+/* Which member names what a call of a service is made on. */
+static const struct {
+        const char *source;
+        const char *members[2];
+} named_by[] = {
+        {"cloudtrail.amazonaws.com", {"name", "trailName"}},
+        {"s3.amazonaws.com", {"bucketName"}},
+        {"kms.amazonaws.com", {"keyId"}},
+        {"sns.amazonaws.com", {"topicArn"}},
+        {"logs.amazonaws.com", {"logGroupName", "logGroupIdentifier"}},
 };
 static const JsonField omitted_fields[] = {
         LENIENT_FIELD(CloudTrailRecord, parameters_omitted, "omitted", JSONMAP_BOOL_LOOSE),
@@ -148,6 +158,73 @@ static int decode_identity(const json_t *identity, UserIdentity *u)
         return 0;
 }
 
+/* A name that is no text, or two that differ, name nothing. */
+static void decode_name(const json_t *parameters, CloudTrailRecord *r)
+{
+        const json_t *found = NULL;
+
+        for (size_t i = 0; i < ELEMENTSOF(named_by); i++) {
+                if (!streq(strempty(r->event_source), named_by[i].source))
+                        continue;
+                for (size_t k = 0; k < ELEMENTSOF(named_by[i].members); k++) {
+                        const char *member = named_by[i].members[k];
+                        const json_t *v = member ? json_object_get(parameters, member) : NULL;
+
+                        if (!v || json_is_null(v))
+                                continue;
+                        if (!json_is_string(v) || (found && !json_equal(found, v)))
+                                return;
+                        found = v;
+                }
+        }
+        if (!isempty(json_string_value(found)))
+                r->trail = mem_strdup(json_string_value(found));
+}
+
+#define PARAMETERS_MAX 1024
+#define PARAMETER_MAX 64
+#define PARAMETER_VALUE_MAX 128
+
+static bool is_parameter_name(const char *s)
+{
+        size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
+
+        return n > 0 && n <= PARAMETER_MAX && !s[n];
+}
+
+/* As text without a space, NULL for what is none or is too long. */
+static const char *parameter_value(const json_t *v)
+{
+        const char *s = json_is_true(v)    ? "true"
+                        : json_is_false(v) ? "false"
+                                           : json_string_value(v);
+        size_t n = 0;
+
+        while (s && s[n] > ' ' && s[n] <= '~')
+                n++;
+        return s && !s[n] && n <= PARAMETER_VALUE_MAX ? s : NULL;
+}
+
+static void decode_parameter_names(const json_t *parameters, CloudTrailRecord *r)
+{
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(PARAMETERS_MAX);
+        const char *name;
+        const json_t *v;
+
+        json_object_foreach((json_t *)parameters, name, v)
+        {
+                const char *value = parameter_value(v);
+
+                if (!is_parameter_name(name) || streq(name, "name") || streq(name, "trailName") ||
+                    b.len + strlen(name) + strlen(strempty(value)) + 2 > PARAMETERS_MAX)
+                        continue; /* the trail is known */
+                strbuf_addf(&b, "%s%s%s%s", b.len > 0 ? " " : "", name, value ? "=" : "",
+                            strempty(value));
+        }
+        if (b.len > 0)
+                r->parameters = mem_strdup(strbuf_str(&b));
+}
+
 /* Above 100 KB the parameters become {"reason": "requestParameters too large", "omitted": true,
  * "originalSize": 149893}. */
 static int decode_parameters(const json_t *parameters, CloudTrailRecord *r)
@@ -156,12 +233,30 @@ static int decode_parameters(const json_t *parameters, CloudTrailRecord *r)
                 r->parameters_omitted = json_is_string(parameters);
                 return 0;
         }
-        int q = 0;
-        for (size_t i = 0; q == 0 && !r->trail && i < ELEMENTSOF(name_fields); i++)
-                q = jsonmap_decode(parameters, &name_fields[i], 1, r, NULL);
-        if (q == 0 && !r->trail)
-                q = jsonmap_decode(parameters, omitted_fields, ELEMENTSOF(omitted_fields), r, NULL);
-        return q;
+        decode_name(parameters, r);
+        decode_parameter_names(parameters, r);
+        if (r->trail)
+                return 0;
+        return jsonmap_decode(parameters, omitted_fields, ELEMENTSOF(omitted_fields), r, NULL);
+}
+
+/* An error of whatever type is an error: nobody is named for a call that may have failed. */
+static void decode_error(const json_t *object, CloudTrailRecord *r)
+{
+        const json_t *code = json_object_get(object, "errorCode");
+        const json_t *message = json_object_get(object, "errorMessage");
+
+        if (r->error_code)
+                return;
+        if (code && !json_is_null(code)) {
+                r->error_code =
+                        json_dumps(code, JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII);
+                if (!r->error_code)
+                        mem_exhausted();
+        } else if (message && !json_is_null(message) &&
+                   !(json_is_string(message) && json_string_length(message) == 0)) {
+                r->error_code = mem_strdup("no errorCode");
+        }
 }
 
 int cloudtrail_record_decode(const json_t *object, CloudTrailRecord *ret)
@@ -177,10 +272,12 @@ int cloudtrail_record_decode(const json_t *object, CloudTrailRecord *ret)
         r = decode_identity(identity, &record.identity);
         if (r < 0)
                 return r;
+        decode_error(object, &record);
         r = decode_parameters(json_object_get(object, "requestParameters"), &record);
         if (r < 0)
                 return r;
 
+        cloudtrail_record_cap(&record);
         *ret = record;
         record = (CloudTrailRecord){0};
         return 0;
@@ -190,48 +287,59 @@ int cloudtrail_record_parse(const char *json, size_t len, CloudTrailRecord *ret)
 {
         _cleanup_json_ json_t *root = NULL;
 
-        int r = json_parse(json, len, RECORD_MAX, &root);
+        int r = json_parse_foreign(json, len, RECORD_MAX, &root);
         if (r < 0)
                 return -EBADMSG;
         return cloudtrail_record_decode(root, ret);
 }
 
-/* What a record owns. */
-static const size_t strings[] = {
-        offsetof(CloudTrailRecord, event_id),
-        offsetof(CloudTrailRecord, event_name),
-        offsetof(CloudTrailRecord, event_source),
-        offsetof(CloudTrailRecord, region),
-        offsetof(CloudTrailRecord, source_ip),
-        offsetof(CloudTrailRecord, user_agent),
-        offsetof(CloudTrailRecord, error_code),
-        offsetof(CloudTrailRecord, error_message),
-        offsetof(CloudTrailRecord, request_id),
-        offsetof(CloudTrailRecord, recipient_account_id),
-        offsetof(CloudTrailRecord, vpc_endpoint_id),
-        offsetof(CloudTrailRecord, trail),
-        offsetof(CloudTrailRecord, identity.type_text),
-        offsetof(CloudTrailRecord, identity.principal_id),
-        offsetof(CloudTrailRecord, identity.arn),
-        offsetof(CloudTrailRecord, identity.account_id),
-        offsetof(CloudTrailRecord, identity.access_key_id),
-        offsetof(CloudTrailRecord, identity.user_name),
-        offsetof(CloudTrailRecord, identity.invoked_by),
-        offsetof(CloudTrailRecord, identity.invoked_by_delegate),
-        offsetof(CloudTrailRecord, identity.identity_provider),
-        offsetof(CloudTrailRecord, identity.on_behalf_of),
-        offsetof(CloudTrailRecord, identity.credential_id),
-        offsetof(CloudTrailRecord, identity.issuer_type),
-        offsetof(CloudTrailRecord, identity.issuer_arn),
-        offsetof(CloudTrailRecord, identity.issuer_user_name),
-        offsetof(CloudTrailRecord, identity.source_identity),
-        offsetof(CloudTrailRecord, identity.web_id_provider),
-        offsetof(CloudTrailRecord, identity.ec2_role_delivery),
+/* What a record owns, and the most bytes that are kept of each. AWS's own limits lie below, but
+ * for what a caller may fill: a user agent has up to 1 KB, a parameter up to 100 KB. A cut name of
+ * a trail is still too long to be one. */
+#define OWNED(member, max)                                                                         \
+        {                                                                                          \
+                offsetof(CloudTrailRecord, member), max                                            \
+        }
+static const struct {
+        size_t offset;
+        size_t max;
+} strings[] = {
+        OWNED(event_id, 128),
+        OWNED(event_name, 128),
+        OWNED(event_source, 128),
+        OWNED(event_type, 64),
+        OWNED(region, 64),
+        OWNED(source_ip, 256),
+        OWNED(user_agent, 512),
+        OWNED(error_code, 256),
+        OWNED(error_message, 512),
+        OWNED(request_id, 128),
+        OWNED(recipient_account_id, 64),
+        OWNED(vpc_endpoint_id, 128),
+        OWNED(trail, 1024),
+        OWNED(parameters, PARAMETERS_MAX),
+        OWNED(identity.type_text, 64),
+        OWNED(identity.principal_id, 512),
+        OWNED(identity.arn, 1024),
+        OWNED(identity.account_id, 64),
+        OWNED(identity.access_key_id, 128),
+        OWNED(identity.user_name, 512),
+        OWNED(identity.invoked_by, 256),
+        OWNED(identity.invoked_by_delegate, 64),
+        OWNED(identity.identity_provider, 512),
+        OWNED(identity.on_behalf_of, 256),
+        OWNED(identity.credential_id, 256),
+        OWNED(identity.issuer_type, 64),
+        OWNED(identity.issuer_arn, 1024),
+        OWNED(identity.issuer_user_name, 512),
+        OWNED(identity.source_identity, 256),
+        OWNED(identity.web_id_provider, 512),
+        OWNED(identity.ec2_role_delivery, 64),
 };
 
 static char **string_at(CloudTrailRecord *r, size_t k)
 {
-        return (char **)((char *)r + strings[k]);
+        return (char **)((char *)r + strings[k].offset);
 }
 
 void cloudtrail_record_done(CloudTrailRecord *r)
@@ -246,6 +354,51 @@ void cloudtrail_record_copy(const CloudTrailRecord *r, CloudTrailRecord *ret)
         *ret = *r;
         for (size_t k = 0; k < ELEMENTSOF(strings); k++)
                 *string_at(ret, k) = mem_strdup(*string_at(ret, k));
+}
+
+void cloudtrail_record_cap(CloudTrailRecord *r)
+{
+        for (size_t k = 0; k < ELEMENTSOF(strings); k++) {
+                char **s = string_at(r, k);
+                size_t n = strings[k].max;
+
+                if (!*s || strlen(*s) <= n)
+                        continue;
+                while (n > 0 && ((*s)[n] & 0xc0) == 0x80)
+                        n--; /* not within a character of UTF-8 */
+                char *cut = mem_strndup(*s, n);
+                free(*s);
+                *s = cut;
+        }
+}
+
+size_t cloudtrail_record_bytes(const CloudTrailRecord *r)
+{
+        static const size_t overhead = 2 * sizeof(size_t); /* of the allocator, for each string */
+        size_t n = sizeof(*r);
+
+        for (size_t k = 0; k < ELEMENTSOF(strings); k++) {
+                const char *s = *string_at((CloudTrailRecord *)r, k);
+
+                n += s ? strlen(s) + 1 + overhead : 0;
+        }
+        return n;
+}
+
+char *cloudtrail_record_parameter(const CloudTrailRecord *r, const char *name, bool *ret_known)
+{
+        const char *p = strempty(r->parameters);
+
+        while (*p) {
+                size_t n = strcspn(p, " "), m = strcspn(p, " =");
+
+                if (m == strlen(name) && strncmp(p, name, m) == 0) {
+                        *ret_known = n > m;
+                        return mem_strndup(p + m + (n > m), n - m - (n > m));
+                }
+                p += n + strspn(p + n, " ");
+        }
+        return NULL;
 }
 
 const char *identity_session_name(const UserIdentity *u)
@@ -337,20 +490,67 @@ bool identity_is_ec2_instance(const UserIdentity *u)
         return name[n] == '\0' && (n == 8 || n == 17);
 }
 
+TrailMatch cloudtrail_record_match_service(const CloudTrailRecord *r, const char *service)
+{
+        static const char suffix[] = ".amazonaws.com";
+        size_t n = strlen(service);
+
+        if (!r->event_source)
+                return TRAIL_MATCH_UNKNOWN;
+        if (strncmp(r->event_source, service, n) != 0 || r->event_source[n] != '.')
+                return TRAIL_MATCH_NO;
+        if (!streq(r->event_source + n, suffix) ||
+            (r->event_type && !streq(r->event_type, "AwsApiCall")))
+                return TRAIL_MATCH_UNKNOWN;
+        return r->region && r->recipient_account_id ? TRAIL_MATCH_YES : TRAIL_MATCH_UNKNOWN;
+}
+
+/* By what the call names: the trail's ARN, or its name. An ARN of anything else is not the trail,
+ * and neither is another valid name; the name in another case, or with something behind it, is not
+ * known to be one or the other. */
+static TrailMatch match_name(const char *named, const Arn *trail, bool *ret_by_arn)
+{
+        const char *name = arn_trail_name(trail);
+        Arn other;
+
+        *ret_by_arn = arn_parse(named, &other) == 0;
+        if (*ret_by_arn) {
+                static const char prefix[] = "trail/";
+
+                if (!streq(other.partition, trail->partition) ||
+                    !streq(other.service, trail->service) || !streq(other.region, trail->region) ||
+                    !streq(other.account, trail->account))
+                        return TRAIL_MATCH_NO;
+                if (strncmp(other.resource, prefix, strlen(prefix)) != 0)
+                        return TRAIL_MATCH_UNKNOWN;
+                named = other.resource + strlen(prefix);
+        }
+        if (streq(named, name))
+                return TRAIL_MATCH_YES;
+        if (strcasecmp(named, name) == 0 || !arn_trail_name_is_valid(named))
+                return TRAIL_MATCH_UNKNOWN;
+        return TRAIL_MATCH_NO;
+}
+
 TrailMatch cloudtrail_record_match(const CloudTrailRecord *r, const char *trail_arn)
 {
-        Arn trail, other;
+        TrailMatch service = cloudtrail_record_match_service(r, "cloudtrail"), name;
+        bool by_arn;
+        Arn trail;
 
+        if (service == TRAIL_MATCH_NO || arn_parse(trail_arn, &trail) < 0)
+                return TRAIL_MATCH_NO;
         if (!r->trail)
                 return TRAIL_MATCH_UNKNOWN;
-        if (streq(r->trail, trail_arn))
-                return TRAIL_MATCH_YES;
-        if (arn_parse(trail_arn, &trail) < 0)
+        name = match_name(r->trail, &trail, &by_arn);
+        if (name == TRAIL_MATCH_NO)
+                return name;
+        /* A bare name is that of a trail of the account and region in which the call was made. */
+        if (!by_arn &&
+            ((r->region && !streq(r->region, trail.region)) ||
+             (r->recipient_account_id && !streq(r->recipient_account_id, trail.account))))
                 return TRAIL_MATCH_NO;
-        if (streq(r->trail, arn_trail_name(&trail)))
+        if (name == TRAIL_MATCH_YES && service == TRAIL_MATCH_YES && streq(r->region, trail.region))
                 return TRAIL_MATCH_YES;
-        if (arn_parse(r->trail, &other) == 0 && streq(other.service, trail.service) &&
-            streq(other.resource, trail.resource))
-                return TRAIL_MATCH_YES;
-        return TRAIL_MATCH_NO;
+        return TRAIL_MATCH_UNKNOWN;
 }

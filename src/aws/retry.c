@@ -11,7 +11,7 @@
 static const RetryPolicy policies[] = {
         [RETRY_NONE] = {.attempts_max = 1},
         [RETRY_STANDARD] = {3, BACKOFF_MAX_USEC, .metered = true},
-        [RETRY_UNMETERED] = {3, BACKOFF_MAX_USEC},
+        [RETRY_UNMETERED] = {3, BACKOFF_MAX_USEC, .throttled_once = true},
 };
 
 static const struct {
@@ -54,7 +54,8 @@ RetryDecision retry_decide(const RetryPolicy *policy, RetryQuota *quota,
 
         assert(failure->attempt >= 1);
         if (class < 0 || class >= _AWS_ERROR_CLASS_MAX || !rules[class].retryable ||
-            failure->attempt >= policy->attempts_max)
+            failure->attempt >= policy->attempts_max ||
+            (policy->throttled_once && class == AWS_ERROR_THROTTLED))
                 return (RetryDecision){0};
 
         RetryDecision d = {

@@ -10,7 +10,8 @@
 typedef enum RetryMode {
         RETRY_NONE,      /* one attempt: the caller's next turn is the retry (polls) */
         RETRY_STANDARD,  /* 3 attempts within the quota */
-        RETRY_UNMETERED, /* 3 attempts, never held back by the quota (StartLogging) */
+        RETRY_UNMETERED, /* 3 attempts, never held back by the quota; one when it is throttled,
+                          * which the caller repeats at his own pace (StartLogging) */
 } RetryMode;
 
 #define RETRY_QUOTA_MAX 500
@@ -18,8 +19,9 @@ typedef enum RetryMode {
 typedef struct RetryPolicy {
         int attempts_max;
         uint64_t backoff_max_usec;
-        bool metered;   /* held back by the quota */
-        bool long_poll; /* where the quota allows no retry, the failure is returned late */
+        bool metered;        /* held back by the quota */
+        bool throttled_once; /* throttling is the caller's to answer */
+        bool long_poll;      /* where the quota allows no retry, the failure is returned late */
 } RetryPolicy;
 
 const RetryPolicy *retry_policy(RetryMode mode);

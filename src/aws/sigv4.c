@@ -352,7 +352,7 @@ int sigv4_string_to_sign(const SigV4Request *r, const char *canonical_request, S
 }
 
 /* HMAC(HMAC(HMAC(HMAC("AWS4" secret, day), region), service), "aws4_request") */
-static void derive_key(const SigV4Request *r, const char *day, uint8_t ret[static DIGEST_SIZE])
+static Secret *derive_key(const SigV4Request *r, const char *day)
 {
         const Secret *secret = r->credentials->secret_access_key;
         _cleanup_strbuf_wipe_ StrBuf seed = STRBUF_INIT(secret_len(secret) + 4);
@@ -363,9 +363,11 @@ static void derive_key(const SigV4Request *r, const char *day, uint8_t ret[stati
         digest_hmac_sha256(seed.data, seed.len, day, DAY_LEN, a);
         digest_hmac_sha256(a, sizeof(a), r->region, strlen(r->region), b);
         digest_hmac_sha256(b, sizeof(b), r->service, strlen(r->service), a);
-        digest_hmac_sha256(a, sizeof(a), "aws4_request", strlen("aws4_request"), ret);
+        digest_hmac_sha256(a, sizeof(a), "aws4_request", strlen("aws4_request"), b);
+        Secret *key = secret_new((const char *)b, sizeof(b));
         secret_cleanse(a, sizeof(a));
         secret_cleanse(b, sizeof(b));
+        return key;
 }
 
 int sigv4_signature(const SigV4Request *r, const char *string_to_sign, SigV4Key *key,
@@ -382,13 +384,13 @@ int sigv4_signature(const SigV4Request *r, const char *string_to_sign, SigV4Key 
                 key = &own;
         if (key->credentials != r->credentials || !streq(key->scope, scope)) {
                 sigv4_key_wipe(key);
-                derive_key(r, scope, key->key);
+                key->key = derive_key(r, scope);
                 /* The reference counter is all that changes in the caller's credentials. */
                 key->credentials = aws_credentials_ref((AwsCredentials *)r->credentials);
                 memcpy(key->scope, scope, sizeof(scope));
         }
-        digest_hmac_sha256(key->key, sizeof(key->key), string_to_sign, strlen(string_to_sign),
-                           signature);
+        digest_hmac_sha256(secret_expose(key->key), secret_len(key->key), string_to_sign,
+                           strlen(string_to_sign), signature);
         digest_hex(signature, ret);
         return 0;
 }
@@ -429,11 +431,12 @@ int sigv4_sign(const SigV4Request *r, SigV4Key *key, SigV4Signed *ret)
 void sigv4_key_wipe(SigV4Key *key)
 {
         aws_credentials_unref(key->credentials);
-        secret_cleanse(key, sizeof(*key));
+        secret_free(key->key);
+        *key = (SigV4Key){0};
 }
 
 void sigv4_signed_done(SigV4Signed *s)
 {
-        free(s->authorization);
+        secret_free_text(s->authorization);
         *s = (SigV4Signed){0};
 }

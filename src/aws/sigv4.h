@@ -38,7 +38,7 @@ typedef struct SigV4Request {
 /* The signing key depends on secret, day, region and service only: kept by the caller between
  * calls (zero-initialise, end with sigv4_key_wipe), derived anew when one of them changes. */
 typedef struct SigV4Key {
-        uint8_t key[DIGEST_SIZE];
+        Secret *key; /* of DIGEST_SIZE bytes */
         /* Whose secret it was: a reference, since the same access key id may come with another
          * secret once a mistyped one was corrected. NULL when unset. */
         AwsCredentials *credentials;

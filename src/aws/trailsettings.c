@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "base/jsonmap.h"
+#include "base/jsonmend.h"
 #include "base/mem.h"
 
 #define BODY_MAX ((size_t)1024 * 1024)
@@ -42,7 +42,7 @@ int cloudtrail_parse_trail(const char *body, size_t len, TrailDescription *ret)
         _cleanup_(trail_description_done) TrailDescription d = {0};
         _cleanup_json_ json_t *root = NULL, *trail = NULL;
 
-        int r = json_parse(body, len, BODY_MAX, &root);
+        int r = json_parse_foreign(body, len, BODY_MAX, &root);
         if (r < 0)
                 return r;
         r = jsonmap_decode(root, outer, ELEMENTSOF(outer), &trail, NULL);
@@ -317,7 +317,7 @@ int cloudtrail_parse_event_selectors(const char *body, size_t len, EventSelector
         _cleanup_(event_selectors_done) EventSelectors s = {0};
         _cleanup_json_ json_t *root = NULL;
 
-        int r = json_parse(body, len, BODY_MAX, &root);
+        int r = json_parse_foreign(body, len, BODY_MAX, &root);
         if (r < 0)
                 return r;
         const json_t *basic = json_object_get(root, "EventSelectors");

@@ -25,9 +25,7 @@ static const struct {
         {0xE0000, 0xE0FFF}, /* tags, variation selectors supplement */
 };
 
-/* Length of the valid UTF-8 sequence at s (RFC 3629: shortest form, no surrogates, at most
- * U+10FFFF) and its code point, or 0. Stops at a NUL. */
-static size_t utf8_decode(const char *s, uint32_t *ret)
+size_t utf8_decode(const char *s, uint32_t *ret)
 {
         static const uint32_t shortest[] = {0, 0, 0x80, 0x800, 0x10000};
         const unsigned char *p = (const unsigned char *)s;
@@ -73,38 +71,29 @@ static bool is_hidden(uint32_t c)
         return false;
 }
 
-/* One unit of output for what stands at s: how many bytes it takes there, the text for it, and
- * how many characters that is. */
-typedef struct Piece {
-        size_t consumed;
-        const char *text;
-        size_t len;
-        size_t chars;
-        char buf[16];
-} Piece;
-
-static void piece_next(const char *s, Piece *p)
+void escape_next(const char *s, EscapePiece *ret)
 {
         uint32_t c = 0;
         size_t n = utf8_decode(s, &c);
 
-        p->consumed = n ? n : 1;
+        ret->consumed = n ? n : 1;
+        ret->character = n ? c : 0xFFFD;
         if (n && !is_control(c) && !is_hidden(c)) {
-                p->text = s;
-                p->len = n;
-                p->chars = 1;
+                ret->text = s;
+                ret->len = n;
+                ret->chars = 1;
                 return;
         }
 
         int len;
         if (!n)
-                len = snprintf(p->buf, sizeof(p->buf), "\\x%02x", (unsigned char)*s);
+                len = snprintf(ret->buf, sizeof(ret->buf), "\\x%02x", (unsigned char)*s);
         else if (is_control(c))
-                len = snprintf(p->buf, sizeof(p->buf), "\\x%02x", (unsigned)c);
+                len = snprintf(ret->buf, sizeof(ret->buf), "\\x%02x", (unsigned)c);
         else
-                len = snprintf(p->buf, sizeof(p->buf), "\\u{%04x}", (unsigned)c);
-        p->text = p->buf;
-        p->len = p->chars = (size_t)len;
+                len = snprintf(ret->buf, sizeof(ret->buf), "\\u{%04x}", (unsigned)c);
+        ret->text = ret->buf;
+        ret->len = ret->chars = (size_t)len;
 }
 
 void escape_add(StrBuf *b, const char *s, size_t max_chars)
@@ -125,8 +114,8 @@ void escape_add(StrBuf *b, const char *s, size_t max_chars)
                         continue;
                 }
 
-                Piece p;
-                piece_next(s, &p);
+                EscapePiece p;
+                escape_next(s, &p);
                 if (p.chars > room)
                         break;
                 strbuf_add_n(b, p.text, p.len);

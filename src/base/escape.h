@@ -8,6 +8,22 @@
 
 #include "base/strbuf.h"
 
+/* One unit of output for the character, or the invalid byte, that s begins with. Not at the end of
+ * s. */
+typedef struct EscapePiece {
+        size_t consumed;    /* bytes of s */
+        uint32_t character; /* U+FFFD for an invalid byte */
+        const char *text;   /* in s or in buf */
+        size_t len, chars;  /* of text */
+        char buf[16];
+} EscapePiece;
+
+void escape_next(const char *s, EscapePiece *ret);
+
+/* Length of the valid UTF-8 sequence at s (RFC 3629: shortest form, no surrogates, at most
+ * U+10FFFF) and its code point, or 0. A NUL is a character of one byte, and ends any other. */
+size_t utf8_decode(const char *s, uint32_t *ret);
+
 /* Adds s, at most max_chars characters of output, then "..." when something was cut. */
 void escape_add(StrBuf *b, const char *s, size_t max_chars);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
 
+#include <malloc.h>
+#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -8,9 +10,11 @@ void mem_exhausted(void)
 {
         static const char text[] = "out of memory\n";
 
-        /* Nothing that allocates may be called here. */
-        ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
-        (void)n; /* there is nobody left to tell */
+        /* Nothing that allocates may be called here, nor anything that waits for a reader. */
+        if (poll(&(struct pollfd){.fd = STDERR_FILENO, .events = POLLOUT}, 1, 0) > 0) {
+                ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
+                (void)n; /* there is nobody left to tell */
+        }
         abort();
 }
 
@@ -30,6 +34,26 @@ void *mem_alloc(size_t size)
         if (!p)
                 mem_exhausted();
         return p;
+}
+
+void mem_wipe(void *p)
+{
+        if (p)
+                explicit_bzero(p, malloc_usable_size(p));
+        free(p);
+}
+
+void *mem_grow(void *p, size_t size)
+{
+        size_t had = p ? malloc_usable_size(p) : 0;
+
+        if (had >= size && p)
+                return p;
+        void *q = mem_alloc(size);
+        if (p)
+                memcpy(q, p, had);
+        mem_wipe(p);
+        return q;
 }
 
 void *mem_realloc_array(void *p, size_t n, size_t size)

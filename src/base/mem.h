@@ -9,8 +9,12 @@
 #include "base/macro.h"
 
 void *mem_alloc0(size_t size) _returns_nonnull_;
-/* Not zeroed: json_set_alloc_funcs() has it, so that jansson aborts, too. */
+/* For libraries that take their memory from us, since they may hold secrets in it: it is not zeroed
+ * at first, and overwritten when it is given back. What is grown is moved rather than left behind.
+ * NULL is taken by the last two. */
 void *mem_alloc(size_t size) _returns_nonnull_;
+void *mem_grow(void *p, size_t size) _returns_nonnull_;
+void mem_wipe(void *p);
 void *mem_realloc_array(void *p, size_t n, size_t size) _returns_nonnull_;
 /* Says so and aborts: for a library's failure that only memory explains. */
 _noreturn_ void mem_exhausted(void);

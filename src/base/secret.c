@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The bytes live in a mapping of their own, because MADV_DONTDUMP works on whole pages. A
- * process holds a handful of secrets, so a page each is cheap. The handle is on the heap, where
+/* The bytes live in a mapping of their own, because MADV_DONTDUMP and mlock(2) work on whole pages.
+ * A process holds a handful of secrets, so a page each is cheap. The handle is on the heap, where
  * leak checkers see it. */
 
 #include "base/secret.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -31,9 +32,23 @@ Secret *secret_new(const char *s, size_t n)
         if (secret->data == MAP_FAILED)
                 mem_exhausted();
         (void)madvise(secret->data, secret->mapped, MADV_DONTDUMP); /* a hint, as promised */
+        (void)mlock(secret->data, secret->mapped);                  /* so is this */
         if (n > 0)
                 memcpy(secret->data, s, n);
         return secret;
+}
+
+int secret_check_lock(void)
+{
+        size_t page = (size_t)sysconf(_SC_PAGESIZE);
+        void *p = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        int r;
+
+        if (p == MAP_FAILED)
+                mem_exhausted();
+        r = mlock(p, page) < 0 ? -errno : 0;
+        (void)munmap(p, page); /* cannot fail on a whole mapping */
+        return r;
 }
 
 Secret *secret_free(Secret *s)

@@ -92,10 +92,16 @@ const char *strbuf_str(const StrBuf *b)
 
 void strbuf_reset(StrBuf *b)
 {
-        b->len = 0;
+        strbuf_cut(b, 0);
+}
+
+void strbuf_cut(StrBuf *b, size_t len)
+{
+        assert(len <= b->len);
+        b->len = len;
         b->error = 0;
         if (b->data)
-                b->data[0] = '\0';
+                b->data[len] = '\0';
 }
 
 int strbuf_take(StrBuf *b, char **ret)

@@ -20,6 +20,10 @@ typedef struct StrBuf {
 
 #define STRBUF_INIT(max_) ((StrBuf){.max = (max_)})
 
+/* One that writes into memory of the caller's, whose first byte is NUL, and never allocates; its
+ * content is not to be freed or taken. */
+#define STRBUF_ON(data_, size) ((StrBuf){.data = (data_), .alloc = (size), .max = (size)-1})
+
 void strbuf_add(StrBuf *b, const char *s); /* NULL adds nothing */
 void strbuf_add_n(StrBuf *b, const void *data, size_t n);
 void strbuf_add_char(StrBuf *b, char c);
@@ -30,6 +34,9 @@ const char *strbuf_str(const StrBuf *b); /* never NULL; borrowed */
 
 /* Forgets the content and the error, keeps the memory. */
 void strbuf_reset(StrBuf *b);
+
+/* Keeps the first len bytes, of those that are there, and forgets the rest and the error. */
+void strbuf_cut(StrBuf *b, size_t len);
 
 /* Hands the content over as an owned string, never NULL; b is empty after. -E2BIG when
  * something did not fit (b keeps its content then). */

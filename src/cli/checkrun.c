@@ -149,6 +149,14 @@ static void make_request(const Call *c, AwsRequest *ret)
         }
 }
 
+/* What the daemon doubts is no answer to go by. */
+static int parse_status(const char *body, size_t len, TrailStatus *ret)
+{
+        int r = cloudtrail_parse_trail_status(body, len, ret);
+
+        return r >= 0 && ret->unread ? -EBADMSG : r;
+}
+
 static int parse_answer(const Call *c, const char *body, size_t len)
 {
         Check *k = c->runner->check;
@@ -160,9 +168,9 @@ static int parse_answer(const Call *c, const char *body, size_t len)
         case CALL_IDENTIFY:
                 return sts_parse_caller_identity(body, len, &k->accounts[c->index].identity);
         case CALL_GET_STATUS:
-                return cloudtrail_parse_trail_status(body, len, &k->trails[c->index].status);
+                return parse_status(body, len, &k->trails[c->index].status);
         case CALL_LOOK_AGAIN:
-                return cloudtrail_parse_trail_status(body, len, &k->trails[c->index].after);
+                return parse_status(body, len, &k->trails[c->index].after);
         case CALL_GET_TRAIL:
                 return cloudtrail_parse_trail(body, len, &k->trails[c->index].description);
         case CALL_GET_SELECTORS:

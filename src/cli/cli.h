@@ -30,6 +30,7 @@ typedef struct Cli {
         const char *role;
         const char *guard_role_arn;
         const char *exempt;
+        const char *protect;
         const char *output;
         FilterWords filter;
         const char *trail;

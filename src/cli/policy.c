@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/policy.h"
+#include "cli/policypart.h"
 
 #include <stdarg.h>
 
 #include "aws/arn.h"
 #include "aws/permission.h"
+#include "aws/record.h"
 #include "base/jsonmap.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
@@ -14,7 +15,8 @@
 #define MANAGED_CHARS 6144 /* of a managed policy */
 #define TRUST_CHARS 2048   /* of a trust policy, until the quota is raised */
 #define TOPIC_CHARS 30720
-#define SCP_CHARS 5120
+#define SCP_CHARS 10240
+#define SCP_PARTS 9 /* ten may be attached to an account, and one is FullAWSAccess */
 
 static const char *const policy_for_table[_POLICY_FOR_MAX] = {
         [POLICY_FOR_GUARD] = "guard",
@@ -24,24 +26,16 @@ static const char *const policy_for_table[_POLICY_FOR_MAX] = {
 };
 DEFINE_STRING_TABLE(policy_for, PolicyFor)
 
-/* How the resources are named when all of them do not fit. */
-typedef enum Grouping {
-        GROUP_NONE,      /* each by its ARN */
-        GROUP_BY_REGION, /* every trail of its account and region; every account's role of a name */
-        GROUP_BY_ACCOUNT,
-        _GROUPING_MAX,
-} Grouping;
-
 static const char *const grouping_notes[_GROUPING_MAX] = {
-        [GROUP_BY_REGION] = "All ARNs do not fit into one policy: the trails of an account and "
+        [GROUP_BY_REGION] = "All ARNs do not fit: the trails of an account and "
                             "region are named by a wildcard, as are roles of one name.",
-        [GROUP_BY_ACCOUNT] = "All ARNs do not fit into one policy: the trails of an account are "
+        [GROUP_BY_ACCOUNT] = "All ARNs do not fit: the trails of an account are "
                              "named by a wildcard, as are roles of one name.",
 };
 
 /* JSON */
 
-static void append_once(json_t *array, const char *text)
+void policy_append_once(json_t *array, const char *text)
 {
         const json_t *had;
         size_t i;
@@ -54,12 +48,12 @@ static void append_once(json_t *array, const char *text)
         json_append(array, json_string(text));
 }
 
-static json_t *document_of(json_t *statements)
+json_t *policy_document_of(json_t *statements)
 {
         return json_pack("{s:s, s:o}", "Version", "2012-10-17", "Statement", statements);
 }
 
-static json_t *statement_of(const char *sid, const char *effect, json_t *actions, json_t *resources)
+json_t *policy_statement(const char *sid, const char *effect, json_t *actions, json_t *resources)
 {
         json_t *s = json_pack("{s:s, s:s, s:o}", "Sid", sid, "Effect", effect, "Action", actions);
 
@@ -68,14 +62,17 @@ static json_t *statement_of(const char *sid, const char *effect, json_t *actions
         return s;
 }
 
-/* What counts against a quota: everything but white space. No text in it has any. */
-static size_t count_characters(const json_t *json)
+/* What counts against a quota: everything but white space, of which no text in it has any. A
+ * service control policy is saved as it is when the CLI sends it, white space and last newline
+ * included. */
+static size_t count_characters(PolicyFor what, const json_t *json)
 {
-        _cleanup_free_ char *text = json_dumps(json, JSON_COMPACT);
+        bool as_written = what == POLICY_FOR_SCP;
+        _cleanup_free_ char *text = json_dumps(json, as_written ? POLICY_INDENT : JSON_COMPACT);
 
         if (!text)
                 abort();
-        return strlen(text);
+        return strlen(text) + as_written;
 }
 
 /* Documents */
@@ -96,60 +93,103 @@ static PolicyDocument *add(Policies *p, PolicyDocument d)
         PolicyDocument *added = mem_push0(p->items, p->n);
 
         *added = d;
-        added->characters = count_characters(added->json);
+        added->characters = count_characters(d.what, d.json);
         return added;
 }
 
-/* Every other half of the resources of each statement; false when there is nothing to halve. */
-static bool halve(json_t *document, json_t **ret_rest)
+/* The statement on n of its resources alone; owned. */
+static json_t *statement_on(const json_t *statement, size_t from, size_t n)
 {
-        json_t *rest = json_array(), *statement;
-        bool any = false;
+        json_t *copy = json_copy((json_t *)statement), *resources = json_array();
+
+        for (size_t k = from; k < from + n; k++)
+                json_append(resources,
+                            json_incref(json_array_get(json_object_get(statement, "Resource"), k)));
+        json_set(copy, "Resource", resources);
+        return copy;
+}
+
+static size_t count_resources(const json_t *statement)
+{
+        const json_t *resources = json_object_get(statement, "Resource");
+
+        return json_is_array(resources) ? json_array_size(resources) : 1;
+}
+
+/* Adds the statement, or as much of it as `part` holds. Returns how many of its resources that is,
+ * from `from` on. */
+static size_t part_take(json_t *part, const json_t *statement, size_t from,
+                        const PolicyDocument *like)
+{
+        json_t *statements = json_object_get(part, "Statement");
+        size_t total = count_resources(statement), at = json_array_size(statements);
+        size_t fits = 0, over = total - from + 1;
+
+        json_append(statements, json_null());
+        for (size_t n = total - from; fits + 1 < over; n = (fits + over) / 2) {
+                json_array_set_new(statements, at,
+                                   total == 1 ? json_incref((json_t *)statement)
+                                              : statement_on(statement, from, n));
+                if (count_characters(like->what, part) <= like->limit)
+                        fits = n;
+                else
+                        over = n;
+        }
+        if (fits == 0)
+                (void)json_array_remove(statements, at); /* it is there */
+        else if (total > 1)
+                json_array_set_new(statements, at, statement_on(statement, from, fits));
+        return fits;
+}
+
+/* Several documents, within the limit each; owned. */
+static json_t *split(const json_t *document, const PolicyDocument *like)
+{
+        json_t *parts = json_array(), *part = NULL;
+        const json_t *statement;
         size_t i;
 
         json_array_foreach(json_object_get(document, "Statement"), i, statement)
         {
-                json_t *resources = json_object_get(statement, "Resource");
-                size_t n = json_is_array(resources) ? json_array_size(resources) : 1;
-
-                if (n < 2)
-                        continue;
-                json_t *half = json_array(), *copy = json_deep_copy(statement);
-
-                for (size_t k = n / 2; k < n; k++)
-                        json_append(half, json_incref(json_array_get(resources, k)));
-                while (json_array_size(resources) > n / 2)
-                        (void)json_array_remove(resources, n / 2); /* it is there */
-                json_set(copy, "Resource", half);
-                json_append(rest, copy);
-                any = true;
+                for (size_t from = 0, n; from < count_resources(statement); from += n) {
+                        n = part ? part_take(part, statement, from, like) : 0;
+                        if (n > 0)
+                                continue;
+                        part = policy_document_of(json_array());
+                        json_append(parts, part);
+                        n = part_take(part, statement, from, like);
+                        if (n > 0)
+                                continue;
+                        json_append(json_object_get(part, "Statement"),
+                                    json_deep_copy(statement)); /* too long, whatever is done */
+                        break;
+                }
         }
-        if (any)
-                *ret_rest = document_of(rest);
-        else
-                json_decref(rest);
-        return any;
+        return parts;
 }
 
-/* Takes json. One document, or several when it is over its limit. */
-static void add_in_parts(Policies *p, const PolicyDocument *like, json_t *json, unsigned *part)
+/* Takes parts. */
+static void add_parts(Policies *p, const PolicyDocument *like, json_t *parts)
 {
-        json_t *rest = NULL;
-        PolicyDocument *d;
+        size_t n = json_array_size(parts);
+        json_t *json;
+        size_t i;
 
-        if (count_characters(json) > like->limit && halve(json, &rest)) {
-                add_in_parts(p, like, json, part);
-                add_in_parts(p, like, rest, part);
-                return;
+        json_array_foreach(parts, i, json)
+        {
+                PolicyDocument d = {
+                        .what = like->what, .json = json_incref(json), .limit = like->limit};
+
+                d.name = n == 1 ? mem_strdup(like->name) : mem_printf("%s-%zu", like->name, i + 1);
+                d.title = n == 1 ? mem_strdup(like->title)
+                                 : mem_printf("%s, part %zu of %zu", like->title, i + 1, n);
+                PolicyDocument *added = add(p, d);
+
+                if (n > 1)
+                        note(added, "It does not fit into one policy: attach all parts, each as a "
+                                    "policy of its own.");
         }
-        ++*part;
-        d = add(p, (PolicyDocument){.what = like->what,
-                                    .name = mem_printf("%s-%u", like->name, *part),
-                                    .title = mem_printf("%s, part %u", like->title, *part),
-                                    .json = json,
-                                    .limit = like->limit});
-        note(d, "Not even wildcards make one policy of it: attach all parts, each as a policy of "
-                "its own.");
+        json_decref(parts);
 }
 
 /* Fits when it can: named by ARN, else by wildcards, else in parts. Takes name and title of d; make
@@ -161,17 +201,16 @@ static PolicyDocument *add_fitting(Policies *p, PolicyDocument d,
         PolicyDocument *added = NULL;
         json_t *json = NULL;
         Grouping g = GROUP_NONE;
-        unsigned parts = 0;
 
         for (;; g++) {
                 json = make(o, account, g);
-                if (count_characters(json) <= d.limit || g + 1 == _GROUPING_MAX)
+                if (count_characters(d.what, json) <= d.limit || g + 1 == _GROUPING_MAX)
                         break;
                 json_decref(json);
         }
         if (json_array_size(json_object_get(json, "Statement")) == 0) {
                 json_decref(json);
-        } else if (count_characters(json) <= d.limit) {
+        } else if (count_characters(d.what, json) <= d.limit) {
                 d.json = json;
                 added = add(p, d);
                 if (grouping_notes[g])
@@ -179,7 +218,8 @@ static PolicyDocument *add_fitting(Policies *p, PolicyDocument d,
                 return added;
         } else {
                 d.limit = MIN(d.limit, (size_t)MANAGED_CHARS);
-                add_in_parts(p, &d, json, &parts);
+                add_parts(p, &d, split(json, &d));
+                json_decref(json);
         }
         free(d.name);
         free(d.title);
@@ -188,7 +228,7 @@ static PolicyDocument *add_fitting(Policies *p, PolicyDocument d,
 
 /* Resources */
 
-static char *name_trail(const char *arn, Grouping g)
+char *policy_name_trail(const char *arn, Grouping g)
 {
         Arn a;
 
@@ -198,7 +238,7 @@ static char *name_trail(const char *arn, Grouping g)
                           g == GROUP_BY_REGION ? a.region : "*", a.account);
 }
 
-static char *name_role(const char *arn, Grouping g)
+char *policy_name_role(const char *arn, Grouping g)
 {
         Arn a;
 
@@ -219,27 +259,27 @@ static json_t *resources_of(const Conf *conf, const Permission *p, size_t accoun
 
         for (size_t i = 0; i < conf->n_trails; i++) {
                 const ConfTrail *t = &conf->trails[i];
-                _cleanup_free_ char *name = name_trail(t->arn, g);
+                _cleanup_free_ char *name = policy_name_trail(t->arn, g);
 
                 if (!is_same_role(conf, t->account, account))
                         continue;
                 if (p->scope == PERMISSION_ON_ALL)
-                        append_once(array, "*");
+                        policy_append_once(array, "*");
                 if (p->scope == PERMISSION_ON_TRAIL &&
                     (!p->to_restart || t->action == TRAIL_ACTION_RESTART))
-                        append_once(array, name);
+                        policy_append_once(array, name);
         }
         for (size_t i = 0; i < conf->n_topics && p->scope == PERMISSION_ON_TOPIC; i++)
                 if (is_same_role(conf, conf->topics[i].account, account))
-                        append_once(array, conf->topics[i].arn);
+                        policy_append_once(array, conf->topics[i].arn);
         for (size_t i = 1; i < conf->n_accounts && account == 0 && p->scope == PERMISSION_ON_ROLE;
              i++) {
-                _cleanup_free_ char *name = name_role(conf->accounts[i].role_arn, g);
+                _cleanup_free_ char *name = policy_name_role(conf->accounts[i].role_arn, g);
 
-                append_once(array, name);
+                policy_append_once(array, name);
         }
         if (p->scope == PERMISSION_ON_NAMESPACE && account == 0 && conf->heartbeat)
-                append_once(array, "*");
+                policy_append_once(array, "*");
         return array;
 }
 
@@ -274,15 +314,15 @@ static json_t *make_permissions(const PolicyOptions *o, size_t account, Grouping
                         json_decref(actions);
                         continue;
                 }
-                s = statement_of(sids[p->scope][p->to_restart], "Allow", actions,
-                                 json_incref(resources));
+                s = policy_statement(sids[p->scope][p->to_restart], "Allow", actions,
+                                     json_incref(resources));
                 if (p->scope == PERMISSION_ON_NAMESPACE)
                         json_set(s, "Condition",
                                  json_pack("{s:{s:s}}", "StringEquals", "cloudwatch:namespace",
                                            o->conf->heartbeat_namespace));
                 json_append(statements, s);
         }
-        return document_of(statements);
+        return policy_document_of(statements);
 }
 
 static void note_permissions(PolicyDocument *d, const Conf *conf, size_t account)
@@ -305,7 +345,7 @@ static json_t *make_trust(const PolicyOptions *o, size_t account, const char *gu
 {
         const Conf *conf = o->conf;
         json_t *statement =
-                statement_of("TrustGuard", "Allow", json_string("sts:AssumeRole"), NULL);
+                policy_statement("TrustGuard", "Allow", json_string("sts:AssumeRole"), NULL);
         json_t *ids = json_array(), *statements = json_array();
 
         if (account == 0) {
@@ -315,14 +355,14 @@ static json_t *make_trust(const PolicyOptions *o, size_t account, const char *gu
                 json_set(statement, "Principal", json_pack("{s:s}", "AWS", guard));
                 for (size_t i = account; i < conf->n_accounts; i++)
                         if (is_same_role(conf, i, account) && conf->accounts[i].external_id)
-                                append_once(ids, conf->accounts[i].external_id);
+                                policy_append_once(ids, conf->accounts[i].external_id);
         }
         if (json_array_size(ids) > 0)
                 json_set(statement, "Condition",
                          json_pack("{s:{s:O}}", "StringEquals", "sts:ExternalId", ids));
         json_decref(ids);
         json_append(statements, statement);
-        return document_of(statements);
+        return policy_document_of(statements);
 }
 
 static bool is_placeholder(const PolicyOptions *o)
@@ -388,8 +428,8 @@ static void add_topic(Policies *p, const PolicyOptions *o, const ConfTopic *t, c
         if (arn_parse(t->arn, &topic) < 0 ||
             (!unknown && arn_parse(publisher, &by) >= 0 && streq(by.account, topic.account)))
                 return;
-        statement = statement_of("AllowTrailsentry", "Allow", json_string("sns:Publish"),
-                                 json_string(t->arn));
+        statement = policy_statement("AllowTrailsentry", "Allow", json_string("sns:Publish"),
+                                     json_string(t->arn));
         json_set(statement, "Principal", json_pack("{s:s}", "AWS", publisher));
         statements = json_array();
         json_append(statements, statement);
@@ -399,7 +439,7 @@ static void add_topic(Policies *p, const PolicyOptions *o, const ConfTopic *t, c
                                     .title = mem_printf("What the policy of the topic %s has to "
                                                         "allow",
                                                         t->arn),
-                                    .json = document_of(statements),
+                                    .json = policy_document_of(statements),
                                     .limit = TOPIC_CHARS});
         note(d, "Add the statement to those that the topic's policy has.");
         if (unknown) {
@@ -411,89 +451,59 @@ static void add_topic(Policies *p, const PolicyOptions *o, const ConfTopic *t, c
 
 /* The organization */
 
-static void add_protection(json_t *statements, const char *sid, const char *const *actions,
-                           json_t *resources, const PolicyOptions *o)
+static bool protects_instance(const PolicyOptions *o)
 {
-        json_t *list = json_array(), *exempt = json_array(), *s;
-
-        for (; *actions; actions++)
-                json_append(list, json_string(*actions));
-        s = statement_of(sid, "Deny", list, resources);
-        for (size_t i = 0; i < o->n_exempt; i++)
-                json_append(exempt, json_string(o->exempt[i]));
-        if (o->n_exempt > 0)
-                json_set(s, "Condition",
-                         json_pack("{s:{s:O}}", "ArnNotLike", "aws:PrincipalArn", exempt));
-        json_decref(exempt);
-        json_append(statements, s);
+        for (size_t i = 0; i < o->n_protect; i++)
+                if (strstr(o->protect[i], ":instance/"))
+                        return true;
+        return false;
 }
 
-static json_t *make_scp(const PolicyOptions *o, size_t account, Grouping g)
+static void note_scp(PolicyDocument *d, const PolicyOptions *o)
 {
-        static const char *const trail_actions[] = {
-                "cloudtrail:StopLogging",
-                "cloudtrail:DeleteTrail",
-                "cloudtrail:UpdateTrail",
-                "cloudtrail:PutEventSelectors",
-                NULL,
-        };
-        static const char *const role_actions[] = {
-                "iam:AttachRolePolicy",
-                "iam:DeleteRole",
-                "iam:DeleteRolePermissionsBoundary",
-                "iam:DeleteRolePolicy",
-                "iam:DetachRolePolicy",
-                "iam:PutRolePermissionsBoundary",
-                "iam:PutRolePolicy",
-                "iam:UpdateAssumeRolePolicy",
-                "iam:UpdateRole",
-                NULL,
-        };
-        json_t *statements = json_array(), *trails = json_array(), *roles = json_array();
-        (void)account;
-
-        for (size_t i = 0; i < o->conf->n_trails; i++) {
-                _cleanup_free_ char *name = name_trail(o->conf->trails[i].arn, g);
-
-                append_once(trails, name);
-        }
-        if (o->guard_arn && strstr(o->guard_arn, ":role/"))
-                append_once(roles, o->guard_arn);
-        for (size_t i = 1; i < o->conf->n_accounts; i++) {
-                _cleanup_free_ char *name = name_role(o->conf->accounts[i].role_arn, g);
-
-                append_once(roles, name);
-        }
-        add_protection(statements, "ProtectTrails", trail_actions, trails, o);
-        if (json_array_size(roles) > 0)
-                add_protection(statements, "ProtectGuard", role_actions, roles, o);
-        else
-                json_decref(roles);
-        return document_of(statements);
+        note(d, "It does not bind the organization's management account.");
+        if (o->n_exempt == 0)
+                note(d, "Nobody is exempt: while it is attached, nobody can change what it "
+                        "protects. --exempt=ARN,... names who can.");
+        note(d, "Attach it when the roles, the alarm and the rest are in place: making them is "
+                "denied, too.");
+        if (is_placeholder(o))
+                note(d, "The guard's own role is not known, and not protected, nor is the "
+                        "heartbeat's metric: --guard-role-arn=ARN.");
+        if (!o->instance_arn && !protects_instance(o))
+                note(d, "The guard's instance is not known, and not protected: "
+                        "--protect=arn:aws:ec2:REGION:ACCOUNT:instance/ID.");
+        if (o->conf->heartbeat)
+                note(d,
+                     "Of alarms, those are protected whose names begin with \"" POLICY_ALARM_PREFIX
+                     "\".");
+        note(d, "--protect=ARN,... adds what a configuration does not name: managed policies of "
+                "the roles, the instance, its profile, alarms, the trails' buckets and keys.");
 }
 
+/* By ARN as long as an account can have all parts of it. */
 static void add_scp(Policies *p, const PolicyOptions *o)
 {
+        PolicyDocument like = {.what = POLICY_FOR_SCP,
+                               .name = (char *)"scp",
+                               .title = (char *)"What nobody may do (service control policy)",
+                               .limit = SCP_CHARS};
         size_t first = p->n;
+        json_t *parts = NULL;
+        Grouping g = GROUP_NONE;
 
-        (void)add_fitting(p,
-                          (PolicyDocument){.what = POLICY_FOR_SCP,
-                                           .name = mem_strdup("scp"),
-                                           .title = mem_strdup("What nobody may do (service "
-                                                               "control policy)"),
-                                           .limit = SCP_CHARS},
-                          make_scp, o, 0);
-        for (size_t i = first; i < p->n; i++) {
-                PolicyDocument *d = &p->items[i];
+        for (;; g++) {
+                _cleanup_json_ json_t *json = policy_make_scp(o, g);
 
-                note(d, "It does not bind the organization's management account.");
-                if (o->n_exempt == 0)
-                        note(d, "Nobody is exempt, so that nobody can change these trails and "
-                                "roles while it is attached: --exempt=ARN,... names who can.");
-                if (is_placeholder(o))
-                        note(d, "The guard's own role is not known, and not protected: "
-                                "--guard-role-arn=ARN.");
+                parts = split(json, &like);
+                if (json_array_size(parts) <= SCP_PARTS || g + 1 == _GROUPING_MAX)
+                        break;
+                json_decref(parts);
         }
+        add_parts(p, &like, parts);
+        if (grouping_notes[g])
+                note(&p->items[first], "%s", grouping_notes[g]);
+        note_scp(&p->items[first], o);
 }
 
 Policies policies_make(const PolicyOptions *o)
@@ -536,4 +546,15 @@ char *policy_principal_of(const char *identity_arn)
 
         return mem_printf("arn:%s:iam::%s:role/%.*s", a.partition, a.account,
                           (int)strcspn(name, "/"), name);
+}
+
+char *policy_instance_of(const char *identity_arn)
+{
+        const UserIdentity u = {.type = IDENTITY_ASSUMED_ROLE, .arn = (char *)identity_arn};
+        Arn a;
+
+        if (arn_parse(identity_arn, &a) < 0 || !identity_is_ec2_instance(&u))
+                return NULL;
+        return mem_printf("arn:%s:ec2:*:%s:instance/%s", a.partition, a.account,
+                          identity_session_name(&u));
 }

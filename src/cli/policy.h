@@ -32,14 +32,23 @@ typedef struct PolicyOptions {
         const char *guard_arn; /* role or user; NULL: not known, a placeholder stands for it */
         char **exempt;         /* ARNs, * allowed, whom the SCP does not bind */
         size_t n_exempt;
+        const char *instance_arn; /* that the guard runs on, * allowed; NULL: not known */
+        char **protect;           /* more ARNs, * allowed, that the SCP protects */
+        size_t n_protect;
 } PolicyOptions;
+
+/* Alarms whose names begin with it are the heartbeat's. */
+#define POLICY_ALARM_PREFIX "trailsentry"
+
+/* As a document is written, for jansson. */
+#define POLICY_INDENT JSON_INDENT(2)
 
 typedef struct PolicyDocument {
         PolicyFor what;
         char *name;  /* "target-444455556666-trailsentry-target-trust", for a file */
         char *title; /* whose it is and what it does */
         json_t *json;
-        size_t characters; /* as IAM counts them: without white space */
+        size_t characters; /* as AWS counts them: of an SCP as it is written, else no white space */
         size_t limit;
         char **notes;
         size_t n_notes;
@@ -56,3 +65,11 @@ void policies_done(Policies *p);
 /* Of an identity as STS tells it: a session's role, without the role's path, which is not told;
  * anything else as it is. Owned; NULL when it is no ARN. */
 char *policy_principal_of(const char *identity_arn);
+
+/* The instance whose role has such a session, in whichever region: "arn:aws:ec2:*:111122223333:
+ * instance/i-0123456789abcdef0". Owned; NULL when the session is not an instance's. */
+char *policy_instance_of(const char *identity_arn);
+
+/* Whether the SCP knows how to protect it: a trail, role, user, managed policy, instance profile,
+ * instance, topic, alarm, bucket, key or log group. */
+bool policy_protects(const char *arn);

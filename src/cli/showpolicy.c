@@ -14,17 +14,15 @@
 #include "cli/policy.h"
 #include "daemon/status.h"
 
-/* From the status file; NULL when there is none, which is what the placeholder is for. Owned. */
-static char *guard_of_status(const Cli *c)
+/* Who the daemon is, from its status file; NULL when there is none. Owned. */
+static char *identity_of_status(const Cli *c)
 {
         _cleanup_json_ json_t *status = NULL;
-        const char *arn;
 
         if (status_read(c->status_path, &status) < 0)
                 return NULL;
-        arn = json_string_value(json_object_get(
-                json_array_get(json_object_get(status, "accounts"), 0), "identity_arn"));
-        return arn ? policy_principal_of(arn) : NULL;
+        return mem_strdup(json_string_value(json_object_get(
+                json_array_get(json_object_get(status, "accounts"), 0), "identity_arn")));
 }
 
 static bool is_asked_well(const Cli *c, PolicyFor *ret_for)
@@ -47,8 +45,8 @@ static bool is_asked_well(const Cli *c, PolicyFor *ret_for)
         return false;
 }
 
-/* ARNs, perhaps with wildcards, separated by commas. */
-static int parse_exempt(const char *text, PolicyOptions *o)
+/* ARNs, perhaps with wildcards, separated by commas; option says of which. */
+static int parse_arns(const char *option, const char *text, char ***ret, size_t *ret_n)
 {
         size_t n;
 
@@ -56,14 +54,29 @@ static int parse_exempt(const char *text, PolicyOptions *o)
                 n = strcspn(at, ",");
                 char *arn = mem_strndup(at, n);
 
-                *mem_push0(o->exempt, o->n_exempt) = arn;
+                *mem_push0(*ret, *ret_n) = arn;
                 if (strncmp(arn, "arn:", strlen("arn:")) != 0 || strpbrk(arn, " \"\\")) {
-                        cli_complain("--exempt: \"%s\" is not an ARN (arn:aws:iam::ACCOUNT:role/"
+                        cli_complain("--%s: \"%s\" is not an ARN (arn:aws:iam::ACCOUNT:role/"
                                      "NAME; * is allowed in it)",
-                                     arn);
+                                     option, arn);
                         return -EINVAL;
                 }
         }
+        return 0;
+}
+
+static int parse_protect(const char *text, PolicyOptions *o)
+{
+        if (parse_arns("protect", text, &o->protect, &o->n_protect) < 0)
+                return -EINVAL;
+        for (size_t i = 0; i < o->n_protect; i++)
+                if (!policy_protects(o->protect[i])) {
+                        cli_complain("--protect: \"%s\" is not the ARN of a trail, role, user, "
+                                     "managed policy, instance profile, instance, topic, alarm, "
+                                     "bucket, KMS key or log group",
+                                     o->protect[i]);
+                        return -EINVAL;
+                }
         return 0;
 }
 
@@ -76,8 +89,8 @@ static void print_documents(const Printer *p, const Policies *all, PolicyFor onl
                 if ((int)only >= 0 && d->what != only)
                         continue;
                 print_line(p, PRINT_HEADING, "%s", d->title);
-                print_line(p, fits ? PRINT_PLAIN : PRINT_BAD,
-                           "  %zu characters without white space; %zu fit", d->characters,
+                print_line(p, fits ? PRINT_PLAIN : PRINT_BAD, "  %zu characters%s; %zu fit",
+                           d->characters, d->what == POLICY_FOR_SCP ? "" : " without white space",
                            d->limit);
                 for (size_t k = 0; k < d->n_notes; k++)
                         print_line(p, PRINT_PLAIN, "  %s", d->notes[k]);
@@ -115,7 +128,7 @@ static int write_document(const char *path, const PolicyDocument *d)
 
         if (!f)
                 return -errno;
-        if (json_dumpf(d->json, f, JSON_INDENT(2)) < 0 || fputc('\n', f) == EOF)
+        if (json_dumpf(d->json, f, POLICY_INDENT) < 0 || fputc('\n', f) == EOF)
                 r = -EIO;
         if (fclose(f) != 0 && r >= 0)
                 r = -errno;
@@ -169,7 +182,7 @@ CliExit cli_policy(const Cli *c)
 {
         _cleanup_(conf_problems_done) ConfProblems problems = {};
         _cleanup_(conf_freep) Conf *conf = NULL;
-        _cleanup_free_ char *guard = NULL;
+        _cleanup_free_ char *identity = NULL, *guard = NULL, *instance = NULL;
         PolicyOptions o = {};
         PolicyFor only;
         CliExit status = CLI_EXIT_USAGE;
@@ -180,11 +193,17 @@ CliExit cli_policy(const Cli *c)
                 check_print_problems(&(Printer){.out = stderr}, &problems);
                 return CLI_EXIT_UNKNOWN;
         }
-        guard = c->guard_role_arn ? mem_strdup(c->guard_role_arn) : guard_of_status(c);
+        identity = identity_of_status(c);
+        guard = c->guard_role_arn ? mem_strdup(c->guard_role_arn)
+                                  : policy_principal_of(strempty(identity));
+        instance = policy_instance_of(strempty(identity));
         o.conf = conf;
         o.guard_arn = guard;
-        if (parse_exempt(c->exempt, &o) >= 0)
+        o.instance_arn = instance;
+        if (parse_arns("exempt", c->exempt, &o.exempt, &o.n_exempt) >= 0 &&
+            parse_protect(c->protect, &o) >= 0)
                 status = show(c, &o, only);
         mem_free_strv(o.exempt, o.n_exempt);
+        mem_free_strv(o.protect, o.n_protect);
         return status;
 }

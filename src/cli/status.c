@@ -100,6 +100,9 @@ static void judge_daemon(Status *s)
                      text_of(s->object, "configuration_error"));
         if (*state_error)
                 find(s, CLI_EXIT_WRONG, "incidents are not stored: %s", state_error);
+        if (*text_of(s->object, "log_error"))
+                find(s, CLI_EXIT_WRONG, "the journal does not take the daemon's records: %s",
+                     text_of(s->object, "log_error"));
 }
 
 /* Owned; NULL for no error. */
@@ -117,6 +120,25 @@ static void judge_error(Status *s, const char *name, const json_t *item)
 
         if (words)
                 find(s, CLI_EXIT_WRONG, "%s: %s", name, words);
+}
+
+static void judge_unseen_starts(Status *s, const char *name, const json_t *starts)
+{
+        _cleanup_free_ char *failure = error_words(starts, "error");
+        char ago[80];
+
+        if (!json_is_object(starts))
+                return;
+        if (failure)
+                find(s, CLI_EXIT_WRONG,
+                     "%s cannot be seen; StartLogging is sent once a minute, in case it was "
+                     "stopped, and FAILS: %s",
+                     name, failure);
+        else if (number_of(starts, "accepted_msec"))
+                find(s, CLI_EXIT_WRONG,
+                     "%s cannot be seen; StartLogging is sent once a minute, in case it was "
+                     "stopped, and was last accepted %s",
+                     name, cli_age(s->cli, number_of(starts, "accepted_msec"), ago));
 }
 
 static void judge_trail(Status *s, const json_t *trail)
@@ -143,6 +165,7 @@ static void judge_trail(Status *s, const json_t *trail)
                 find(s, CLI_EXIT_WRONG, "%s has an open incident (%s): trailsentry incidents %s",
                      name, text_of(trail, "incident_kind"), incident);
         judge_error(s, name, trail);
+        judge_unseen_starts(s, name, json_object_get(trail, "unseen_starts"));
 }
 
 static void judge(Status *s)
@@ -403,9 +426,9 @@ static char *essence_of(const Status *s)
         static const char *const window[] = {"trail", "until_msec", NULL};
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT(ESSENCE_MAX);
 
-        strbuf_addf(&b, "%d %s %lld %s\n%s\n", (int)s->verdict, text_of(s->object, "state"),
+        strbuf_addf(&b, "%d %s %lld %s\n%s\n%d\n", (int)s->verdict, text_of(s->object, "state"),
                     (long long)number_of(s->object, "pid"), text_of(s->object, "state_error"),
-                    text_of(s->object, "configuration_error"));
+                    text_of(s->object, "configuration_error"), !*text_of(s->object, "log_error"));
         add_essence(&b, json_object_get(s->object, "trails"), trail);
         add_essence(&b, json_object_get(s->object, "topics"), topic);
         add_essence(&b, json_object_get(s->object, "accounts"), account);

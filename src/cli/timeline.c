@@ -95,7 +95,8 @@ static void add_detected(Timeline *t, const Incident *i)
 
 static const char *closed_words(const Incident *i)
 {
-        if (incident_kind_is_notice(i->kind) || i->restart.state == RESTART_NOT_WANTED)
+        if (incident_kind_is_notice(i->kind) || i->restart.state == RESTART_NOT_WANTED ||
+            i->restart.state == RESTART_UNSEEN)
                 return "closed";
         if (i->restart.state == RESTART_VERIFIED)
                 return "closed: restart verified by GetTrailStatus";

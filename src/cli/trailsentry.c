@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <time.h>
 
+#include "base/environment.h"
 #include "base/escape.h"
 #include "base/mem.h"
 #include "base/nearest.h"
@@ -14,6 +15,7 @@
 #include "cli/verb.h"
 #include "daemon/conf.h"
 #include "daemon/status.h"
+#include "net/libraries.h"
 
 #define COMPLAINT_CHARS 2000
 #define OPTION_BASE 256 /* of options without a letter */
@@ -233,6 +235,9 @@ static CliExit run(int argc, char *argv[], Cli *c)
 
 int main(int argc, char *argv[])
 {
+        environment_restrict();
+        (void)libraries_set_up(); /* the command is over soon */
+
         Cli c = {
                 .config_path = CONF_PATH_DEFAULT,
                 .state_directory = LOCALSTATEDIR "/lib/trailsentry",
@@ -240,7 +245,6 @@ int main(int argc, char *argv[])
                 .out = printer_for(stdout),
                 .now_msec = cli_wall_msec(),
         };
-        json_set_alloc_funcs(mem_alloc, free);
         CliExit status = run(argc, argv, &c);
 
         /* A result that nobody could read is none. */

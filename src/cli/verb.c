@@ -31,6 +31,9 @@ const CliOption cli_options[] = {
          "role has a path"},
         {"exempt", "ARN,...", offsetof(Cli, exempt), 0,
          "whom the service control policy does not bind; * is allowed"},
+        {"protect", "ARN,...", offsetof(Cli, protect), 0,
+         "what the service control policy protects beside what the configuration names; * is "
+         "allowed"},
         {"output", "DIR", offsetof(Cli, output), 0, "write each policy to a file there"},
         {"offline", NULL, offsetof(Cli, offline), 0, "read the file, ask AWS nothing"},
         {"trail", "TRAIL", offsetof(Cli, trail), 0,
@@ -85,12 +88,12 @@ const CliVerb cli_verbs[] = {
          "wrong and what to do. That SNS accepts it does not prove that anybody reads it:\n"
          "look whether it arrives.\n"},
         {"policy", cli_policy, NULL, "the IAM policies for this configuration",
-         "config status-file role guard-role-arn exempt output json",
+         "config status-file role guard-role-arn exempt protect output json",
          "Prints what has to be allowed for this configuration, and no more: the\n"
          "permissions of the guard's own role, permissions and trust policy of each role\n"
          "that it takes, what topics of other accounts have to allow; and a service\n"
-         "control policy that keeps everybody else from stopping the trails and from\n"
-         "changing these roles. AWS is not asked.\n"
+         "control policy that keeps everybody else from the trails and from what the\n"
+         "guard needs: its roles, topics, alarm and instance. AWS is not asked.\n"
          "\n"
          "  trailsentry policy --role=target\n"
          "  trailsentry policy --output=policies \\\n"

@@ -6,11 +6,13 @@
 
 #include "aws/arn.h"
 #include "base/escape.h"
+#include "base/foreign.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "core/drift.h"
 
-#define NAME_CHARS 200
+#define NAME_SIZE 201 /* of a name within a step, as text */
+#define ADVISED_MAX 3 /* callers with steps of their own */
 
 static void step(Advice *a, const char *text)
 {
@@ -44,10 +46,16 @@ static void commandf(Advice *a, const char *fmt, ...)
         va_end(ap);
 }
 
-static const char *named(const char *s)
+static const char *named(const char *s, char buf[static NAME_SIZE])
 {
-        return isempty(s) ? "(not named)" : s;
+        _cleanup_free_ char *text = foreign_text(isempty(s) ? "(not named)" : s, NAME_SIZE - 1);
+
+        (void)snprintf(buf, NAME_SIZE, "%s", text); /* fits */
+        return buf;
 }
+
+/* The name as a reader is shown it, for the rest of the block. */
+#define NAMED(s) named(s, (char[NAME_SIZE]){0})
 
 /* Fit for a command line that a reader may paste. */
 static bool is_plain(const char *name)
@@ -75,7 +83,7 @@ static void advise_iam_user(Advice *a, const UserIdentity *u, int64_t now_msec)
 
         if (identity_access_key_kind(u) == ACCESS_KEY_LONG_LIVED) {
                 stepf(a, "Deactivate the long-lived access key of IAM user %s in account %s:",
-                      named(u->user_name), named(u->account_id));
+                      NAMED(u->user_name), NAMED(u->account_id));
                 if (plain && identity_access_key_is_valid(u->access_key_id))
                         commandf(a,
                                  "aws iam update-access-key --user-name %s "
@@ -87,7 +95,7 @@ static void advise_iam_user(Advice *a, const UserIdentity *u, int64_t now_msec)
                       "IAM user %s acted in a console or MFA session, not with a long-lived key: "
                       "remove the console password (aws iam delete-login-profile), list its keys, "
                       "and deny sessions issued until now:",
-                      named(u->user_name));
+                      NAMED(u->user_name));
         }
         if (plain)
                 revoke_command(a, "user", u->user_name, now_msec);
@@ -106,7 +114,7 @@ static void advise_role(Advice *a, const UserIdentity *u, int64_t now_msec)
                       "%s is a service-linked role: only its AWS service can use it, and nobody "
                       "can edit it. Find what made the service act (its configuration, a "
                       "delegated administrator, the management account).",
-                      named(u->issuer_user_name));
+                      NAMED(u->issuer_user_name));
                 return;
         }
         if (identity_is_ec2_instance(u))
@@ -114,11 +122,11 @@ static void advise_role(Advice *a, const UserIdentity *u, int64_t now_msec)
                       "The caller is EC2 instance %s: isolate it (security group without egress), "
                       "keep its disk, and look for who was on it. Its role's credentials may have "
                       "been carried away.",
-                      named(identity_session_name(u)));
+                      NAMED(identity_session_name(u)));
         stepf(a,
               "Revoke the sessions of role %s in account %s (deactivating the temporary key "
               "does nothing):",
-              named(u->issuer_user_name), named(u->account_id));
+              NAMED(u->issuer_user_name), NAMED(u->account_id));
         if (is_plain(u->issuer_user_name))
                 revoke_command(a, "role", u->issuer_user_name, now_msec);
         step(a, "Find who assumed it: the AssumeRole event just before, and the role's trust "
@@ -140,7 +148,7 @@ static void advise_root(Advice *a, const UserIdentity *u)
               "The root user of account %s: change its password, delete its access keys, check its "
               "MFA devices and e-mail address; sessions end with the password change. Tell AWS "
               "Support when you cannot sign in.",
-              named(u->account_id));
+              NAMED(u->account_id));
 }
 
 static void advise_actor(Advice *a, const UserIdentity *u, int64_t now_msec)
@@ -161,29 +169,29 @@ static void advise_actor(Advice *a, const UserIdentity *u, int64_t now_msec)
                       "A federated session of %s: deny or deactivate that issuer; the session "
                       "keeps "
                       "what the issuer may do until it expires.",
-                      named(u->issuer_arn));
+                      NAMED(u->issuer_arn));
                 break;
         case IDENTITY_AWS_SERVICE:
                 stepf(a, "An AWS service acted, %s: find what made it act (stack, rule, pipeline).",
-                      named(u->invoked_by));
+                      NAMED(u->invoked_by));
                 break;
         case IDENTITY_AWS_ACCOUNT:
                 stepf(a,
                       "A principal of another account, %s, acted: remove the trust that lets it in "
                       "(role trust policies, delegated administration) and ask that account's "
                       "owner.",
-                      named(u->account_id));
+                      NAMED(u->account_id));
                 break;
         case IDENTITY_IDENTITY_CENTER_USER:
                 stepf(a, "Disable Identity Center user %s and revoke its sessions there.",
-                      named(u->on_behalf_of));
+                      NAMED(u->on_behalf_of));
                 break;
         case IDENTITY_SAML_USER:
         case IDENTITY_WEB_IDENTITY_USER:
                 stepf(a,
                       "Disable the user at the identity provider, %s, then revoke the sessions "
                       "of the role it assumed.",
-                      named(u->identity_provider));
+                      NAMED(u->identity_provider));
                 break;
         default:
                 step(a, "The type of identity is not known to this guard: start from its principal "
@@ -192,7 +200,7 @@ static void advise_actor(Advice *a, const UserIdentity *u, int64_t now_msec)
         }
         if (u->invoked_by && u->type != IDENTITY_AWS_SERVICE)
                 stepf(a, "The call came through %s: look for the stack or job that made it.",
-                      u->invoked_by);
+                      NAMED(u->invoked_by));
 }
 
 const char *advice_for_error(const AwsError *e, const char *api)
@@ -431,6 +439,7 @@ Advice advice_make(const Incident *i, int64_t now_msec)
 {
         Advice a = {};
         const Finding *f = incident_find_role(i, ROLE_CULPRIT);
+        unsigned n_advised = 0;
 
         if (incident_kind_is_notice(i->kind)) {
                 if (i->kind == INCIDENT_TOPIC_FAILING && i->open)
@@ -444,12 +453,19 @@ Advice advice_make(const Incident *i, int64_t now_msec)
                          "revoke its role's sessions, then look at all that role did.");
         advise_kind(&a, i);
         for (const Finding *last = NULL; f && !i->attribution.misused && !i->accepted_by;
-             last = f, f = incident_next_culprit(i, f))
-                if (!last || !identity_is_same(&f->record.identity, &last->record.identity))
-                        advise_actor(&a, &f->record.identity, now_msec);
+             last = f, f = incident_next_culprit(i, f)) {
+                if (last && identity_is_same(&f->record.identity, &last->record.identity))
+                        continue;
+                if (n_advised++ == ADVISED_MAX) {
+                        step(&a, "Do the same for the other callers above.");
+                        break;
+                }
+                advise_actor(&a, &f->record.identity, now_msec);
+        }
         if (i->attribution.confidence == CONFIDENCE_AMBIGUOUS)
-                step(&a, "Several calls fit: treat every one listed as hostile until it is "
-                         "explained.");
+                stepf(&a, "%s: treat every one listed as hostile until it is explained.",
+                      i->attribution.doubts & ~(1U << DOUBT_RIVALS) ? "It is not certain who did it"
+                                                                    : "Several calls fit");
         if (i->kind != INCIDENT_CANNOT_SEE && i->kind != INCIDENT_NOT_FOUND &&
             i->kind != INCIDENT_OTHER_CONTROLLER &&
             (!incident_kind_is_change(i->kind) ||

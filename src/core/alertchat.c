@@ -5,10 +5,11 @@
  *
  * It is shown as Slack's or Teams' markdown, in which a name may ring a whole channel
  * (<!channel>, @name), hide behind a link or strike out what stands around it; and names are what
- * an attacker chooses. */
+ * an attacker chooses. Those are defused as in a text first (base/foreign.h). */
 
 #include "core/alertpart.h"
 
+#include "base/foreign.h"
 #include "base/jsonmap.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
@@ -19,6 +20,7 @@
 #define STEP_MAX 300
 #define STEPS_MAX 10
 #define SUMMARY_MAX 300
+#define COMMANDS_MAX 3000 /* bytes of the description */
 
 /* Nothing of s is markup; within `code` only what ends it, or rings everywhere, matters. At most
  * max bytes and a bit: no character and no entity is cut. */
@@ -28,9 +30,11 @@ static void add_inert(StrBuf *b, const char *s, bool code, size_t max)
                 const char *what, *instead;
                 bool in_code;
         } table[] = {
-                {"&", "&amp;", true}, {"<", "&lt;", true}, {">", "&gt;", true}, {"@", "(at)", true},
-                {"`", "'", true},     {"*", "'", false},   {"~", "'", false},   {"|", "/", false},
-                {"[", "(", false},    {"]", ")", false},   {"://", ": ", true},
+                {"[@]", "(at)", true}, {"[:]//", ": ", true}, {"&", "&amp;", true},
+                {"<", "&lt;", true},   {">", "&gt;", true},   {"@", "(at)", true},
+                {"`", "'", true},      {"*", "'", false},     {"~", "'", false},
+                {"|", "/", false},     {"[", "(", false},     {"]", ")", false},
+                {"://", ": ", true},
         };
         size_t end = b->len + max;
 
@@ -82,13 +86,27 @@ static const json_t *member(const json_t *o, const char *name)
 }
 
 /* "*Label* `value`" and what is said beside it; lines that do not fit any more are left out. */
-static void line_add(StrBuf *b, const char *label, const char *value)
+static void line_add_within(StrBuf *b, const char *label, const char *value, size_t max)
 {
         if (isempty(value))
                 return;
         strbuf_addf(b, "%s%s`", b->len > 0 ? ", " : "", label);
-        add_inert(b, value, true, ALERT_VALUE_CHARS);
+        add_inert(b, value, true, max);
         strbuf_add_char(b, '`');
+}
+
+static void line_add(StrBuf *b, const char *label, const char *value)
+{
+        line_add_within(b, label, value, ALERT_VALUE_CHARS);
+}
+
+/* The same for a value that others have chosen: its middle is cut first, and what is left may
+ * become twice as long. */
+static void line_add_foreign(StrBuf *b, const char *label, const char *value, size_t max)
+{
+        _cleanup_free_ char *text = foreign_text(value, max);
+
+        line_add_within(b, label, text, 2 * max);
 }
 
 static void lines_take(StrBuf *lines, StrBuf *line)
@@ -111,8 +129,15 @@ static void add_window(StrBuf *line, const json_t *o)
 
 static void add_error(StrBuf *line, const char *label, const json_t *error)
 {
-        line_add(line, label, json_string_value(json_object_get(error, "code")));
-        line_add(line, "", json_string_value(json_object_get(error, "message")));
+        line_add_foreign(line, label, at(error, NULL, "code"), ALERT_FOREIGN_MAX);
+        line_add_foreign(line, "", at(error, NULL, "message"), ALERT_ERROR_MAX);
+}
+
+/* Together under 2 KiB. */
+static void add_actor_value(StrBuf *line, const char *label, const json_t *actor, const char *name)
+{
+        line_add_foreign(line, label, at(actor, NULL, name),
+                         streq(name, "arn") ? ALERT_FOREIGN_MAX : ALERT_FOREIGN_MAX / 3);
 }
 
 static void add_who(StrBuf *lines, StrBuf *line, const json_t *attribution)
@@ -126,21 +151,24 @@ static void add_who(StrBuf *lines, StrBuf *line, const json_t *attribution)
         if (json_is_true(json_object_get(attribution, "credentials_misused")))
                 strbuf_add(lines, "*THE GUARD'S OWN CREDENTIALS WERE USED BY SOMEBODY ELSE*\n");
         if (!json_is_object(actor)) {
+                _cleanup_free_ char *summary =
+                        foreign_text(at(attribution, NULL, "summary"), ALERT_FOREIGN_MAX);
+
                 strbuf_add(line, "*Who* ");
-                add_inert(line, at(attribution, NULL, "summary"), false, ALERT_VALUE_CHARS);
+                add_inert(line, summary, false, 2 * ALERT_FOREIGN_MAX);
                 lines_take(lines, line);
         } else {
-                line_add(line, "*Who* ", at(attribution, "actor", "display_name"));
-                line_add(line, "", at(attribution, "actor", "type"));
-                line_add(line, "from ", at(attribution, "actor", "source_ip"));
+                add_actor_value(line, "*Who* ", actor, "display_name");
+                add_actor_value(line, "", actor, "type");
+                add_actor_value(line, "from ", actor, "source_ip");
                 line_add(line, "at ", at(attribution, "actor", "event_time"));
                 line_add(line, "how sure: ", at(attribution, NULL, "confidence"));
                 lines_take(lines, line);
-                line_add(line, "*ARN* ", at(attribution, "actor", "arn"));
+                add_actor_value(line, "*ARN* ", actor, "arn");
                 lines_take(lines, line);
-                line_add(line, "*Access key* ", at(attribution, "actor", "access_key_id"));
+                add_actor_value(line, "*Access key* ", actor, "access_key_id");
                 line_add(line, "", at(attribution, "actor", "access_key_kind"));
-                line_add(line, "*tool* ", at(attribution, "actor", "user_agent"));
+                add_actor_value(line, "*tool* ", actor, "user_agent");
                 lines_take(lines, line);
         }
         if (others > 0)
@@ -157,29 +185,46 @@ static void add_changes(StrBuf *lines, StrBuf *line, const json_t *changes)
         json_array_foreach(changes, k, change)
         {
                 line_add(line, "*Changed* ", at(change, NULL, "kind"));
-                line_add(line, "was ", at(change, NULL, "before"));
-                line_add(line, "is ", at(change, NULL, "after"));
+                line_add_foreign(line, "was ", at(change, NULL, "before"), ALERT_FOREIGN_MAX);
+                line_add_foreign(line, "is ", at(change, NULL, "after"), ALERT_FOREIGN_MAX);
                 lines_take(lines, line);
         }
+}
+
+/* Of how many steps the commands fit. */
+static size_t count_commands(const json_t *steps)
+{
+        size_t k, used = strlen("```\n```\n");
+        const json_t *step;
+
+        json_array_foreach(steps, k, step)
+        {
+                const char *command = at(step, NULL, "command");
+
+                if (*command)
+                        used += strlen("# step NN\n\n") + strlen(command);
+                if (used > COMMANDS_MAX)
+                        return k;
+        }
+        return k;
 }
 
 /* Commands hold nothing that was not checked (advice.h), so they may be copied as they are. */
 static void add_commands(StrBuf *lines, const json_t *steps)
 {
-        StrBuf block = STRBUF_INIT(DESCRIPTION_MAX);
-        const json_t *step;
-        size_t k;
+        size_t n = count_commands(steps);
+        bool any = false;
 
-        json_array_foreach(steps, k, step)
-        {
-                const char *command = json_string_value(json_object_get(step, "command"));
+        for (size_t k = 0; k < n; k++) {
+                const char *command = at(json_array_get(steps, k), NULL, "command");
 
-                if (command)
-                        strbuf_addf(&block, "# step %zu\n%s\n", k + 1, command);
+                if (!*command)
+                        continue;
+                strbuf_addf(lines, "%s# step %zu\n%s\n", any ? "" : "```\n", k + 1, command);
+                any = true;
         }
-        if (block.len > 0 && lines->len + block.len + strlen("```\n```\n") <= lines->max)
-                strbuf_addf(lines, "```\n%s```\n", strbuf_str(&block));
-        strbuf_done(&block);
+        if (any)
+                strbuf_add(lines, "```\n");
 }
 
 /* What it tells of at once; what follows is of the first of them alone. */
@@ -211,16 +256,35 @@ static void add_group(StrBuf *lines, StrBuf *line, const json_t *group)
         lines_take(lines, line);
 }
 
+/* Who it was, which incident, what to do: always there, whatever the rest is. */
+static void add_end(StrBuf *end, const json_t *o)
+{
+        StrBuf line = STRBUF_INIT(DESCRIPTION_MAX);
+
+        add_who(end, &line, member(o, "attribution"));
+        line_add(&line, "*NOT DURABLE* on the guard's disk: ", at(o, NULL, "not_durable_because"));
+        lines_take(end, &line);
+        line_add(&line, "Incident ", at(o, "incident", "id"));
+        line_add(&line, "severity ", at(o, NULL, "severity"));
+        line_add(&line, "guard ", at(o, "guard", "hostname"));
+        lines_take(end, &line);
+        add_commands(end, member(o, "what_to_do"));
+        strbuf_done(&line);
+}
+
 static json_t *description(const json_t *o)
 {
         StrBuf lines = STRBUF_INIT(DESCRIPTION_MAX), line = STRBUF_INIT(DESCRIPTION_MAX);
+        StrBuf end = STRBUF_INIT(DESCRIPTION_MAX);
         json_t *value;
 
+        add_end(&end, o);
+        lines.max -= end.len;
         strbuf_add(&line, "*");
         add_inert(&line, at(o, NULL, "summary"), false, ALERT_VALUE_CHARS);
         strbuf_add(&line, "*");
         lines_take(&lines, &line);
-        add_inert(&line, at(o, NULL, "details"), false, DESCRIPTION_MAX / 2);
+        add_inert(&line, at(o, NULL, "details"), false, lines.max / 2);
         lines_take(&lines, &line);
         add_group(&lines, &line, member(o, "group"));
         line_add(&line, "*Trail* ", at(o, "trail", "name"));
@@ -229,24 +293,25 @@ static json_t *description(const json_t *o)
         lines_take(&lines, &line);
         add_window(&line, o);
         lines_take(&lines, &line);
-        add_changes(&lines, &line, json_object_get(member(o, "incident"), "changes"));
         add_error(&line, "*Cause* ", member(o, "cause"));
         lines_take(&lines, &line);
         if (streq(at(o, "restart", "state"), restart_state_to_string(RESTART_FAILING)))
                 add_error(&line, "*Restart fails* ",
                           json_object_get(member(o, "restart"), "error"));
+        if (streq(at(o, "restart", "state"), restart_state_to_string(RESTART_UNSEEN))) {
+                strbuf_add(&line, "*Restart* StartLogging is sent once a minute, in case the trail "
+                                  "was stopped ");
+                add_error(&line, "and *fails* ", json_object_get(member(o, "restart"), "error"));
+        }
         lines_take(&lines, &line);
-        line_add(&line, "*Delivery fails* ", at(o, "restart", "delivery_error"));
+        line_add_foreign(&line, "*Delivery fails* ", at(o, "restart", "delivery_error"),
+                         ALERT_FOREIGN_MAX);
         lines_take(&lines, &line);
-        add_who(&lines, &line, member(o, "attribution"));
-        line_add(&line, "*NOT DURABLE* on the guard's disk: ", at(o, NULL, "not_durable_because"));
-        lines_take(&lines, &line);
-        line_add(&line, "Incident ", at(o, "incident", "id"));
-        line_add(&line, "severity ", at(o, NULL, "severity"));
-        line_add(&line, "guard ", at(o, "guard", "hostname"));
-        lines_take(&lines, &line);
-        add_commands(&lines, member(o, "what_to_do"));
+        add_changes(&lines, &line, json_object_get(member(o, "incident"), "changes"));
+        lines.max = DESCRIPTION_MAX;
+        strbuf_add(&lines, strbuf_str(&end));
         value = json_stringn(strbuf_str(&lines), lines.len > 0 ? lines.len - 1 : 0);
+        strbuf_done(&end);
         strbuf_done(&line);
         strbuf_done(&lines);
         if (!value)
@@ -258,7 +323,7 @@ static json_t *next_steps(const json_t *steps)
 {
         json_t *array = json_array();
         const json_t *step;
-        size_t k;
+        size_t k, n_commands = count_commands(steps);
 
         json_array_foreach(steps, k, step)
         {
@@ -268,8 +333,11 @@ static json_t *next_steps(const json_t *steps)
                 /* Commands are too long for a step, and a cut one would be worse than none. */
                 if (*command && n > 0 && text[n - 1] == ':')
                         n--;
-                _cleanup_free_ char *whole = mem_printf("%zu. %.*s%s", k + 1, (int)n, text,
-                                                        *command ? " (its command is above)" : "");
+                _cleanup_free_ char *whole =
+                        mem_printf("%zu. %.*s%s", k + 1, (int)n, text,
+                                   !*command        ? ""
+                                   : k < n_commands ? " (its command is above)"
+                                                    : " (its command: trailsentry incidents)");
                 if (k < STEPS_MAX)
                         json_append(array, inert(whole, STEP_MAX));
         }

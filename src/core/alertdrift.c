@@ -3,7 +3,7 @@
 /* The part of a message that says what is otherwise than it was: each setting with its words,
  * before and after, and what that is to the reader. */
 
-#include "base/escape.h"
+#include "base/foreign.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "core/alertpart.h"
@@ -76,7 +76,7 @@ void alert_add_change_window(StrBuf *b, const Incident *i, const char *duration)
                 strbuf_addf(b, "\n%16sfor %s%s", "", duration, i->open ? " so far" : "");
         strbuf_add_char(b, '\n');
         if (i->accepted_by)
-                alert_row(b, "Accepted by", i->accepted_by);
+                alert_foreign_row(b, "Accepted by", i->accepted_by);
 }
 
 /* Lines of a value one below the other. */
@@ -92,7 +92,7 @@ static void add_value(StrBuf *b, const char *label, const char *value)
                         break;
                 }
                 strbuf_addf(b, "    %-10s  ", n == 1 ? label : "");
-                escape_add(b, line, ALERT_VALUE_CHARS);
+                foreign_add(b, line, ALERT_FOREIGN_MAX);
                 strbuf_add_char(b, '\n');
         }
 }

@@ -4,6 +4,7 @@
 
 #include "aws/digest.h"
 #include "base/escape.h"
+#include "base/foreign.h"
 #include "base/jsonmap.h"
 #include "base/mem.h"
 #include "core/alertjson.h"
@@ -54,7 +55,11 @@ static void add_gsm(StrBuf *b, const char *s, size_t max)
 
                 if (continued)
                         continue;
-                strbuf_add_n(b, *s < ' ' || *s > '~' || strchr("[\\]^`{|}~", *s) ? "?" : s, 1);
+                if (*s == '[' || *s == ']')
+                        strbuf_add_char(b, *s == '[' ? '(' : ')'); /* of what is defused */
+                else
+                        strbuf_add_n(b, *s < ' ' || *s > '~' || strchr("\\^`{|}~", *s) ? "?" : s,
+                                     1);
                 n++;
         }
 }
@@ -78,8 +83,12 @@ static char *sms_of(const Message *m, const json_t *document)
         }
         add_gsm(&b, m->subject, SMS_MAX - tail);
         if (actor && !group && b.len + strlen(". By x") + tail <= SMS_MAX) {
+                StrBuf name = STRBUF_INIT(SMS_MAX);
+
                 strbuf_add(&b, ". By ");
-                add_gsm(&b, actor, SMS_MAX - tail - b.len);
+                foreign_add_ascii(&name, actor, SMS_MAX - tail - b.len);
+                add_gsm(&b, strbuf_str(&name), SMS_MAX - tail - b.len);
+                strbuf_done(&name);
         }
         if (id) {
                 strbuf_add(&b, ". ");

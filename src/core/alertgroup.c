@@ -4,6 +4,7 @@
 
 #include "aws/arn.h"
 #include "base/escape.h"
+#include "base/foreign.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "core/alertpart.h"
@@ -11,6 +12,8 @@
 
 #define TRAILS_LISTED 50
 #define ACTORS_LISTED 10
+#define REASONS_LISTED 3
+#define TRAILS_MAX (8 * 1024) /* bytes of a body that the list of trails may have */
 #define NAME_CHARS 128
 
 /* By family, of one and of many: "trail X was stopped 3 times", "3 trails were stopped 7 times". */
@@ -88,6 +91,16 @@ static void view_reason(GroupView *v, const AwsError *e)
         *r->error.request_id = '\0';
 }
 
+/* What was told and is taken back, each once. */
+static void view_corrected(GroupView *v, const char *from)
+{
+        for (size_t k = 0; from && k < v->n_corrected; k++)
+                if (streq(v->corrected[k], from))
+                        return;
+        if (from && v->n_corrected < ELEMENTSOF(v->corrected))
+                v->corrected[v->n_corrected++] = from;
+}
+
 /* Whose loss is louder of two that go on. */
 static int loudness(const Incident *i)
 {
@@ -105,6 +118,7 @@ static void view_incident(GroupView *v, const Incident *i)
         if (!t->latest || on || (!t->goes_on && i->detected_msec >= t->latest->detected_msec))
                 t->latest = i;
         t->goes_on = t->goes_on || on;
+        view_corrected(v, a->corrected_from);
         if (on && (!v->worst || loudness(i) > loudness(v->worst)))
                 v->worst = i;
         if (on && i->restart.state == RESTART_FAILING)
@@ -282,7 +296,7 @@ static void add_by(StrBuf *b, const GroupView *v)
                 strbuf_addf(b, ", %u by ", a->incidents);
         else
                 strbuf_add(b, ", perhaps by ");
-        escape_add(b, name, 20);
+        foreign_add_ascii(b, name, 20);
 }
 
 static char *subject(const GroupView *v, const AlertContext *c)
@@ -300,7 +314,7 @@ static char *subject(const GroupView *v, const AlertContext *c)
         strbuf_add(&b, " (");
         add_where(&b, v);
         strbuf_add(&b, ")");
-        text = escape_ascii(strbuf_str(&b), ALERT_SUBJECT_MAX - 3);
+        text = alert_subject(strbuf_str(&b));
         strbuf_done(&b);
         return text;
 }
@@ -323,6 +337,28 @@ static void add_head(StrBuf *b, const GroupView *v, int64_t now_msec)
         strbuf_add(b, ".\n\n");
 }
 
+static void add_unseen_starts(StrBuf *b, const GroupView *v)
+{
+        unsigned n = 0, failing = 0;
+
+        for (size_t k = 0; k < v->n_trails; k++) {
+                const Incident *i = v->trails[k].latest;
+                bool sent = v->trails[k].goes_on && i->restart.state == RESTART_UNSEEN;
+
+                n += sent;
+                failing += sent && i->restart.error.class != AWS_ERROR_NONE;
+        }
+        if (n == 0)
+                return;
+        strbuf_addf(b,
+                    "%-16sStartLogging is sent once a minute for %u of them, in case they were "
+                    "stopped",
+                    "Restart", n);
+        if (failing > 0)
+                strbuf_addf(b, "; it FAILS for %u", failing);
+        strbuf_add_char(b, '\n');
+}
+
 static void add_times(StrBuf *b, const GroupView *v, int64_t now_msec)
 {
         const SeriesSum *s = sum(v);
@@ -343,12 +379,13 @@ static void add_times(StrBuf *b, const GroupView *v, int64_t now_msec)
                 strbuf_addf(b, "%-16s%s in all%s; a lower bound\n",
                             family(v) == FAMILY_SIGHT ? "Unseen" : "Blind",
                             timefmt_duration(blind, t), count_on(v) > 0 ? " until now" : "");
-        for (size_t k = 0; k < v->n_reasons; k++) {
+        add_unseen_starts(b, v);
+        for (size_t k = 0; k < MIN(v->n_reasons, (size_t)REASONS_LISTED); k++) {
                 _cleanup_free_ char *why = alert_error_words(&v->reasons[k].error);
                 _cleanup_free_ char *line =
                         mem_printf("for %u trail%s, goes on being tried: %s", v->reasons[k].trails,
                                    plural(v->reasons[k].trails), why);
-                alert_row(b, "Restart FAILS", line);
+                alert_error_row(b, "Restart FAILS", line);
         }
 }
 
@@ -418,6 +455,11 @@ static void add_who(StrBuf *b, const GroupView *v)
                             s->incidents);
         if (s->nobody > 0)
                 strbuf_addf(b, "  %4u of %u: not found\n", s->nobody, s->incidents);
+        if (s->corrected > 0)
+                strbuf_addf(b, "  %4u of %u: corrected, an earlier message was wrong\n",
+                            s->corrected, s->incidents);
+        for (size_t k = 0; k < v->n_corrected; k++)
+                alert_row(b, "       it said", v->corrected[k]);
         if (s->pending > 0)
                 strbuf_addf(b, "  %4u of %u: not known yet, Event history lags by minutes\n",
                             s->pending, s->incidents);
@@ -458,25 +500,31 @@ static void add_advice(StrBuf *b, const GroupView *v, int64_t now_msec)
 
         if (v->worst && v->worst->open && count_on(v) > 1 && family(v) == FAMILY_STOP)
                 strbuf_addf(b, "\nWhat follows is for one of them; do the same for the others.\n");
-        alert_add_advice(b, &a);
+        alert_add_advice(b, &a, v->lead->id);
 }
 
 void alert_group_text(const GroupView *v, const AlertContext *c, char **ret_subject,
                       char **ret_body)
 {
-        StrBuf b = STRBUF_INIT(ALERT_BODY_MAX);
+        StrBuf b = STRBUF_INIT(ALERT_BODY_MAX), end = STRBUF_INIT(ALERT_END_MAX);
+        StrBuf trails = ALERT_PART_INIT, who = ALERT_PART_INIT;
 
         *ret_subject = subject(v, c);
         add_head(&b, v, c->now_msec);
         add_times(&b, v, c->now_msec);
-        add_trails(&b, v);
-        add_who(&b, v);
-        add_advice(&b, v, c->now_msec);
-        strbuf_addf(&b,
+        add_advice(&end, v, c->now_msec);
+        strbuf_addf(&end,
                     "\nEach is an incident of its own, from %s to %s:\n"
                     "     trailsentry incidents\n",
                     v->lead->id, strempty(v->lead->series->last_id));
-        alert_add_footer(&b, v->lead, c);
-        *ret_body = mem_strdup(strbuf_str(&b)); /* cut at the cap, never lost */
+        alert_add_footer(&end, v->lead, c);
+        add_trails(&trails, v);
+        alert_add_part(&b, &trails, TRAILS_MAX, v->lead->id);
+        add_who(&who, v);
+        alert_add_part(&b, &who, ALERT_BODY_MAX - MIN(b.len + end.len, (size_t)ALERT_BODY_MAX),
+                       v->lead->id);
+        strbuf_add(&b, strbuf_str(&end));
+        *ret_body = mem_strdup(strbuf_str(&b));
+        strbuf_done(&end);
         strbuf_done(&b);
 }

@@ -35,6 +35,8 @@ typedef struct GroupView {
         size_t n_actors;
         GroupReason *reasons; /* why restarts fail */
         size_t n_reasons;
+        const char *corrected[3]; /* what messages said that proved wrong: some of it */
+        size_t n_corrected;
 } GroupView;
 
 /* Of lead, which has a series with its sum made, and those of incidents that it tells of. */

@@ -3,23 +3,29 @@
 #include "core/alertjson.h"
 
 #include "aws/arn.h"
-#include "base/escape.h"
+#include "base/foreign.h"
 #include "base/jsonmap.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "core/alertgroup.h"
 #include "core/alertpart.h"
+#include "core/told.h"
 
 /* Four copies of it and two of the text fit into one Publish, unless there is more to quote than
  * to say. */
 #define DOCUMENT_MAX ((size_t)40 * 1024)
 #define OTHERS_MAX 20
 
-static json_t *text(const char *s)
+static json_t *text_within(const char *s, size_t max)
 {
-        _cleanup_free_ char *escaped = escape_text(s, ALERT_VALUE_CHARS);
+        _cleanup_free_ char *escaped = foreign_text_exact(s, max);
 
         return *escaped ? json_string(escaped) : json_null();
+}
+
+static json_t *text(const char *s)
+{
+        return text_within(s, ALERT_FOREIGN_MAX);
 }
 
 static json_t *moment(int64_t msec)
@@ -97,6 +103,7 @@ static json_t *call(const Finding *f)
         json_set(o, "session_from_console", json_boolean(f->record.session_from_console));
         set_texts(o, record_texts, ELEMENTSOF(record_texts), &f->record);
         json_set(o, "event_time", moment(f->record.time_msec));
+        json_set(o, "calls", json_integer(MAX(f->calls, 1U)));
         return o;
 }
 
@@ -109,7 +116,7 @@ static json_t *error_of(const AwsError *e)
         o = json_object();
         json_set(o, "class", json_string(aws_error_class_to_string(e->class)));
         json_set(o, "code", text(e->code));
-        json_set(o, "message", text(e->message));
+        json_set(o, "message", text_within(e->message, ALERT_ERROR_MAX));
         json_set(o, "request_id", text(e->request_id));
         return o;
 }
@@ -206,6 +213,7 @@ static json_t *group(const Incident *i)
                 {"actor_ambiguous", s->now.ambiguous},
                 {"actor_not_found", s->now.nobody},
                 {"actor_pending", s->now.pending},
+                {"actor_corrected", s->now.corrected},
         };
         json_t *o = json_object();
 
@@ -221,11 +229,13 @@ static json_t *restart(const Incident *i)
 {
         json_t *o;
 
-        if (!alert_has_restart(i))
+        if (!alert_has_restart(i) && !alert_has_unseen_starts(i))
                 return json_null();
         o = json_object();
         json_set(o, "state", json_string(restart_state_to_string(i->restart.state)));
         json_set(o, "attempts", json_integer(i->restart.attempts));
+        json_set(o, "throttled", json_integer(i->restart.throttled));
+        json_set(o, "throttled_seconds", json_integer(i->restart.throttled_msec / MSEC_PER_SEC));
         json_set(o, "verified", json_boolean(i->restart.state == RESTART_VERIFIED));
         json_set(o, "error", error_of(&i->restart.error));
         json_set(o, "delivering", json_string(delivering_to_string(i->delivering)));
@@ -253,20 +263,29 @@ static json_t *attribution(const Incident *i)
 {
         const Attribution *a = &i->attribution;
         const Finding *culprit = incident_find_role(i, ROLE_CULPRIT);
-        _cleanup_free_ char *summary = alert_actor(i);
-        json_t *o, *others;
+        _cleanup_free_ char *summary = alert_actor(i), *correction = told_correction(i);
+        json_t *o, *others, *doubts;
         size_t listed = 0;
 
         if (a->state == SEARCH_NOT_NEEDED)
                 return json_null();
         o = json_object();
         others = json_array();
-        for (size_t k = 0; k < a->n_findings; k++)
-                if (alert_role_is_listed(a->findings[k].role) && listed++ < OTHERS_MAX)
-                        json_append(others, call(&a->findings[k]));
-        json_set(o, "summary", text(summary));
+        doubts = json_array();
+        for (unsigned turn = 0; turn < 2; turn++)
+                for (size_t k = 0; k < a->n_findings; k++)
+                        if (alert_role_is_listed(a->findings[k].role) &&
+                            alert_role_is_suspect(a->findings[k].role) == (turn == 0) &&
+                            listed++ < OTHERS_MAX)
+                                json_append(others, call(&a->findings[k]));
+        for (Doubt d = 0; d < _DOUBT_MAX; d++)
+                if (a->confidence != CONFIDENCE_EXACT && (a->doubts & (1U << d)))
+                        json_append(doubts, json_string(doubt_to_string(d)));
+        json_set(o, "summary", text_within(summary, 2 * ALERT_FOREIGN_MAX));
         json_set(o, "state", json_string(search_state_to_string(a->state)));
         json_set(o, "confidence", json_string(confidence_to_string(a->confidence)));
+        json_set(o, "doubts", doubts);
+        json_set(o, "corrected_from", text_within(correction, 2 * ALERT_FOREIGN_MAX));
         json_set(o, "credentials_misused", json_boolean(a->misused));
         json_set(o, "complete", json_boolean(!a->incomplete && a->n_unreadable == 0));
         json_set(o, "searched_account", text(a->searched_account));
@@ -275,6 +294,8 @@ static json_t *attribution(const Incident *i)
         json_set(o, "others", others);
         json_set(o, "others_left_out",
                  json_integer((json_int_t)(listed - MIN(listed, OTHERS_MAX))));
+        json_set(o, "calls_refused", json_integer(a->n_refused));
+        json_set(o, "calls_not_kept", json_integer(a->n_not_kept));
         json_set(o, "calls_with_its_key", deeds(a));
         return o;
 }

@@ -9,10 +9,12 @@
 
 #include "aws/arn.h"
 #include "base/escape.h"
+#include "base/foreign.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "core/advice.h"
 #include "core/alertpart.h"
+#include "core/told.h"
 
 static const char *trail_name(const Incident *i, Arn *a)
 {
@@ -125,6 +127,16 @@ char *alert_error_words(const AwsError *e)
         return text;
 }
 
+char *alert_throttled_words(unsigned attempts, int64_t for_msec)
+{
+        char d[TIMEFMT_MAX];
+
+        if (attempts < 2)
+                return NULL;
+        return mem_printf("throttled for %s, %u attempts",
+                          timefmt_duration(for_msec / MSEC_PER_SEC * MSEC_PER_SEC, d), attempts);
+}
+
 /* Of the guard's sight of the trail, or of its settings, and not of whether it logs. */
 static bool is_of_sight(const Incident *i)
 {
@@ -168,17 +180,41 @@ static bool is_reminder(const Incident *i)
         return i->open && !i->blind_to_msec && i->reminders > 0;
 }
 
-static void add_update(StrBuf *b, const Incident *i, int64_t now_msec)
+static void add_actor_news(StrBuf *b, const Incident *i)
 {
         const Finding *f = incident_find_role(i, ROLE_CULPRIT);
+
+        strbuf_addf(b, "- %s", told_is_corrected(i) ? "corrected: " : "");
+        if (f && i->attribution.confidence == CONFIDENCE_EXACT) {
+                _cleanup_free_ char *name = identity_display_name(&f->record.identity);
+                strbuf_add(b, "who did it: ");
+                foreign_add_ascii(b, name, 24);
+        } else if (i->attribution.confidence != CONFIDENCE_NONE) {
+                strbuf_add(b, "several may have done it");
+        } else {
+                strbuf_addf(b, "who did it is not known%s",
+                            i->attribution.state == SEARCH_GAVE_UP ? "" : " yet");
+        }
+}
+
+static void add_update(StrBuf *b, const Incident *i, int64_t now_msec)
+{
+        bool corrected = told_is_corrected(i);
         char d[TIMEFMT_MAX];
+
+        if (alert_has_unseen_starts(i) && i->open && !is_reminder(i)) {
+                strbuf_add(b, "still not seen, and StartLogging FAILS");
+                return;
+        }
 
         /* Who did it is news, and that it goes on is worse. */
         if ((alert_has_restart(i) || i->kind == INCIDENT_DELETED) && i->open && !i->blind_to_msec &&
-            !is_reminder(i))
+            (corrected || !is_reminder(i)))
                 strbuf_addf(b, "%s ",
                             i->kind == INCIDENT_DELETED ? "still missing" : "NOT LOGGING");
-        if (is_reminder(i)) {
+        if (corrected) {
+                add_actor_news(b, i);
+        } else if (is_reminder(i)) {
                 strbuf_add(b, state_now(i));
                 if (*duration(i, now_msec, d))
                         strbuf_addf(b, ", %s so far", d);
@@ -188,15 +224,8 @@ static void add_update(StrBuf *b, const Incident *i, int64_t now_msec)
                 strbuf_addf(b, "%s, log files arrive", state_now(i)); /* what is new in it */
         } else if (i->changes.n > 0 && i->attribution.rounds == 0) {
                 strbuf_addf(b, "%s, and more has changed", what_happened(i));
-        } else if (f && i->attribution.confidence == CONFIDENCE_EXACT) {
-                _cleanup_free_ char *name = identity_display_name(&f->record.identity);
-                strbuf_add(b, "- who did it: ");
-                escape_add(b, name, 24);
-        } else if (i->attribution.confidence != CONFIDENCE_NONE) {
-                strbuf_add(b, "- several may have done it");
         } else {
-                strbuf_addf(b, "- who did it is not known%s",
-                            i->attribution.state == SEARCH_GAVE_UP ? "" : " yet");
+                add_actor_news(b, i);
         }
 }
 
@@ -225,26 +254,8 @@ static void subject(const Incident *i, const AlertContext *c, const Arn *a, char
         if (c->phase == PHASE_CLOSED && i->blind_to_msec && *duration(i, 0, d))
                 strbuf_addf(&b, "%s%s", is_of_sight(i) ? " after " : ", blind ", duration(i, 0, d));
         strbuf_addf(&b, " (%s %s)", a->account, a->region);
-        *ret = escape_ascii(strbuf_str(&b),
-                            ALERT_SUBJECT_MAX - 3); /* "..." when something is cut */
+        *ret = alert_subject(strbuf_str(&b));
         strbuf_done(&b);
-}
-
-void alert_row(StrBuf *b, const char *label, const char *value)
-{
-        if (isempty(value))
-                return;
-        strbuf_addf(b, "%-15s ", label); /* some labels are longer than their column */
-        escape_add(b, value, ALERT_VALUE_CHARS);
-        strbuf_add_char(b, '\n');
-}
-
-void alert_time_row(StrBuf *b, const char *label, int64_t msec)
-{
-        char t[TIMEFMT_MAX];
-
-        if (msec)
-                alert_row(b, label, timefmt_iso8601(msec, t));
 }
 
 static const char *window_source(const Incident *i)
@@ -300,11 +311,50 @@ bool alert_has_restart(const Incident *i)
         return alert_has_window(i) && !is_of_sight(i) && i->kind != INCIDENT_DELETED;
 }
 
+static void add_throttled(StrBuf *b, const Restart *r)
+{
+        _cleanup_free_ char *words = alert_throttled_words(r->throttled, r->throttled_msec);
+
+        if (words)
+                strbuf_addf(b, "%16sStartLogging was %s\n", "", words);
+}
+
+bool alert_has_unseen_starts(const Incident *i)
+{
+        return i->kind == INCIDENT_CANNOT_SEE &&
+               (i->restart.state == RESTART_UNSEEN || i->restart.attempts > 0);
+}
+
+static void add_unseen_starts(StrBuf *b, const Incident *i)
+{
+        const Restart *r = &i->restart;
+        char t[TIMEFMT_MAX];
+
+        if (!alert_has_unseen_starts(i))
+                return;
+        strbuf_addf(b, "%-16s%s, in case the trail was stopped\n", "Restart",
+                    !i->open                     ? "StartLogging was sent meanwhile"
+                    : r->state == RESTART_UNSEEN ? "StartLogging is sent once a minute"
+                                                 : "StartLogging was sent for a while");
+        if (r->attempts > 0)
+                strbuf_addf(b, "%16s%u sent so far, %s%s\n", "", r->attempts,
+                            r->accepted_msec ? "last accepted at " : "none accepted",
+                            r->accepted_msec ? timefmt_iso8601(r->accepted_msec, t) : "");
+        add_throttled(b, r);
+        if (r->error.class == AWS_ERROR_NONE)
+                return;
+        _cleanup_free_ char *words = alert_error_words(&r->error);
+        strbuf_addf(b, "%16sThe last one FAILED: ", "");
+        escape_add(b, words, 1000);
+        strbuf_add_char(b, '\n');
+}
+
 static void add_restart(StrBuf *b, const Incident *i)
 {
         const Restart *r = &i->restart;
 
-        if (!alert_has_restart(i))
+        add_unseen_starts(b, i);
+        if (!alert_has_restart(i) || r->state == RESTART_UNSEEN)
                 return;
         strbuf_addf(b, "%-16s", "Restart");
         if (!i->open && !i->blind_to_msec) {
@@ -331,6 +381,7 @@ static void add_restart(StrBuf *b, const Incident *i)
                                     ? "probably by this guard, whose StartLogging had no answer"
                                     : "by this guard",
                             r->attempts);
+                add_throttled(b, r);
                 break;
         case RESTART_BY_OTHERS:
                 strbuf_add(b, "started by somebody else, not by this guard\n");
@@ -339,8 +390,9 @@ static void add_restart(StrBuf *b, const Incident *i)
                 _cleanup_free_ char *words = alert_error_words(&r->error);
                 strbuf_addf(b, "FAILS (%u StartLogging so far), goes on being tried\n%16s",
                             r->attempts, "");
-                escape_add(b, words, 1000);
+                foreign_add(b, words, ALERT_ERROR_MAX);
                 strbuf_add_char(b, '\n');
+                add_throttled(b, r);
                 return;
         }
         default:
@@ -349,18 +401,10 @@ static void add_restart(StrBuf *b, const Incident *i)
         if (i->delivering == DELIVERING_YES)
                 strbuf_addf(b, "%-16slog files are delivered again\n", "Delivery");
         else if (i->delivering == DELIVERING_NO)
-                alert_row(b, "Delivery FAILS", strempty(i->delivery_error));
+                alert_foreign_row(b, "Delivery FAILS", i->delivery_error);
         else
                 strbuf_addf(b, "%-16snot seen yet since the restart (takes about 5 minutes)\n",
                             "Delivery");
-}
-
-void alert_add_footer(StrBuf *b, const Incident *i, const AlertContext *c)
-{
-        strbuf_addf(b, "\nIncident %s, message %u (%s), severity %s, guard ", i->id, c->sequence,
-                    phase_to_string(c->phase), severity_to_string(i->severity));
-        escape_add(b, c->hostname, 64);
-        strbuf_add_char(b, '\n');
 }
 
 static void add_cause(StrBuf *b, const Incident *i)
@@ -368,18 +412,7 @@ static void add_cause(StrBuf *b, const Incident *i)
         _cleanup_free_ char *words = alert_error_words(&i->cause);
 
         if (i->cause.class != AWS_ERROR_NONE)
-                alert_row(b, "Cause", words);
-}
-
-void alert_add_advice(StrBuf *b, const Advice *a)
-{
-        if (a->n_steps > 0)
-                strbuf_add(b, "\nWhat to do\n");
-        for (size_t k = 0; k < a->n_steps; k++) {
-                strbuf_addf(b, "%zu. %s\n", k + 1, a->steps[k].text);
-                if (a->steps[k].command)
-                        strbuf_addf(b, "     %s\n", a->steps[k].command);
-        }
+                alert_error_row(b, "Cause", words);
 }
 
 /* The end of every message about one incident. */
@@ -387,7 +420,7 @@ static void add_end(StrBuf *b, const Incident *i, const AlertContext *c)
 {
         _cleanup_(advice_done) Advice a = advice_make(i, c->now_msec);
 
-        alert_add_advice(b, &a);
+        alert_add_advice(b, &a, i->id);
         alert_add_footer(b, i, c);
 }
 
@@ -407,21 +440,20 @@ static void add_maintenance(StrBuf *b, const Incident *i)
 
 char *alert_details(const Incident *i)
 {
-        StrBuf b = STRBUF_INIT(ALERT_BODY_MAX / 2);
+        StrBuf b = STRBUF_INIT(ALERT_BODY_MAX / 2), all = ALERT_PART_INIT;
         const char *text = strempty(i->text);
         char *details;
 
-        for (size_t n; *text; text += n) {
+        for (size_t n; *text; text += n + (text[n] == '\n')) {
                 n = strcspn(text, "\n");
                 _cleanup_free_ char *line = mem_strndup(text, n);
 
-                escape_add(&b, line, 1000);
-                if (text[n]) {
-                        strbuf_add_char(&b, '\n');
-                        n++;
-                }
+                foreign_add_exact(&all, line, 600);
+                if (text[n])
+                        strbuf_add_char(&all, '\n');
         }
-        details = mem_strdup(strbuf_str(&b)); /* cut at the cap, never lost */
+        alert_add_part(&b, &all, b.max, i->id);
+        details = mem_strdup(strbuf_str(&b));
         strbuf_done(&b);
         return details;
 }
@@ -433,11 +465,12 @@ static void notice_text(const Incident *i, const AlertContext *c, char **ret_sub
         _cleanup_free_ char *line = mem_printf("%s: trailsentry on %s: %s",
                                                phase_to_string(c->phase), c->hostname, i->title);
 
-        *ret_subject = escape_ascii(line, ALERT_SUBJECT_MAX - 3);
+        _cleanup_free_ char *ascii = escape_ascii(line, SIZE_MAX);
+        *ret_subject = alert_subject(ascii);
         strbuf_add(&b, "trailsentry on ");
         escape_add(&b, c->hostname, 64);
         strbuf_add(&b, ": ");
-        escape_add(&b, i->title, 1000);
+        foreign_add_exact(&b, i->title, 600);
         strbuf_add(&b, ".\n\n");
         if (i->text) {
                 _cleanup_free_ char *details = alert_details(i);
@@ -461,7 +494,8 @@ void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, ch
                 return;
         }
 
-        StrBuf b = STRBUF_INIT(ALERT_BODY_MAX);
+        StrBuf b = STRBUF_INIT(ALERT_BODY_MAX), end = STRBUF_INIT(ALERT_END_MAX);
+        StrBuf changes = ALERT_PART_INIT, who = ALERT_PART_INIT;
         Arn a = {};
         const char *name = trail_name(i, &a);
 
@@ -481,9 +515,15 @@ void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, ch
         add_cause(&b, i);
         alert_row(&b, "ATT&CK", incident_kind_technique(i->kind));
         add_restart(&b, i);
-        alert_add_changes(&b, i);
-        alert_add_who(&b, i);
-        add_end(&b, i, c);
-        *ret_body = mem_strdup(strbuf_str(&b)); /* cut at the cap, never lost */
+        /* The end is whole, whatever stands before it. */
+        add_end(&end, i, c);
+        alert_add_changes(&changes, i);
+        alert_add_part(&b, &changes, ALERT_CHANGES_MAX, i->id);
+        alert_add_who(&who, i);
+        alert_add_part(&b, &who, ALERT_BODY_MAX - MIN(b.len + end.len, (size_t)ALERT_BODY_MAX),
+                       i->id);
+        strbuf_add(&b, strbuf_str(&end));
+        strbuf_done(&end);
+        *ret_body = mem_strdup(strbuf_str(&b));
         strbuf_done(&b);
 }

@@ -22,3 +22,6 @@ void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, ch
 char *alert_summary(const Incident *i); /* "management-events was stopped; logging again ..." */
 char *alert_actor(const Incident *i); /* "alice (IAMUser ...) from 203.0.113.7", "not known yet" */
 char *alert_error_words(const AwsError *e); /* what went wrong, in words */
+
+/* "throttled for 4 min, 230 attempts", owned; NULL when it is no row of them. */
+char *alert_throttled_words(unsigned attempts, int64_t for_msec);

@@ -1,103 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The anchor is StopLoggingTime (ms); records carry whole seconds of completion. A StopLogging
- * on a trail that is stopped already succeeds, too, so an attacker can bury the one that mattered
- * under thirty borrowed names: the culprit is the first success after the last known logging. */
+/* What each kind of incident takes for evidence. A call that is redundant succeeds as well, so an
+ * attacker can bury the one that mattered under thirty borrowed names, and the records of some
+ * callers are in histories that are not searched. So a verdict is exact only by what a record
+ * shows:
+ *
+ * - A stop: the first success after the last known logging, by its second within two seconds of
+ *   StopLoggingTime. When other calls are as near, or the time is that of a later, redundant one,
+ *   only if StartLogging was looked up, too, and nobody started the trail in between.
+ * - Deleted, re-created: DeleteTrail between the last sight of the trail and its loss. It succeeds
+ *   only on a trail that exists, so it is never redundant; CreateTrail alone does not show who
+ *   deleted the trail.
+ * - Another controller: all the StartLogging are one caller's, one at the known StartLoggingTime.
+ * - Settings: the one caller of what changes them between two looks, by a request that has the
+ *   setting in it.
+ * - Deliveries: the one caller of what the error shows to be missing or disabled.
+ *
+ * And for all of them: the window was read to its end and everything in it could be read, nobody
+ * else fits, and no account may have called it whose history was not searched. */
 
 #include "core/attribution.h"
 
-#include "base/mem.h"
+#include "aws/arn.h"
 #include "core/drift.h"
+#include "core/findings.h"
 
-#define BEFORE_ANCHOR_MSEC (2 * MSEC_PER_SEC)
-#define AFTER_ANCHOR_MSEC (3 * MSEC_PER_SEC)
-/* Polls read replicas that may lag: known to be logging only so long before the poll said so. */
-#define LOGGING_SLACK_MSEC MSEC_PER_MINUTE
-#define FINDINGS_MAX 500
-
-static bool is_event(const Finding *f, const char *event_name)
-{
-        return streq(f->record.event_name, event_name);
-}
-
-static bool succeeded(const Finding *f)
-{
-        return !f->record.error_code && f->record.trail;
-}
-
-static bool has_event(const Attribution *a, const char *event_id)
-{
-        for (size_t f = 0; f < a->n_findings; f++)
-                if (streq_ptr(a->findings[f].record.event_id, event_id))
-                        return true;
-        return false;
-}
-
-static int64_t distance(const Incident *i, const CloudTrailRecord *r)
-{
-        int64_t d = r->time_msec - (i->stop_msec ? i->stop_msec : i->detected_msec);
-
-        return d < 0 ? -d : d;
-}
-
-/* How readily it is forgotten: what was refused first, then what is farthest from the stop. */
-static int64_t worth(const Incident *i, const CloudTrailRecord *r)
-{
-        return -distance(i, r) - (r->error_code ? MSEC_PER_DAY * 365 : 0);
-}
-
-/* Room for one more, at the cost of what matters least; NULL when that is the new one. */
-static Finding *make_room(Incident *i, const CloudTrailRecord *r)
-{
-        Attribution *a = &i->attribution;
-        Finding *least = a->findings;
-
-        if (a->n_findings < FINDINGS_MAX)
-                return mem_push0(a->findings, a->n_findings);
-        for (size_t f = 1; f < a->n_findings; f++)
-                if (worth(i, &a->findings[f].record) < worth(i, &least->record))
-                        least = &a->findings[f];
-        bool keep = worth(i, r) > worth(i, &least->record);
-        if (!(keep ? &least->record : r)->error_code)
-                a->incomplete = true;
-        if (!keep)
-                return NULL;
-        cloudtrail_record_done(&least->record);
-        return least;
-}
-
-/* Of what arrives nowhere, the bucket, key, topic or log group may have been changed. */
-static TrailMatch match(const Incident *i, const CloudTrailRecord *r)
-{
-        if (i->n_resources == 0 || streq(strempty(r->event_source), "cloudtrail.amazonaws.com"))
-                return cloudtrail_record_match(r, i->trail_arn);
-        for (size_t k = 0; r->trail && k < i->n_resources; k++)
-                if (resource_is_same(r->trail, i->resources[k]))
-                        return TRAIL_MATCH_YES;
-        return r->trail ? TRAIL_MATCH_NO : TRAIL_MATCH_UNKNOWN;
-}
-
-/* Records carry whole seconds. */
-static bool is_in_window(const Attribution *a, const CloudTrailRecord *r)
-{
-        return r->time_msec >= a->from_msec / MSEC_PER_SEC * MSEC_PER_SEC &&
-               r->time_msec <= a->to_msec;
-}
-
-void attribution_add(Incident *i, const CloudTrailRecord *records, size_t n)
-{
-        for (size_t k = 0; k < n; k++) {
-                if (!is_in_window(&i->attribution, &records[k]) ||
-                    match(i, &records[k]) == TRAIL_MATCH_NO ||
-                    has_event(&i->attribution, records[k].event_id))
-                        continue;
-                Finding *f = make_room(i, &records[k]);
-                if (!f)
-                        continue;
-                f->role = ROLE_RELATED; /* until it is judged */
-                cloudtrail_record_copy(&records[k], &f->record);
-        }
-}
+/* Between StopLoggingTime and the completion of the call, of which a record has the second. */
+#define FIT_MSEC (2 * MSEC_PER_SEC)
+/* Calls that overlap may complete in another order than they take effect. */
+#define ORDER_SLACK_MSEC 500
 
 static int compare(const void *x, const void *y)
 {
@@ -146,19 +77,21 @@ static const char *culprit_event(const Incident *i)
                 return "StartLogging";
         if (i->kind == INCIDENT_RECREATED)
                 for (size_t k = 0; k < i->attribution.n_findings; k++)
-                        if (is_event(&i->attribution.findings[k], "DeleteTrail") &&
-                            succeeded(&i->attribution.findings[k]))
+                        if (finding_is_event(&i->attribution.findings[k], "DeleteTrail") &&
+                            finding_succeeded(&i->attribution.findings[k]))
                                 return "DeleteTrail";
         return i->kind == INCIDENT_RECREATED ? "CreateTrail" : "StopLogging";
 }
 
 /* What has failed changed nothing, and is not held against anybody; nor is what the guard could not
- * tell before: after another start, or with its clock set, it knows less and not more. */
+ * tell before: after another start, or with its clock set, it knows less and not more; nor a record
+ * without the id by which a call of its own is known. */
 static Role own_start_role(const Finding *f, OwnCall known)
 {
         if (known == OWN_CALL_YES)
                 return ROLE_OWN;
-        return known == OWN_CALL_MAYBE || f->record.error_code || f->role == ROLE_OWN_UNREMEMBERED
+        return known == OWN_CALL_MAYBE || f->record.error_code || !f->record.request_id ||
+                               f->role == ROLE_OWN_UNREMEMBERED
                        ? ROLE_OWN_UNREMEMBERED
                        : ROLE_OWN_MISUSED;
 }
@@ -168,116 +101,107 @@ static Role plain_role(const Finding *f, const AttributionFacts *facts, const ch
 {
         const CloudTrailRecord *r = &f->record;
 
-        if (is_event(f, "StartLogging")) {
+        if (finding_is_event(f, "StartLogging")) {
                 OwnCall known = facts->own_start(facts->userdata, r);
                 if (known == OWN_CALL_YES || is_own(r, facts))
                         return own_start_role(f, known);
         }
         if (r->error_code)
                 return ROLE_ATTEMPT;
-        if (!r->trail)
+        if (f->match == TRAIL_MATCH_UNKNOWN)
                 return ROLE_UNREADABLE;
-        if (!wanted || is_event(f, wanted))
+        if (f->match == TRAIL_MATCH_YES && (!wanted || finding_is_event(f, wanted)))
                 return ROLE_CANDIDATE;
-        return is_event(f, "StartLogging") ? ROLE_STARTER : ROLE_RELATED;
+        return finding_is_event(f, "StartLogging") ? ROLE_STARTER : ROLE_RELATED;
 }
 
-static int64_t second_of(int64_t msec)
+static void doubt(Incident *i, Doubt d)
 {
-        return msec / MSEC_PER_SEC * MSEC_PER_SEC;
+        i->attribution.doubts |= 1U << d;
+}
+
+/* What holds whoever it was: of the histories, not of the calls. */
+static void doubt_history(Incident *i, const AttributionFacts *facts)
+{
+        Attribution *a = &i->attribution;
+        const char *why;
+        Arn trail;
+
+        a->doubts = 0;
+        if (a->incomplete || !facts->whole)
+                doubt(i, DOUBT_UNREAD);
+        if (a->n_unreadable > 0)
+                doubt(i, DOUBT_UNREADABLE);
+        if (a->searched_account && arn_parse_trail(i->trail_arn, &trail, &why) == 0 &&
+            !streq(trail.account, a->searched_account))
+                doubt(i, DOUBT_ACCOUNT);
+        if (!facts->settings_known)
+                doubt(i, DOUBT_SETTINGS);
+        else if (facts->organization)
+                doubt(i, DOUBT_ORGANIZATION);
+}
+
+static bool is_within(const Finding *f, const FindingsSpan *s)
+{
+        return f->record.time_msec >= s->from_msec && f->record.time_msec <= s->to_msec;
+}
+
+/* Stops */
+
+static int64_t after_anchor_msec(const Incident *i, const Finding *f)
+{
+        return f->record.time_msec - i->stop_msec;
 }
 
 static bool at_anchor(const Incident *i, const Finding *f)
 {
-        int64_t d = f->record.time_msec - i->stop_msec;
+        int64_t d = after_anchor_msec(i, f);
 
-        return !i->stop_msec || (d >= -BEFORE_ANCHOR_MSEC && d <= AFTER_ANCHOR_MSEC);
+        return d >= -FINDINGS_BEFORE_ANCHOR_MSEC && d <= FINDINGS_AFTER_ANCHOR_MSEC;
 }
 
-/* From when on a success counts: after the last start before the stop, by the times and by the
- * records, and after polls last showed it logging. */
-static int64_t first_possible_msec(const Incident *i)
+static bool fits_anchor(const Incident *i, const Finding *f)
 {
-        int64_t anchor = second_of(i->stop_msec);
-        int64_t from = i->last_logging_msec - LOGGING_SLACK_MSEC;
+        int64_t d = after_anchor_msec(i, f);
 
-        /* Seen to log after the stop: the clock that says so is wrong. */
-        if (anchor && from > anchor)
-                from = 0;
-        if (anchor)
-                from = MIN(from, anchor - BEFORE_ANCHOR_MSEC);
-        /* One that came after it is of what an incident before this one has told already. */
-        if (!anchor || i->known_start_msec <= i->stop_msec)
-                from = MAX(from, second_of(i->known_start_msec));
-        for (size_t k = 0; k < i->attribution.n_findings; k++) {
-                const Finding *f = &i->attribution.findings[k];
-
-                if (is_event(f, "StartLogging") && succeeded(f) && f->record.time_msec < anchor)
-                        from = MAX(from, f->record.time_msec);
-        }
-        return from;
-}
-
-/* The guard's StartLogging in this very outage: after the stop in question by its nature. */
-static bool is_restart(const Incident *i, const Finding *f)
-{
-        for (size_t k = 0; k < i->restart.n_request_ids; k++)
-                if (streq_ptr(i->restart.request_ids[k], f->record.request_id))
-                        return true;
-        return false;
-}
-
-/* ... until when it counts: not after what ended the outage, by the clock of the records. */
-static int64_t last_possible_msec(const Incident *i)
-{
-        int64_t to = i->stop_msec ? i->stop_msec + AFTER_ANCHOR_MSEC : INT64_MAX;
-
-        for (size_t k = 0; k < i->attribution.n_findings && i->stop_msec; k++) {
-                const Finding *f = &i->attribution.findings[k];
-
-                if (is_event(f, "StartLogging") && succeeded(f) && is_restart(i, f))
-                        to = MIN(to, MAX(f->record.time_msec, second_of(i->stop_msec)));
-        }
-        return to;
+        return d >= -FIT_MSEC && d <= FIT_MSEC;
 }
 
 /* The record of the stop before, where no other fits: it did not do this one, even when the start
  * between the two fell into the same second. */
 static bool is_stop_before(const Incident *i, const Finding *f)
 {
-        int64_t before = second_of(i->known_stop_msec);
+        int64_t before = findings_second_of(i->known_stop_msec);
         size_t n = 0;
 
         if (!i->known_stop_msec || i->known_stop_msec >= i->known_start_msec ||
-            before == second_of(i->stop_msec) || f->record.time_msec != before)
+            before == findings_second_of(i->stop_msec) || f->record.time_msec != before)
                 return false;
         for (size_t k = 0; k < i->attribution.n_findings; k++) {
                 const Finding *g = &i->attribution.findings[k];
 
-                n += is_event(g, "StopLogging") && !g->record.error_code &&
+                n += finding_is_event(g, "StopLogging") && !g->record.error_code &&
                      g->record.time_msec == before;
         }
         return n == 1;
 }
 
-/* Index of the first candidate in the possible span, SIZE_MAX without one; those outside get
- * their place. */
-static size_t first_candidate(Incident *i)
+/* The first candidate in the span, NULL without one; those outside get their place. */
+static Finding *first_candidate(Incident *i, const FindingsSpan *span)
 {
-        int64_t from = first_possible_msec(i), to = last_possible_msec(i);
-        size_t first = SIZE_MAX;
+        Finding *first = NULL;
 
         for (size_t k = 0; k < i->attribution.n_findings; k++) {
                 Finding *f = &i->attribution.findings[k];
 
                 if (f->role != ROLE_CANDIDATE)
                         continue;
-                if (f->record.time_msec < from || is_stop_before(i, f))
+                if (f->record.time_msec < span->from_msec || is_stop_before(i, f))
                         f->role = ROLE_EARLIER;
-                else if (f->record.time_msec > to)
+                else if (f->record.time_msec > span->to_msec)
                         f->role = ROLE_LATER;
-                else if (first == SIZE_MAX)
-                        first = k;
+                else if (!first)
+                        first = f;
         }
         return first;
 }
@@ -290,7 +214,7 @@ static bool anchor_is_explained(const Incident *i, const char *wanted)
 
                 if ((f->role == ROLE_CANDIDATE || f->role == ROLE_LATER ||
                      f->role == ROLE_UNREADABLE) &&
-                    is_event(f, wanted) && at_anchor(i, f))
+                    finding_is_event(f, wanted) && at_anchor(i, f))
                         return true;
         }
         return false;
@@ -303,8 +227,8 @@ static bool was_started_between(const Incident *i, const Finding *f, const Findi
         for (size_t k = 0; k < i->attribution.n_findings; k++) {
                 const Finding *s = &i->attribution.findings[k];
 
-                if (is_event(s, "StartLogging") && succeeded(s) && !is_restart(i, s) &&
-                    s->record.time_msec >= f->record.time_msec &&
+                if (finding_is_event(s, "StartLogging") && finding_succeeded(s) &&
+                    !finding_is_restart(i, s) && s->record.time_msec >= f->record.time_msec &&
                     s->record.time_msec <= g->record.time_msec)
                         return true;
         }
@@ -318,48 +242,142 @@ static bool is_rival(const Incident *i, const Finding *f, const Finding *g)
                 return false;
         if (g->record.time_msec == f->record.time_msec || was_started_between(i, f, g))
                 return true;
+        /* In the second after it, and yet hardly later. */
+        if (f->record.time_msec >= findings_second_of(i->stop_msec) &&
+            after_anchor_msec(i, g) < ORDER_SLACK_MSEC)
+                return true;
         /* A poll showed it logging after the first, so that one may not have been the last. */
         return f->record.time_msec < i->last_logging_msec && !at_anchor(i, f) && at_anchor(i, g);
 }
 
-/* Calls that cannot be read, in the time that counts. */
-static bool has_unreadable(const Incident *i, const char *wanted)
+/* Calls that cannot be decided, in the time that counts. */
+static bool has_unreadable(const Incident *i, const FindingsSpan *span)
 {
-        int64_t from = first_possible_msec(i), to = last_possible_msec(i);
+        for (size_t k = 0; k < i->attribution.n_findings; k++)
+                if (i->attribution.findings[k].role == ROLE_UNREADABLE &&
+                    is_within(&i->attribution.findings[k], span))
+                        return true;
+        return false;
+}
 
+/* The others that may have done it instead are rivals; the rest came later. */
+static bool has_rivals(Incident *i, const Finding *f,
+                       bool (*is_one)(const Incident *, const Finding *, const Finding *))
+{
+        bool rivals = false;
+
+        for (size_t k = 0; k < i->attribution.n_findings; k++) {
+                Finding *g = &i->attribution.findings[k];
+
+                if (g == f || g->role != ROLE_CANDIDATE)
+                        continue;
+                if (is_one(i, f, g))
+                        rivals = true;
+                else
+                        g->role = ROLE_LATER;
+        }
+        return rivals;
+}
+
+/* One that is known and nobody's rival: sure unless there are doubts. */
+static Confidence accuse(Incident *i, Finding *f, const FindingsSpan *span)
+{
+        const char *why;
+        Arn trail;
+
+        f->role = ROLE_CULPRIT;
+        if (has_unreadable(i, span))
+                doubt(i, DOUBT_UNREADABLE);
+        if (arn_parse_trail(i->trail_arn, &trail, &why) == 0 &&
+            !streq(trail.account, strempty(f->record.recipient_account_id)))
+                doubt(i, DOUBT_ACCOUNT);
+        return CONFIDENCE_EXACT;
+}
+
+/* Whether StopLoggingTime is that of f, which was the first: no call of another is as near, or
+ * those that are were redundant, which takes knowing who started the trail. */
+static bool is_proven(const Incident *i, const Finding *f, const FindingsSpan *span,
+                      bool starts_known)
+{
+        bool another = false, fits = fits_anchor(i, f);
+
+        for (size_t k = 0; k < i->attribution.n_findings; k++) {
+                const Finding *g = &i->attribution.findings[k];
+
+                if (g->role != ROLE_LATER || !is_within(g, span) || !fits_anchor(i, g))
+                        continue;
+                if (identity_is_same(&g->record.identity, &f->record.identity))
+                        fits = true;
+                else
+                        another = true;
+        }
+        return another ? starts_known : fits;
+}
+
+static Confidence judge_stop(Incident *i, const AttributionFacts *facts, const char *wanted)
+{
+        FindingsSpan span = findings_span(i);
+        Finding *first = first_candidate(i, &span);
+
+        if (!anchor_is_explained(i, wanted) && !facts->last_chance)
+                return CONFIDENCE_NONE;
+        if (!first && !has_unreadable(i, &span))
+                return CONFIDENCE_NONE;
+        if (!first || has_rivals(i, first, is_rival)) {
+                doubt(i, first ? DOUBT_RIVALS : DOUBT_UNREADABLE);
+                return CONFIDENCE_AMBIGUOUS;
+        }
+        if (!is_proven(i, first, &span, facts->starts_known))
+                doubt(i, DOUBT_TIME);
+        return accuse(i, first, &span);
+}
+
+/* What has no time of its own */
+
+/* Whoever else did the same may have been the one. */
+static bool is_another(const Incident *i, const Finding *f, const Finding *g)
+{
+        (void)i; /* as is_rival() */
+        return !identity_is_same(&g->record.identity, &f->record.identity);
+}
+
+static bool fits_known_start(const Incident *i, const Finding *f)
+{
+        int64_t d = f->record.time_msec - i->known_start_msec;
+
+        return d >= -FIT_MSEC && d <= FIT_MSEC;
+}
+
+static bool is_starter(const Incident *i, const Finding *first)
+{
         for (size_t k = 0; k < i->attribution.n_findings; k++) {
                 const Finding *f = &i->attribution.findings[k];
 
-                if (f->role == ROLE_UNREADABLE && is_event(f, wanted) &&
-                    f->record.time_msec >= from && f->record.time_msec <= to)
+                if (finding_is_event(f, "StartLogging") && finding_succeeded(f) &&
+                    identity_is_same(&f->record.identity, &first->record.identity) &&
+                    fits_known_start(i, f))
                         return true;
         }
         return false;
 }
 
-/* starts_known: what stands at the anchor may be noise, the first is the one all the same. */
-static Confidence judge(Incident *i, size_t first, bool starts_known, const char *wanted)
+static Confidence judge_untimed(Incident *i, const char *wanted)
 {
-        Attribution *a = &i->attribution;
-        Finding *f = &a->findings[first];
-        bool rivals = false;
+        FindingsSpan span = findings_span(i);
+        Finding *first = first_candidate(i, &span);
 
-        for (size_t k = first + 1; k < a->n_findings; k++) {
-                Finding *g = &a->findings[k];
-
-                if (g->role != ROLE_CANDIDATE)
-                        continue;
-                if (is_rival(i, f, g))
-                        rivals = true;
-                else
-                        g->role = ROLE_LATER;
+        if (!first && !has_unreadable(i, &span))
+                return CONFIDENCE_NONE;
+        if (!first || has_rivals(i, first, is_another)) {
+                doubt(i, first ? DOUBT_RIVALS : DOUBT_UNREADABLE);
+                return CONFIDENCE_AMBIGUOUS;
         }
-        if (rivals)
-                return CONFIDENCE_AMBIGUOUS;
-        f->role = ROLE_CULPRIT;
-        if (a->incomplete || has_unreadable(i, wanted))
-                return CONFIDENCE_AMBIGUOUS;
-        return at_anchor(i, f) || starts_known ? CONFIDENCE_EXACT : CONFIDENCE_AMBIGUOUS;
+        if (i->kind == INCIDENT_RECREATED && !streq(wanted, "DeleteTrail"))
+                doubt(i, DOUBT_CAUSE);
+        if (streq(wanted, "StopLogging") ||
+            (i->kind == INCIDENT_OTHER_CONTROLLER && !is_starter(i, first)))
+                doubt(i, DOUBT_TIME);
+        return accuse(i, first, &span);
 }
 
 static bool is_misused(const Incident *i, const AttributionFacts *facts)
@@ -370,100 +388,175 @@ static bool is_misused(const Incident *i, const AttributionFacts *facts)
                 if (f->role == ROLE_OWN_MISUSED)
                         return true;
                 /* The guard never stops, deletes or makes a trail. */
-                if (is_own(&f->record, facts) && !is_event(f, "StartLogging"))
+                if (is_own(&f->record, facts) && !finding_is_event(f, "StartLogging"))
                         return true;
         }
         return false;
 }
+
+/* Changes */
 
 static bool may_have_changed(const Finding *f, ChangeKind kind)
 {
         const ChangeInfo *info = change_info(kind);
 
         for (size_t e = 0; e < ELEMENTSOF(info->events) && info->events[e]; e++)
-                if (is_event(f, info->events[e]))
+                if (finding_is_event(f, info->events[e]))
                         return true;
         return false;
 }
 
+/* What an error of a delivery shows to have been done. */
+static bool error_shows(const Finding *f, const char *error)
+{
+        static const struct {
+                const char *error, *event;
+        } proofs[] = {
+                {"NoSuchBucket", "DeleteBucket"},
+                {"KMS.DisabledException", "DisableKey"},
+                {"KMS.KMSInvalidStateException", "ScheduleKeyDeletion"},
+                {"ResourceNotFoundException", "DeleteLogGroup"},
+                {"NotFound", "DeleteTopic"},
+        };
+
+        for (size_t k = 0; k < ELEMENTSOF(proofs); k++)
+                if (streq(strempty(error), proofs[k].error) && finding_is_event(f, proofs[k].event))
+                        return true;
+        return false;
+}
+
+/* Whether a request's value is what a setting is said to be. */
+static bool is_value_of(const char *value, const char *words)
+{
+        if (streq(words, "on") || streq(words, "off"))
+                return streq(value, streq(words, "on") ? "true" : "false");
+        return streq(words, "none") ? isempty(value) : resource_is_same(value, words);
+}
+
+/* Whether the record shows that the call did this: UpdateTrail leaves alone what is not in its
+ * request, or stands there as it was; the others take the place of all there was. */
+static bool shows_change(const Finding *f, const Change *c)
+{
+        const char *parameter = change_parameter(c->kind);
+        bool known = false;
+
+        if (c->kind >= CHANGE_LOG_FILES)
+                return error_shows(f, c->after);
+        if (!finding_is_event(f, "UpdateTrail"))
+                return true;
+        _cleanup_free_ char *value =
+                parameter ? cloudtrail_record_parameter(&f->record, parameter, &known) : NULL;
+        return value && !(known && is_value_of(value, strempty(c->before)));
+}
+
+static bool is_suspect_of(const Finding *f, const Change *c, bool shown)
+{
+        return (f->role == ROLE_CANDIDATE || f->role == ROLE_CULPRIT) &&
+               may_have_changed(f, c->kind) && (!shown || shows_change(f, c));
+}
+
 /* Who changed this: the one who called what changes it, when all of those calls are his. */
-static Confidence judge_change(Incident *i, ChangeKind kind)
+static Confidence judge_change(Incident *i, const Change *c)
 {
         Attribution *a = &i->attribution;
         Finding *first = NULL;
-        bool rivals = false, unreadable = a->incomplete;
+        bool rivals = false, unreadable = false, shown = false;
 
+        for (size_t k = 0; k < a->n_findings; k++) {
+                const Finding *f = &a->findings[k];
+
+                unreadable =
+                        unreadable || (f->role == ROLE_UNREADABLE && may_have_changed(f, c->kind));
+                shown = shown || is_suspect_of(f, c, true);
+        }
         for (size_t k = 0; k < a->n_findings; k++) {
                 Finding *f = &a->findings[k];
 
-                if (!may_have_changed(f, kind))
-                        continue;
-                unreadable = unreadable || f->role == ROLE_UNREADABLE;
-                if (f->role != ROLE_CANDIDATE && f->role != ROLE_CULPRIT)
+                if (!is_suspect_of(f, c, shown))
                         continue;
                 rivals = rivals ||
                          (first && !identity_is_same(&f->record.identity, &first->record.identity));
                 first = first ? first : f;
         }
+        if (unreadable)
+                doubt(i, DOUBT_UNREADABLE);
+        if (rivals)
+                doubt(i, DOUBT_RIVALS);
         if (!first || rivals)
                 return first || unreadable ? CONFIDENCE_AMBIGUOUS : CONFIDENCE_NONE;
+        if (!shown)
+                doubt(i, DOUBT_CAUSE);
+        if (!i->good_msec)
+                doubt(i, DOUBT_TIME);
         first->role = ROLE_CULPRIT;
-        return unreadable ? CONFIDENCE_AMBIGUOUS : CONFIDENCE_EXACT;
+        return CONFIDENCE_EXACT;
+}
+
+/* A resource elsewhere is changed by calls that the history of another account or region has. */
+static bool has_resource_elsewhere(const Incident *i)
+{
+        const char *why;
+        Arn trail, a;
+
+        if (arn_parse_trail(i->trail_arn, &trail, &why) < 0)
+                return true;
+        for (size_t k = 0; k < i->n_resources; k++)
+                if (arn_parse(i->resources[k], &a) == 0 &&
+                    (!streq(a.region, trail.region) || !streq(a.account, trail.account)))
+                        return true;
+        return false;
 }
 
 /* A change without any call is one whose record is still to come; what fails to arrive has one
  * cause, whichever way shows it. */
-static void evaluate_changes(Incident *i, bool last_chance)
+static Confidence judge_changes(Incident *i, const AttributionFacts *facts)
 {
         Attribution *a = &i->attribution;
-        Confidence worst = CONFIDENCE_EXACT, best = CONFIDENCE_NONE;
+        Confidence worst = CONFIDENCE_EXACT, best = CONFIDENCE_NONE, all;
 
+        if (has_resource_elsewhere(i))
+                doubt(i, DOUBT_ACCOUNT);
         for (size_t k = 0; k < i->changes.n; k++) {
-                Confidence c = judge_change(i, i->changes.items[k].kind);
+                Confidence c = judge_change(i, &i->changes.items[k]);
 
                 worst = MIN(worst, c);
                 best = MAX(best, c);
         }
-        a->confidence = i->kind == INCIDENT_DELIVERY ? best : worst;
-        if (last_chance && a->confidence == CONFIDENCE_NONE && best > CONFIDENCE_NONE)
-                a->confidence = CONFIDENCE_AMBIGUOUS;
+        all = i->kind == INCIDENT_DELIVERY ? best : worst;
+        if (facts->last_chance && all == CONFIDENCE_NONE && best > CONFIDENCE_NONE)
+                all = CONFIDENCE_AMBIGUOUS;
         for (size_t k = 0; k < a->n_findings; k++) {
-                bool kept = a->confidence != CONFIDENCE_NONE || a->findings[k].role == ROLE_ATTEMPT;
-
-                if (!kept && a->findings[k].role == ROLE_CULPRIT)
+                if (all == CONFIDENCE_NONE && a->findings[k].role == ROLE_CULPRIT)
                         a->findings[k].role = ROLE_CANDIDATE; /* not before all is explained */
-                else if (kept && a->confidence == CONFIDENCE_EXACT &&
-                         a->findings[k].role == ROLE_CANDIDATE)
+                else if (all == CONFIDENCE_EXACT && a->findings[k].role == ROLE_CANDIDATE)
                         a->findings[k].role = ROLE_RELATED;
         }
+        return all;
 }
 
 void attribution_evaluate(Incident *i, const AttributionFacts *facts)
 {
         Attribution *a = &i->attribution;
-        const char *wanted = culprit_event(i);
+        const char *wanted;
 
         if (a->n_findings > 0)
                 qsort(a->findings, a->n_findings, sizeof(Finding), compare);
+        for (size_t k = 0; k < a->n_findings; k++)
+                a->findings[k].match = findings_match(i, &a->findings[k].record);
+        wanted = culprit_event(i);
         for (size_t k = 0; k < a->n_findings; k++)
                 a->findings[k].role = plain_role(&a->findings[k], facts, wanted);
         /* Who does not know himself takes nothing back. */
         a->misused = is_misused(i, facts) || (a->misused && !facts->own_arn);
 
-        if (incident_kind_is_change(i->kind)) {
-                evaluate_changes(i, facts->last_chance);
-                return;
-        }
-
-        assert(wanted); /* as every kind but those has it */
-        size_t first = first_candidate(i);
-        a->confidence = CONFIDENCE_NONE;
-        bool explained = anchor_is_explained(i, wanted);
-        if (!explained && !facts->last_chance)
-                return;
-        if (first != SIZE_MAX)
-                a->confidence = judge(i, first, explained && facts->starts_known, wanted);
-        else if (has_unreadable(i, wanted))
+        doubt_history(i, facts);
+        if (incident_kind_is_change(i->kind))
+                a->confidence = judge_changes(i, facts);
+        else if (i->stop_msec)
+                a->confidence = judge_stop(i, facts, wanted);
+        else
+                a->confidence = judge_untimed(i, wanted);
+        if (a->confidence == CONFIDENCE_EXACT && (a->doubts || facts->last_chance))
                 a->confidence = CONFIDENCE_AMBIGUOUS;
 }
 
@@ -475,8 +568,8 @@ bool attribution_needs_starts(const Incident *i)
             i->restart.state == RESTART_BY_OTHERS)
                 return true;
         for (size_t k = 0; k < i->attribution.n_findings; k++)
-                if (is_event(&i->attribution.findings[k], "StopLogging") &&
-                    succeeded(&i->attribution.findings[k]))
+                if (finding_is_event(&i->attribution.findings[k], "StopLogging") &&
+                    finding_succeeded(&i->attribution.findings[k]))
                         stops++;
         return stops > 1;
 }
@@ -488,50 +581,6 @@ const char *attribution_key(const Incident *i)
         return f && identity_access_key_is_valid(f->record.identity.access_key_id)
                        ? f->record.identity.access_key_id
                        : NULL;
-}
-
-void attribution_begin_deeds(Incident *i, const char *key)
-{
-        Attribution *a = &i->attribution;
-
-        for (size_t k = 0; k < a->n_deeds; k++)
-                deed_done(&a->deeds[k]);
-        free(TAKE_PTR(a->deeds));
-        a->n_deeds = 0;
-        a->deeds_cut = false;
-        mem_strset(&a->deeds_key, key);
-}
-
-static Deed *find_deed(Attribution *a, const CloudTrailRecord *r)
-{
-        for (size_t k = 0; k < a->n_deeds; k++)
-                if (streq_ptr(a->deeds[k].event_name, r->event_name) &&
-                    streq_ptr(a->deeds[k].event_source, r->event_source))
-                        return &a->deeds[k];
-        if (a->n_deeds == DEEDS_MAX)
-                return NULL;
-
-        Deed *d = mem_push0(a->deeds, a->n_deeds);
-        d->event_name = mem_strdup(r->event_name);
-        d->event_source = mem_strdup(r->event_source);
-        return d;
-}
-
-void attribution_count_deeds(Incident *i, const CloudTrailRecord *records, size_t n,
-                             int64_t from_msec)
-{
-        for (size_t k = 0; k < n; k++) {
-                if (records[k].time_msec < from_msec)
-                        continue;
-                Deed *d = find_deed(&i->attribution, &records[k]);
-
-                if (!d) {
-                        i->attribution.deeds_cut = true;
-                        continue;
-                }
-                d->calls++;
-                d->refused += records[k].error_code != NULL;
-        }
 }
 
 bool attribution_has_deeds(const Attribution *a)

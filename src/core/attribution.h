@@ -17,24 +17,19 @@ typedef struct AttributionFacts {
         const char *own_arn; /* of the credentials that reach the trail; NULL while unknown */
         OwnCall (*own_start)(const void *userdata, const CloudTrailRecord *r);
         const void *userdata;
-        bool starts_known; /* StartLogging has been looked up, too */
-        bool last_chance;  /* settle for less than a record at the anchor */
+        bool whole;          /* a look has just been completed: the window was read to its end */
+        bool starts_known;   /* StartLogging has been looked up, too */
+        bool last_chance;    /* settle for less than a record at the anchor */
+        bool settings_known; /* whether it is an organization trail is known */
+        bool organization;   /* ... and it is: other accounts may call its operations */
 } AttributionFacts;
-
-/* Adds what is about this trail and in its window (from_msec to to_msec), once; copies. */
-void attribution_add(Incident *i, const CloudTrailRecord *records, size_t n);
 
 /* The culprit's access key, when one is known and is fit to be looked up; borrowed, else NULL. */
 const char *attribution_key(const Incident *i);
-
-/* Begins to count what `key` was used for, and counts what is not older than from_msec. */
-void attribution_begin_deeds(Incident *i, const char *key);
-void attribution_count_deeds(Incident *i, const CloudTrailRecord *records, size_t n,
-                             int64_t from_msec);
-/* Whether the key did more than what is told already. */
+/* Whether that key did more than what is told already. */
 bool attribution_has_deeds(const Attribution *a);
 
-/* Gives each finding its role and the whole its confidence. */
+/* Gives each finding its role, and the whole its confidence and its doubts. */
 void attribution_evaluate(Incident *i, const AttributionFacts *f);
 
 /* Whether StartLogging events are needed to tell culprit from noise. */

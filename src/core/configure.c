@@ -23,15 +23,20 @@ static size_t region_index(Core *c, const char *name, unsigned account)
         return c->n_regions - 1;
 }
 
-/* Trails are spread over their interval, the same way on every start and every guard. */
-static uint64_t phase_of(const char *arn, uint64_t interval_usec)
+static uint64_t key_of(const char *arn)
 {
         uint8_t d[DIGEST_SIZE];
         uint64_t v;
 
         digest_sha256(arn, strlen(arn), d);
         memcpy(&v, d, sizeof(v));
-        return v % interval_usec / USEC_PER_MSEC * USEC_PER_MSEC;
+        return v;
+}
+
+/* Trails are spread over their interval, the same way on every start and every guard. */
+static uint64_t phase_of(uint64_t key, uint64_t interval_usec)
+{
+        return key % interval_usec / USEC_PER_MSEC * USEC_PER_MSEC;
 }
 
 static void trail_init(Core *c, Trail *t, const TrailConfig *config)
@@ -45,7 +50,8 @@ static void trail_init(Core *c, Trail *t, const TrailConfig *config)
         (void)r;
         t->memory.arn = mem_strdup(config->arn);
         t->region = region_index(c, t->arn.region, config->account);
-        t->phase_usec = phase_of(config->arn, config->poll_usec);
+        t->key = key_of(config->arn);
+        t->phase_usec = phase_of(t->key, config->poll_usec);
         t->next_poll_boot = c->now.boot_usec;
         t->last_good_boot = c->now.boot_usec;
         trail_expect_copy(&t->config.expect, &config->expect);
@@ -113,7 +119,8 @@ static void trail_keep(Core *c, Trail *t, Trail *old, const TrailConfig *config)
         trail_expect_copy(&t->config.expect, &config->expect);
         t->next_inspect_boot = MIN(t->next_inspect_boot, c->now.boot_usec + c->policy.inspect_usec);
         t->region = region_index(c, t->arn.region, config->account);
-        t->phase_usec = phase_of(arn, config->poll_usec);
+        t->phase_usec = phase_of(t->key, config->poll_usec);
+        t->not_startable = false; /* by what was configured then */
         t->next_poll_boot = MIN(t->next_poll_boot, c->now.boot_usec + config->poll_usec);
         if (!other_action || !t->stop || t->stop->in_maintenance || !t->down)
                 return;

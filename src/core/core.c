@@ -9,6 +9,8 @@
 #include "aws/digest.h"
 #include "base/escape.h"
 #include "base/mem.h"
+#include "core/compact.h"
+#include "core/findings.h"
 
 #define LEDGER_SLACK_MSEC MSEC_PER_MINUTE
 /* A wall clock that gains or loses more between two steps has been set. */
@@ -120,12 +122,26 @@ static void archive(Core *c)
         c->n_put_away = 0;
 }
 
-void core_remember_request(Core *c, const char *request_id, int64_t msec)
+void core_remember_request(Core *c, const Trail *t, const LedgerEntry *e)
 {
-        LedgerEntry *e = &c->ledger[c->n_ledger++ % CORE_LEDGER_MAX];
+        LedgerEntry *to = &c->ledger[c->n_ledger++ % CORE_LEDGER_MAX];
 
-        (void)snprintf(e->request_id, sizeof(e->request_id), "%s", strempty(request_id));
-        e->msec = msec;
+        *to = *e;
+        to->trail = t ? t->key : 0;
+}
+
+/* The answer follows the start within the call's time-out, and its Date is in whole seconds. */
+bool core_started(const Core *c, const Trail *t, int64_t start_msec)
+{
+        for (size_t i = 0; i < MIN(c->n_ledger, (size_t)CORE_LEDGER_MAX); i++) {
+                const LedgerEntry *e = &c->ledger[i];
+
+                if (e->trail == t->key && e->answer_msec &&
+                    start_msec >= e->answer_msec - 6 * MSEC_PER_SEC &&
+                    start_msec <= e->answer_msec + MSEC_PER_SEC)
+                        return true;
+        }
+        return false;
 }
 
 /* Near a call of ours: one that the client sent twice, or that was never answered. */
@@ -187,6 +203,7 @@ Core *core_new(const CoreConfig *config, Now now)
         memcpy(c->seed, config->seed, sizeof(c->seed));
         c->now = now;
         c->begun_msec = now.wall_msec;
+        c->findings_share = compact_findings_share(0);
         c->next_heartbeat_boot = now.boot_usec;
         c->next_memory_boot = now.boot_usec + config->policy->memory_store_usec;
         c->ledger = mem_alloc0(CORE_LEDGER_MAX * sizeof(c->ledger[0]));
@@ -209,6 +226,19 @@ Core *core_free(Core *c)
         free(c->hostname);
         free(c);
         return NULL;
+}
+
+/* Memory is shared among the incidents that there are. */
+static void bound_memory(Core *c)
+{
+        size_t share = compact_findings_share(c->n_incidents);
+
+        for (size_t i = 0; i < c->n_incidents && share < c->findings_share; i++)
+                findings_shrink(c->incidents[i], share);
+        c->findings_share = share;
+        for (size_t i = 0; i < c->n_incidents; i++)
+                if (c->incidents[i]->generation != c->incidents[i]->asked_generation)
+                        incident_compact(c->incidents[i]);
 }
 
 /* Promise 1: nothing stands before a StartLogging, whatever was decided first. */
@@ -348,6 +378,7 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
                 incident_tick(c, c->incidents[k]);
         search_tick(c);
         group_tick(c);
+        bound_memory(c);
         for (size_t k = 0; k < c->n_incidents; k++) {
                 notify_store(c, c->incidents[k]);
                 notify_send(c, c->incidents[k]);

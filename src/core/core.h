@@ -103,6 +103,7 @@ typedef enum LogEvent {
         LOG_EVENT_RESTART_REQUESTED,
         LOG_EVENT_RESTART_ACCEPTED,
         LOG_EVENT_RESTART_FAILED,
+        LOG_EVENT_RESTART_UNSEEN, /* StartLogging for a trail that cannot be seen */
         LOG_EVENT_INCIDENT_CLOSED,
         LOG_EVENT_ACTOR_FOUND,
         LOG_EVENT_ACTOR_NOT_FOUND,
@@ -115,7 +116,8 @@ typedef enum LogEvent {
         LOG_EVENT_ALERT_FAILED,
         LOG_EVENT_STORE_FAILED,
         LOG_EVENT_LOOKUP_FAILED,
-        LOG_EVENT_NOTICE, /* about the guard itself: begins, ends or just is */
+        LOG_EVENT_STATE_DOUBTED, /* what was remembered of a trail cannot be */
+        LOG_EVENT_NOTICE,        /* about the guard itself: begins, ends or just is */
         _LOG_EVENT_MAX,
 } LogEvent;
 

@@ -125,6 +125,24 @@ const ChangeInfo *change_info(ChangeKind k)
         return &infos[k];
 }
 
+const char *change_parameter(ChangeKind k)
+{
+        static const char *const parameters[_CHANGE_KIND_MAX] = {
+                [CHANGE_S3_BUCKET] = "s3BucketName",
+                [CHANGE_S3_KEY_PREFIX] = "s3KeyPrefix",
+                [CHANGE_KMS_KEY] = "kmsKeyId",
+                [CHANGE_MULTI_REGION] = "isMultiRegionTrail",
+                [CHANGE_ORGANIZATION] = "isOrganizationTrail",
+                [CHANGE_GLOBAL_SERVICE_EVENTS] = "includeGlobalServiceEvents",
+                [CHANGE_LOG_FILE_VALIDATION] = "enableLogFileValidation",
+                [CHANGE_SNS_TOPIC] = "snsTopicName",
+                [CHANGE_LOG_GROUP] = "cloudWatchLogsLogGroupArn",
+                [CHANGE_LOG_ROLE] = "cloudWatchLogsRoleArn",
+        };
+
+        return parameters[k];
+}
+
 /* Settings that are a text. */
 static const struct {
         ChangeKind kind;

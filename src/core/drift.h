@@ -17,6 +17,8 @@ typedef struct ChangeInfo {
 } ChangeInfo;
 
 const ChangeInfo *change_info(ChangeKind k);
+/* The member of UpdateTrail that changes it, as records spell it; NULL: that call does not. */
+const char *change_parameter(ChangeKind k);
 
 /* Adds to *ret how `found` differs for the worse, and puts all in the order of ChangeKind; what is
  * not known of either is not compared. */

@@ -297,11 +297,12 @@ void drift_inspected(Core *c, Trail *t, const Input *in)
         } else {
                 on_failure(c, t, in);
         }
-        if (!in->settings->described && !in->settings->selected)
-                return;
-        trail_settings_update(&t->found, in->settings);
-        take_baseline(c, t, in->settings);
-        judge(c, t, in->asked_msec, in->error.class == AWS_ERROR_NONE);
+        if (in->settings->described || in->settings->selected) {
+                trail_settings_update(&t->found, in->settings);
+                take_baseline(c, t, in->settings);
+                judge(c, t, in->asked_msec, in->error.class == AWS_ERROR_NONE);
+        }
+        search_settings_read(c, t);
 }
 
 static void accept(Core *c, Trail *t, const Input *in)

@@ -13,6 +13,7 @@
 #include "core/internal.h"
 
 #include "base/mem.h"
+#include "core/told.h"
 
 /* So many groups begun within Policy.group_storm_usec, and what follows is told with the first. */
 #define STORM_GROUPS 3
@@ -50,6 +51,7 @@ static void sum_attribution(SeriesSum *s, const Attribution *a)
         s->searching += running || a->state == SEARCH_SETTLING;
         s->pending += running && a->confidence == CONFIDENCE_NONE;
         s->misused += a->misused;
+        s->corrected += a->corrected_from != NULL;
 }
 
 static void sum_add(SeriesSum *s, const Core *c, const Incident *i)
@@ -89,7 +91,8 @@ static void sum_add_told(SeriesSum *s, const Core *c, const Incident *i)
         s->undelivered += own.undelivered;
         s->reasons |= i->restart.told;
         s->severity = MAX(s->severity, own.severity);
-        if (!search_is_told(i))
+        s->corrected += own.corrected;
+        if (!told_is_current(i))
                 return;
         s->confirmed += own.confirmed;
         s->ambiguous += own.ambiguous;
@@ -417,7 +420,8 @@ static bool has_news(const Series *s)
         return n->incidents != t->incidents || n->down != t->down || n->failing != t->failing ||
                n->unseen != t->unseen || n->undelivered != t->undelivered ||
                n->confirmed != t->confirmed || n->ambiguous != t->ambiguous ||
-               n->nobody != t->nobody || n->misused != t->misused || n->severity != t->severity;
+               n->nobody != t->nobody || n->misused != t->misused || n->corrected != t->corrected ||
+               n->severity != t->severity;
 }
 
 /* Such as the group has not told before: at once. Restarts that fail count again when they have

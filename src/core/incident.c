@@ -145,6 +145,7 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
                 i->restart.attempts = 1;
         } else if (i->kind == INCIDENT_CANNOT_SEE || i->kind == INCIDENT_NOT_FOUND) {
                 t->blind = i;
+                unseen_begin(c, t);
         }
 
         search_begin(c, i);
@@ -184,11 +185,13 @@ void incident_close(Core *c, Incident *i, int64_t blind_to_msec)
         if (t->stop == i) {
                 restart_concluded(t, i);
                 t->stop = NULL;
-                t->start_failures = 0;
+                t->start_failures = t->throttled = 0;
                 trail_hurry(c, t);
         }
-        if (t->blind == i)
+        if (t->blind == i) {
                 t->blind = NULL;
+                t->throttled = 0;
+        }
         if (t->drift == i)
                 t->drift = NULL;
         if (t->uninspected == i)

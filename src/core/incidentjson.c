@@ -90,7 +90,8 @@ static const EnumField incident_enums[] = {
 static const JsonField restart_fields[] = {
         FIELD(Restart, attempts, JSONMAP_UINT),       FIELD(Restart, unanswered, JSONMAP_UINT),
         FIELD(Restart, requested_msec, JSONMAP_MSEC), FIELD(Restart, accepted_msec, JSONMAP_MSEC),
-        FIELD(Restart, told, JSONMAP_UINT),
+        FIELD(Restart, told, JSONMAP_UINT),           FIELD(Restart, throttled, JSONMAP_UINT),
+        FIELD(Restart, throttled_msec, JSONMAP_MSEC),
 };
 static const EnumField restart_enums[] = {ENUM(Restart, state, restart_state)};
 
@@ -106,11 +107,15 @@ static const JsonField attribution_fields[] = {
         FIELD(Attribution, found_msec, JSONMAP_MSEC),
         FIELD(Attribution, throttled_msec, JSONMAP_MSEC),
         FIELD(Attribution, n_unreadable, JSONMAP_UINT),
+        FIELD(Attribution, n_refused, JSONMAP_UINT),
+        FIELD(Attribution, n_not_kept, JSONMAP_UINT),
         FIELD(Attribution, deeds_key, JSONMAP_STRING),
         FIELD(Attribution, deeds_cut, JSONMAP_BOOL),
         FIELD(Attribution, searched_account, JSONMAP_STRING),
         FIELD(Attribution, told_misused, JSONMAP_BOOL),
         FIELD(Attribution, told_culprit, JSONMAP_STRING),
+        FIELD(Attribution, told_who, JSONMAP_STRING),
+        FIELD(Attribution, corrected_from, JSONMAP_STRING),
         FIELD(Attribution, told_deeds, JSONMAP_BOOL),
 };
 static const EnumField attribution_enums[] = {
@@ -123,6 +128,7 @@ static const JsonField record_fields[] = {
         FIELD(CloudTrailRecord, event_id, JSONMAP_STRING),
         NEEDED(CloudTrailRecord, event_name, JSONMAP_STRING),
         FIELD(CloudTrailRecord, event_source, JSONMAP_STRING),
+        FIELD(CloudTrailRecord, event_type, JSONMAP_STRING),
         FIELD(CloudTrailRecord, region, JSONMAP_STRING),
         FIELD(CloudTrailRecord, source_ip, JSONMAP_STRING),
         FIELD(CloudTrailRecord, user_agent, JSONMAP_STRING),
@@ -132,6 +138,7 @@ static const JsonField record_fields[] = {
         FIELD(CloudTrailRecord, recipient_account_id, JSONMAP_STRING),
         FIELD(CloudTrailRecord, vpc_endpoint_id, JSONMAP_STRING),
         FIELD(CloudTrailRecord, trail, JSONMAP_STRING),
+        FIELD(CloudTrailRecord, parameters, JSONMAP_STRING),
         NEEDED(CloudTrailRecord, time_msec, JSONMAP_MSEC),
         FIELD(CloudTrailRecord, parameters_omitted, JSONMAP_BOOL),
         FIELD(CloudTrailRecord, session_from_console, JSONMAP_BOOL),
@@ -254,6 +261,7 @@ json_t *finding_to_json(const Finding *f)
         json_t *o = json_object(), *identity = json_object();
 
         json_set(o, "role", json_string(role_to_string(f->role)));
+        json_set(o, "calls", json_integer(f->calls));
         ENCODE(o, record, &f->record);
         ENCODE(identity, identity, &f->record.identity);
         ENCODE_ENUMS(identity, identity, &f->record.identity);
@@ -266,12 +274,17 @@ json_t *finding_to_json(const Finding *f)
 static json_t *attribution_to_json(const Attribution *a)
 {
         json_t *o = json_object(), *findings = json_array(), *deeds = json_array();
+        json_t *doubts = json_array();
 
         ENCODE(o, attribution, a);
         ENCODE_ENUMS(o, attribution, a);
         for (size_t k = 0; k < a->n_findings; k++)
                 json_append(findings, finding_to_json(&a->findings[k]));
         json_set(o, "findings", findings);
+        for (Doubt d = 0; d < _DOUBT_MAX; d++)
+                if (a->doubts & (1U << d))
+                        json_append(doubts, json_string(doubt_to_string(d)));
+        json_set(o, "doubts", doubts);
         for (size_t k = 0; k < a->n_deeds; k++) {
                 json_t *d = json_object();
 
@@ -411,6 +424,7 @@ int finding_from_json(const json_t *o, Finding *f, const char **reterr_field)
                 return isempty(json_string_value(json_object_get(o, "role"))) ? -EINVAL : -ENOTSUP;
         }
         f->role = role;
+        f->calls = (unsigned)json_integer_value(json_object_get(o, "calls"));
         r = DECODE(o, record, &f->record, reterr_field);
         if (r >= 0)
                 r = need(o, "identity", JSON_OBJECT, reterr_field);
@@ -422,13 +436,14 @@ int finding_from_json(const json_t *o, Finding *f, const char **reterr_field)
                 return r;
         if (json_is_boolean(mfa))
                 f->record.identity.mfa = json_is_true(mfa) ? MFA_YES : MFA_NO;
+        cloudtrail_record_cap(&f->record);
         return 0;
 }
 
 static int attribution_from_json(const json_t *o, Attribution *a, const char **reterr_field)
 {
         size_t k;
-        json_t *finding, *deed;
+        json_t *finding, *deed, *doubt;
         int r = DECODE(o, attribution, a, reterr_field);
 
         if (r >= 0)
@@ -445,6 +460,13 @@ static int attribution_from_json(const json_t *o, Attribution *a, const char **r
                 if (r >= 0)
                         r = finding_from_json(finding, mem_push0(a->findings, a->n_findings),
                                               reterr_field);
+        }
+        json_array_foreach(json_object_get(o, "doubts"), k, doubt)
+        {
+                Doubt d = doubt_from_string(json_string_value(doubt));
+
+                if ((int)d >= 0) /* one that is not known here lowers nothing: the verdict does */
+                        a->doubts |= 1U << d;
         }
         aws_error_from_value(json_object_get(o, "error"), &a->error);
         return r;

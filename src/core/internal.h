@@ -39,6 +39,7 @@ typedef struct Region {
         unsigned rounds;           /* ... further and further apart */
         unsigned throttles;        /* in a row */
         uint64_t throttled_since_boot;
+        uint64_t next_unseen_boot; /* no StartLogging without sight before */
         Round round;
 } Region;
 
@@ -63,6 +64,7 @@ typedef enum History {
 typedef struct HeldAnswer {
         TrailStatus status;
         AwsError error;
+        int64_t aws_msec;
         int64_t asked_msec;
         Restart restart; /* what came of StartLogging since, when it showed the trail down */
 } HeldAnswer;
@@ -71,6 +73,8 @@ typedef struct HeldAnswer {
 typedef struct LedgerEntry {
         char request_id[80]; /* "" when no answer came */
         int64_t msec;        /* wall clock, at its end */
+        uint64_t trail;      /* its key; 0: of a trail that is not guarded any more */
+        int64_t answer_msec; /* AWS's clock when it was accepted; 0: not known, or it was not */
 } LedgerEntry;
 
 typedef struct Trail {
@@ -78,6 +82,7 @@ typedef struct Trail {
         Arn arn;
         TrailMemory memory;
         size_t region;
+        uint64_t key;        /* of the ARN: the same whatever else is configured */
         uint64_t phase_usec; /* within the poll interval, from the ARN */
 
         bool remembered; /* by an earlier run */
@@ -100,11 +105,16 @@ typedef struct Trail {
 
         bool down; /* an answer said so, and none since has proved the contrary */
         bool starting;
+        bool starting_unseen; /* ... without having been seen to be down */
+        bool not_startable;   /* by this guard: the last StartLogging said so */
+        uint64_t next_unseen_boot;
         bool start_again;        /* a stop was seen since it was asked: its success may be older */
         int64_t acted_stop_msec; /* newest StopLoggingTime that was acted on */
         uint64_t start_boot;     /* when asked, while starting */
         uint64_t next_start_boot;
         unsigned start_failures;
+        unsigned throttled;      /* StartLogging calls in a row */
+        uint64_t throttled_boot; /* ... the first of them */
         uint64_t own_start_boot; /* our last StartLogging that may have had an effect, 0: none */
         HeldAnswer *held;        /* while the history is awaited: in order, each unlike the last */
         size_t n_held;
@@ -158,8 +168,9 @@ struct Core {
         size_t n_identities;
         Incident **incidents; /* not finished */
         size_t n_incidents;
-        size_t n_windows;     /* of maintenance, open */
-        char (*finished)[33]; /* ring: ids of finished ones, so that none comes back */
+        size_t findings_share; /* bytes: what each search may hold */
+        size_t n_windows;      /* of maintenance, open */
+        char (*finished)[33];  /* ring: ids of finished ones, so that none comes back */
         size_t n_finished;
         char **put_away; /* ids of those that have left memory in this step */
         size_t n_put_away;
@@ -192,13 +203,18 @@ void core_log(Core *c, LogEvent event, int priority, const Incident *i, const Aw
 void core_log_trail(Core *c, LogEvent event, int priority, const Trail *t, const AwsError *error,
                     const char *fmt, ...) _printf_(6, 7);
 
+/* What an incident tells of its trail, where that is newer than the memory. */
+void core_follow_incident(TrailMemory *m, const Incident *i);
 Trail *core_find_trail(Core *c, const char *arn);
 Incident *core_find_incident(Core *c, const char *id);
 void core_note_finished(Core *c, const char *id);
 /* It has finished, and nobody needs it: frees it. */
 void core_put_away(Core *c, Incident *i);
 bool core_knows_finished(const Core *c, const char *id);
-void core_remember_request(Core *c, const char *request_id, int64_t msec);
+/* t may be NULL; the other members of the entry are copied. */
+void core_remember_request(Core *c, const Trail *t, const LedgerEntry *e);
+/* Whether this StartLoggingTime is that of a call of ours. */
+bool core_started(const Core *c, const Trail *t, int64_t start_msec);
 OwnCall core_own_start(const Core *c, const CloudTrailRecord *r);      /* by the ledger */
 uint64_t backoff_usec(uint64_t base, uint64_t max, unsigned failures); /* failures from 1 */
 /* A number in [0, below) that nobody can foresee who does not know the seed, however many of them
@@ -236,6 +252,8 @@ void state_lost(Core *c, const StateReport *report);
 void trail_polled(Core *c, Trail *t, const Input *in);
 void trail_heard(Core *c, Trail *t, const Input *in); /* what it means */
 void trail_note_down(const Core *c, Trail *t, const TrailStatus *s);
+/* Whether the times of a good answer prove nothing, and why. */
+bool trail_doubts(const Input *in, AwsError *ret);
 void trail_tick(Core *c, Trail *t);
 uint64_t trail_next_boot(const Core *c, const Trail *t);
 void trail_follow_clock(Trail *t, int64_t by_msec); /* the wall clock was set */
@@ -243,6 +261,8 @@ void trail_hurry(Core *c, Trail *t);                /* fast polls from here on, 
 void trail_read_again_soon(Core *c, Trail *t);
 
 /* reading.c: what a reading leads to. */
+/* An answer that says "not logging", and of which nothing else is believed. */
+void reading_doubtful_stop(Core *c, Trail *t);
 /* The reading as it is to be believed after this one: doubtful ones count until they agree. */
 Reading reading_settle(Core *c, Trail *t, const TrailStatus *s, Reading r);
 void reading_apply(Core *c, Trail *t, const TrailStatus *s, Reading r);
@@ -273,6 +293,15 @@ void restart_tick(Core *c, Trail *t);
 /* A StartLogging is under way that is this incident's, perhaps from before it was opened. */
 void restart_note_attempt(const Core *c, const Trail *t, Incident *i);
 void restart_concluded(const Trail *t, Incident *i); /* logging again: by whom */
+/* Counts one more throttled call, in the incident, too, where there is one; when to try again. */
+uint64_t restart_throttled(Core *c, Trail *t, Incident *i);
+
+/* unseen.c: StartLogging without sight of the trail. */
+void unseen_tick(Core *c, Trail *t);
+uint64_t unseen_next_boot(const Core *c, const Trail *t);
+void unseen_begin(Core *c, Trail *t); /* the incident of its lost sight has been opened */
+/* Of every StartLogging; whether that is all that there is to do about its answer. */
+bool unseen_answered(Core *c, Trail *t, const AwsError *result);
 
 /* incident.c: their lives. */
 typedef struct IncidentFacts {
@@ -390,11 +419,12 @@ const char *search_event(const Incident *i, unsigned step); /* to be asked for; 
 bool search_is_active(const Incident *i);
 Region *search_region_of(const Core *c, const Incident *i);
 void search_set_window(const Core *c, Incident *i, const char *event);
-void search_evaluate(Core *c, Incident *i, bool last_chance);
 void search_judge(Core *c, Incident *i); /* what is to be told of it is logged */
 /* Whose calls are the guard's is known from here on: who was judged without that is again. */
 void search_identified(Core *c, unsigned account);
 void search_round_complete(Core *c, Incident *i);
+/* The trail's settings have been read, or cannot be: whom that leaves in doubt is known. */
+void search_settings_read(Core *c, const Trail *t);
 void search_look_again(Core *c, Attribution *a);
 
 /* round.c: the calls. */
@@ -402,6 +432,4 @@ void search_tick(Core *c);
 void search_found(Core *c, const Input *in);
 void search_leave(Core *c, Incident *i); /* it is not looked up any more */
 void search_region_done(Region *r);
-void search_told(Incident *i); /* a message carries the verdict */
-bool search_is_told(const Incident *i);
 uint64_t search_next_boot(const Core *c);

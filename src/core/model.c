@@ -5,43 +5,6 @@
 #include "base/mem.h"
 #include "base/stringtable.h"
 
-const Policy policy_default = {
-        .fast_poll_usec = 1 * USEC_PER_SEC,
-        .fast_poll_for_usec = 5 * USEC_PER_MINUTE,
-        .cannot_see_after_usec = 60 * USEC_PER_SEC,
-        /* AWS promises eventual consistency only: re-reads at about 1, 2, 4, 8, 15 s. */
-        .verify_within_usec = 30 * USEC_PER_SEC,
-        .restart_retry_usec = 1 * USEC_PER_SEC,
-        .restart_retry_max_usec = 15 * USEC_PER_SEC,
-        .store_patience_usec = 1 * USEC_PER_SEC,
-        .store_retry_usec = 5 * USEC_PER_SEC,
-        .lookup_first_usec = 20 * USEC_PER_SEC,
-        .lookup_max_usec = 15 * USEC_PER_MINUTE,
-        /* Half of a quarter of what people who investigate share with us: 0.5 of 2 TPS. */
-        .lookup_spacing_usec = 2 * USEC_PER_SEC,
-        .lookup_not_yet_msec = 30 * MSEC_PER_MINUTE,
-        .lookup_settle_msec = 15 * MSEC_PER_MINUTE,
-        .lookup_give_up_msec = 24 * MSEC_PER_HOUR,
-        .send_retry_usec = 5 * USEC_PER_SEC,
-        .send_retry_max_usec = 5 * USEC_PER_MINUTE,
-        .topic_failing_after_usec = 90 * USEC_PER_SEC,
-        .remind_msec = 1 * MSEC_PER_HOUR,
-        .heartbeat_usec = 1 * USEC_PER_MINUTE,
-        .overdue_usec = 1 * USEC_PER_MINUTE,
-        .memory_store_usec = 1 * USEC_PER_MINUTE,
-        .inspect_usec = 1 * USEC_PER_MINUTE,
-        .inspect_again_usec = 5 * USEC_PER_SEC,
-        .inspect_patience_usec = 30 * USEC_PER_MINUTE,
-        .late_least_msec = 1 * MSEC_PER_HOUR,
-        .habit_after_msec = 1 * MSEC_PER_DAY,
-        .group_quiet_usec = 10 * USEC_PER_MINUTE,
-        .group_storm_usec = 1 * USEC_PER_MINUTE,
-        .group_first_usec = 10 * USEC_PER_SEC,
-        .group_loud_usec = 2 * USEC_PER_SEC,
-        .group_spacing_usec = 30 * USEC_PER_SEC,
-        .group_spacing_max_usec = 15 * USEC_PER_MINUTE,
-};
-
 static const char *const trail_action_table[_TRAIL_ACTION_MAX] = {
         [TRAIL_ACTION_RESTART] = "restart",
         [TRAIL_ACTION_ALERT] = "alert",
@@ -163,6 +126,7 @@ static const char *const restart_state_table[_RESTART_STATE_MAX] = {
         [RESTART_NOT_WANTED] = "not-wanted", [RESTART_REQUESTED] = "requested",
         [RESTART_ACCEPTED] = "accepted",     [RESTART_FAILING] = "failing",
         [RESTART_VERIFIED] = "verified",     [RESTART_BY_OTHERS] = "by-others",
+        [RESTART_UNSEEN] = "unseen",
 };
 DEFINE_STRING_TABLE(restart_state, RestartState)
 
@@ -195,9 +159,24 @@ static const char *const confidence_table[_CONFIDENCE_MAX] = {
 };
 DEFINE_STRING_TABLE(confidence, Confidence)
 
+static const char *const doubt_table[_DOUBT_MAX] = {
+        [DOUBT_RIVALS] = "rivals",
+        [DOUBT_UNREAD] = "unread",
+        [DOUBT_UNREADABLE] = "unreadable",
+        [DOUBT_ACCOUNT] = "account",
+        [DOUBT_ORGANIZATION] = "organization",
+        [DOUBT_SETTINGS] = "settings-unknown",
+        [DOUBT_TIME] = "time",
+        [DOUBT_CAUSE] = "cause",
+};
+DEFINE_STRING_TABLE(doubt, Doubt)
+
 static const char *const search_state_table[_SEARCH_STATE_MAX] = {
-        [SEARCH_NOT_NEEDED] = "not-needed", [SEARCH_RUNNING] = "running",
-        [SEARCH_SETTLING] = "settling",     [SEARCH_DONE] = "done",
+        [SEARCH_NOT_NEEDED] = "not-needed",
+        [SEARCH_RUNNING] = "running",
+        [SEARCH_SETTLING] = "settling",
+        [SEARCH_SETTLED] = "settled",
+        [SEARCH_DONE] = "done",
         [SEARCH_GAVE_UP] = "gave-up",
 };
 DEFINE_STRING_TABLE(search_state, SearchState)
@@ -316,6 +295,8 @@ Incident *incident_free(Incident *i)
         free(i->attribution.deeds_key);
         free(i->attribution.searched_account);
         free(i->attribution.told_culprit);
+        free(i->attribution.told_who);
+        free(i->attribution.corrected_from);
         free(i->attribution.findings);
         free(i->delivery_error);
         changes_done(&i->changes);
@@ -334,7 +315,8 @@ Incident *incident_free(Incident *i)
 bool incident_is_finished(const Incident *i)
 {
         if (i->open || i->attribution.state == SEARCH_RUNNING ||
-            i->attribution.state == SEARCH_SETTLING || (i->series && !i->series->done))
+            i->attribution.state == SEARCH_SETTLING || i->attribution.state == SEARCH_SETTLED ||
+            (i->series && !i->series->done))
                 return false;
 
         for (size_t m = 0; m < i->n_messages; m++)
@@ -360,8 +342,20 @@ const Finding *incident_next_culprit(const Incident *i, const Finding *f)
         return NULL;
 }
 
+bool identity_is_known(const UserIdentity *u)
+{
+        return u->arn || u->principal_id || u->user_name || u->account_id || u->invoked_by;
+}
+
 bool identity_is_same(const UserIdentity *a, const UserIdentity *b)
 {
-        return streq_ptr(a->arn, b->arn) && streq_ptr(a->access_key_id, b->access_key_id) &&
-               streq_ptr(a->principal_id, b->principal_id);
+        if (!identity_is_known(a) || !streq_ptr(a->arn, b->arn) ||
+            !streq_ptr(a->access_key_id, b->access_key_id) ||
+            !streq_ptr(a->principal_id, b->principal_id))
+                return false;
+        /* Services, other accounts and Identity Center users may have none of these. */
+        return a->arn || a->principal_id ||
+               (streq_ptr(a->user_name, b->user_name) && streq_ptr(a->account_id, b->account_id) &&
+                streq_ptr(a->invoked_by, b->invoked_by) &&
+                streq_ptr(a->on_behalf_of, b->on_behalf_of));
 }

@@ -10,51 +10,13 @@
 #include "aws/awserror.h"
 #include "aws/cloudtrail.h"
 #include "base/macro.h"
+#include "core/evidence.h"
+#include "core/policy.h"
 
 typedef struct Now {
         uint64_t boot_usec; /* for deadlines */
         int64_t wall_msec;  /* for AWS's times */
 } Now;
-
-/* Every timing of the core, so that tests and simulation can run it fast. */
-typedef struct Policy {
-        uint64_t fast_poll_usec;        /* polls while something happens */
-        uint64_t fast_poll_for_usec;    /* ... and how long after */
-        uint64_t cannot_see_after_usec; /* without a good poll of a trail */
-        uint64_t verify_within_usec;    /* an accepted restart shows by then, or has failed */
-        uint64_t restart_retry_usec;    /* between failed restarts, doubling up to ... */
-        uint64_t restart_retry_max_usec;
-        uint64_t store_patience_usec; /* an alert waits so long for the disk */
-        uint64_t store_retry_usec;    /* between failed stores of an incident */
-        uint64_t lookup_first_usec;   /* between the first look-ups, doubling up to ... */
-        uint64_t lookup_max_usec;
-        uint64_t lookup_spacing_usec; /* between any two look-ups of one account and region */
-        int64_t lookup_not_yet_msec;  /* "not yet known" is said */
-        int64_t lookup_settle_msec;   /* one more look after the actor was found */
-        int64_t lookup_give_up_msec;
-        uint64_t send_retry_usec; /* between failed sends of a message, doubling up to ... */
-        uint64_t send_retry_max_usec;
-        uint64_t topic_failing_after_usec; /* a topic that may recover is told then */
-        int64_t remind_msec; /* a trail that stays down or unseen is told again, doubling */
-        uint64_t heartbeat_usec;
-        uint64_t overdue_usec; /* what is so late has lost its way: calls have shorter deadlines */
-        uint64_t memory_store_usec; /* last seen times reach the disk at least so often */
-        uint64_t inspect_usec;      /* between two looks at a trail's settings; 0: none are taken */
-        uint64_t inspect_again_usec;    /* ... when they are not as they were, until reads agree */
-        uint64_t inspect_patience_usec; /* settings that cannot be read for so long are told */
-        int64_t late_least_msec;  /* deliveries that stay away are told after that, at the earliest
-                                   */
-        int64_t habit_after_msec; /* a trail's habit is known when so long was looked at it */
-        /* Notifications of incidents that belong together: */
-        uint64_t group_quiet_usec;   /* a group ends when nothing has joined it for so long */
-        uint64_t group_storm_usec;   /* so many groups begun within this are one */
-        uint64_t group_first_usec;   /* news is gathered for so long ... */
-        uint64_t group_loud_usec;    /* ... and louder news only for so long */
-        uint64_t group_spacing_usec; /* between summaries, doubling up to ... */
-        uint64_t group_spacing_max_usec;
-} Policy;
-
-extern const Policy policy_default;
 
 typedef enum TrailAction {
         TRAIL_ACTION_RESTART, /* StartLogging, then tell */
@@ -259,6 +221,7 @@ typedef enum RestartState {
         RESTART_FAILING,    /* refused, unanswered or without effect; goes on being tried */
         RESTART_VERIFIED,   /* ours, and GetTrailStatus shows it */
         RESTART_BY_OTHERS,  /* logging again without us */
+        RESTART_UNSEEN,     /* CANNOT_SEE: sent now and then, in case it is needed */
         _RESTART_STATE_MAX,
         _RESTART_STATE_INVALID = -EINVAL,
 } RestartState;
@@ -268,8 +231,10 @@ RestartState restart_state_from_string(const char *s);
 
 typedef struct Restart {
         RestartState state;
-        unsigned attempts;      /* StartLogging calls */
-        unsigned unanswered;    /* ... that may have been made, and had no answer */
+        unsigned attempts;   /* StartLogging calls */
+        unsigned unanswered; /* ... that may have been made, and had no answer */
+        unsigned throttled;  /* ... that were throttled, the last time that they were, in a row */
+        int64_t throttled_msec; /* ... and for how long */
         int64_t requested_msec; /* wall clock of the first call */
         int64_t accepted_msec;  /* ... and of the first success */
         unsigned told;          /* bits of the error classes that FAILING has told */
@@ -289,46 +254,11 @@ typedef enum Delivering {
 const char *delivering_to_string(Delivering d);
 Delivering delivering_from_string(const char *s);
 
-/* Part that a record plays in an incident. */
-typedef enum Role {
-        ROLE_CULPRIT,          /* did it */
-        ROLE_CANDIDATE,        /* may have done it */
-        ROLE_ATTEMPT,          /* tried and was refused */
-        ROLE_LATER,            /* succeeded when it was done already: noise, perhaps on purpose */
-        ROLE_EARLIER,          /* an earlier stop within the window that polling could not see */
-        ROLE_STARTER,          /* started it again, not us */
-        ROLE_OWN,              /* our StartLogging, known by its request id */
-        ROLE_OWN_UNREMEMBERED, /* our identity, a call that the ledger may have lost */
-        ROLE_OWN_MISUSED,      /* our identity, not our call */
-        ROLE_UNREADABLE,       /* parameters omitted: may be about this trail */
-        ROLE_RELATED,          /* CreateTrail, UpdateTrail and the like in the window */
-        _ROLE_MAX,
-        _ROLE_INVALID = -EINVAL,
-} Role;
-
-const char *role_to_string(Role r);
-Role role_from_string(const char *s);
-
-typedef struct Finding {
-        Role role;
-        CloudTrailRecord record;
-} Finding;
-
-typedef enum Confidence {
-        CONFIDENCE_NONE,
-        CONFIDENCE_AMBIGUOUS,
-        CONFIDENCE_EXACT,
-        _CONFIDENCE_MAX,
-        _CONFIDENCE_INVALID = -EINVAL,
-} Confidence;
-
-const char *confidence_to_string(Confidence c);
-Confidence confidence_from_string(const char *s);
-
 typedef enum SearchState {
         SEARCH_NOT_NEEDED,
         SEARCH_RUNNING,
         SEARCH_SETTLING, /* found; one more look is to come */
+        SEARCH_SETTLED,  /* found, and looked again; the last look, at 24 hours, is to come */
         SEARCH_DONE,
         SEARCH_GAVE_UP,
         _SEARCH_STATE_MAX,
@@ -338,27 +268,20 @@ typedef enum SearchState {
 const char *search_state_to_string(SearchState s);
 SearchState search_state_from_string(const char *s);
 
-/* What else was called with the culprit's access key, by event. */
-typedef struct Deed {
-        char *event_name;
-        char *event_source;
-        unsigned calls;
-        unsigned refused; /* of them */
-} Deed;
-
-#define DEEDS_MAX 40
-
 /* Who did it, as far as Event history has said. */
 typedef struct Attribution {
         SearchState state;
         Confidence confidence;
+        unsigned doubts;            /* bits of Doubt: why it is not exact */
         bool misused;               /* somebody uses our credentials */
         bool crowded_out;           /* given up for others: there were too many */
-        bool incomplete;            /* more events in the window than were read */
+        bool incomplete;            /* more events in the window than were read, or kept */
         Confidence told_confidence; /* verdict of the last message */
         bool told_misused;
-        char *told_culprit; /* event id; NULL for none */
-        bool told_deeds;    /* what its key did was known then */
+        char *told_culprit;   /* event ids; NULL for none */
+        char *told_who;       /* the same in words */
+        char *corrected_from; /* what a message said before, and a later one has corrected */
+        bool told_deeds;      /* what its key did was known then */
         bool said_not_yet;
         unsigned rounds;   /* complete looks so far */
         int64_t from_msec; /* window looked through */
@@ -367,7 +290,9 @@ typedef struct Attribution {
         int64_t found_msec;
         int64_t throttled_msec; /* time that does not count */
         unsigned n_unreadable;
-        AwsError error; /* last failure of LookupEvents, class NONE after a success */
+        unsigned n_refused;  /* refused calls in the window, those of the findings included */
+        unsigned n_not_kept; /* other calls in the window for which there was no room */
+        AwsError error;      /* last failure of LookupEvents, class NONE after a success */
         Finding *findings;
         size_t n_findings;
         char *searched_account; /* whose Event history was read; NULL while unknown */
@@ -376,12 +301,14 @@ typedef struct Attribution {
         size_t n_deeds;
         bool deeds_cut; /* there were more than were read */
         /* Not stored: where the round stands. */
-        bool narrow;         /* there was more than could be read */
-        bool riding;         /* a round is under way that serves it */
-        bool asked;          /* ... by the question in flight */
-        bool starts_asked;   /* StartLogging, too, has been looked up */
-        bool own_unknown;    /* judged without knowing whose calls are the guard's */
-        uint64_t round_boot; /* when its last round began */
+        unsigned offered;         /* calls that were not refused and are in the window */
+        unsigned offered_refused; /* ... that were */
+        bool narrow;              /* there was more than could be read */
+        bool riding;              /* a round is under way that serves it */
+        bool asked;               /* ... by the question in flight */
+        bool starts_asked;        /* StartLogging, too, has been looked up */
+        bool own_unknown;         /* judged without knowing whose calls are the guard's */
+        uint64_t round_boot;      /* when its last round began */
         uint64_t next_boot;
         uint64_t settled_boot; /* not before is the last look */
         unsigned failures;     /* in a row */
@@ -446,7 +373,8 @@ typedef struct SeriesSum {
         unsigned searching; /* verdict or second look to come */
         unsigned pending;   /* ... no verdict yet */
         unsigned misused;
-        unsigned reasons; /* bits of the error classes of failing restarts */
+        unsigned corrected; /* verdicts that were told, and were wrong */
+        unsigned reasons;   /* bits of the error classes of failing restarts */
         unsigned severity;
         int64_t blind_msec; /* of what is over: a lower bound */
         int64_t first_msec;
@@ -556,7 +484,6 @@ void message_done(Message *m);
 const char *store_error_words(int error);
 /* NULL when the message does not go to this topic. */
 Delivery *message_find_delivery(const Message *m, const char *topic_arn);
-void deed_done(Deed *d);
 Series *series_free(Series *s);
 DEFINE_CLEANUP(Series *, series_free)
 Incident *incident_free(Incident *i);
@@ -575,5 +502,3 @@ const char *incident_kind_technique(IncidentKind k);
 const Finding *incident_find_role(const Incident *i, Role role);
 /* The next culprit: each of several changes may have one. */
 const Finding *incident_next_culprit(const Incident *i, const Finding *f);
-/* Whether the same principal acted with the same key. */
-bool identity_is_same(const UserIdentity *a, const UserIdentity *b);

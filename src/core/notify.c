@@ -11,6 +11,7 @@
 #include "core/alertformat.h"
 #include "core/alertgroup.h"
 #include "core/alertjson.h"
+#include "core/told.h"
 
 void notify_address(Core *c, const Incident *i, Message *m)
 {
@@ -90,12 +91,12 @@ void notify(Core *c, Incident *i, Phase phase)
         bool held = i->in_maintenance && !i->attribution.misused && i->n_messages == 0;
 
         if (held || !group_lets_speak(c, i)) {
-                search_told(i);
+                told_note(i);
                 incident_touch(i);
                 return;
         }
         write_message(c, i, message_new(c, i, phase));
-        search_told(i);
+        told_note(i);
 }
 
 void notify_summary(Core *c, Incident *lead, Phase phase)

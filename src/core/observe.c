@@ -2,14 +2,45 @@
 
 #include "core/observe.h"
 
-static Reading observe_first(const TrailStatus *seen, int64_t now_msec)
+static bool is_ahead(int64_t msec, int64_t aws_msec)
 {
+        return aws_msec && msec - aws_msec > OBSERVE_AHEAD_MSEC;
+}
+
+const char *observe_time_ahead(const TrailStatus *seen, int64_t aws_msec)
+{
+        if (is_ahead(seen->start_logging_msec, aws_msec))
+                return "StartLoggingTime";
+        if (is_ahead(seen->stop_logging_msec, aws_msec))
+                return "StopLoggingTime";
+        return is_ahead(seen->latest_delivery_msec, aws_msec) ? "LatestDeliveryTime" : NULL;
+}
+
+bool observe_remembers_ahead(const TrailMemory *known, int64_t aws_msec)
+{
+        return is_ahead(MAX(known->start_msec, known->stop_msec), aws_msec) ||
+               is_ahead(MAX(known->floor_msec, known->delivery_msec), aws_msec);
+}
+
+/* last_logging_msec is left when the times that were remembered had to be forgotten. */
+static Reading observe_first(const TrailMemory *known, const TrailStatus *seen, int64_t now_msec)
+{
+        int64_t recent = now_msec - OBSERVE_RECENT_STOP_MSEC;
+
         if (!seen->is_logging)
                 return READING_FIRST_STOPPED;
-        if (seen->stop_logging_msec &&
-            now_msec - seen->stop_logging_msec < OBSERVE_RECENT_STOP_MSEC)
+        if (known->last_logging_msec)
+                recent = MIN(recent, known->last_logging_msec);
+        if (seen->stop_logging_msec && seen->stop_logging_msec > recent)
                 return READING_FIRST_RECENT_STOP;
         return READING_FIRST_LOGGING;
+}
+
+/* Whether a trail that is known to be stopped has been started after that. In one millisecond the
+ * start may have come first: better one incident too many than one too few. */
+static bool was_started_since(const TrailMemory *known, const TrailStatus *seen)
+{
+        return seen->start_logging_msec && seen->start_logging_msec >= known->stop_msec;
 }
 
 static Reading observe_not_logging(const TrailMemory *known, const TrailStatus *seen)
@@ -22,15 +53,16 @@ static Reading observe_not_logging(const TrailMemory *known, const TrailStatus *
         /* Half an update: that stop has ended, and of the one that lasts no time is shown yet. */
         if (seen->start_logging_msec > seen->stop_logging_msec)
                 return known->logging ? READING_BLINK : READING_RESTARTED;
-        if (known->logging || seen->start_logging_msec > known->stop_msec)
+        if (known->logging || was_started_since(known, seen))
                 return READING_STOPPED;
         return READING_STOP_MOVED;
 }
 
 static Reading observe_logging(const TrailMemory *known, const TrailStatus *seen)
 {
-        /* A logging trail was started after it was stopped: anything else is half an update. */
-        if (seen->stop_logging_msec && seen->start_logging_msec <= seen->stop_logging_msec)
+        /* A trail that logs was started after it was stopped, or in the same millisecond. A start
+         * before the stop is half an update. */
+        if (seen->start_logging_msec < seen->stop_logging_msec)
                 return READING_STALE;
         if (!known->logging)
                 return READING_RESTARTED;
@@ -50,8 +82,12 @@ static int64_t version(int64_t start_msec, int64_t stop_msec)
 static bool is_stale(const TrailMemory *known, const TrailStatus *seen)
 {
         int64_t v = version(seen->start_logging_msec, seen->stop_logging_msec);
+        int64_t w = version(known->start_msec, known->stop_msec);
+        /* As it was between the stop and a start in the same millisecond. */
+        bool before_start =
+                seen->start_logging_msec && seen->start_logging_msec < known->start_msec;
 
-        return v && (v < version(known->start_msec, known->stop_msec) || v <= known->floor_msec);
+        return v && (v < w || (v == w && before_start) || v <= known->floor_msec);
 }
 
 Reading observe(const TrailMemory *known, const TrailStatus *seen, int64_t now_msec)
@@ -60,7 +96,7 @@ Reading observe(const TrailMemory *known, const TrailStatus *seen, int64_t now_m
                      version(known->start_msec, known->stop_msec);
 
         if (!known->seen)
-                return observe_first(seen, now_msec);
+                return observe_first(known, seen, now_msec);
         if (is_stale(known, seen))
                 return READING_STALE;
         if ((known->start_msec && !seen->start_logging_msec) ||
@@ -85,5 +121,5 @@ bool observe_is_behind(const TrailMemory *known, const TrailStatus *seen)
 bool observe_proves_logging(const TrailMemory *known, const TrailStatus *seen)
 {
         return seen->is_logging && !is_stale(known, seen) &&
-               seen->start_logging_msec > seen->stop_logging_msec;
+               seen->start_logging_msec >= seen->stop_logging_msec && seen->start_logging_msec > 0;
 }

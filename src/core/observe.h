@@ -27,6 +27,16 @@ typedef enum Reading {
 
 #define OBSERVE_RECENT_STOP_MSEC MSEC_PER_DAY
 
+/* What an answer may be ahead of the Date that it bears: AWS's clocks are not one. */
+#define OBSERVE_AHEAD_MSEC (5 * MSEC_PER_MINUTE)
+
+/* The time in the answer that lies in the future of its Date (aws_msec; 0: not known), as AWS
+ * names it; NULL when none does. Such an answer's times prove nothing. */
+const char *observe_time_ahead(const TrailStatus *seen, int64_t aws_msec);
+
+/* Whether what is remembered lies in the future: an answer would be older for years. */
+bool observe_remembers_ahead(const TrailMemory *known, int64_t aws_msec);
+
 Reading observe(const TrailMemory *known, const TrailStatus *seen, int64_t now_msec);
 
 /* Whether the reading may be taken over into the memory. */

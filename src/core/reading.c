@@ -17,10 +17,10 @@
 #define OWN_START_SHOWS_USEC (2 * USEC_PER_MINUTE)
 
 /* A start that shows so soon after our own call is taken for ours: by the clock that nobody sets.
- */
-static bool start_was_ours(const Core *c, const Trail *t)
+ * One that was made without sight of the trail is known by its time. */
+static bool start_was_ours(const Core *c, const Trail *t, int64_t start_msec)
 {
-        return t->starting ||
+        return t->starting || core_started(c, t, start_msec) ||
                (t->own_start_boot && c->now.boot_usec < t->own_start_boot + OWN_START_SHOWS_USEC);
 }
 
@@ -29,7 +29,7 @@ static void on_first(Core *c, Trail *t, const TrailStatus *s, Reading r)
         bool down = r == READING_FIRST_STOPPED;
         /* Stopped before its last start, and down all the same: when that began, no time says. */
         int64_t stop =
-                s->stop_logging_msec > s->start_logging_msec || !down ? s->stop_logging_msec : 0;
+                s->stop_logging_msec >= s->start_logging_msec || !down ? s->stop_logging_msec : 0;
         IncidentFacts f = {
                 .kind = down ? INCIDENT_ALREADY_STOPPED : INCIDENT_RECENT_STOP,
                 .severity = SEVERITY_HIGH,
@@ -75,11 +75,13 @@ static void on_untimed_stop(Core *c, Trail *t)
 {
         t->next_start_boot = c->now.boot_usec;
         incident_open(c, t,
-                      &(IncidentFacts){.kind = INCIDENT_STOPPED,
+                      &(IncidentFacts){.kind = t->memory.seen ? INCIDENT_STOPPED
+                                                              : INCIDENT_ALREADY_STOPPED,
                                        .severity = SEVERITY_HIGH,
                                        .blind_from_msec = t->memory.last_logging_msec,
                                        .id_time_msec = t->memory.start_msec,
                                        .id_digest = "not-logging"});
+        t->memory.seen = true;
         t->memory.logging = false;
 }
 
@@ -110,7 +112,15 @@ static void on_blink(Core *c, Trail *t, const TrailStatus *s)
                                        .severity = SEVERITY_HIGH,
                                        .stop_msec = s->stop_logging_msec,
                                        .blind_from_msec = s->stop_logging_msec,
-                                       .blind_to_msec = s->start_logging_msec});
+                                       .blind_to_msec = s->start_logging_msec,
+                                       .started_by_us = core_started(c, t, s->start_logging_msec)});
+}
+
+/* Seen to be down when no time said since when, it was started and stopped once more. */
+static bool is_later_stop(const Core *c, const Incident *i, const TrailStatus *s)
+{
+        return !i->stop_msec && !c->clock_doubtful &&
+               s->stop_logging_msec > i->detected_msec + MSEC_PER_MINUTE;
 }
 
 static void on_restarted(Core *c, Trail *t, const TrailStatus *s)
@@ -121,13 +131,14 @@ static void on_restarted(Core *c, Trail *t, const TrailStatus *s)
                 on_blink(c, t, s);
                 return;
         }
-        bool recreated = i->kind == INCIDENT_RECREATED; /* which no stop has begun */
-        if (!i->stop_msec && !recreated && s->stop_logging_msec > t->memory.stop_msec)
+        /* Which no stop has begun, or another one than that which shows. */
+        bool other = i->kind == INCIDENT_RECREATED || is_later_stop(c, i, s);
+        if (!i->stop_msec && !other && s->stop_logging_msec > t->memory.stop_msec)
                 incident_set_stop(c, i, s->stop_logging_msec);
         /* It may have been started and stopped in between, so that is an outage of its own: better
          * one too many than one too few. */
         int64_t known = i->stop_msec ? MAX(i->stop_msec, i->stop_moved_msec) : t->memory.stop_msec;
-        if ((i->stop_msec || recreated) && s->stop_logging_msec > known) {
+        if ((i->stop_msec || other) && s->stop_logging_msec > known) {
                 incident_close(c, i, 0);
                 on_blink(c, t, s);
                 return;
@@ -160,7 +171,7 @@ static void on_stop_moved(Core *c, Trail *t, const TrailStatus *s)
 
 static void on_redundant_start(Core *c, Trail *t, const TrailStatus *s)
 {
-        if (start_was_ours(c, t))
+        if (start_was_ours(c, t, s->start_logging_msec))
                 return;
         if (c->now.wall_msec - t->redundant_since_msec > MSEC_PER_DAY) {
                 t->redundant_since_msec = c->now.wall_msec;
@@ -191,7 +202,8 @@ static void open_recreated(Core *c, Trail *t, const TrailMemory *was, int64_t bl
                                        .last_logging_msec = was->last_logging_msec,
                                        .blind_from_msec = was->last_logging_msec,
                                        .blind_to_msec = blind_to_msec,
-                                       .started_by_us = blind_to_msec && start_was_ours(c, t),
+                                       .started_by_us =
+                                               blind_to_msec && start_was_ours(c, t, blind_to_msec),
                                        .id_time_msec = was->start_msec,
                                        .id_digest = "times-vanished"});
 }
@@ -214,7 +226,7 @@ static void on_recreated(Core *c, Trail *t, const TrailStatus *s)
                 open_recreated(c, t, &t->memory, s->start_logging_msec);
         if (!stopped || !started)
                 return;
-        if (s->start_logging_msec > s->stop_logging_msec)
+        if (s->is_logging || s->start_logging_msec > s->stop_logging_msec)
                 on_blink(c, t, s);
         else
                 open_stopped(c, t, s);
@@ -259,7 +271,7 @@ static Reading after_deletion(Core *c, Trail *t, const TrailStatus *s, Reading r
         case READING_DOUBTFUL_STOP:
                 return READING_REAPPEARED;
         case READING_REDUNDANT_START:
-                if (s->stop_logging_msec || start_was_ours(c, t))
+                if (s->stop_logging_msec || start_was_ours(c, t, s->start_logging_msec))
                         break;
                 return s->latest_delivery_msec != t->memory.delivery_msec ? READING_RECREATED
                                                                           : READING_REAPPEARED;
@@ -347,8 +359,10 @@ void reading_apply(Core *c, Trail *t, const TrailStatus *s, Reading r)
                         break;
                 }
                 reappeared(c, t);
-                if (!s->is_logging)
+                if (!s->is_logging) {
                         on_still_stopped(c, t, s);
+                        t->memory.logging = false;
+                }
                 break;
         case READING_STALE:
         case READING_DOUBTFUL_RECREATED:
@@ -357,4 +371,15 @@ void reading_apply(Core *c, Trail *t, const TrailStatus *s, Reading r)
         case READING_SAME:
                 break;
         }
+}
+
+void reading_doubtful_stop(Core *c, Trail *t)
+{
+        /* As if its times were those that are known. */
+        TrailStatus s = {.start_logging_msec = t->memory.start_msec,
+                         .stop_logging_msec = t->memory.stop_msec};
+        Reading r = t->memory.seen && !t->memory.logging ? READING_STILL_STOPPED
+                                                         : READING_DOUBTFUL_STOP;
+
+        reading_apply(c, t, &s, reading_settle(c, t, &s, r));
 }

@@ -8,6 +8,8 @@
 #include "core/alerttext.h"
 
 #define REQUEST_IDS_MAX 64
+/* Throttled calls to a record in the journal and a write to the disk: about a minute of them. */
+#define THROTTLED_CALLS_TOLD 60
 
 void restart_note_attempt(const Core *c, const Trail *t, Incident *i)
 {
@@ -16,7 +18,8 @@ void restart_note_attempt(const Core *c, const Trail *t, Incident *i)
                 i->restart.requested_msec =
                         c->now.wall_msec -
                         (int64_t)((c->now.boot_usec - t->start_boot) / USEC_PER_MSEC);
-        incident_touch(i);
+        if (t->throttled == 0)
+                incident_touch(i);
 }
 
 bool restart_is_wanted(const Core *c, const Trail *t)
@@ -36,8 +39,15 @@ void restart_consider(Core *c, Trail *t)
         core_emit(c, ACTION_START_LOGGING)->trail = (size_t)(t - c->trails);
         if (t->stop)
                 restart_note_attempt(c, t, t->stop);
+        if (t->throttled > 0)
+                return;
         core_log_trail(c, LOG_EVENT_RESTART_REQUESTED, LOG_NOTICE, t, NULL,
                        "%s: not logging, StartLogging requested", arn_trail_name(&t->arn));
+}
+
+static int64_t throttled_for_msec(const Core *c, const Trail *t)
+{
+        return (int64_t)((c->now.boot_usec - t->throttled_boot) / USEC_PER_MSEC);
 }
 
 /* Told once for each reason; the reminder repeats it. */
@@ -46,9 +56,10 @@ static void tell_failing(Core *c, Trail *t, const AwsError *error)
         Incident *i = t->stop;
 
         _cleanup_free_ char *words = alert_error_words(error);
+        _cleanup_free_ char *row = alert_throttled_words(t->throttled, throttled_for_msec(c, t));
         core_log_trail(c, LOG_EVENT_RESTART_FAILED, LOG_CRIT, t, error,
-                       "%s: still not logging, StartLogging failed: %s", arn_trail_name(&t->arn),
-                       words);
+                       "%s: still not logging, StartLogging failed: %s%s%s",
+                       arn_trail_name(&t->arn), words, row ? "; " : "", strempty(row));
         if (!i || !restart_is_wanted(c, t))
                 return;
         i->restart.state = RESTART_FAILING;
@@ -103,25 +114,78 @@ static void note_request(Restart *r, const AwsError *result)
         *mem_push0(r->request_ids, r->n_request_ids) = mem_strdup(result->request_id);
 }
 
+/* One write call a second is all that CloudTrail allows an account and region, and whoever stopped
+ * the trail can take it up: the more often it is tried, the sooner is our turn. */
+uint64_t restart_throttled(Core *c, Trail *t, Incident *i)
+{
+        uint64_t pause = c->policy.restart_throttled_usec;
+
+        if (t->throttled++ == 0)
+                t->throttled_boot = c->now.boot_usec;
+        if (i) {
+                i->restart.throttled = t->throttled;
+                i->restart.throttled_msec = throttled_for_msec(c, t);
+        }
+        return c->now.boot_usec + pause / 2 + core_random(c, pause);
+}
+
+static void throttled(Core *c, Trail *t, const AwsError *error)
+{
+        const Incident *i = t->stop;
+
+        t->next_start_boot = restart_throttled(c, t, t->stop);
+        if (t->throttled % THROTTLED_CALLS_TOLD == 1 || (i && i->restart.state != RESTART_FAILING))
+                tell_failing(c, t, error);
+}
+
+/* It may have taken effect: a start that shows later can be ours. Without credentials there was
+ * nothing to send. */
+static bool may_have_started(const AwsError *e)
+{
+        return e->class != AWS_ERROR_NONE && e->class != AWS_ERROR_CREDENTIALS &&
+               isempty(e->request_id);
+}
+
+/* One that is throttled changed nothing, and there may be too many of them. */
+static void remember_start(Core *c, Trail *t, Incident *i, const Input *in)
+{
+        const AwsError *e = &in->error;
+        LedgerEntry entry = {.msec = c->now.wall_msec};
+
+        if (e->class == AWS_ERROR_THROTTLED)
+                return;
+        memcpy(entry.request_id, e->request_id, sizeof(entry.request_id));
+        if (e->class == AWS_ERROR_NONE)
+                entry.answer_msec = in->aws_msec;
+        core_remember_request(c, t, &entry);
+        if (may_have_started(e) || (e->class == AWS_ERROR_NONE && !in->aws_msec))
+                t->own_start_boot = c->now.boot_usec;
+        if (!i)
+                return;
+        if (!t->start_again)
+                note_request(&i->restart, e);
+        i->restart.unanswered += may_have_started(e);
+        incident_touch(i);
+}
+
 void restart_answered(Core *c, Trail *t, const Input *in)
 {
         t->starting = false;
-        core_remember_request(c, in->error.request_id, c->now.wall_msec);
         if (c->history == HISTORY_AWAITED)
                 resume_started(c, t, &in->error);
-        if (t->stop && !t->start_again)
-                note_request(&t->stop->restart, &in->error);
+        if (unseen_answered(c, t, &in->error)) {
+                remember_start(c, t, t->blind, in);
+                return;
+        }
+        remember_start(c, t, t->stop, in);
+        if (in->error.class == AWS_ERROR_THROTTLED) {
+                throttled(c, t, &in->error);
+                return;
+        }
+        t->throttled = 0;
         if (in->error.class == AWS_ERROR_NONE) {
                 accepted(c, t, &in->error);
                 return;
-        }
-
-        if (isempty(in->error.request_id) && in->error.class != AWS_ERROR_CREDENTIALS) {
-                /* It may have taken effect: a start that shows later can be ours. Without
-                 * credentials, there was nothing to send. */
-                t->own_start_boot = c->now.boot_usec;
-                if (t->stop)
-                        t->stop->restart.unanswered++;
         }
         t->next_start_boot = c->now.boot_usec + backoff_usec(c->policy.restart_retry_usec,
                                                              c->policy.restart_retry_max_usec,

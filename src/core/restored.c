@@ -76,7 +76,8 @@ static const char *changes_wrong(const Incident *i)
 static const char *attribution_wrong(const Incident *i)
 {
         const Attribution *a = &i->attribution;
-        bool active = a->state == SEARCH_RUNNING || a->state == SEARCH_SETTLING;
+        bool active = a->state == SEARCH_RUNNING || a->state == SEARCH_SETTLING ||
+                      a->state == SEARCH_SETTLED;
 
         /* A search that has ended begins again when an open one changes. */
         if ((active || (i->open && a->state != SEARCH_NOT_NEEDED)) && !search_event(i, 0))
@@ -121,13 +122,24 @@ bool restored_origin_is_right(const MessageOrigin *o)
                                 (!o->trail_arn || is_trail(o->trail_arn)));
 }
 
+static bool is_to_be_sent(const Message *m)
+{
+        for (size_t k = 0; k < m->n_deliveries; k++)
+                if (!m->deliveries[k].sent)
+                        return true;
+        return false;
+}
+
+/* Of one that every topic has taken, the text may be gone: see incident_compact(). */
 const char *restored_message_wrong(const Message *m)
 {
+        bool gone = streq(m->body, "") && !is_to_be_sent(m);
+
         if (!restored_origin_is_right(&m->origin))
                 return "origin";
         if (!is_sendable(m->subject, SUBJECT_MAX))
                 return "subject";
-        if (!is_sendable(m->body, ALERT_BODY_MAX))
+        if (!gone && !is_sendable(m->body, ALERT_BODY_MAX))
                 return "body";
         return m->document && !is_document(m->document) ? "document" : NULL;
 }

@@ -7,7 +7,10 @@
 
 #include "core/internal.h"
 
+#include <stdio.h>
+
 #include "base/mem.h"
+#include "core/findings.h"
 
 #define EARLY_IDS_MAX 16
 #define HELD_MAX 16 /* answers of a trail */
@@ -22,7 +25,7 @@ void core_await_state(Core *c)
 /* Memories */
 
 /* The incident is newer than the memory when the daemon died between the two writes. */
-static void memory_follow_incident(TrailMemory *m, const Incident *i)
+void core_follow_incident(TrailMemory *m, const Incident *i)
 {
         /* By the start alone when the clock was set back in between. */
         bool of_before =
@@ -74,7 +77,7 @@ static void merge_memory(Core *c, Trail *t, const TrailMemory *live)
         m->last_logging_msec = MAX(m->last_logging_msec, live->last_logging_msec);
         for (size_t k = 0; k < c->n_incidents; k++)
                 if (c->incidents[k]->trail == (size_t)(t - c->trails))
-                        memory_follow_incident(m, c->incidents[k]);
+                        core_follow_incident(m, c->incidents[k]);
 }
 
 void core_restore_memory(Core *c, const TrailMemory *memory)
@@ -107,14 +110,16 @@ void core_restore_memory(Core *c, const TrailMemory *memory)
 
 /* Incidents */
 
-/* The second look waits for its time, however often the daemon is started. */
+/* A later look waits for its time, however often the daemon is started. */
 static uint64_t resume_search_boot(const Core *c, const Attribution *a)
 {
-        int64_t left = a->found_msec + c->policy.lookup_settle_msec - c->now.wall_msec;
+        bool last = a->state == SEARCH_SETTLED;
+        int64_t wait = last ? c->policy.lookup_give_up_msec : c->policy.lookup_settle_msec;
+        int64_t left = (last ? a->begun_msec : a->found_msec) + wait - c->now.wall_msec;
 
-        if (a->state != SEARCH_SETTLING || left <= 0)
+        if ((!last && a->state != SEARCH_SETTLING) || left <= 0)
                 return c->now.boot_usec;
-        left = MIN(left, c->policy.lookup_settle_msec); /* the clock may have been set */
+        left = MIN(left, wait); /* the clock may have been set */
         return c->now.boot_usec + (uint64_t)left * USEC_PER_MSEC;
 }
 
@@ -263,11 +268,16 @@ void core_restore_incident(Core *c, Incident *incident)
 
         c->resumed = false;
         incident->trail = t ? (size_t)(t - c->trails) : SIZE_MAX;
-        for (size_t i = 0; i < incident->restart.n_request_ids; i++)
-                core_remember_request(c, incident->restart.request_ids[i],
-                                      incident->restart.accepted_msec);
+        for (size_t i = 0; i < incident->restart.n_request_ids; i++) {
+                LedgerEntry e = {.msec = incident->restart.accepted_msec,
+                                 .answer_msec = incident->restart.accepted_msec};
+
+                (void)snprintf(e.request_id, sizeof(e.request_id), "%s",
+                               incident->restart.request_ids[i]);
+                core_remember_request(c, t, &e);
+        }
         if (t)
-                memory_follow_incident(&t->memory, incident);
+                core_follow_incident(&t->memory, incident);
         if (known) {
                 merge(c, known, incident);
                 incident_free(incident);
@@ -282,6 +292,7 @@ void core_restore_incident(Core *c, Incident *incident)
         }
         for (size_t m = 0; m < incident->n_messages; m++)
                 configure_address(c, incident, &incident->messages[m]);
+        findings_shrink(incident, c->findings_share);
         *mem_push0(c->incidents, c->n_incidents) = incident;
         if (incident->kind == INCIDENT_MAINTENANCE && incident->open) {
                 c->n_windows++;
@@ -333,7 +344,8 @@ static bool is_same(const HeldAnswer *h, const Input *in)
         if (h->error.class != in->error.class)
                 return false;
         return h->error.class != AWS_ERROR_NONE ||
-               (h->status.is_logging == in->status->is_logging &&
+               (streq_ptr(h->status.unread, in->status->unread) &&
+                h->status.is_logging == in->status->is_logging &&
                 h->status.start_logging_msec == in->status->start_logging_msec &&
                 h->status.stop_logging_msec == in->status->stop_logging_msec);
 }
@@ -352,14 +364,24 @@ static void hold(Trail *t, const Input *in)
         } else {
                 h = mem_push0(t->held, t->n_held);
         }
-        *h = (HeldAnswer){.error = in->error, .asked_msec = in->asked_msec, .restart = restart};
+        *h = (HeldAnswer){.error = in->error,
+                          .aws_msec = in->aws_msec,
+                          .asked_msec = in->asked_msec,
+                          .restart = restart};
         if (in->error.class == AWS_ERROR_NONE)
                 trail_status_copy(in->status, &h->status);
 }
 
 void resume_polled(Core *c, Trail *t, const Input *in)
 {
+        AwsError why;
+
         hold(t, in);
+        if (in->error.class == AWS_ERROR_NONE && trail_doubts(in, &why)) {
+                t->down |= !in->status->is_logging;
+                restart_consider(c, t);
+                return;
+        }
         if (in->error.class == AWS_ERROR_NONE || in->error.class == AWS_ERROR_NOT_FOUND)
                 t->last_good_boot = c->now.boot_usec; /* CloudTrail has answered */
         if (in->error.class != AWS_ERROR_NONE)
@@ -431,16 +453,18 @@ void resume_trail_done(Trail *t)
 static void hear(Core *c, Trail *t, HeldAnswer *h)
 {
         uint64_t good_boot = t->last_good_boot;
+        Input in = {.kind = INPUT_POLLED,
+                    .trail = (size_t)(t - c->trails),
+                    .error = h->error,
+                    .aws_msec = h->aws_msec,
+                    .status = &h->status,
+                    .asked_msec = h->asked_msec};
+        AwsError why;
 
         merge_restart(&t->early, &h->restart);
-        trail_heard(c, t,
-                    &(Input){.kind = INPUT_POLLED,
-                             .trail = (size_t)(t - c->trails),
-                             .error = h->error,
-                             .status = &h->status,
-                             .asked_msec = h->asked_msec});
+        trail_heard(c, t, &in);
         t->last_good_boot = good_boot; /* when it came */
-        if (h->error.class == AWS_ERROR_NONE)
+        if (h->error.class == AWS_ERROR_NONE && !trail_doubts(&in, &why))
                 t->memory.last_good_msec = h->asked_msec;
         if (t->stop)
                 resume_adopt(c, t, t->stop);

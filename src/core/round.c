@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "core/alerttext.h"
 #include "core/attribution.h"
+#include "core/findings.h"
 
 #define PAGES_MAX 20
 /* Between two rounds of a region, in first intervals: whoever comes new waits no longer. */
@@ -170,15 +171,17 @@ static void collect_keys(Round *r)
 
                 for (size_t m = 0; m < r->n_keys; m++)
                         if (streq_ptr(r->keys[m], key))
-                                attribution_begin_deeds(r->riders[k], key);
+                                findings_begin_deeds(&r->riders[k]->attribution, key);
         }
 }
 
 static void turn_to_keys(Core *c, Region *r)
 {
         /* Now: a message for another reason may carry it before the round is complete. */
-        for (size_t k = 0; k < r->round.n_riders; k++)
+        for (size_t k = 0; k < r->round.n_riders; k++) {
+                findings_end_look(&r->round.riders[k]->attribution);
                 search_judge(c, r->round.riders[k]);
+        }
         collect_keys(&r->round);
         r->round.by_key = true;
         if (r->round.n_keys == 0)
@@ -200,8 +203,8 @@ static void deeds_found(Core *c, Region *r, const Input *in)
                 if (!streq_ptr(i->attribution.deeds_key, key))
                         continue;
                 if (read)
-                        attribution_count_deeds(i, in->page->records, in->page->n_records,
-                                                deeds_from_msec(i));
+                        findings_count_deeds(&i->attribution, in->page->records,
+                                             in->page->n_records, deeds_from_msec(i));
                 if (!again && more)
                         i->attribution.deeds_cut = true;
         }
@@ -269,6 +272,7 @@ static void overfull(Core *c, Region *r, const LookupPage *page)
         if (alone && !newest->attribution.narrow && newest->stop_msec) {
                 /* Buried, perhaps on purpose: once more, right around the stop. */
                 newest->attribution.narrow = true;
+                findings_begin_look(&newest->attribution);
                 free(TAKE_PTR(round->next_token));
                 round->step = round->pages = 0;
                 return;
@@ -277,8 +281,11 @@ static void overfull(Core *c, Region *r, const LookupPage *page)
         next_step(c, r);
 }
 
-static void offer(Round *round, const LookupPage *page)
+static void offer(const Core *c, const Region *r, const LookupPage *page)
 {
+        const Round *round = &r->round;
+        FindingsLimit limit = {c->findings_share, c->identities[r->account]};
+
         for (size_t k = 0; k < round->n_riders; k++) {
                 Incident *i = round->riders[k];
                 Attribution *a = &i->attribution;
@@ -287,7 +294,7 @@ static void offer(Round *round, const LookupPage *page)
                         continue;
                 a->error = (AwsError){};
                 a->n_unreadable += (unsigned)page->n_unreadable;
-                attribution_add(i, page->records, page->n_records);
+                findings_add(i, page->records, page->n_records, &limit);
         }
 }
 
@@ -325,7 +332,7 @@ void search_found(Core *c, const Input *in)
                 return;
         }
 
-        offer(round, in->page);
+        offer(c, r, in->page);
         mem_strset(&round->next_token, in->page->next_token);
         if (round->next_token && ++round->pages < PAGES_MAX)
                 return;
@@ -357,8 +364,8 @@ static void ride(Core *c, Region *r, Incident *i)
         *mem_push0(r->round.riders, r->round.n_riders) = i;
         a->riding = true;
         a->round_boot = c->now.boot_usec;
-        a->incomplete = a->starts_asked = false;
-        a->n_unreadable = 0;
+        a->starts_asked = false;
+        findings_begin_look(a);
         note_account(c, i);
 }
 

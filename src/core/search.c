@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "core/alerttext.h"
 #include "core/attribution.h"
+#include "core/told.h"
 
 #define EVENT_HISTORY_MSEC (90 * MSEC_PER_DAY)
 #define ATTEMPTS_BEFORE_MSEC (15 * MSEC_PER_MINUTE)
@@ -20,6 +21,8 @@
 #define EVENT_NAMES_MAX 4
 /* Searches at a time beside one for each trail; beyond them the oldest give up. */
 #define SEARCHES_MAX 2000
+/* The last look may be so late, among many. */
+#define LAST_LOOK_SETTLES 4
 
 static const char *const event_names[_INCIDENT_KIND_MAX][EVENT_NAMES_MAX] = {
         [INCIDENT_STOPPED] = {"StopLogging", "StartLogging"},
@@ -40,8 +43,10 @@ const char *search_event(const Incident *i, unsigned step)
 
 bool search_is_active(const Incident *i)
 {
+        SearchState s = i->attribution.state;
+
         return i->trail != SIZE_MAX &&
-               (i->attribution.state == SEARCH_RUNNING || i->attribution.state == SEARCH_SETTLING);
+               (s == SEARCH_RUNNING || s == SEARCH_SETTLING || s == SEARCH_SETTLED);
 }
 
 Region *search_region_of(const Core *c, const Incident *i)
@@ -132,17 +137,40 @@ static OwnCall own_start(const void *userdata, const CloudTrailRecord *r)
         return core_own_start(userdata, r);
 }
 
-void search_evaluate(Core *c, Incident *i, bool last_chance)
+/* By what was read of its settings, before and since, or by what the configuration says. */
+static void add_settings(const Trail *t, AttributionFacts *f)
+{
+        const TrailSettings *const read[] = {&t->found, &t->memory.baseline};
+
+        f->settings_known = t->config.expect.organization != DECLARED_UNSAID;
+        f->organization = t->config.expect.organization == DECLARED_YES;
+        for (size_t k = 0; k < ELEMENTSOF(read); k++) {
+                f->settings_known = f->settings_known || read[k]->described;
+                f->organization = f->organization ||
+                                  (read[k]->described && read[k]->description.is_organization);
+        }
+}
+
+typedef enum Look {
+        LOOK_WHOLE,  /* has just been completed */
+        LOOK_BEFORE, /* the one before, for another question */
+        LOOK_LAST,   /* whatever there is, for there will be no other */
+} Look;
+
+static void evaluate(Core *c, Incident *i, Look look)
 {
         const Trail *t = &c->trails[i->trail];
         AttributionFacts f = {
                 .own_arn = c->identities[t->config.account],
                 .own_start = own_start,
                 .userdata = c,
+                .whole = look == LOOK_WHOLE || (look == LOOK_BEFORE && i->attribution.rounds > 0 &&
+                                                !i->attribution.riding),
                 .starts_known = i->attribution.starts_asked,
-                .last_chance = last_chance,
+                .last_chance = look == LOOK_LAST,
         };
 
+        add_settings(t, &f);
         attribution_evaluate(i, &f);
         i->attribution.own_unknown = !f.own_arn;
         incident_touch(i);
@@ -165,8 +193,9 @@ void search_again(Core *c, Incident *i)
 
         if (a->state == SEARCH_NOT_NEEDED || i->trail == SIZE_MAX)
                 return;
-        search_evaluate(c, i, false); /* who did the one has not done the other by that */
-        search_leave(c, i);           /* the answer that is to come is to the question of before */
+        evaluate(c, i, LOOK_BEFORE); /* who did the one has not done the other by that */
+        told_forget(i);
+        search_leave(c, i); /* the answer that is to come is to the question of before */
         a->state = SEARCH_RUNNING;
         a->begun_msec = c->now.wall_msec;
         a->throttled_msec = 0;
@@ -188,9 +217,13 @@ static void tell(Core *c, Incident *i)
 
 static void log_actor(Core *c, Incident *i)
 {
-        _cleanup_free_ char *actor = alert_actor(i);
+        _cleanup_free_ char *actor = alert_actor(i), *before = NULL;
 
-        core_log(c, LOG_EVENT_ACTOR_FOUND, LOG_NOTICE, i, NULL, "incident %s: %s", i->id, actor);
+        if (told_is_corrected(i))
+                before = told_correction(i);
+        core_log(c, LOG_EVENT_ACTOR_FOUND, LOG_NOTICE, i, NULL, "incident %s: %s%s%s%s", i->id,
+                 before ? "corrected: " : "", actor, before ? "; told before: " : "",
+                 strempty(before));
         if (!i->attribution.misused)
                 return;
         incident_escalate(i, SEVERITY_CRITICAL);
@@ -198,49 +231,16 @@ static void log_actor(Core *c, Incident *i)
                  "incident %s: the guard's own credentials were used by somebody else", i->id);
 }
 
-/* Of all of them, for there may be one for each of several changes; NULL without any. Owned. */
-static char *culprit_event_ids(const Incident *i)
+static void judge(Core *c, Incident *i, Look look)
 {
-        StrBuf b = STRBUF_INIT(4096);
-        char *ids = NULL;
-
-        for (size_t k = 0; k < i->attribution.n_findings; k++) {
-                const Finding *f = &i->attribution.findings[k];
-
-                if (f->role == ROLE_CULPRIT && f->record.event_id)
-                        strbuf_addf(&b, "%s%s", b.len > 0 ? " " : "", f->record.event_id);
-        }
-        if (b.len > 0)
-                ids = mem_strdup(strbuf_str(&b));
-        strbuf_done(&b);
-        return ids;
-}
-
-bool search_is_told(const Incident *i)
-{
-        const Attribution *a = &i->attribution;
-        _cleanup_free_ char *ids = culprit_event_ids(i);
-
-        return a->confidence == a->told_confidence && a->misused == a->told_misused &&
-               streq_ptr(ids, a->told_culprit);
-}
-
-void search_told(Incident *i)
-{
-        Attribution *a = &i->attribution;
-
-        a->told_confidence = a->confidence;
-        a->told_misused = a->misused;
-        free(a->told_culprit);
-        a->told_culprit = culprit_event_ids(i);
-        a->told_deeds = a->told_deeds || a->n_deeds > 0;
+        evaluate(c, i, look);
+        if (!told_is_current(i))
+                log_actor(c, i);
 }
 
 void search_judge(Core *c, Incident *i)
 {
-        search_evaluate(c, i, false);
-        if (!search_is_told(i))
-                log_actor(c, i);
+        judge(c, i, LOOK_WHOLE);
 }
 
 /* The next round, after a while that grows with their number. */
@@ -251,37 +251,85 @@ void search_look_again(Core *c, Attribution *a)
                                                 c->policy.lookup_max_usec, a->rounds + a->failures);
 }
 
+/* Until the last look, at the end of the time for which actors are looked for. */
+static int64_t last_look_left_msec(const Core *c, const Attribution *a)
+{
+        return a->begun_msec + c->policy.lookup_give_up_msec - c->now.wall_msec;
+}
+
+static void look_at(const Core *c, Attribution *a, SearchState state, int64_t left_msec)
+{
+        a->state = state;
+        a->settled_boot = a->next_boot = c->now.boot_usec + (uint64_t)left_msec * USEC_PER_MSEC;
+}
+
+/* Whether it is an organization trail is all that is open, and will be known in a moment: by the
+ * first look at the settings of this run. */
+static bool waits_for_settings(const Core *c, const Incident *i)
+{
+        const Trail *t = &c->trails[i->trail];
+
+        return i->attribution.confidence == CONFIDENCE_AMBIGUOUS &&
+               i->attribution.doubts == 1U << DOUBT_SETTINGS && c->policy.inspect_usec > 0 &&
+               t->inspect_failures == 0 &&
+               c->now.boot_usec < t->inspected_boot + c->policy.overdue_usec;
+}
+
+/* What follows from the verdict of a complete look. */
+static void conclude(Core *c, Incident *i)
+{
+        Attribution *a = &i->attribution;
+
+        incident_touch(i);
+        if (waits_for_settings(c, i) && !told_is_current(i)) {
+                a->next_boot = c->trails[i->trail].inspected_boot + c->policy.overdue_usec;
+                return;
+        }
+        if (a->confidence == CONFIDENCE_NONE) {
+                a->state = SEARCH_RUNNING;
+                search_look_again(c, a);
+        } else if (a->state == SEARCH_RUNNING) {
+                a->found_msec = c->now.wall_msec;
+                look_at(c, a, SEARCH_SETTLING, c->policy.lookup_settle_msec);
+        } else if (a->own_unknown || c->now.boot_usec < a->settled_boot) {
+                search_look_again(c, a);
+                a->next_boot = MAX(a->next_boot, a->settled_boot);
+        } else if (a->state == SEARCH_SETTLING && last_look_left_msec(c, a) > 0) {
+                look_at(c, a, SEARCH_SETTLED, last_look_left_msec(c, a));
+        } else {
+                a->state = SEARCH_DONE;
+        }
+        /* A message for another reason may have told who it was before the key's page was there;
+         * and what waited for its actor closes all the same. */
+        if (!told_is_current(i) || (attribution_has_deeds(a) && !a->told_deeds) ||
+            (a->confidence != CONFIDENCE_NONE && i->open && incident_is_over(i)))
+                tell(c, i);
+}
+
 void search_round_complete(Core *c, Incident *i)
 {
         Attribution *a = &i->attribution;
-        bool settling = a->state == SEARCH_SETTLING;
 
         if (a->own_unknown && c->identities[c->trails[i->trail].config.account])
                 search_judge(c, i);
         a->riding = false;
         a->failures = 0;
         a->rounds++;
-        incident_touch(i);
-        if (a->confidence == CONFIDENCE_NONE) {
-                a->state = SEARCH_RUNNING;
-                search_look_again(c, a);
-        } else if (!settling) {
-                a->found_msec = c->now.wall_msec;
-                a->state = SEARCH_SETTLING;
-                a->settled_boot =
-                        c->now.boot_usec + (uint64_t)c->policy.lookup_settle_msec * USEC_PER_MSEC;
-                a->next_boot = a->settled_boot;
-        } else if (a->own_unknown || c->now.boot_usec < a->settled_boot) {
-                search_look_again(c, a);
-                a->next_boot = MAX(a->next_boot, a->settled_boot);
-        } else {
-                a->state = SEARCH_DONE;
+        conclude(c, i);
+}
+
+void search_settings_read(Core *c, const Trail *t)
+{
+        for (size_t k = 0; k < c->n_incidents; k++) {
+                Incident *i = c->incidents[k];
+                const Attribution *a = &i->attribution;
+
+                if (!search_is_active(i) || &c->trails[i->trail] != t || a->riding ||
+                    a->confidence != CONFIDENCE_AMBIGUOUS || !(a->doubts & (1U << DOUBT_SETTINGS)))
+                        continue;
+                judge(c, i, LOOK_BEFORE);
+                conclude(c, i);
         }
-        /* A message for another reason may have told who it was before the key's page was there;
-         * and what waited for its actor closes all the same. */
-        if (!search_is_told(i) || (attribution_has_deeds(a) && !a->told_deeds) ||
-            (a->confidence != CONFIDENCE_NONE && i->open && incident_is_over(i)))
-                tell(c, i);
 }
 
 static int64_t searched_msec(const Core *c, const Attribution *a)
@@ -293,13 +341,13 @@ static void give_up(Core *c, Incident *i)
 {
         Attribution *a = &i->attribution;
 
-        /* Found, and only the second look is not to be had. */
-        if (a->state == SEARCH_SETTLING) {
+        /* Found, and only another look is not to be had. */
+        if (a->state == SEARCH_SETTLING || a->state == SEARCH_SETTLED) {
                 a->state = SEARCH_DONE;
                 incident_touch(i);
                 return;
         }
-        search_evaluate(c, i, true);
+        evaluate(c, i, LOOK_LAST);
         a->state = SEARCH_GAVE_UP;
         core_log(c, LOG_EVENT_ACTOR_NOT_FOUND, LOG_WARNING, i, &a->error,
                  "incident %s: the search for its actor has ended", i->id);
@@ -324,6 +372,8 @@ static void keep_time(Core *c, Incident *i)
                 return;
         if (a->state == SEARCH_SETTLING)
                 limit += c->policy.lookup_settle_msec;
+        else if (a->state == SEARCH_SETTLED)
+                limit += LAST_LOOK_SETTLES * c->policy.lookup_settle_msec;
         /* One that has not had its turn among many has not been looked for. */
         if (searched_msec(c, a) >= limit && (a->rounds > 0 || a->failures > 0))
                 give_up(c, i);
@@ -343,8 +393,17 @@ void search_keep_time(Core *c, Incident *i)
                 keep_time(c, i);
 }
 
+/* Who goes first when there are too many: one that has been found, and then the oldest. */
+static bool goes_before(const Attribution *a, const Attribution *b)
+{
+        if ((a->state == SEARCH_SETTLED) != (b->state == SEARCH_SETTLED))
+                return a->state == SEARCH_SETTLED;
+        return a->begun_msec < b->begun_msec;
+}
+
 /* More stops than can be looked up one by one, and none of the older has shown: the oldest of the
- * trail that has most of them is not looked for any more, which it says itself. */
+ * trail that has most of them is not looked for any more, which it says itself. Those that were
+ * found already go without their last look. */
 static void crowd_out(Core *c)
 {
         Incident *oldest = NULL;
@@ -368,11 +427,11 @@ static void crowd_out(Core *c)
                 Incident *i = c->incidents[k];
 
                 if (search_is_active(i) && !i->attribution.riding && &c->trails[i->trail] == most &&
-                    (!oldest || i->attribution.begun_msec < oldest->attribution.begun_msec))
+                    (!oldest || goes_before(&i->attribution, &oldest->attribution)))
                         oldest = i;
         }
         if (!oldest)
                 return;
-        oldest->attribution.crowded_out = true;
+        oldest->attribution.crowded_out = oldest->attribution.state == SEARCH_RUNNING;
         give_up(c, oldest);
 }

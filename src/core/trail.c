@@ -94,6 +94,39 @@ void trail_note_down(const Core *c, Trail *t, const TrailStatus *s)
         t->acted_stop_msec = s->stop_logging_msec;
 }
 
+/* What an older version or a damaged file has left lies in the future: nothing that is shown would
+ * be newer. The trail is looked at as for the first time, but for when it was last seen to log. */
+static void forget_future(Core *c, Trail *t, int64_t aws_msec)
+{
+        TrailMemory *m = &t->memory;
+        Incident *i = t->stop;
+        char start[TIMEFMT_MAX], stop[TIMEFMT_MAX];
+
+        if (!observe_remembers_ahead(m, aws_msec))
+                return;
+        core_log_trail(c, LOG_EVENT_STATE_DOUBTED, LOG_WARNING, t, NULL,
+                       "%s: what was remembered of its times lies in the future and is forgotten "
+                       "(StartLoggingTime %s, StopLoggingTime %s)",
+                       name(t), timefmt_iso8601(m->start_msec, start),
+                       timefmt_iso8601(m->stop_msec, stop));
+        m->seen = false;
+        m->start_msec = m->stop_msec = m->floor_msec = 0;
+        m->delivery_msec = m->habit_msec = m->habit_since_msec = 0;
+        if (m->last_logging_msec > aws_msec)
+                m->last_logging_msec = 0;
+        t->delivery_seen = false;
+        t->behind_reads = 0;
+        c->memory_dirty = true;
+        if (!i)
+                return;
+        TrailMemory told = {};
+        core_follow_incident(&told, i);
+        if (observe_remembers_ahead(&told, aws_msec))
+                incident_close(c, i, 0);
+        else
+                core_follow_incident(m, i);
+}
+
 static void on_status(Core *c, Trail *t, const TrailStatus *s, int64_t asked_msec)
 {
         bool first = !t->good_this_run, logging = observe_proves_logging(&t->memory, s);
@@ -191,10 +224,54 @@ static void on_cannot_see(Core *c, Trail *t, const AwsError *error)
                        "%s: GetTrailStatus failed: %s", name(t), words);
 }
 
+bool trail_doubts(const Input *in, AwsError *ret)
+{
+        const char *unread = in->status->unread;
+        const char *ahead = observe_time_ahead(in->status, in->aws_msec);
+
+        if (!unread && !ahead)
+                return false;
+        aws_error_set(ret, AWS_ERROR_PROTOCOL, "UnreadableAnswer",
+                      unread ? "GetTrailStatus: %s cannot be read"
+                             : "GetTrailStatus: %s lies in the future of the answer's own Date",
+                      unread ? unread : ahead);
+        memcpy(ret->request_id, in->error.request_id, sizeof(ret->request_id));
+        return true;
+}
+
+/* "Not logging" is acted on, and recorded when re-reads agree; all else is as if nobody had
+ * answered. */
+static void on_doubtful(Core *c, Trail *t, const TrailStatus *s, const AwsError *why)
+{
+        on_cannot_see(c, t, why);
+        t->not_found = 0;
+        if (!t->blind)
+                trail_read_again_soon(c, t);
+        if (s->is_logging) {
+                t->agreeing = 0;
+                return;
+        }
+        t->down = true;
+        reading_doubtful_stop(c, t);
+        restart_consider(c, t);
+}
+
+static void on_answer(Core *c, Trail *t, const Input *in)
+{
+        AwsError why;
+
+        if (trail_doubts(in, &why)) {
+                on_doubtful(c, t, in->status, &why);
+                return;
+        }
+        forget_future(c, t, in->aws_msec);
+        on_status(c, t, in->status, in->asked_msec ? in->asked_msec : c->now.wall_msec);
+}
+
 void trail_heard(Core *c, Trail *t, const Input *in)
 {
         if (in->error.class == AWS_ERROR_NONE)
-                on_status(c, t, in->status, in->asked_msec ? in->asked_msec : c->now.wall_msec);
+                on_answer(c, t, in);
         else if (in->error.class == AWS_ERROR_NOT_FOUND)
                 on_not_found(c, t, &in->error);
         else
@@ -244,6 +321,7 @@ void trail_tick(Core *c, Trail *t)
 {
         if (c->now.boot_usec >= blind_boot(c, t))
                 on_too_long_blind(c, t);
+        unseen_tick(c, t);
         restart_tick(c, t);
         drift_tick(c, t);
         if (t->polling || c->now.boot_usec < t->next_poll_boot)
@@ -258,6 +336,7 @@ uint64_t trail_next_boot(const Core *c, const Trail *t)
         uint64_t next = MIN(t->polling ? USEC_INFINITY : t->next_poll_boot, drift_next_boot(c, t));
 
         next = MIN(next, blind_boot(c, t));
+        next = MIN(next, unseen_next_boot(c, t));
         if (!restart_is_wanted(c, t))
                 return next;
         if (t->stop && t->stop->restart.state == RESTART_ACCEPTED)

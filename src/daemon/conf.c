@@ -8,6 +8,7 @@
 #include "aws/arn.h"
 #include "aws/partition.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "daemon/confinternal.h"
 
 #define POLLS_BEFORE_CANNOT_SEE 3
@@ -25,13 +26,13 @@ Conf *conf_free(Conf *c)
         for (size_t i = 0; i < c->n_trails; i++) {
                 free(c->trails[i].arn);
                 free(c->trails[i].role_arn);
-                free(c->trails[i].external_id);
+                secret_free_text(c->trails[i].external_id);
                 trail_expect_done(&c->trails[i].expect);
         }
         for (size_t i = 0; i < c->n_topics; i++) {
                 free(c->topics[i].arn);
                 free(c->topics[i].role_arn);
-                free(c->topics[i].external_id);
+                secret_free_text(c->topics[i].external_id);
         }
         for (size_t i = 0; i < c->n_accounts; i++)
                 free(c->accounts[i].region);
@@ -43,7 +44,7 @@ Conf *conf_free(Conf *c)
         free(c->heartbeat_region);
         free(c->endpoint);
         free(c->ca_file);
-        free(c->proxy);
+        secret_free_text(c->proxy);
         free(c->profile);
         free(c);
         return NULL;
@@ -356,7 +357,7 @@ int conf_parse(const char *path, const char *text, size_t len, Conf **ret, ConfP
 
 int conf_load(const char *path, Conf **ret, ConfProblems *problems)
 {
-        _cleanup_free_ char *text = NULL;
+        _cleanup_secret_text_ char *text = NULL;
         size_t len;
         int r;
 

@@ -16,6 +16,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "base/strbuf.h"
 #include "daemon/confinternal.h"
 
@@ -251,7 +252,7 @@ static void report_syntax(ConfProblems *p, const config_t *config)
 
 int conf_parse_syntax(ConfProblems *p, const char *text, size_t len, config_t *config)
 {
-        _cleanup_free_ char *copy = NULL; /* terminated */
+        _cleanup_secret_text_ char *copy = NULL; /* terminated */
         unsigned line = 1;
 
         for (size_t i = 0; i < len && text[i]; i++)

@@ -42,6 +42,7 @@ struct Call {
 
 struct Manager {
         sd_event *event;
+        Notifier *notifier; /* borrowed */
         sd_event_source *core_timer;
         sd_event_source *watchdog_timer;
         unsigned overdue_looks; /* of it, in a row, that found something overdue */
@@ -74,6 +75,7 @@ struct Manager {
         bool state_had;            /* ... and the core has it */
         bool ready;                /* as the service manager has been told */
         bool begun;
+        char *status_error; /* of the status file, likewise */
         int64_t started_msec;
         unsigned time_scale;
         bool stopping;
@@ -121,6 +123,7 @@ extern const char *const journal_id_stopped;
 extern const char *const journal_id_state_corrupt;
 extern const char *const journal_id_configuration;
 extern const char *const journal_id_asked;
+extern const char *const journal_id_records_lost;
 extern const char *const journal_id_reloaded;
 extern const char *const journal_id_reload_refused;
 

@@ -17,6 +17,7 @@ const char *const journal_id_configuration = "0e776cdfaa794b249cfa1baaf21413d9";
 const char *const journal_id_reloaded = "b0c57a0ec1fd4d1e9345dc92b2beebe9";
 const char *const journal_id_reload_refused = "074b9d674a414217ae91b70ca975b538";
 const char *const journal_id_asked = "c8761ffd5a5a41b687880f62c2425866";
+const char *const journal_id_records_lost = "3dac7ab8a0b64be1b6d2c24a5b9af64c";
 
 static const char *const message_ids[_LOG_EVENT_MAX] = {
         [LOG_EVENT_TRAIL_SEEN] = "e17efedbd1d44a2885f8dd19e91d27af",
@@ -24,6 +25,7 @@ static const char *const message_ids[_LOG_EVENT_MAX] = {
         [LOG_EVENT_RESTART_REQUESTED] = "ce1b808749f046f79f7b61f3257a0a12",
         [LOG_EVENT_RESTART_ACCEPTED] = "6212b5d71e8c401c8e5cf5a4a1719d17",
         [LOG_EVENT_RESTART_FAILED] = "f39d999f4302485da3fa3b5207396f2b",
+        [LOG_EVENT_RESTART_UNSEEN] = "68bdd45bcc8f42e4a5b1b20f5da56663",
         [LOG_EVENT_INCIDENT_CLOSED] = "480cdc2e61724b919c57b5134b73b753",
         [LOG_EVENT_ACTOR_FOUND] = "bfdfb73b1a974ab8b08186b123ad3a93",
         [LOG_EVENT_ACTOR_NOT_FOUND] = "4b4b981c679e48bfa25b5ac7c7028e01",
@@ -36,6 +38,7 @@ static const char *const message_ids[_LOG_EVENT_MAX] = {
         [LOG_EVENT_ALERT_FAILED] = "bba4289982cb4d75a6db9a3846815b70",
         [LOG_EVENT_STORE_FAILED] = "8e3db9d8c9c54a24a0e6b9bd8ff4a2b1",
         [LOG_EVENT_LOOKUP_FAILED] = "5d8f2c7b6a0e4c1c9b5e0a7f3d1c4e92",
+        [LOG_EVENT_STATE_DOUBTED] = "da04f7cb51b5403a8dd52386a33d1b65",
         [LOG_EVENT_NOTICE] = "d8b1b83e578b43f8a702f7f6c104cdb6",
 };
 

@@ -99,7 +99,7 @@ static int on_watchdog(sd_event_source *s, uint64_t usec, void *userdata)
 
         m->overdue_looks = overdue ? m->overdue_looks + 1 : 0;
         if (!overdue)
-                (void)sd_notify(false, "WATCHDOG=1"); /* nobody else to tell */
+                (void)notifier_tell(m->notifier, "WATCHDOG=1"); /* or the next time */
         else if (m->overdue_looks > 1)
                 log_error("the watchdog is not fed: %s", overdue);
         if (sd_watchdog_enabled(false, &every) <= 0)
@@ -138,6 +138,7 @@ int manager_new(const ManagerOptions *o, Manager **ret)
         int r;
 
         m->event = sd_event_ref(o->event);
+        m->notifier = o->notifier;
         m->hostname = own_hostname();
         m->state_directory = mem_strdup(o->state_directory);
         m->status_path = mem_strdup(o->status_path);
@@ -189,6 +190,7 @@ Manager *manager_free(Manager *m)
         free(m->status_path);
         free(m->state_directory);
         free(m->state_error);
+        free(m->status_error);
         free(m->config_error);
         free(m);
         return NULL;

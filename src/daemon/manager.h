@@ -2,16 +2,17 @@
 #pragma once
 
 /* The running daemon: carries the core's actions out and brings the outcomes back. Everything
- * happens on one event loop; only the spool's writer has a thread of its own. */
+ * happens on one event loop; only the spool's writer and the log have threads of their own. */
 
 #include <systemd/sd-event.h>
 
-#include "base/macro.h"
+#include "daemon/notifier.h"
 
 typedef struct Manager Manager;
 
 typedef struct ManagerOptions {
-        sd_event *event; /* reference taken */
+        sd_event *event;    /* reference taken */
+        Notifier *notifier; /* borrowed */
         const char *config_path;
         const char *state_directory;
         const char *status_path;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "net/cafile.h"
 #include "net/credchain.h"
 
 static const char *get_variable(void *userdata, const char *name)
@@ -51,7 +52,8 @@ static int http_new(const NetworkOptions *o, Network *n, char **reterr_text)
                 *reterr_text = http.ca_file ? mem_printf("%s (%s)", why, s->ca_file.origin)
                                             : TAKE_PTR(why);
         /* It has just been read: whatever changes from here on is another file. */
-        if (r >= 0 && http.ca_file && stat(http.ca_file, &n->ca_file) < 0)
+        const char *path = cafile_path(http.ca_file);
+        if (r >= 0 && path && stat(path, &n->ca_file) < 0)
                 n->ca_file = (struct stat){0};
         return r;
 }

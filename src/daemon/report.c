@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* How the daemon says how it is: the status file and the service manager's STATUS=. */
+/* How the daemon says how it is: the status file and the service manager's STATUS=. Each of them
+ * also tells of the other outlets that fail: the journal, the status file. */
 
 #include "daemon/internal.h"
 
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/jsonmap.h"
 #include "base/mem.h"
+#include "base/timefmt.h"
 #include "daemon/status.h"
 
 #define REPORT_EVERY_USEC USEC_PER_SEC
+#define LOG_PATIENCE_MSEC (5 * MSEC_PER_SEC)
 
 static json_t *string_or_null(const char *s)
 {
@@ -33,6 +35,16 @@ static int *open_of_trails(Manager *m)
         return open;
 }
 
+/* What is sent for a trail that cannot be seen; null when nothing is. */
+static json_t *unseen_starts_report(const Incident *i)
+{
+        if (!i || i->restart.state != RESTART_UNSEEN)
+                return json_null();
+        return json_pack("{s:i, s:I, s:o}", "sent", (int)i->restart.attempts, "accepted_msec",
+                         (json_int_t)i->restart.accepted_msec, "error",
+                         aws_error_to_value(&i->restart.error));
+}
+
 static json_t *trail_report(Manager *m, size_t k, int n_open)
 {
         const TrailConfig *t = core_trail_config(m->core, k);
@@ -46,7 +58,7 @@ static json_t *trail_report(Manager *m, size_t k, int n_open)
         assert(r >= 0); /* checked with the configuration */
         (void)r;
         return json_pack(
-                "{s:s, s:s, s:I, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:i, s:o, s:o}",
+                "{s:s, s:s, s:I, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:i, s:o, s:o, s:o}",
                 "arn", t->arn, "action", trail_action_to_string(t->action), "poll_interval_usec",
                 (json_int_t)t->poll_usec, "account", a.account, "region", a.region, "logging",
                 s->seen ? json_boolean(s->logging) : json_null(), "last_poll_msec",
@@ -55,8 +67,8 @@ static json_t *trail_report(Manager *m, size_t k, int n_open)
                 (json_int_t)s->delivery_msec, "incident", string_or_null(i ? i->id : NULL),
                 "incident_kind", string_or_null(i ? incident_kind_to_string(i->kind) : NULL),
                 "incidents_open", n_open, "restart_error",
-                failing ? aws_error_to_value(&i->restart.error) : json_null(), "error",
-                aws_error_to_value(core_trail_error(m->core, k)));
+                failing ? aws_error_to_value(&i->restart.error) : json_null(), "unseen_starts",
+                unseen_starts_report(i), "error", aws_error_to_value(core_trail_error(m->core, k)));
 }
 
 /* Unsent messages of a topic and its last error; all topics when arn is NULL. */
@@ -131,8 +143,27 @@ static json_t *maintenance_report(Manager *m)
         return windows;
 }
 
+/* Why records do not arrive where they should, owned; NULL while they do. */
+static char *log_error_words(Manager *m)
+{
+        LogStatus s = log_status();
+        int64_t now = m->network->env->wall_msec(m->network->env);
+        bool stuck = s.waiting_since_msec > 0 &&
+                     now - s.waiting_since_msec > LOG_PATIENCE_MSEC / m->time_scale;
+        char since[TIMEFMT_MAX];
+
+        if (!stuck && s.lost == 0)
+                return NULL;
+        if (!stuck)
+                return mem_printf("%zu record%s lost", s.lost, s.lost == 1 ? " is" : "s are");
+        return mem_printf("nothing has been written since %s, %zu record%s lost",
+                          timefmt_iso8601(s.waiting_since_msec, since), s.lost,
+                          s.lost == 1 ? " is" : "s are");
+}
+
 static json_t *report(Manager *m)
 {
+        _cleanup_free_ char *log_error = log_error_words(m);
         json_t *trails = json_array(), *topics = json_array(), *accounts = json_array();
         _cleanup_free_ int *open = open_of_trails(m);
         AwsError ignored;
@@ -146,7 +177,7 @@ static json_t *report(Manager *m)
 
         json_t *o = json_pack(
                 "{s:i, s:i, s:s, s:s, s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:s, s:b, "
-                "s:o, s:o}",
+                "s:o, s:o, s:o}",
                 "version", 1, "pid", (int)getpid(), "hostname", m->hostname, "program_version",
                 PACKAGE_VERSION, "started_msec", (json_int_t)m->started_msec, "written_msec",
                 (json_int_t)m->network->env->wall_msec(m->network->env), "configuration",
@@ -159,7 +190,7 @@ static json_t *report(Manager *m)
                 "messages_pending", (json_int_t)pending(m, NULL, &ignored), "state_directory",
                 m->state_directory, "state_kept", m->state_kept, "state_error",
                 string_or_null(m->state_error), "configuration_error",
-                string_or_null(m->config_error));
+                string_or_null(m->config_error), "log_error", string_or_null(log_error));
         if (!o)
                 abort(); /* memory, or a bug of ours */
         return o;
@@ -170,16 +201,18 @@ static void notify_service_manager(Manager *m)
         AwsError ignored;
         size_t n = core_n_trails(m->core), logging = 0, unseen = 0;
         size_t open = open_incidents(m), unsent = pending(m, NULL, &ignored);
+        _cleanup_free_ char *log_error = log_error_words(m), *text = NULL;
 
         for (size_t k = 0; k < n; k++) {
                 logging += core_trail_memory(m->core, k)->logging;
                 unseen += core_trail_error(m->core, k)->class != AWS_ERROR_NONE;
         }
-        (void)sd_notifyf(false, /* the service manager may be absent */
-                         "STATUS=%zu trail%s, %zu logging, %zu unseen; %zu incident%s open, %zu "
-                         "message%s to send",
-                         n, n == 1 ? "" : "s", logging, unseen, open, open == 1 ? "" : "s", unsent,
-                         unsent == 1 ? "" : "s");
+        text = mem_printf("STATUS=%zu trail%s, %zu logging, %zu unseen; %zu incident%s open, %zu "
+                          "message%s to send%s%s%s%s",
+                          n, n == 1 ? "" : "s", logging, unseen, open, open == 1 ? "" : "s", unsent,
+                          unsent == 1 ? "" : "s", log_error ? "; log: " : "", strempty(log_error),
+                          m->status_error ? "; status file: " : "", strempty(m->status_error));
+        (void)notifier_tell(m->notifier, text); /* or the next one */
 }
 
 void report_write(Manager *m)
@@ -187,8 +220,12 @@ void report_write(Manager *m)
         setup_sweep(m);
         int r = status_write(m->status_path, report(m));
 
-        if (r < 0)
-                log_debug("%s could not be written: %s", m->status_path, strerror(-r));
+        if (r < 0 && !m->status_error)
+                log_error("%s cannot be written, and no request be answered: %s", m->status_path,
+                          strerror(-r));
+        else if (r >= 0 && m->status_error)
+                log_notice("%s is written again", m->status_path);
+        mem_strset(&m->status_error, r < 0 ? strerror(-r) : NULL);
         notify_service_manager(m);
 }
 

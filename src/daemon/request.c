@@ -5,8 +5,8 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <pwd.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -23,7 +23,9 @@
 #define FOLDER_NAME "requests"
 #define FILE_MAX_BYTES ((size_t)64 * 1024)
 #define FORMAT_VERSION 1
-#define LEFT_AFTER_SEC 60
+#define LEFT_AFTER_MSEC (60 * MSEC_PER_SEC)
+#define NAMES_A_TURN 64
+#define HELD_MAX 64
 #define STEM_CHARS 16
 #define NAME_CHARS (STEM_CHARS + sizeof(".answer"))
 
@@ -34,10 +36,16 @@ typedef struct Held {
         char *text;
 } Held;
 
+/* The folder is looked through a little a turn of the loop, after everything else: whoever puts a
+ * hundred thousand files there has them read, and delays no poll. */
 struct Requests {
-        sd_event_source *source;
+        sd_event_source *watch; /* owns the inotify descriptor */
+        sd_event_source *look;
         sd_event_source *patience;
         int folder;
+        DIR *scan;    /* under way, or NULL */
+        bool changed; /* since it began */
+        char *own_name;
         RequestHandler handler;
         uint64_t (*asked)(void *userdata);
         void *userdata;
@@ -103,7 +111,8 @@ static int get_file(int folder, const char *name, uid_t *ret_owner, json_t **ret
                 return -errno;
         if (fstat(fd, &st) < 0)
                 r = -errno;
-        else if (!S_ISREG(st.st_mode) || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        else if (!S_ISREG(st.st_mode) || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0 ||
+                 st.st_size > (off_t)FILE_MAX_BYTES)
                 r = -EBADMSG;
         else
                 r = fd_read(fd, &text);
@@ -117,14 +126,24 @@ static int get_file(int folder, const char *name, uid_t *ret_owner, json_t **ret
 
 /* The daemon's side */
 
+/* The names of the two who may ask, without getpwuid(3): that may go over the network. systemd sets
+ * USER. */
+static char *name_of_user(uid_t user)
+{
+        const char *name = getenv("USER");
+
+        if (user == 0)
+                return mem_strdup("root");
+        return isempty(name) ? mem_printf("user %u", (unsigned)user) : escape_text(name, 64);
+}
+
 /* Whom to name to everybody: the owner is certain, whom sudo acted for is what it says. */
-static char *who_asks(uid_t owner, const json_t *request)
+static char *who_asks(const Requests *r, uid_t owner, const json_t *request)
 {
         const char *claimed = json_string_value(json_object_get(request, "for"));
         _cleanup_free_ char *escaped = escape_text(strempty(claimed), 64);
-        const struct passwd *p = getpwuid(owner);
 
-        return mem_printf("%s%s%s%s", p ? p->pw_name : "an unknown user",
+        return mem_printf("%s%s%s%s", owner == 0 ? "root" : r->own_name,
                           isempty(escaped) ? "" : " (sudo, for ", escaped,
                           isempty(escaped) ? "" : ")");
 }
@@ -147,7 +166,9 @@ static void serve(Requests *r, const char *name)
         uid_t owner = (uid_t)-1;
         int e = get_file(r->folder, name, &owner, &request);
 
-        (void)unlinkat(r->folder, name, 0); /* asked once; the next start clears what stays */
+        /* Withdrawn meanwhile; or it would be asked again and again. */
+        if (unlinkat(r->folder, name, 0) < 0)
+                return;
         if (e < 0 || json_integer_value(json_object_get(request, "version")) != FORMAT_VERSION) {
                 answer(r, name, false, "what was asked cannot be read");
                 return;
@@ -156,14 +177,18 @@ static void serve(Requests *r, const char *name)
                 answer(r, name, false, "only root or the service's own user may ask for this");
                 return;
         }
-        who = who_asks(owner, request);
+        if (r->n_held == HELD_MAX) {
+                answer(r, name, false, "too much that was asked waits for the disk: ask again");
+                return;
+        }
+        who = who_asks(r, owner, request);
         e = r->handler(r->userdata, who, request, &text);
         if (e < 0) {
                 answer(r, name, false, text);
                 return;
         }
         Held *h = mem_push0(r->held, r->n_held);
-        (void)snprintf(h->name, sizeof(h->name), "%s", name);
+        (void)snprintf(h->name, sizeof(h->name), "%.*s", (int)sizeof(h->name) - 1, name);
         h->number = r->asked(r->userdata);
         h->text = TAKE_PTR(text);
         if (sd_event_source_set_time_relative(r->patience, REQUEST_DISK_USEC) < 0 ||
@@ -201,47 +226,92 @@ static int on_patience(sd_event_source *s, uint64_t usec, void *userdata)
         return 0;
 }
 
-/* All, or what is left over only. */
-static void clear_folder(int folder, bool (*goes)(int folder, const char *name))
+/* How long ago, as far as the clock can be believed. */
+static int64_t age_msec(struct timespec then)
 {
-        int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        DIR *d = copy < 0 ? NULL : fdopendir(copy);
-        const struct dirent *e;
+        struct timespec now = {0};
 
-        if (!d) {
-                if (copy >= 0)
-                        (void)close(copy);
-                return;
-        }
-        while ((e = readdir(d)))
-                if (goes(folder, e->d_name))
-                        (void)unlinkat(folder, e->d_name, 0); /* "." and ".." are refused */
-        (void)closedir(d);
+        (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail for this clock */
+        return llabs((now.tv_sec - then.tv_sec) * MSEC_PER_SEC +
+                     (now.tv_nsec - then.tv_nsec) / 1000000);
 }
 
-static bool is_any(int folder, const char *name)
-{
-        return true;
-}
-
-/* Answers whose askers were killed, and what they were writing: nobody waits so long. */
-static bool is_left(int folder, const char *name)
+/* Serves or removes what has this name; whether that was a request. Nobody waits for the answer to
+ * an old one, which may have been asked while no daemon ran, nor for an old answer. The time of a
+ * request is that of its renaming. */
+static bool look_at(Requests *r, const char *name)
 {
         struct stat st;
+        bool is_request = name_is(name, ".json");
 
-        return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) >= 0 &&
-               time(NULL) - st.st_mtime > LEFT_AFTER_SEC;
+        if (fstatat(r->folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode))
+                return false;
+        if (is_request && S_ISREG(st.st_mode) && age_msec(st.st_ctim) <= REQUEST_PATIENCE_MSEC) {
+                serve(r, name);
+                return true;
+        }
+        if (is_request || age_msec(st.st_mtim) > LEFT_AFTER_MSEC)
+                (void)unlinkat(r->folder, name, 0); /* the next look is another try */
+        return false;
 }
 
-static int on_inotify(sd_event_source *s, const struct inotify_event *event, void *userdata)
+static DIR *begin_scan(Requests *r)
+{
+        int copy = openat(r->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *d = copy < 0 ? NULL : fdopendir(copy);
+
+        if (!d && copy >= 0)
+                (void)close(copy);
+        r->changed = false;
+        return d;
+}
+
+/* One request a turn of the loop at most. */
+static int on_look(sd_event_source *s, void *userdata)
 {
         Requests *r = userdata;
+        const struct dirent *e = NULL;
+        bool served = false;
 
-        if (event->len == 0 || !name_is(event->name, ".json"))
-                return 0;
-        serve(r, event->name);
-        clear_folder(r->folder, is_left);
-        return 0;
+        if (!r->scan)
+                r->scan = begin_scan(r);
+        for (size_t i = 0; r->scan && i < NAMES_A_TURN && !served && (e = readdir(r->scan)); i++)
+                served = look_at(r, e->d_name);
+        if (r->scan && !e) {
+                (void)closedir(r->scan);
+                r->scan = NULL;
+        }
+        return r->scan || r->changed ? sd_event_source_set_enabled(s, SD_EVENT_ONESHOT) : 0;
+}
+
+/* What inotify says of it is not needed, and may be too much for its queue. */
+static int on_change(sd_event_source *s, int fd, uint32_t revents, void *userdata)
+{
+        Requests *r = userdata;
+        char ignored[4096];
+
+        if (read(fd, ignored, sizeof(ignored)) < 0 && errno != EAGAIN)
+                return -errno;
+        r->changed = true;
+        return sd_event_source_set_enabled(r->look, SD_EVENT_ONESHOT);
+}
+
+static int watch(const RequestsOptions *o, const char *path, Requests *r)
+{
+        int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), e;
+
+        if (fd < 0)
+                return -errno;
+        e = inotify_add_watch(fd, path, IN_MOVED_TO | IN_ONLYDIR) < 0 ? -errno : 0;
+        if (e >= 0)
+                e = sd_event_add_io(o->event, &r->watch, fd, EPOLLIN, on_change, r);
+        if (e >= 0)
+                e = sd_event_source_set_io_fd_own(r->watch, true);
+        else
+                (void)close(fd); /* a handle, not a file */
+        if (e >= 0)
+                e = sd_event_source_set_priority(r->watch, SD_EVENT_PRIORITY_IDLE);
+        return e;
 }
 
 int requests_new(const RequestsOptions *o, Requests **ret)
@@ -253,14 +323,17 @@ int requests_new(const RequestsOptions *o, Requests **ret)
         r->handler = o->handler;
         r->asked = o->asked;
         r->userdata = o->userdata;
+        r->own_name = name_of_user(geteuid());
         (void)mkdir(path, 0750); /* there already, or the next call tells */
         r->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (r->folder < 0)
                 return -errno;
         (void)fchmod(r->folder, 0750); /* as it was, else */
-        clear_folder(r->folder, is_any);
-        e = sd_event_add_inotify(o->event, &r->source, path, IN_MOVED_TO | IN_ONLYDIR, on_inotify,
-                                 r);
+        e = watch(o, path, r);
+        if (e >= 0) /* once at the start, too */
+                e = sd_event_add_defer(o->event, &r->look, on_look, r);
+        if (e >= 0)
+                e = sd_event_source_set_priority(r->look, SD_EVENT_PRIORITY_IDLE);
         if (e >= 0)
                 e = sd_event_add_time_relative(o->event, &r->patience, CLOCK_BOOTTIME, 0, 0,
                                                on_patience, r);
@@ -276,11 +349,15 @@ Requests *requests_free(Requests *r)
 {
         if (!r)
                 return NULL;
-        sd_event_source_disable_unref(r->source);
+        sd_event_source_disable_unref(r->watch);
+        sd_event_source_disable_unref(r->look);
         sd_event_source_disable_unref(r->patience);
+        if (r->scan)
+                (void)closedir(r->scan);
         requests_settle(r, UINT64_MAX, "the daemon stops");
         if (r->folder >= 0)
                 (void)close(r->folder); /* nothing was written through it */
+        free(r->own_name);
         free(r);
         return NULL;
 }

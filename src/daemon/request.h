@@ -29,7 +29,8 @@ typedef struct RequestsOptions {
         void *userdata;
 } RequestsOptions;
 
-/* What was asked while no daemon was there is dropped: nobody waits for the answer. -errno. */
+/* Requests are taken up by the loop, one a turn, after everything else; one that is older than
+ * whoever asked would wait is dropped. -errno. */
 int requests_new(const RequestsOptions *o, Requests **ret) _must_check_;
 Requests *requests_free(Requests *r);
 /* What was accepted is answered when it is on disk, so that whoever heard of it can rely on it:

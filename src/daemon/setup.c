@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <sys/random.h>
 #include <syslog.h>
-#include <systemd/sd-daemon.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -33,7 +32,8 @@ static Policy scaled_policy(const Conf *conf, unsigned n)
                 &p.group_storm_usec,    &p.group_first_usec,       &p.group_loud_usec,
                 &p.group_spacing_usec,  &p.group_spacing_max_usec, &p.topic_failing_after_usec,
                 &p.inspect_usec,        &p.inspect_again_usec,     &p.inspect_patience_usec,
-                &p.overdue_usec,
+                &p.overdue_usec,        &p.restart_throttled_usec, &p.unseen_start_usec,
+                &p.unseen_spacing_usec,
         };
         int64_t *const msecs[] = {&p.lookup_not_yet_msec, &p.lookup_settle_msec,
                                   &p.lookup_give_up_msec, &p.remind_msec,
@@ -245,11 +245,9 @@ static int reload(Manager *m)
 
 void setup_reload(Manager *m)
 {
-        uint64_t now = 0;
         int r;
 
-        (void)sd_event_now(m->event, CLOCK_MONOTONIC, &now);
-        (void)sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)now);
+        notifier_set_state(m->notifier, NOTIFIER_RELOADING);
         r = reload(m);
         mem_strset(&m->config_error, r == -EINVAL ? "it has mistakes, which the journal names"
                                      : r < 0      ? strerror(-r)
@@ -264,6 +262,6 @@ void setup_reload(Manager *m)
                                "%s was read again: %zu trail%s, %zu topic%s", m->config_path,
                                m->conf->n_trails, m->conf->n_trails == 1 ? "" : "s",
                                m->conf->n_topics, m->conf->n_topics == 1 ? "" : "s");
-        (void)sd_notify(false, "READY=1"); /* nobody else to tell, as above */
+        notifier_set_state(m->notifier, NOTIFIER_READY);
         report_write(m);
 }

@@ -8,7 +8,6 @@
 
 #include <signal.h>
 #include <syslog.h>
-#include <systemd/sd-daemon.h>
 
 #include "base/jsonmap.h"
 #include "base/log.h"
@@ -155,6 +154,9 @@ static void listen_to_operator(Manager *m)
         if (r < 0)
                 log_error("the command's requests cannot be taken beside %s: %s", m->status_path,
                           strerror(-r));
+        if (!status_is_in_memory(m->status_path))
+                log_notice("%s is not on a tmpfs: a disk that stalls there holds up the guard",
+                           m->status_path);
 }
 
 static int on_reload(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata)
@@ -175,7 +177,7 @@ static void be_ready(Manager *m)
         r = sd_event_add_signal(m->event, &m->reload_signal, SIGHUP, on_reload, m);
         if (r < 0)
                 log_error("the configuration cannot be read again: %s", strerror(-r));
-        (void)sd_notify(false, "READY=1"); /* nobody else to tell */
+        notifier_set_state(m->notifier, NOTIFIER_READY);
         report_changed(m);
 }
 
@@ -247,7 +249,7 @@ static int on_look(sd_event_source *s, uint64_t usec, void *userdata)
         if (progress != m->state_progress) {
                 m->state_progress = progress;
                 m->state_moved_usec = now;
-                (void)sd_notify(false, "EXTEND_TIMEOUT_USEC=" EXTEND_USEC);
+                (void)notifier_tell(m->notifier, "EXTEND_TIMEOUT_USEC=" EXTEND_USEC);
         }
         if (now - m->state_moved_usec >= STALL_USEC)
                 why = mem_printf("the disk of %s does not answer", m->state_directory);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The status file is on a tmpfs and true for a second: it is replaced atomically, so that no
- * reader sees half of it, and not synced. */
+/* The status file is on a tmpfs, where nothing waits for a disk, and true for a second: it is
+ * replaced atomically, so that no reader sees half of it, and not synced. */
 
 #include "daemon/status.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -30,6 +32,16 @@ static int write_text(const char *path, const char *text)
         if (close(fd) < 0 && r >= 0)
                 r = -errno;
         return r;
+}
+
+bool status_is_in_memory(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+        _cleanup_free_ char *folder =
+                slash ? mem_strndup(path, (size_t)(slash - path) + 1) : mem_strdup(".");
+        struct statfs fs;
+
+        return statfs(folder, &fs) >= 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
 }
 
 int status_write(const char *path, json_t *object)

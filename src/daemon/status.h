@@ -16,3 +16,6 @@ int status_write(const char *path, json_t *object) _must_check_;
 int status_read(const char *path, json_t **ret) _must_check_;
 
 #define STATUS_PATH_DEFAULT "/run/trailsentry/status.json"
+
+/* Whether the folder of path is a tmpfs, so that no disk can stall what is written there. */
+bool status_is_in_memory(const char *path);

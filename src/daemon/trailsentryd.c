@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <malloc.h>
 #include <signal.h>
@@ -9,13 +10,18 @@
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <syslog.h>
-#include <systemd/sd-daemon.h>
+#include <unistd.h>
 
+#include "base/environment.h"
 #include "base/log.h"
-#include "base/mem.h"
+#include "base/secret.h"
 #include "daemon/conf.h"
 #include "daemon/internal.h"
 #include "daemon/status.h"
+#include "net/libraries.h"
+
+#define LAST_WORDS_USEC (200 * USEC_PER_MSEC)
+#define LOG_PATIENCE_USEC USEC_PER_SEC
 
 static const char *arg_config = CONF_PATH_DEFAULT;
 static const char *arg_state = NULL;
@@ -95,12 +101,55 @@ static int parse_arguments(int argc, char *argv[])
         return -1;
 }
 
-/* Keys and tokens stay out of core dumps, also where no unit file says so or dumps go to a pipe,
- * and out of the reach of other processes of the same user. */
-static void forbid_core_dumps(void)
+/* Where one of them is closed, what is opened next would get its number: a connection or a file of
+ * state in the place of standard error, for instance. */
+static void hold_standard_descriptors(void)
 {
-        if (setrlimit(RLIMIT_CORE, &(struct rlimit){}) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
-                log_warning("core dumps could not be switched off: %m");
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+                if (fcntl(fd, F_GETFD) < 0)
+                        (void)open("/dev/null", O_RDWR); /* the lowest that is free: this one */
+}
+
+/* Keys and tokens stay out of core dumps, also where no unit file says so or dumps go to a pipe,
+ * out of the reach of other processes of the same user, and in memory. */
+static void protect_memory(void)
+{
+        if (setrlimit(RLIMIT_CORE, &(struct rlimit){}) < 0)
+                log_warning("core dumps could not be limited to none (setrlimit): %m");
+        if (prctl(PR_SET_DUMPABLE, 0) < 0)
+                log_warning("core dumps could not be forbidden (prctl): %m");
+
+        int r = secret_check_lock();
+        if (r < 0)
+                log_notice("secrets cannot be locked in memory, and may be swapped out: %s",
+                           strerror(-r));
+}
+
+/* What was logged last often says why. */
+static void on_fatal_signal(int number)
+{
+        log_linger(LAST_WORDS_USEC); /* NOLINT(*-signal-handler,cert-sig30-c): poll(2) alone */
+        (void)signal(number, SIG_DFL);
+        (void)raise(number); /* when this handler has returned */
+}
+
+/* Records are written by a thread: neither the journal nor a pipe that nobody reads holds up the
+ * loop, and what waits to be written outlives the end and an abort, for a moment. */
+static void set_up_log(void)
+{
+        static const int fatal[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV};
+        struct sigaction before;
+        int r;
+
+        log_open("trailsentryd");
+        r = log_start_thread(journal_id_records_lost);
+        if (r < 0)
+                log_warning("the log has no thread of its own, a journal that hangs would hold up "
+                            "the guard: %s",
+                            strerror(-r));
+        for (size_t k = 0; k < ELEMENTSOF(fatal); k++) /* a sanitizer may be there already */
+                if (sigaction(fatal[k], NULL, &before) >= 0 && before.sa_handler == SIG_DFL)
+                        (void)signal(fatal[k], on_fatal_signal);
 }
 
 static int set_up_signals(sd_event *event)
@@ -119,34 +168,60 @@ static int set_up_signals(sd_event *event)
         return r;
 }
 
-static int run(void)
+/* Until it is told to stop. */
+static int guard(sd_event *event, Notifier *notifier)
 {
-        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(manager_freep) Manager *m = NULL;
-        ManagerOptions o = {
+        const ManagerOptions o = {
+                .event = event,
+                .notifier = notifier,
                 .config_path = arg_config,
                 .state_directory = arg_state,
                 .status_path = arg_status,
                 .time_scale = arg_time_scale,
         };
-        int r = sd_event_default(&event);
+        int r = manager_new(&o, &m);
 
-        if (r >= 0)
-                r = set_up_signals(event);
-        if (r < 0) {
-                log_error("no event loop: %s", strerror(-r));
-                return r;
-        }
-        o.event = event;
-        r = manager_new(&o, &m);
         if (r >= 0)
                 r = manager_start(m);
         if (r < 0)
                 return r;
         r = sd_event_loop(event);
-        (void)sd_notify(false, "STOPPING=1"); /* nobody else to tell */
+        notifier_set_state(notifier, NOTIFIER_STOPPING);
         journal_daemon(journal_id_stopped, r < 0 ? LOG_ERR : LOG_INFO, "trailsentryd stops%s%s",
                        r < 0 ? ": " : "", r < 0 ? strerror(-r) : "");
+        return r;
+}
+
+/* What the log could not say before the end, the service manager shows. */
+static void stop_log(Notifier *notifier)
+{
+        char text[128];
+        size_t lost = log_stop_thread(LOG_PATIENCE_USEC);
+
+        if (lost == 0 || !notifier)
+                return;
+        (void)snprintf(text, sizeof(text),
+                       "STATUS=stopped; the last %zu record%s of the log %s lost", lost,
+                       lost == 1 ? "" : "s", lost == 1 ? "is" : "are");
+        (void)notifier_tell(notifier, text); /* nobody else to tell */
+}
+
+static int run(void)
+{
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(notifier_freep) Notifier *notifier = NULL;
+        int r = sd_event_default(&event);
+
+        if (r >= 0)
+                r = set_up_signals(event);
+        if (r >= 0)
+                r = notifier_new(event, &notifier);
+        if (r < 0)
+                log_error("no event loop: %s", strerror(-r));
+        else
+                r = guard(event, notifier);
+        stop_log(notifier);
         return r;
 }
 
@@ -160,14 +235,19 @@ static void return_large_blocks(void)
 
 int main(int argc, char *argv[])
 {
+        environment_restrict();
+        hold_standard_descriptors();
+
+        bool wiped = libraries_set_up();
         int exit_status = parse_arguments(argc, argv);
 
         if (exit_status >= 0)
                 return exit_status;
-        /* What memory lacks for would be taken for a file or an answer that is wrong, else. */
-        json_set_alloc_funcs(mem_alloc, free);
-        log_open("trailsentryd");
-        forbid_core_dumps();
+        set_up_log();
+        protect_memory();
+        if (!wiped)
+                log_notice("what OpenSSL no longer needs stays in memory: a library has used it "
+                           "before main()");
         return_large_blocks();
 
         int r = run();

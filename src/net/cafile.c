@@ -58,10 +58,15 @@ static const char *what_is_wrong(const char *path)
         return wrong;
 }
 
+const char *cafile_path(const char *ca_file)
+{
+        return ca_file ? ca_file : curl_version_info(CURLVERSION_NOW)->cainfo;
+}
+
 int cafile_check(const char *ca_file, char **reterr_text)
 {
         if (!ca_file) {
-                const char *built_in = curl_version_info(CURLVERSION_NOW)->cainfo;
+                const char *built_in = cafile_path(NULL);
                 if (built_in && access(built_in, R_OK) >= 0)
                         return 0;
                 *reterr_text = mem_printf("the system's CA bundle %s cannot be read",

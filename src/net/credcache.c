@@ -22,7 +22,8 @@
 #define STABLE_RETRY_SPREAD_USEC (5 * USEC_PER_MINUTE)
 #define BACKOFF_MIN_USEC USEC_PER_SEC
 #define BACKOFF_MAX_USEC (30 * USEC_PER_SEC)
-#define REFUSED_INTERVAL_USEC (3 * USEC_PER_MINUTE)
+#define REFUSED_MIN_USEC (10 * USEC_PER_SEC)
+#define REFUSED_MAX_USEC (3 * USEC_PER_MINUTE)
 
 struct CredWait {
         CredCache *cache;
@@ -40,11 +41,12 @@ struct CredCache {
         CredFetch *fetch;
         TAILQ_HEAD(, CredWait) waits;
         AwsError last_error;
-        bool stable;              /* the last fetch gave nothing better than current */
-        bool refused;             /* the service refused current and nothing came since */
-        uint64_t not_before_usec; /* boottime: no fetch earlier, after a failure */
-        unsigned failures;        /* in a row */
-        uint64_t refused_usec;    /* boottime of the last refusal that was acted upon */
+        bool stable;                /* the last fetch gave nothing better than current */
+        bool refused;               /* the service refused current and nothing came since */
+        uint64_t not_before_usec;   /* boottime: no fetch earlier, after a failure */
+        unsigned failures;          /* in a row */
+        uint64_t refused_usec;      /* boottime of the last refusal that was acted upon, 0: none */
+        uint64_t refused_wait_usec; /* from then on, until the next one is */
 };
 
 CredSource *cred_source_free(CredSource *s)
@@ -217,20 +219,33 @@ void cred_cache_cancel(CredWait *w)
         free(w);
 }
 
-bool cred_cache_refused(CredCache *c, const AwsCredentials *refused)
+/* Whether to fetch because of a refusal. The next one is acted upon after 10, 20, 40 ... 180 s, so
+ * that sessions that are ended again and again do not blind the guard for minutes, and a permission
+ * that is missing for good asks for new credentials once in three minutes. */
+static bool may_act_on_refusal(CredCache *c)
 {
         uint64_t now = c->env->boottime_usec(c->env);
+        bool first = c->refused_usec == 0 || now >= c->refused_usec + 2 * REFUSED_MAX_USEC;
 
+        if (!first && now < c->refused_usec + c->refused_wait_usec)
+                return false;
+        c->refused_wait_usec =
+                first ? REFUSED_MIN_USEC : MIN(2 * c->refused_wait_usec, REFUSED_MAX_USEC);
+        c->refused_usec = now;
+        return true;
+}
+
+bool cred_cache_refused(CredCache *c, const AwsCredentials *refused)
+{
         if (c->current && c->current != refused)
                 return usable(c);
         if (c->fetch) {
                 c->refused = true;
                 return true;
         }
-        if (c->refused_usec > 0 && now < c->refused_usec + REFUSED_INTERVAL_USEC)
+        if (!may_act_on_refusal(c))
                 return false;
 
-        c->refused_usec = now;
         c->refused = true;
         c->not_before_usec = 0;
         fetch_if_allowed(c);

@@ -150,7 +150,7 @@ static CredSource *role_free(CredSource *source)
                 aws_client_free(s->client);
         free(s->region);
         free(s->role_arn);
-        free(s->external_id);
+        secret_free_text(s->external_id);
         free(s->web_token_file);
         free(s->session_name);
         free(s);

@@ -150,7 +150,7 @@ static CredSource *container_free(CredSource *source)
 {
         ContainerSource *s = (ContainerSource *)source;
 
-        free(s->url);
+        secret_free_text(s->url);
         free(s->shown);
         free(s);
         return NULL;

@@ -100,7 +100,9 @@ static CredSource *process_free(CredSource *source)
 {
         ProcessSource *s = (ProcessSource *)source;
 
-        mem_free_strv(s->argv, s->n_args);
+        for (size_t i = 0; i < s->n_args; i++)
+                secret_free_text(s->argv[i]);
+        free(s->argv);
         free(s->shown);
         free(s->account);
         free(s);

@@ -79,8 +79,9 @@ void cred_cache_cancel(CredWait *w); /* takes NULL */
  * background renewal when it is due. */
 AwsCredentials *cred_cache_peek(CredCache *c);
 
-/* The service refused these: fetches anew, at most once in 3 minutes. Returns whether newer ones
- * can be expected from cred_cache_get(). Calls that do not care go on with the old ones. */
+/* The service refused these: fetches anew, but for the next 10 s not again, then 20, 40 ... 180 s;
+ * from 10 s again after 6 minutes without a refusal. Returns whether newer ones can be expected
+ * from cred_cache_get(). Calls that do not care go on with the old ones. */
 bool cred_cache_refused(CredCache *c, const AwsCredentials *refused);
 
 /* For status and logs. */

@@ -41,11 +41,12 @@ struct NetEnv {
 
         /* A variable of the environment, borrowed; NULL when unset. */
         const char *(*environ_get)(NetEnv *e, const char *name);
-        /* A regular file, whole. -E2BIG over max bytes, else as open(2) has it. */
+        /* A regular file, whole. -E2BIG over max bytes, -EIO when the disk does not answer within a
+         * second, else as open(2) has it. */
         int (*file_read)(NetEnv *e, const char *path, size_t max, Secret **ret);
-        /* A program with our environment, no input, and nobody listening to its complaints. 0, or
-         * -errno with nothing started; the slot follows the pattern of http.h. A program that is
-         * not wanted any more is killed, with what it has started. */
+        /* A program with the environment that we were given, no input, and nobody listening to its
+         * complaints. 0, or -errno with nothing started; the slot follows the pattern of http.h. A
+         * program that is not wanted any more is killed, with what it has started. */
         int (*process_start)(NetEnv *e, const NetProcessOptions *o, NetProcessCallback callback,
                              void *userdata, NetProcess **ret);
         void (*process_cancel)(NetProcess *p); /* takes NULL */

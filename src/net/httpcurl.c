@@ -486,7 +486,7 @@ HttpTransport *http_curl_free(HttpTransport *transport)
         sd_event_source_disable_unref(t->defer);
         sd_event_unref(t->event);
         free(t->ca_file);
-        free(t->proxy);
+        secret_free_text(t->proxy);
         free(t->proxy_shown);
         free(t->no_proxy);
         free(t);
@@ -525,11 +525,6 @@ static int set_up_sources(HttpCurl *t)
         return sd_event_source_set_enabled(t->defer, SD_EVENT_OFF);
 }
 
-static void *grow(void *p, size_t size)
-{
-        return mem_realloc_array(p, size, 1);
-}
-
 static void *allocate_many(size_t n, size_t size)
 {
         void *p = calloc(n, size);
@@ -546,8 +541,8 @@ int http_curl_new(const HttpCurlOptions *o, HttpTransport **ret, char **reterr_t
         int r;
 
         /* With our own allocation, that aborts: without memory, libcurl 7.88 may divide by zero.
-         * Calls are counted by libcurl. */
-        if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, mem_alloc, free, grow, mem_strdup,
+         * What it has sent holds session tokens. Calls are counted by libcurl. */
+        if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, mem_alloc, mem_wipe, mem_grow, mem_strdup,
                                  allocate_many) != CURLE_OK) {
                 *reterr_text = mem_strdup("libcurl cannot be initialised");
                 return -EIO;

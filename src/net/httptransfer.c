@@ -6,7 +6,9 @@
  * What libcurl 7.88 asks for, each of it measured (design.md):
  * - QUICK_EXIT on every handle, else removing one joins the resolver thread on the loop;
  * - CAPATH set to NULL, else a built-in one defeats the cache of CA certificates, which lives in
- *   the multi handle for CURLOPT_CA_CACHE_TIMEOUT, a day by default;
+ *   the multi handle;
+ * - that cache kept for good (CA_CACHE_TIMEOUT), else the file is read in the loop again a day
+ *   later, where it may be gone by then, or its disk may hang: a reload reads it anew;
  * - NOSIGNAL, since the resolver's time-out must not be a SIGALRM;
  * - no DNS cache, else an address that is dead is dialled for a minute after the name has moved
  *   (connections are kept, so that names are rarely asked for).
@@ -182,6 +184,7 @@ CURL *http_transfer_set_up_easy(CURL *used, const char *ca_file)
         SET(CURLOPT_DNS_CACHE_TIMEOUT, 0L);
         SET(CURLOPT_CAPATH, NULL);
         SET(CURLOPT_PROXY_CAPATH, NULL);
+        SET(CURLOPT_CA_CACHE_TIMEOUT, -1L);
         if (ca_file) {
                 SET(CURLOPT_CAINFO, ca_file);
                 SET(CURLOPT_PROXY_CAINFO, ca_file);

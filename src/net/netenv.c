@@ -11,10 +11,12 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "net/httpcurl.h"
 #include "net/netprocess.h"
 
 #define TIMER_ACCURACY_USEC USEC_PER_MSEC
+#define DISK_PATIENCE_USEC USEC_PER_SEC
 
 typedef struct EventEnv {
         NetEnv env; /* first: a NetEnv is cast back to us */
@@ -98,11 +100,25 @@ static const char *event_environ_get(NetEnv *e, const char *name)
         return getenv(name);
 }
 
-/* O_NONBLOCK, so that a FIFO in the file's place does not hold up the loop before it is refused. */
-static int event_file_read(NetEnv *e, const char *path, size_t max, Secret **ret)
+typedef struct FileRead {
+        char *path;
+        size_t max;
+        Secret *content;
+} FileRead;
+
+static void file_read_free(FileRead *f)
 {
-        _cleanup_strbuf_wipe_ StrBuf b = STRBUF_INIT(max);
-        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), r;
+        secret_free(f->content);
+        free(f->path);
+        free(f);
+}
+
+/* O_NONBLOCK, so that a FIFO in the file's place is refused rather than waited for. */
+static int read_file(void *data)
+{
+        FileRead *f = data;
+        _cleanup_strbuf_wipe_ StrBuf b = STRBUF_INIT(f->max);
+        int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), r;
         struct stat st;
 
         if (fd < 0)
@@ -115,7 +131,33 @@ static int event_file_read(NetEnv *e, const char *path, size_t max, Secret **ret
                 r = fd_read(fd, &b);
         (void)close(fd); /* only read from */
         if (r >= 0)
-                *ret = secret_new(strbuf_str(&b), b.len);
+                f->content = secret_new(strbuf_str(&b), b.len);
+        return r;
+}
+
+static void on_late_read(void *data, int result)
+{
+        file_read_free(data);
+}
+
+/* A disk that hangs holds up the loop for a moment, and a fetch of credentials for as long as it
+ * does; those at hand go on being used. */
+static int event_file_read(NetEnv *e, const char *path, size_t max, Secret **ret)
+{
+        FileRead *f = mem_new0(FileRead);
+        int r, called;
+
+        *f = (FileRead){.path = mem_strdup(path), .max = max};
+        called = thread_call(&(ThreadCall){read_file, on_late_read, f}, DISK_PATIENCE_USEC, &r);
+        if (called == -ETIMEDOUT)
+                return -EIO;
+        if (called == -EBUSY)
+                r = -EIO;
+        else if (called < 0)
+                r = read_file(f); /* no thread is to be had */
+        if (r >= 0)
+                *ret = TAKE_PTR(f->content);
+        file_read_free(f);
         return r;
 }
 

@@ -16,7 +16,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/environment.h"
 #include "base/mem.h"
+#include "base/thread.h"
+
+#define DISK_PATIENCE_USEC USEC_PER_SEC
 
 #ifndef P_PIDFD
 #define P_PIDFD 3 /* Linux 5.4; glibc 2.36 */
@@ -135,17 +139,46 @@ static int on_output(sd_event_source *s, int fd, uint32_t events, void *userdata
         return 0;
 }
 
-/* posix_spawn(3) tells when there is no such program, or none that may be run. */
-static int spawn(const char *const argv[], int output, pid_t *ret)
+/* What a program is started with. */
+typedef struct Spawn {
+        char **argv;
+        size_t n_args;
+        int output; /* its end of the pipe, owned */
+        pid_t pid;
+} Spawn;
+
+static void spawn_free(Spawn *s)
 {
+        for (size_t i = 0; i < s->n_args; i++)
+                secret_free_text(s->argv[i]);
+        free(s->argv);
+        (void)close(s->output); /* the program's end */
+        free(s);
+}
+
+static Spawn *spawn_new(const char *const argv[], int output)
+{
+        Spawn *s = mem_new0(Spawn);
+
+        s->output = output;
+        for (; argv[s->n_args]; s->n_args++)
+                ;
+        s->argv = mem_alloc0((s->n_args + 1) * sizeof(char *));
+        for (size_t i = 0; i < s->n_args; i++)
+                s->argv[i] = mem_strdup(argv[i]);
+        return s;
+}
+
+/* posix_spawn(3) tells when there is no such program, or none that may be run; until the program
+ * has been read from its disk, it does not return. */
+static int spawn(void *data)
+{
+        Spawn *s = data;
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
         sigset_t none, usual;
         int r;
 
-        /* Ignored, as some launchers leave it, it would have the kernel reap: how a program ended
-         * would be lost, and its number could be another's already. */
-        (void)signal(SIGCHLD, SIG_DFL);
         if (posix_spawn_file_actions_init(&actions) != 0 || posix_spawnattr_init(&attributes) != 0)
                 mem_exhausted();
         sigemptyset(&none);
@@ -156,7 +189,7 @@ static int spawn(const char *const argv[], int output, pid_t *ret)
                 r = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY,
                                                      0);
         if (r == 0)
-                r = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+                r = posix_spawn_file_actions_adddup2(&actions, s->output, STDOUT_FILENO);
         if (r == 0) /* libcurl opens some that are not close-on-exec */
                 r = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
         if (r == 0)
@@ -168,10 +201,43 @@ static int spawn(const char *const argv[], int output, pid_t *ret)
         if (r == 0)
                 r = posix_spawnattr_setsigdefault(&attributes, &usual);
         if (r == 0)
-                r = posix_spawnp(ret, argv[0], &actions, &attributes, (char *const *)argv, environ);
+                r = posix_spawnp(&s->pid, s->argv[0], &actions, &attributes, s->argv,
+                                 environment_for_programs());
         posix_spawn_file_actions_destroy(&actions);
         posix_spawnattr_destroy(&attributes);
         return -r;
+}
+
+static void on_late_spawn(void *data, int result)
+{
+        Spawn *s = data;
+
+        if (result >= 0) {
+                (void)kill(-s->pid, SIGKILL);
+                (void)waitpid(s->pid, NULL, 0); /* which is dead */
+        }
+        spawn_free(s);
+}
+
+/* Takes output. */
+static int spawn_in_time(const char *const argv[], int output, pid_t *ret)
+{
+        Spawn *s = spawn_new(argv, output);
+        int r, called;
+
+        /* Ignored, as some launchers leave it, it would have the kernel reap: how a program ended
+         * would be lost, and its number could be another's already. */
+        (void)signal(SIGCHLD, SIG_DFL);
+        called = thread_call(&(ThreadCall){spawn, on_late_spawn, s}, DISK_PATIENCE_USEC, &r);
+        if (called == -ETIMEDOUT)
+                return -EIO;
+        if (called == -EBUSY)
+                r = -EIO;
+        else if (called < 0)
+                r = spawn(s); /* no thread is to be had */
+        *ret = s->pid;
+        spawn_free(s);
+        return r;
 }
 
 int net_process_start(sd_event *event, const NetProcessOptions *o, NetProcessCallback callback,
@@ -192,8 +258,7 @@ int net_process_start(sd_event *event, const NetProcessOptions *o, NetProcessCal
                 net_process_cancel(p);
                 return r;
         }
-        r = spawn(o->argv, fds[1], &p->pid);
-        (void)close(fds[1]); /* the program's end */
+        r = spawn_in_time(o->argv, fds[1], &p->pid);
         if (r >= 0) {
                 p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
                 if (p->pidfd < 0) { /* no descriptors left, or a kernel before 5.3 */

@@ -6,7 +6,7 @@ import random
 from .errors import ControlError
 
 KINDS = ("error", "silence", "close", "delay", "malformed", "truncate", "oversize", "empty",
-         "body", "status")
+         "body", "status", "mutate")
 FILTERS = ("service", "operation", "account", "region", "trail", "topic", "access_key")
 OPTIONS = ("kind", "count", "skip", "effect", "code", "status", "message", "seconds", "body",
            "size", "headers", "content_type", "chance")
@@ -26,7 +26,7 @@ class Fault:
         self.skip = int(row.get("skip", 0))
         self.chance = float(row.get("chance", 1.0))
         self.hits = 0
-        after = ("delay", "malformed", "truncate", "oversize")
+        after = ("delay", "malformed", "truncate", "oversize", "mutate")
         self.effect = self.kind in after or bool(row.get("effect"))
 
     def fits(self, facts):

@@ -59,6 +59,7 @@ class Gateway:
         self.models = model.Models()
         self.limits = parts.limits
         self.faults = parts.faults
+        self.mutator = parts.mutator
         self.history = parts.history
         self.calls = parts.calls
         self.replay = parts.replay
@@ -350,6 +351,8 @@ class Gateway:
             reply.body = reply.body[:len(reply.body) // 2]
         elif fault.kind == "malformed":
             reply.body = reply.body[:-2] + b"\xff\xfe{<" if reply.body else b"{<"
+        elif fault.kind == "mutate":
+            reply.mutate = self.mutator
         elif fault.kind == "oversize":
             filler = b" " * int(row.get("size", 8 * 1024 * 1024))
             reply.body = filler + reply.body

@@ -48,7 +48,7 @@ class Request:
 class Reply:
     """What to do with a request: send an answer, or misbehave in a chosen way."""
 
-    __slots__ = ("status", "headers", "body", "delay", "action", "close")
+    __slots__ = ("status", "headers", "body", "delay", "action", "close", "mutate")
 
     def __init__(self, status=200, headers=(), body=b"", delay=0.0, action="send", close=False):
         self.status = status
@@ -57,6 +57,7 @@ class Reply:
         self.delay = delay
         self.action = action
         self.close = close
+        self.mutate = None  # makes pieces and an end out of the bytes: see mutate.py
 
     def encode(self, http_date):
         lines = [f"HTTP/1.1 {self.status} {REASONS.get(self.status, 'Status')}"]
@@ -227,11 +228,38 @@ class Connection(asyncio.Protocol):
             self.reset()
             return
         reply.close = reply.close or getattr(self, "close_after", False)
-        self.transport.write(reply.encode(self.listener.http_date()))
+        data = reply.encode(self.listener.http_date())
+        if reply.mutate is not None:
+            self.send_pieces(*reply.mutate(data), reply.close)
+            return
+        self.transport.write(data)
         self.busy = False
         if reply.close or reply.action == "truncate":
             self.closing = True
             self.transport.close()
+
+    def send_pieces(self, pieces, end, close):
+        """Each after its time; the connection stays busy until the last has gone."""
+        if self.transport.is_closing():
+            return
+        if pieces:
+            (delay, data), *rest = pieces
+            self.timer = self.loop.call_later(delay, self.send_piece, data, rest, end, close)
+        elif end == "reset":
+            self.reset()
+        elif end == "close" or close:
+            self.closing = True
+            self.transport.close()
+        elif end == "keep":
+            self.busy = False
+            self.advance()
+
+    def send_piece(self, data, rest, end, close):
+        self.timer = None
+        self.last_used = self.loop.time()
+        if not self.transport.is_closing():
+            self.transport.write(data)
+            self.send_pieces(rest, end, close)
 
     def reset(self):
         """Close with a TCP reset instead of an orderly end."""

@@ -8,7 +8,7 @@ from .errors import ControlError
 from .http11 import Reply
 
 MODES = ("ok", "no_role", "error", "silence", "close", "failed", "expired", "token_silence", "off",
-         "malformed", "oversize")
+         "malformed", "oversize", "mutate")
 TOKEN_PATH = "/latest/api/token"
 ROLE_PATH = "/latest/meta-data/iam/security-credentials/"
 CONTAINER_PATH = "/v2/credentials/guard"
@@ -19,16 +19,18 @@ MAX_TOKENS = 4096
 class Imds:
     """Hands out the instance role's credentials, and misbehaves on request."""
 
-    def __init__(self, world, settings, clock, calls):
+    def __init__(self, world, settings, clock, parts):
         self.world = world
         self.settings = settings
         self.clock = clock
-        self.calls = calls
+        self.calls = parts.calls
+        self.mutator = parts.mutator
         self.reset()
 
     def reset(self):
         self.mode = "ok"
         self.status = 500
+        self.chance = 1.0
         self.count = None
         self.tokens = {}
         self.session = None
@@ -40,6 +42,7 @@ class Imds:
             raise ControlError("mode must be one of " + ", ".join(MODES))
         self.mode = mode
         self.status = int(row.get("status", self.status))
+        self.chance = float(row.get("chance", 1.0))
         self.count = None if row.get("count") in (None, "forever") else int(row["count"])
         self.container_token = row.get("container_token", self.container_token)
         if row.get("forget_tokens"):
@@ -68,6 +71,8 @@ class Imds:
             if self.count <= 0:
                 self.mode, self.count = "ok", None
         reply = self.answer(request, mode)
+        if mode == "mutate" and self.mutator.random.random() < self.chance:
+            reply.mutate = self.mutator
         self.calls.add({"time": self.clock.now(), "service": "imds", "operation": request.path,
                         "method": request.method, "code": str(reply.status), "action": reply.action,
                         "tls": request.tls, "host": request.get("host"), "access_key": None})

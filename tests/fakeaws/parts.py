@@ -12,6 +12,7 @@ from .gateway import Gateway
 from .history import History
 from .imds import Imds
 from .limits import Limits
+from .mutate import Mutator
 from .notifier import Journal, Notifier
 from .replay import Replay
 from .s3 import S3
@@ -32,6 +33,7 @@ def build(source=None, seed=None, facts=None, recording=None):
         parts.world.add_regions(recording["meta"]["region"], recording["meta"]["other_region"])
     parts.limits = Limits(parts.settings, parts.clock)
     parts.faults = Faults(seed)
+    parts.mutator = Mutator(seed)
     parts.calls = Journal(parts.notifier, 100000)
     parts.mailbox = Journal(parts.notifier, 20000)
     parts.history = History(parts.world, parts.settings, parts.clock, parts.notifier)
@@ -41,5 +43,5 @@ def build(source=None, seed=None, facts=None, recording=None):
                 "sts": Sts(parts.world), "s3": S3(parts.world),
                 "monitoring": CloudWatch(parts.world, parts.clock, parts.notifier)}
     parts.gateway = Gateway(parts.world, parts.settings, parts.clock, services, parts)
-    parts.imds = Imds(parts.world, parts.settings, parts.clock, parts.calls)
+    parts.imds = Imds(parts.world, parts.settings, parts.clock, parts)
     return parts

@@ -7,7 +7,8 @@
  *     inject LOG list -- COMMAND...
  *     inject LOG before|after|ERRNO|ERRNO+|MSEC THREAD NAME N -- COMMAND...
  *
- * THREAD is main, writer (the first one that main makes) or other. ERRNO ("ENOSPC") fails the call
+ * THREAD is main, log (the first one that main makes before its folder), writer (the first one that
+ * it makes after) or other. ERRNO ("ENOSPC") fails the call
  * once, with a "+" that one and all that follow; "EINTR*3" fails three. Every call that is looked
  * at is a line of LOG, "THREAD NAME N OBJECT", and the one that was met begins with "> ".
  * Nothing counts before the first mkdir: the guard makes its folder before it writes anything.
@@ -86,8 +87,8 @@ static const struct {
 } errors[] = {{"ENOSPC", ENOSPC}, {"EIO", EIO},       {"EDQUOT", EDQUOT}, {"EINTR", EINTR},
               {"EMFILE", EMFILE}, {"EAGAIN", EAGAIN}, {"EACCES", EACCES}};
 
-typedef enum Role { ROLE_MAIN, ROLE_WRITER, ROLE_OTHER, _ROLE_MAX } Role;
-static const char *const role_names[] = {"main", "writer", "other"};
+typedef enum Role { ROLE_MAIN, ROLE_LOG, ROLE_WRITER, ROLE_OTHER, _ROLE_MAX } Role;
+static const char *const role_names[] = {"main", "log", "writer", "other"};
 
 static FILE *arg_log;
 static const char *arg_thread, *arg_name;
@@ -96,7 +97,7 @@ static int arg_error;             /* 0: it is a kill, or a delay */
 static unsigned arg_msec;
 static bool arg_after;
 
-static pid_t program, writer;
+static pid_t program, logger, writer;
 static pid_t held;    /* a thread that is at the call that begins late */
 static pid_t returns; /* ... or at the call after which it is killed */
 static unsigned n_met;
@@ -135,7 +136,10 @@ static void describe(pid_t tid, const struct ptrace_syscall_info *info, ObjectKi
 /* Whether this is the call that was asked for, which is then noted. */
 static bool is_met(pid_t tid, const struct ptrace_syscall_info *info)
 {
-        Role role = tid == program ? ROLE_MAIN : tid == writer ? ROLE_WRITER : ROLE_OTHER;
+        Role role = tid == program  ? ROLE_MAIN
+                    : tid == logger ? ROLE_LOG
+                    : tid == writer ? ROLE_WRITER
+                                    : ROLE_OTHER;
         size_t k = 0;
         char object[512];
 
@@ -225,7 +229,9 @@ static void trace(void)
                         unsigned long made = 0;
 
                         (void)ptrace(PTRACE_GETEVENTMSG, tid, 0, &made);
-                        if (begun && !writer)
+                        if (!begun && !logger)
+                                logger = (pid_t)made;
+                        else if (begun && !writer)
                                 writer = (pid_t)made;
                 } else if (WSTOPSIG(status) == (SIGTRAP | 0x80))
                         at_call(tid);

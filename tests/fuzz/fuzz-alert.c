@@ -51,6 +51,18 @@ static void check_format(TopicFormat f, const Message *m, const char *not_durabl
                 HOLD(json_is_false(json_object_get(o, "durable")) == (not_durable != NULL));
 }
 
+/* Whatever stands before them, the last line is whole, and what to do is there. */
+static void check_end(const Incident *i, const AlertContext *c, const char *body)
+{
+        _cleanup_free_ char *last = mem_printf(
+                "\nIncident %s, message %u (%s), severity %s, guard %s\n", i->id, c->sequence,
+                phase_to_string(c->phase), severity_to_string(i->severity), c->hostname);
+        _cleanup_(advice_done) Advice advice = advice_make(i, c->now_msec);
+
+        HOLD(strlen(body) >= strlen(last) && streq(body + strlen(body) - strlen(last), last));
+        HOLD(advice.n_steps == 0 || strstr(body, "\nWhat to do\n1. "));
+}
+
 static void check_document(const Incident *i, const Message *m)
 {
         _cleanup_json_ json_t *o = NULL;
@@ -96,6 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         alert_text(i, &c, &m.subject, &m.body);
         HOLD(*m.subject && fuzz_is_plain(m.subject) && strlen(m.subject) <= 99);
         HOLD(*m.body && strlen(m.body) <= (size_t)32 * 1024 && fuzz_count_clean(m.body, true) > 0);
+        check_end(i, &c, m.body);
         m.document = alert_document(i, &c, m.subject);
         check_document(i, &m);
         for (TopicFormat f = 0; f < _TOPIC_FORMAT_MAX; f++)

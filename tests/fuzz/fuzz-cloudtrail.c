@@ -2,6 +2,7 @@
 /* The answers of GetTrailStatus and LookupEvents: no text is empty, no event is lost uncounted,
  * the same bytes again mean the same, and the token comes back in the next question as it is. */
 #include "aws/cloudtrail.h"
+#include "base/jsonmend.h"
 #include "fuzz.h"
 
 static void check_status(const char *body, size_t size)
@@ -18,6 +19,7 @@ static void check_status(const char *body, size_t size)
 
                 for (size_t i = 0; i < ELEMENTSOF(texts); i++)
                         HOLD(!texts[i] || *texts[i]);
+                HOLD(!s.unread || *s.unread);
                 HOLD(s.start_logging_msec >= 0 && s.stop_logging_msec >= 0 &&
                      s.latest_delivery_msec >= 0);
                 HOLD(cloudtrail_reread_trail_status(&a, body, size, &again) == 0);
@@ -37,7 +39,7 @@ static void check_page(const char *body, size_t size)
 
         if (cloudtrail_parse_lookup_page(body, size, &p) < 0)
                 return;
-        HOLD(json_parse(body, size, CLOUDTRAIL_LOOKUP_BODY_MAX, &answer) == 0);
+        HOLD(json_parse_foreign(body, size, CLOUDTRAIL_LOOKUP_BODY_MAX, &answer) == 0);
         HOLD(p.n_records + p.n_unreadable == json_array_size(json_object_get(answer, "Events")));
         for (size_t i = 0; i < p.n_records; i++)
                 HOLD(p.records[i].event_name && p.records[i].time_msec >= 0);

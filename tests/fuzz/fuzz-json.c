@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* jsonmap: what was decoded by a table is what is decoded again after the way back. */
+/* jsonmap: what was decoded by a table is what is decoded again after the way back. jsonmend: what
+ * is JSON is read as it is, and a member is salvaged as it would have been read. */
 #include <errno.h>
 
-#include "base/jsonmap.h"
+#include "base/jsonmend.h"
 #include "fuzz.h"
 
 #define TEXT_MAX 4096
@@ -47,6 +48,19 @@ static bool is_known(const char *name)
         return false;
 }
 
+static void check_mended(const char *data, size_t size, const json_t *whole)
+{
+        _cleanup_json_ json_t *mended = NULL;
+        const json_t *flag = json_object_get(whole, "flag");
+        bool value = false;
+        int r = json_parse_foreign(data, size, TEXT_MAX, &mended);
+
+        HOLD(!whole || (r == 0 && json_equal(mended, whole)));
+        r = json_salvage_bool(data, size, "flag", &value);
+        if (whole && r == 0)
+                HOLD(json_is_boolean(flag) && json_is_true(flag) == value);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         _cleanup_(everything_done) Everything e = {0}, again = {0};
@@ -55,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         int r = json_parse((const char *)data, size, TEXT_MAX, &root);
 
         HOLD(size <= TEXT_MAX || r == -E2BIG);
+        check_mended((const char *)data, size, root);
         HOLD(r == 0 ? json_is_object(root) || json_is_array(root) : !root);
         if (r < 0)
                 return 0;

@@ -7,6 +7,7 @@ nothing is inherited. A daemon dies with the process that started it.
 """
 
 import ctypes
+import fcntl
 import itertools
 import json
 import os
@@ -37,6 +38,8 @@ RECORD = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z) (" + "|".joi
 FIELDS = re.compile(r" (?=(?:TRAIL_ARN|INCIDENT_ID|ERROR_CODE)=)")
 FIELD = re.compile(r'([A-Z_]+)=("(?:[^"\\]|\\.)*"|\S*)')
 PR_SET_PDEATHSIG = 1
+F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ of Python 3.10
+FILLER = "X_FILLER=1"
 
 
 def strace(expression):
@@ -60,6 +63,36 @@ def in_own(namespace, script):
 
 def in_own_mounts(script):
     return in_own("--mount", script)
+
+
+def is_sanitized():
+    """Whether a sanitizer or valgrind uses memory and limits beside the daemon."""
+    with open(DAEMON, "rb") as program:
+        text = program.read()
+    return bool(WRAP) or b"__asan_init" in text or b"__tsan_init" in text
+
+
+def full_pipe():
+    """Its two ends; nothing more can be written before something has been read."""
+    end, other_end = os.pipe()
+    fcntl.fcntl(other_end, F_SETPIPE_SZ, 4096)
+    os.set_blocking(other_end, False)
+    try:
+        while True:
+            os.write(other_end, b"\n")
+    except BlockingIOError:
+        os.set_blocking(other_end, True)
+    return end, other_end
+
+
+def fill_socket(address):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.setblocking(False)
+        try:
+            while True:
+                sender.sendto(FILLER.encode(), address)
+        except BlockingIOError:
+            pass
 
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -152,12 +185,16 @@ class Guard:
                 "--state-directory", self.state, "--status-file", self.status_path,
                 "--time-scale", str(self.scale)]
 
-    def spawn(self):
-        """Starts the daemon without waiting for anything."""
+    def spawn(self, deaf=False):
+        """Starts the daemon without waiting for anything. deaf: its standard error and its
+        notifications are full and not read before listen()."""
         assert self.process is None
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         address = f"trailsentry-test-{os.getpid()}-{next(numbers)}"
         self.notify.bind("\0" + address)
+        log, log_end = full_pipe() if deaf else os.pipe()
+        if deaf:
+            fill_socket("\0" + address)
         environment = {"PATH": "/usr/bin:/bin", "NOTIFY_SOCKET": "@" + address,
                        "AWS_EC2_METADATA_SERVICE_ENDPOINT": self.aws.imds_url,
                        **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")},
@@ -166,13 +203,21 @@ class Guard:
         self.first_note = len(self.notes)
         # The child is to die with this thread; pytest's main thread lives long enough.
         self.process = subprocess.Popen(self.command(), env=environment, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        stdout=log_end, stderr=subprocess.STDOUT,
                                         preexec_fn=die_with_parent)
+        os.close(log_end)
+        self.process.stdout = os.fdopen(log, "rb")
+        self.threads = []
+        if not deaf:
+            self.listen()
+        return self
+
+    def listen(self):
+        """Reads what the daemon says, from here on."""
         self.threads = [threading.Thread(target=self.read_log, daemon=True),
                         threading.Thread(target=self.read_notes, daemon=True)]
         for thread in self.threads:
             thread.start()
-        return self
 
     def start(self, timeout=20.0):
         """Starts it and waits for READY=1."""
@@ -191,6 +236,8 @@ class Guard:
     def exit_status(self, timeout=20.0):
         """Waits for the end of the process; what it has said is read to the end by then."""
         status = self.process.wait(timeout * SLOW)
+        if not self.threads:
+            self.listen()
         self.threads[0].join(timeout * SLOW)
         self.notify.shutdown(socket.SHUT_RDWR)
         self.threads[1].join(timeout * SLOW)
@@ -232,6 +279,8 @@ class Guard:
                 copy.write(line)
                 copy.flush()
                 text = line.decode("utf-8", "replace").rstrip("\n")
+                if not text:
+                    continue  # of full_pipe()
                 match = RECORD.fullmatch(text)
                 with self.changed:
                     if match:
@@ -249,7 +298,7 @@ class Guard:
             if not text:
                 return
             with self.changed:
-                self.notes += text.split("\n")
+                self.notes += [t for t in text.split("\n") if t != FILLER]
                 self.changed.notify_all()
 
     def wait_or_end(self, test, timeout=20.0, what="it"):

@@ -519,6 +519,7 @@ def test_status_of_what_is_rare(tmp_path):
     made_up_status(path)
     told = json.loads(path.read_text())
     told["configuration_error"] = "it has mistakes"
+    told["log_error"] = "2 records are lost"
     told["written_msec"] += 3600000
     window = {"title": "maintenance of all trails", "until_msec": 1795402800000}
     told["maintenance"] = [window, {**window, "title": "maintenance of one"}]
@@ -526,7 +527,8 @@ def test_status_of_what_is_rare(tmp_path):
     done = command("status", "--status-file", path)
     assert done.returncode == UNKNOWN, done
     for words in ("the status is from the future", "the configuration was changed and not taken over",
-                  "it has mistakes", "maintenance of all trails (until 2026-11-23T03:00:00Z)"):
+                  "it has mistakes", "the journal does not take the daemon's records: 2 records are lost",
+                  "maintenance of all trails (until 2026-11-23T03:00:00Z)"):
         assert words in done.stdout, (words, done.stdout)
     done = command("maintenance", "list", "--status-file", path)
     assert done.returncode == WELL and done.stdout.count("2026-11-23T03:00:00Z") == 2, done

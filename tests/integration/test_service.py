@@ -3,6 +3,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import time
 import pytest
 
 import guard as guard_module
-from guard import FAR_TRAIL, SLOW, TRAIL, WRAP, in_own_mounts, reached_by_role
+from guard import FAR_TRAIL, SLOW, TRAIL, WRAP, in_own_mounts, is_sanitized, reached_by_role, strace
 
 MISTAKES = '''trails = (
   { arn = "arn:aws:cloudtrail:eu-west-1:444455556666:trial/management-events"; },
@@ -85,6 +86,68 @@ def test_service_manager_is_told(aws, make_guard):
     assert "STOPPING=1" in guard.notes
     assert guard.status()["state"] == "stopping"
     assert guard.records[-1].text == "trailsentryd stops"
+
+
+def test_nobody_reads_what_it_says(aws, make_guard):
+    """Neither standard error nor the service manager's socket, from before its start: it polls,
+    restarts, tells the topics, and ends. What it had to say comes as soon as somebody reads."""
+    guard = make_guard(environment={"WATCHDOG_USEC": "400000"}).spawn(deaf=True)
+    aws.polls(3, ok=True)
+    aws.attack(TRAIL)
+    aws.message(phase="CLOSED")
+    for _ in range(1000):
+        if guard.status()["log_error"]:
+            break
+        aws.polls(1)
+    assert "nothing has been written since 20" in guard.status()["log_error"]
+    guard.listen()
+    guard.wait(lambda: "READY=1" in guard.notes, what="READY=1")
+    accepted = guard.record("StartLogging accepted")
+    texts = [r.text for r in guard.records]
+    assert texts[0].startswith("endpoint of ") and not any("lost" in t for t in texts), texts
+    # The time is that of what happened.
+    times = [r.time if "." in r.time else r.time.replace("Z", ".000Z") for r in guard.records]
+    assert times == sorted(times), times
+    assert times[texts.index(accepted.text)] > times[0]
+    guard.wait_new_status(lambda s: s["log_error"] is None)
+    guard.stop()
+
+
+@pytest.mark.parametrize("number,status", [(signal.SIGTERM, 0),
+                                           (signal.SIGABRT, -signal.SIGABRT)])
+def test_ends_in_time_when_nobody_reads(aws, make_guard, number, status):
+    guard = make_guard(wrapped=False).spawn(deaf=True)
+    aws.polls(3, ok=True)
+    begun = time.monotonic()
+    guard.process.send_signal(number)
+    assert guard.exit_status() == status
+    assert time.monotonic() - begun < 3 * SLOW
+
+
+def test_standard_descriptors_that_are_closed(aws, make_guard):
+    """What is opened first does not take their numbers, and gets no record of the log."""
+    guard = make_guard(prefix=["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"], wrapped=False)
+    guard.spawn()
+    aws.polls(3, ok=True)
+    open_files = f"/proc/{guard.process.pid}/fd"
+    assert [os.readlink(f"{open_files}/{fd}") for fd in range(3)] == ["/dev/null"] * 3
+    aws.attack(TRAIL)
+    aws.message(phase="CLOSED")
+    guard.stop()
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_each_protection_of_memory_that_fails_is_told(aws, make_guard):
+    """One that fails keeps none of the others from being tried."""
+    if is_sanitized():
+        pytest.skip("sanitizers want to know their limits")
+    guard = make_guard(wrapped=False, prefix=strace("inject=prlimit64,prctl,mlock:error=EPERM"),
+                       environment={"ASAN_OPTIONS": "detect_leaks=0"}).run()
+    for words in ("could not be limited to none .setrlimit.: Operation not permitted",
+                  "could not be forbidden .prctl.: Operation not permitted",
+                  "secrets cannot be locked in memory, and may be swapped out: Operation not perm"):
+        assert len(guard.find_records(words)) == 1, words
+    guard.kill()
 
 
 def test_starved_of_cpu_it_is_not_taken_for_wedged(aws, make_guard):
@@ -222,9 +285,8 @@ def test_name_resolution_that_hangs(aws, make_guard):
 
 def test_memory_of_large_answers_is_given_back(aws, make_guard):
     """Eight MiB of blanks before each answer about who did it: some are read, none is kept."""
-    with open(guard_module.DAEMON, "rb") as program:
-        if WRAP or b"__asan_init" in program.read():
-            pytest.skip("the memory of sanitizers and valgrind is another")
+    if is_sanitized():
+        pytest.skip("the memory of sanitizers and valgrind is another")
 
     def resident():
         with open(f"/proc/{guard.process.pid}/status", encoding="ascii") as file:

@@ -51,6 +51,33 @@ def test_full_disk(aws, make_guard):
     guard.wait_silent()
 
 
+def test_full_run(aws, make_guard):
+    """No room for the status file and answers: it delays nothing, and is told by what else there
+    is."""
+    guard = make_guard()
+    folder = os.path.dirname(guard.status_path)
+    guard.prefix = in_own_mounts(f"mount -t tmpfs -o size=64k,mode=0750 none {folder}")
+    if guard.prefix is None:
+        pytest.skip("no mount namespaces for this user")
+    guard.run()
+    inside = f"/proc/{guard.process.pid}/root{folder}"
+    with open(os.path.join(inside, "filler"), "wb", buffering=0) as filler:
+        with pytest.raises(OSError):
+            while True:
+                filler.write(bytes(4096))
+    failed = guard.record("status.json cannot be written, and no request be answered: No space left")
+    assert failed.level == "error"
+    attack = aws.attack(TRAIL)
+    closed = aws.message(phase="CLOSED")
+    start, = aws.restarts()
+    assert start["time"] - attack["time"] < 2 * SLOW
+    assert closed.time - start["time"] < 3 * SLOW
+    guard.wait(lambda: any("; status file: No space left" in n for n in guard.notes), what="STATUS=")
+    os.unlink(os.path.join(inside, "filler"))
+    guard.record("status.json is written again")
+    assert len(guard.find_records("status.json cannot be written")) == 1
+
+
 def test_state_folder_taken_away(aws, guard):
     guard.run()
     aside = guard.state + "-aside"

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What surrounds the daemon: proxies, endpoints that others name, certificates that come and go."""
 
+import json
 import os
 import shutil
 import ssl
 
 import pytest
 
-from guard import FAR_TRAIL, SLOW, TRAIL, reached_by_role
+from guard import FAR_TRAIL, SLOW, TRAIL, in_own_mounts, reached_by_role
 from proxy import Proxy
 from test_cli import check
 from test_credentials import stop_and_see
@@ -134,6 +135,46 @@ def test_surroundings_that_cannot_be_meant(aws, make_guard, variables, words):
     assert aws.calls() == []
 
 
+# Variables that libraries read
+
+OPENSSL_CONF = """openssl_conf = all
+[all]
+providers = list
+[list]
+base = only
+[only]
+activate = 1
+"""
+
+
+def test_variables_of_libraries_do_not_count(aws, make_guard, tmp_path):
+    """TLS keys are not written down, and no file takes the algorithms from OpenSSL. A program that hands
+    out credentials has what it goes by."""
+    keys, conf, seen = (os.path.join(tmp_path, name) for name in ("keys", "openssl.cnf", "seen"))
+    with open(conf, "w", encoding="ascii") as out:
+        out.write(OPENSSL_CONF)
+    program, profiles = os.path.join(tmp_path, "get-keys"), os.path.join(tmp_path, "config")
+    with open(program, "w", encoding="ascii") as out:
+        out.write(f"#!/bin/sh\nenv >{seen}\necho '" + json.dumps({
+            "Version": 1, "AccessKeyId": "AKIAI44QH8DHBEXAMPLE",
+            "SecretAccessKey": "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY"}) + "'\n")
+    os.chmod(program, 0o755)
+    with open(profiles, "w", encoding="ascii") as out:
+        out.write(f"[default]\ncredential_process = {program}\n")
+    guard = make_guard(environment={
+        "SSLKEYLOGFILE": keys, "OPENSSL_CONF": conf, "OPENSSL_MODULES": str(tmp_path),
+        "RES_OPTIONS": "timeout:30 attempts:5", "VAULT_ADDR": "https://vault.example",
+        "AWS_CONFIG_FILE": profiles}).run()
+    aws.polls(3, ok=True)
+    done = check(guard, **guard.environment)
+    assert "credential_process" in done.stdout, done
+    assert not os.path.exists(keys)
+    with open(seen, encoding="utf-8") as file:
+        variables = dict(line.split("=", 1) for line in file.read().splitlines())
+    assert variables["VAULT_ADDR"] == "https://vault.example" and variables["OPENSSL_CONF"] == conf
+    assert "SSLKEYLOGFILE" not in variables
+
+
 # Certificates
 
 def test_ca_bundle_vanishes_and_is_replaced_while_running(aws, make_guard, tmp_path):
@@ -159,6 +200,25 @@ def test_ca_bundle_vanishes_and_is_replaced_while_running(aws, make_guard, tmp_p
     guard.record("management-events cannot be seen")
     shutil.copy(aws.ca_file, bundle + ".new")
     os.rename(bundle + ".new", bundle)
+    guard.process.send_signal(1)
+    aws.message(phase="CLOSED", kind="cannot-see", timeout=40 * SLOW)
+
+
+def test_system_certificates_are_read_again_by_a_reload(aws, make_guard, tmp_path):
+    """As after an update of them, which changes no setting."""
+    system = "/etc/ssl/certs/ca-certificates.crt"
+    bundle = os.path.join(tmp_path, "bundle.pem")
+    foreign = os.path.join(os.path.dirname(aws.ca_file), "foreign-ca.pem")
+    shutil.copy(aws.ca_file, bundle)
+    prefix = in_own_mounts(f"mount --bind {bundle} {system}") if os.path.exists(system) else None
+    if prefix is None:
+        pytest.skip("no such file, or no mount namespaces for this user")
+    guard = make_guard(ca_file=None, prefix=prefix, scale=20, cannot_see_after="20s").run()
+    shutil.copyfile(foreign, bundle)
+    guard.process.send_signal(1)
+    guard.record("was read again")
+    guard.record("management-events cannot be seen")
+    shutil.copyfile(aws.ca_file, bundle)
     guard.process.send_signal(1)
     aws.message(phase="CLOSED", kind="cannot-see", timeout=40 * SLOW)
 

@@ -90,6 +90,8 @@ static int parse_trail_status(const char *body, size_t len)
         TrailStatus s = {0};
         int r = cloudtrail_parse_trail_status(body, len, &s);
 
+        if (r >= 0 && s.unread)
+                r = -EBADMSG;
         trail_status_done(&s);
         return r;
 }

@@ -78,6 +78,8 @@ static void draw_nature(World *w)
                         history_lags[rng_below(r, ELEMENTSOF(history_lags))] * USEC_PER_SEC,
                 .page_size = page_sizes[rng_below(r, ELEMENTSOF(page_sizes))],
                 .other_guard = rng_chance(r, 10),
+                .organization = rng_chance(r, 8),
+                .same_moment = rng_chance(r, 10),
         };
         if (rng_chance(r, 80))
                 w->n_trails = 1;
@@ -109,7 +111,8 @@ static void act(World *w, uint64_t at, ActKind kind, size_t trail, unsigned acto
                             .trail = trail,
                             .actor = actor,
                             .omitted = kind == ACT_STOP && rng_chance(&w->rng, 5),
-                            .hidden = rng_chance(&w->rng, 3)});
+                            .hidden = rng_chance(&w->rng, 3),
+                            .late_usec = rng_chance(&w->rng, 5) ? moment(w, 1200000) : 0});
 }
 
 static void attack_loop(World *w, uint64_t at, size_t trail, unsigned actor)

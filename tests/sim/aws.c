@@ -48,6 +48,17 @@ static int64_t unique_msec(const World *w, size_t trail)
         return MAX(world_aws_msec(w), MAX(s->start_logging_msec, s->stop_logging_msec) + 1);
 }
 
+/* When a start of the trail takes effect. */
+static int64_t start_msec(const World *w, size_t trail)
+{
+        const TrailStatus *s = &aws_truth(w, trail)->status;
+        int64_t msec = unique_msec(w, trail);
+
+        return w->nature.same_moment && !s->is_logging && msec - s->stop_logging_msec < MSEC_PER_SEC
+                       ? s->stop_logging_msec
+                       : msec;
+}
+
 static size_t record(World *w, const char *name, const Act *act)
 {
         return history_add(w, &(Record){
@@ -55,7 +66,7 @@ static size_t record(World *w, const char *name, const Act *act)
                                       .trail = act->trail,
                                       .actor = act->actor,
                                       .omitted = act->omitted,
-                                      .visible_usec = act->hidden ? USEC_INFINITY : 0,
+                                      .visible_usec = act->hidden ? USEC_INFINITY : act->late_usec,
                               });
 }
 
@@ -110,8 +121,9 @@ static void start(World *w, const Act *act)
                 return;
         if (logged)
                 w->other_starts[act->trail]++;
+        int64_t msec = start_msec(w, act->trail);
         TrailVersion *v = new_version(w, act->trail);
-        v->status.start_logging_msec = unique_msec(w, act->trail);
+        v->status.start_logging_msec = msec;
         v->status.is_logging = true;
 }
 
@@ -129,7 +141,7 @@ void aws_start(World *w, size_t trail, unsigned actor, const char *request_id)
         if (world_has_fault(w, FAULT_START_NO_EFFECT, trail) ||
             (was->status.is_logging && !w->nature.redundant_start_moves))
                 return;
-        int64_t msec = unique_msec(w, trail);
+        int64_t msec = start_msec(w, trail);
         TrailVersion *v = new_version(w, trail);
         v->status.is_logging = true;
         v->status.start_logging_msec = msec;
@@ -160,6 +172,24 @@ static void create(World *w, const Act *act)
                         w->gone[i].to_usec = w->now_usec;
 }
 
+/* What UpdateTrail was asked for, as its record has it. */
+static void record_update(World *w, const Act *act, unsigned bits, bool undo)
+{
+        size_t index = record(w, "UpdateTrail", act);
+        Record *r = &w->records[index];
+
+        (void)snprintf(r->parameters, sizeof(r->parameters), "isOrganizationTrail=false%s%s%s",
+                       !(bits & DRIFT_BUCKET) ? ""
+                       : undo                 ? " s3BucketName=ours"
+                                              : " s3BucketName=theirs",
+                       !(bits & DRIFT_VALIDATION) ? ""
+                       : undo                     ? " enableLogFileValidation=true"
+                                                  : " enableLogFileValidation=false",
+                       !(bits & DRIFT_REGIONS) ? ""
+                       : undo                  ? " isMultiRegionTrail=true"
+                                               : " isMultiRegionTrail=false");
+}
+
 static void change(World *w, const Act *act)
 {
         const TrailVersion *was = aws_truth(w, act->trail);
@@ -171,7 +201,7 @@ static void change(World *w, const Act *act)
         if (!was->exists || !(bits & _DRIFT_ALL))
                 return;
         if (bits & ~selectors)
-                (void)record(w, "UpdateTrail", act);
+                record_update(w, act, bits, undo);
         if (bits & selectors)
                 (void)record(w, "PutEventSelectors", act);
         world_trace(w, "aws: trail %zu: settings by actor %u: drift %#x", act->trail, act->actor,
@@ -202,10 +232,11 @@ void aws_act(World *w, const Act *act)
                 start(w, act);
                 break;
         case ACT_STOP_REFUSED:
-                (void)history_add(w, &(Record){.name = "StopLogging",
-                                               .trail = act->trail,
-                                               .actor = act->actor,
-                                               .refused = true});
+                for (int64_t n = 0; n == 0 || n < act->amount; n++)
+                        (void)history_add(w, &(Record){.name = "StopLogging",
+                                                       .trail = act->trail,
+                                                       .actor = act->actor,
+                                                       .refused = true});
                 world_trace(w, "aws: trail %zu: StopLogging by actor %u is refused", act->trail,
                             act->actor);
                 break;
@@ -269,6 +300,26 @@ bool aws_read(World *w, size_t trail, TrailStatus *ret)
         return true;
 }
 
+void aws_make_doubtful(World *w, TrailStatus *s)
+{
+        int64_t ahead = world_aws_msec(w) + 6 * MSEC_PER_MINUTE +
+                        (int64_t)rng_below(&w->rng, 10 * (uint64_t)MSEC_PER_DAY * 365);
+
+        switch (rng_below(&w->rng, 4)) {
+        case 0:
+                s->start_logging_msec = ahead;
+                break;
+        case 1:
+                s->stop_logging_msec = ahead;
+                break;
+        case 2:
+                s->latest_delivery_msec = ahead;
+                break;
+        default:
+                s->unread = "StopLoggingTime";
+        }
+}
+
 const char *aws_region(size_t trail)
 {
         return trail == 2 ? "eu-west-1" : "us-east-1";
@@ -302,6 +353,7 @@ static TrailSettings settings_of(const World *w, size_t trail, unsigned drift)
                         .home_region = mem_strdup("us-east-1"),
                         .s3_bucket_name = mem_strdup(drift & DRIFT_BUCKET ? "theirs" : "ours"),
                         .is_multi_region = !(drift & DRIFT_REGIONS),
+                        .is_organization = w->nature.organization,
                         .global_service_events = true,
                         .log_file_validation = !(drift & DRIFT_VALIDATION),
                 }};

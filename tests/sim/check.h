@@ -14,7 +14,15 @@ void check_step(World *w, const Input *in, const Actions *a);
 void check_order(World *w, const Letter *l, size_t topic);
 void check_letters(World *w);
 void check_letter_end(World *w, const Letter *l); /* of one that has had its time */
+/* At a boot: what the disk says of a message that may have been acknowledged before. */
+void check_read_back(World *w, const Letter *l, size_t topic, bool sent);
 void check_end(World *w);
+
+/* NULL without one. */
+const Incident *check_open_incident(const World *w, size_t trail, IncidentKind kind);
+
+/* check_starts.c: that StartLogging is sent when it is needed, or may be. */
+void check_starts(World *w, const Input *in, const Actions *a);
 
 /* check_drift.c: what is told of settings is what was shown of them. */
 unsigned check_drift_bits(const TrailSettings *s);

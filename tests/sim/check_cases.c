@@ -47,6 +47,17 @@ static bool was_cut_off(const World *w)
         return w->nature.lost_percent > 0 || (w->whole && was_sick(w, FAULT_SLOW, SIZE_MAX));
 }
 
+/* Told once: after a kill, only what was acknowledged just before it may be sent again. */
+void check_read_back(World *w, const Letter *l, size_t topic, bool sent)
+{
+        if (sent || !l->acknowledged[topic] ||
+            w->guard->killed_usec < l->acknowledged_usec[topic] + 5 * USEC_PER_SEC ||
+            was_sick(w, FAULT_DISK_FAILS, SIZE_MAX) || was_sick(w, FAULT_DISK_STALLS, SIZE_MAX))
+                return;
+        world_violation(w, "%s/%u was acknowledged, and that was not written down", l->incident,
+                        l->sequence);
+}
+
 static void check_timed(World *w, const Case *c, const Incident *i)
 {
         const StopTime *s = aws_stop_time(w, c->trail, i->stop_msec);
@@ -218,6 +229,8 @@ static void check_culprit(World *w, const Case *c)
             was_sick(w, FAULT_START_NO_EFFECT, c->trail))
                 return;
         did = w->stops[s->outage].record;
+        if (c->confidence == CONFIDENCE_EXACT && w->nature.organization)
+                world_violation(w, "%s: exact, and other accounts may have stopped it", c->id);
         if (c->confidence == CONFIDENCE_EXACT && named != did &&
             w->records[named].actor != w->records[did].actor &&
             is_history_complete(w, s, c->last_round_usec) &&
@@ -260,7 +273,8 @@ void check_case_end(World *w, const Case *c)
         if (c->open)
                 world_violation(w, "%s (%s) is never closed", c->id,
                                 incident_kind_to_string(c->kind));
-        if (c->search == SEARCH_RUNNING || c->search == SEARCH_SETTLING)
+        if (c->search == SEARCH_RUNNING || c->search == SEARCH_SETTLING ||
+            c->search == SEARCH_SETTLED)
                 world_violation(w, "%s: the search for its actor never ends", c->id);
         if (c->stop_msec && w->guard->twin && !c->at_twin)
                 world_violation(w, "%s: another guard would call it something else", c->id);

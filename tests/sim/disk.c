@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "check.h"
 #include "core/incidentjson.h"
 #include "whole.h"
 
@@ -102,8 +103,10 @@ static void read_back(World *w, const Incident *i, const Message *m)
         memset(l->tried, 0, sizeof(l->tried));
         for (size_t t = 0; t < w->n_topics; t++) {
                 const Delivery *d = message_find_delivery(m, guard_topic(w, t));
+                bool sent = d && d->sent;
 
-                l->acknowledged[t] = d && d->sent;
+                check_read_back(w, l, t, sent);
+                l->acknowledged[t] = sent;
         }
 }
 

@@ -137,15 +137,21 @@ void expect_lookups_at_least(World *w, size_t n)
                 world_violation(w, "%zu LookupEvents, fewer than %zu", w->n_lookups, n);
 }
 
+void expect_restart_of_within(World *w, size_t trail, uint64_t usec)
+{
+        const SimTrail *t = &w->trails[trail];
+
+        for (size_t i = 1; i < t->n_versions; i++) {
+                const TrailVersion *v = &t->versions[i];
+                uint64_t end = i + 1 < t->n_versions ? v[1].at_usec : w->now_usec;
+
+                if (v->exists && !v->status.is_logging && end - v->at_usec > usec)
+                        world_violation(w, "trail %zu is down for %.3f s", trail,
+                                        (double)(end - v->at_usec) / (double)USEC_PER_SEC);
+        }
+}
+
 void expect_restart_within(World *w, uint64_t usec)
 {
-        const TrailVersion *v = w->trails[0].versions;
-
-        for (size_t i = 1; i < w->trails[0].n_versions; i++) {
-                uint64_t end = i + 1 < w->trails[0].n_versions ? v[i + 1].at_usec : w->now_usec;
-
-                if (v[i].exists && !v[i].status.is_logging && end - v[i].at_usec > usec)
-                        world_violation(w, "down for %.3f s",
-                                        (double)(end - v[i].at_usec) / (double)USEC_PER_SEC);
-        }
+        expect_restart_of_within(w, 0, usec);
 }

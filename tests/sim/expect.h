@@ -22,4 +22,5 @@ void expect_starts(World *w, unsigned n); /* StartLogging calls of the guard tha
 void expect_lookups(World *w, size_t n);
 void expect_lookups_at_least(World *w, size_t n);
 /* StartLogging of the guard after each first sight of an outage. */
-void expect_restart_within(World *w, uint64_t usec);
+void expect_restart_within(World *w, uint64_t usec); /* of the first trail */
+void expect_restart_of_within(World *w, size_t trail, uint64_t usec);

@@ -249,8 +249,10 @@ static void note_sent(World *w, const Input *in)
         size_t topic = streq(in->topic_arn, guard_topic(w, 0)) ? 0 : 1;
 
         w->guard->sends_in_flight[topic]--;
-        if (l && in->error.class == AWS_ERROR_NONE)
+        if (l && in->error.class == AWS_ERROR_NONE) {
                 l->acknowledged[topic] = true;
+                l->acknowledged_usec[topic] = w->now_usec;
+        }
 }
 
 static void note_started(World *w, const Input *in)
@@ -258,6 +260,7 @@ static void note_started(World *w, const Input *in)
         GuardTrail *t = &w->guard->trails[in->trail];
 
         t->start_in_flight = false;
+        t->throttled_usec = in->error.class == AWS_ERROR_THROTTLED ? w->now_usec : 0;
         if (in->error.class == AWS_ERROR_NONE)
                 t->accepted_usec = w->now_usec;
         else
@@ -329,6 +332,7 @@ static void restored(World *w)
                         t->unbeaten_usec = w->now_usec;
                 t->drift_seen = 0; /* by another baseline, or none */
                 t->stop_msec = MAX(t->stop_msec, m->stop_msec);
+                t->start_msec = MAX(t->start_msec, m->start_msec);
                 t->version_msec = MAX(t->version_msec, MAX(m->start_msec, m->stop_msec));
         }
         step(w, &(Input){.kind = INPUT_RESTORED, .trail = SIZE_MAX, .report = &(StateReport){}});
@@ -471,6 +475,7 @@ void guard_kill(World *w)
                 return;
         world_trace(w, "guard: killed");
         w->kills++;
+        g->killed_usec = w->now_usec;
         disk_finish_writes(w);
         if (w->whole)
                 whole_kill(w);
@@ -483,6 +488,7 @@ void guard_kill(World *w)
                 w->stops[i].must = false;
         memset(g->trails, 0, sizeof(g->trails));
         memset(g->sends_in_flight, 0, sizeof(g->sends_in_flight));
+        memset(g->unseen_usec, 0, sizeof(g->unseen_usec));
 }
 
 /* Milliseconds, as a rule; a slow disk takes seconds, and then others are quicker. */

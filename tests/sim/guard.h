@@ -12,18 +12,22 @@ typedef struct Letter Letter;
 /* What is known from outside of each trail's dealings, to judge the core by. */
 typedef struct GuardTrail {
         bool start_in_flight;
-        uint64_t accepted_usec; /* last StartLogging that was accepted */
-        uint64_t failed_usec;   /* ... that was not */
-        bool was_shown_stop;    /* by the last answer, for the first time */
-        uint64_t asked_usec;    /* last StartLogging ... */
-        int64_t asked_msec;     /* ... by AWS's clock */
-        uint64_t down_usec;     /* since when answers say not logging; 0: they do not */
-        bool maybe_gone;        /* not found, which says nothing of its logging */
+        uint64_t accepted_usec;  /* last StartLogging that was accepted */
+        uint64_t failed_usec;    /* ... that was not */
+        uint64_t throttled_usec; /* ... the last one, when it was throttled; 0: it was not */
+        bool was_shown_stop;     /* by the last answer, for the first time */
+        AwsErrorClass polled;    /* how the last poll ended */
+        uint64_t unseen_usec;    /* since when it can be started without being seen; 0: not so */
+        uint64_t asked_usec;     /* last StartLogging ... */
+        int64_t asked_msec;      /* ... by AWS's clock */
+        uint64_t down_usec;      /* since when answers say not logging; 0: they do not */
+        bool maybe_gone;         /* not found, which says nothing of its logging */
         bool polling;
         uint64_t polled_usec;   /* last answer or failure */
         uint64_t unbeaten_usec; /* first good poll since the last heartbeat, 0: none */
         uint64_t good_usec;     /* last answer about the trail */
         int64_t version_msec;   /* newest that was shown, */
+        int64_t start_msec;     /* ... with this StartLoggingTime */
         int64_t whole_msec;     /* ... but for "logging" with the times of a stop */
         int64_t stop_msec;      /* newest StopLoggingTime that was shown */
         unsigned not_found;     /* TrailNotFound in a row */
@@ -51,6 +55,7 @@ struct Letter {
         unsigned arrived[SIM_TOPICS_MAX];
         unsigned lost[SIM_TOPICS_MAX]; /* acknowledgements that never came back */
         bool acknowledged[SIM_TOPICS_MAX];
+        uint64_t acknowledged_usec[SIM_TOPICS_MAX]; /* when the guard heard of it */
 };
 
 /* One incident, as seen from outside. */
@@ -88,17 +93,21 @@ typedef struct Case {
 } Case;
 
 #define GUARD_PLACES 8192
+#define GUARD_LANES 4 /* accounts and regions */
 
 struct Guard {
         Core *core; /* NULL while dead */
         Core *twin;
         unsigned run;
-        uint64_t run_usec;  /* its start, or when its state was here */
-        bool awaiting;      /* its state: it polls and restarts, and that is all */
-        bool does_without;  /* ... or has given it up for the moment */
-        int64_t clock_msec; /* wall clock against AWS's */
+        uint64_t run_usec;    /* its start, or when its state was here */
+        bool awaiting;        /* its state: it polls and restarts, and that is all */
+        bool does_without;    /* ... or has given it up for the moment */
+        uint64_t killed_usec; /* the last time */
+        int64_t clock_msec;   /* wall clock against AWS's */
         uint64_t clock_set_usec;
         GuardTrail trails[SIM_TRAILS_MAX];
+        uint64_t
+                unseen_usec[GUARD_LANES]; /* last StartLogging that nothing had shown the need of */
         Letter *letters;
         size_t n_letters;
         Case *cases;

@@ -43,8 +43,8 @@ size_t history_add(World *w, const Record *r)
         *x = *r;
         x->time_msec = world_aws_msec(w) / 1000 * 1000;
         if (x->visible_usec != USEC_INFINITY)
-                x->visible_usec = w->now_usec + USEC_PER_SEC +
-                                  rng_below(&w->rng, w->nature.history_lag_usec + 1);
+                x->visible_usec += w->now_usec + USEC_PER_SEC +
+                                   rng_below(&w->rng, w->nature.history_lag_usec + 1);
         if (!*x->request_id)
                 (void)snprintf(x->request_id, sizeof(x->request_id), "theirs-%zu", w->n_records);
         return w->n_records - 1;
@@ -58,6 +58,11 @@ static void fill(const World *w, size_t index, CloudTrailRecord *ret)
         *ret = (CloudTrailRecord){
                 .event_id = mem_printf("event-%06zu", index),
                 .event_name = mem_strdup(r->name),
+                .event_source = mem_strdup("cloudtrail.amazonaws.com"),
+                .event_type = mem_strdup("AwsApiCall"),
+                .region = mem_strdup(r->trail == SIZE_MAX ? aws_region(0) : aws_region(r->trail)),
+                .recipient_account_id = mem_strdup("111122223333"),
+                .parameters = *r->parameters ? mem_strdup(r->parameters) : NULL,
                 .source_ip = mem_strdup("203.0.113.7"),
                 .user_agent = mem_strdup("aws-cli/2.15"),
                 .error_code = r->refused ? mem_strdup("AccessDenied") : NULL,

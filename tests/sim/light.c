@@ -22,6 +22,8 @@ static void do_poll(World *w, const Action *a)
         } else if (!aws_read(w, a->trail, &e->status)) {
                 e->class = AWS_ERROR_NOT_FOUND;
                 e->code = "TrailNotFoundException";
+        } else if (world_has_fault(w, FAULT_POLL_DOUBTFUL, a->trail)) {
+                aws_make_doubtful(w, &e->status);
         }
         if (world_has_fault(w, FAULT_POLL_SILENT, a->trail)) {
                 Event *late = world_schedule(w, w->now_usec + SIM_CALL_TIMEOUT_USEC, EVENT_POLLED);

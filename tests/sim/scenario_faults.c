@@ -206,6 +206,7 @@ static void crash_sweep(World *w)
                 x->may_kill = true;
                 x->load_usec = 20 * USEC_PER_MSEC; /* state that is late has scenarios of its own */
                 x->n_topics = 2;
+                x->policy.lookup_give_up_msec = MSEC_PER_HOUR; /* or each lasts a day */
                 script_begin(x);
                 world_act_at(x, AT(33.3), &(Act){.kind = ACT_STOP, .actor = 1});
                 world_act_at(x, AT(42.5) + i * 2 * USEC_PER_MSEC, &(Act){.kind = ACT_KILL});

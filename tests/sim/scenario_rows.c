@@ -331,7 +331,7 @@ SCENARIO(stop_while_blind)
 
 SCENARIO(stop_while_blind_judge)
 {
-        expect_kinds(w, "cannot-see stopped");
+        expect_kinds(w, "cannot-see blink");
 }
 
 SCENARIO(stale_reads)

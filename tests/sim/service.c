@@ -134,6 +134,9 @@ static void answer(SimReply *r, StrBuf *b)
 
 static void get_trail_status(World *w, size_t trail, SimReply *r)
 {
+        static const char *const odd[] = {",\"LatestDeliveryTime\":1e999",
+                                          ",\"StopLoggingTime\":1,\"StopLoggingTime\":2",
+                                          ",\"IsLogging\":null", ",\"x\":\"\\u00\""};
         StrBuf b = STRBUF_INIT(4096);
         TrailStatus s;
 
@@ -145,7 +148,11 @@ static void get_trail_status(World *w, size_t trail, SimReply *r)
                 return;
         }
         r->silent = world_has_fault(w, FAULT_POLL_SILENT, trail);
+        if (world_has_fault(w, FAULT_POLL_DOUBTFUL, trail))
+                aws_make_doubtful(w, &s);
         strbuf_addf(&b, "{\"IsLogging\":%s", s.is_logging ? "true" : "false");
+        if (s.unread)
+                strbuf_add(&b, odd[rng_below(&w->rng, ELEMENTSOF(odd))]);
         add_time(&b, "StartLoggingTime", s.start_logging_msec);
         add_time(&b, "StopLoggingTime", s.stop_logging_msec);
         add_time(&b, "LatestDeliveryTime", s.latest_delivery_msec);
@@ -193,11 +200,33 @@ static void get_settings(World *w, size_t trail, bool selectors, SimReply *r)
                 r->body = mem_printf(
                         "{\"Trail\":{\"Name\":\"%s\",\"TrailARN\":\"%s\",\"HomeRegion\":\"%s\","
                         "\"S3BucketName\":\"%s\",\"IsMultiRegionTrail\":%s,"
-                        "\"IncludeGlobalServiceEvents\":true,\"LogFileValidationEnabled\":%s}}",
+                        "\"IsOrganizationTrail\":%s,\"IncludeGlobalServiceEvents\":true,"
+                        "\"LogFileValidationEnabled\":%s}}",
                         d->name, d->arn, d->home_region, d->s3_bucket_name,
                         d->is_multi_region ? "true" : "false",
+                        d->is_organization ? "true" : "false",
                         d->log_file_validation ? "true" : "false");
         trail_settings_done(&s);
+}
+
+/* "name isMultiRegionTrail=false", as members of a request. */
+static json_t *parameters_to_json(const CloudTrailRecord *x)
+{
+        json_t *o = json_pack("{s:s}", "name", x->trail);
+        _cleanup_free_ char *all = mem_strdup(x->parameters);
+        char *rest = all;
+
+        for (char *p; (p = strsep(&rest, " "));) {
+                char *value = strchr(p, '=');
+
+                assert(value);
+                *value++ = '\0';
+                (void)json_object_set_new(o, p,
+                                          streq(value, "true")    ? json_true()
+                                          : streq(value, "false") ? json_false()
+                                                                  : json_string(value));
+        }
+        return o;
 }
 
 static json_t *record_to_json(const CloudTrailRecord *x)
@@ -205,12 +234,13 @@ static json_t *record_to_json(const CloudTrailRecord *x)
         char time[TIMEFMT_MAX];
         json_t *parameters = x->parameters_omitted
                                      ? json_pack("{s:b, s:i}", "omitted", true, "originalSize", 1)
-                                     : json_pack("{s:s}", "name", x->trail);
+                                     : parameters_to_json(x);
 
-        return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:s, s:o, s:{s:s, s:s, s:s*, s:s*, "
-                         "s:s}}",
+        return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:s, s:o, s:{s:s, "
+                         "s:s, s:s*, s:s*, s:s}}",
                          "eventID", x->event_id, "eventName", x->event_name, "eventSource",
-                         "cloudtrail.amazonaws.com", "eventTime",
+                         x->event_source, "eventType", x->event_type, "awsRegion", x->region,
+                         "recipientAccountId", x->recipient_account_id, "eventTime",
                          timefmt_iso8601(x->time_msec, time), "sourceIPAddress", x->source_ip,
                          "userAgent", x->user_agent, "errorCode", x->error_code, "requestID",
                          x->request_id, "requestParameters", parameters, "userIdentity", "type",

@@ -34,6 +34,7 @@ static const char *const faults[_FAULT_KIND_MAX] = {
         [FAULT_POLL_DENIED] = "polls denied",
         [FAULT_POLL_SILENT] = "polls silent",
         [FAULT_POLL_NOT_FOUND] = "polls find no trail",
+        [FAULT_POLL_DOUBTFUL] = "polls answered with odd times",
         [FAULT_START_THROTTLED] = "StartLogging throttled",
         [FAULT_START_DENIED] = "StartLogging denied",
         [FAULT_START_FAILS] = "StartLogging fails",

@@ -63,9 +63,10 @@ static const struct {
         const Scenario *items;
         const size_t *n;
 } sets[] = {
-        {row_scenarios, &n_row_scenarios},     {attack_scenarios, &n_attack_scenarios},
-        {drift_scenarios, &n_drift_scenarios}, {fault_scenarios, &n_fault_scenarios},
-        {flood_scenarios, &n_flood_scenarios}, {client_scenarios, &n_client_scenarios},
+        {row_scenarios, &n_row_scenarios},           {attack_scenarios, &n_attack_scenarios},
+        {drift_scenarios, &n_drift_scenarios},       {fault_scenarios, &n_fault_scenarios},
+        {flood_scenarios, &n_flood_scenarios},       {client_scenarios, &n_client_scenarios},
+        {evidence_scenarios, &n_evidence_scenarios}, {blinding_scenarios, &n_blinding_scenarios},
         {state_scenarios, &n_state_scenarios},
 };
 

@@ -52,9 +52,10 @@ typedef struct Act {
         ActKind kind;
         size_t trail;
         unsigned actor;
-        bool omitted; /* requestParameters too large */
-        bool hidden;  /* never shows in Event history */
-        int64_t amount;
+        bool omitted;       /* requestParameters too large */
+        bool hidden;        /* never shows in Event history, as when it is of another account */
+        uint64_t late_usec; /* shows so much later than others */
+        int64_t amount;     /* of ACT_STOP_REFUSED: how many, 0 is one */
 } Act;
 
 /* A span of time in which something does not work. */
@@ -63,6 +64,7 @@ typedef enum FaultKind {
         FAULT_POLL_DENIED,
         FAULT_POLL_SILENT,
         FAULT_POLL_NOT_FOUND, /* although the trail is there: a sick replica */
+        FAULT_POLL_DOUBTFUL,  /* IsLogging is true, and nothing else of the answer */
         FAULT_START_THROTTLED,
         FAULT_START_DENIED,
         FAULT_START_FAILS,
@@ -159,9 +161,10 @@ typedef struct Record {
         size_t trail; /* SIZE_MAX: another trail's */
         unsigned actor;
         int64_t time_msec;
-        uint64_t visible_usec; /* USEC_INFINITY: never */
+        uint64_t visible_usec; /* USEC_INFINITY: never; to history_add(): how much later */
         bool refused;
         bool omitted;
+        char parameters[128]; /* what of the request attribution looks at */
         char request_id[40];
 } Record;
 
@@ -191,9 +194,11 @@ typedef struct Nature {
         bool halves; /* IsLogging and the times do not change at once */
         bool redundant_stop_moves;
         bool redundant_start_moves;
+        bool same_moment; /* a start within a second of the stop has its very time */
         uint64_t history_lag_usec;
         size_t page_size;
-        bool other_guard; /* starts what is stopped, too */
+        bool other_guard;  /* starts what is stopped, too */
+        bool organization; /* its trails are an organization's: others may stop them, too */
         bool starts_known_ids;
         unsigned lost_percent; /* of requests and of answers, in a whole world */
 } Nature;
@@ -257,6 +262,8 @@ typedef struct World {
         bool may_kill;
         bool has_twin;
         bool endless; /* however many steps it takes */
+        bool measure; /* what the incidents hold in memory */
+        size_t max_bytes;
         uint64_t poll_usec;
         uint64_t last_kill_usec; /* nothing is read from the disk after */
         unsigned kills;
@@ -304,6 +311,8 @@ const char *aws_region(size_t trail);
 const char *aws_selectors(unsigned drift); /* as the service answers */
 /* What a replica shows; false: TrailNotFound. */
 bool aws_read(World *w, size_t trail, TrailStatus *ret);
+/* ... whose times lie in the future, or cannot be read. */
+void aws_make_doubtful(World *w, TrailStatus *s);
 /* Its settings; false: TrailNotFound. */
 bool aws_inspect(World *w, size_t trail, TrailSettings *ret);
 /* Whether the trail did not exist at some time since. */

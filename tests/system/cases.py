@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import time
+from datetime import datetime
 
 from fakeaws.control import Referee
 
@@ -164,8 +165,20 @@ def starts_in_its_sandbox(w):
     assert not re.search(r"^Uid:\s+0\s", status, re.MULTILINE), status
     for line in (r"NoNewPrivs:\s+1", r"Seccomp:\s+2", r"CapBnd:\s+0+$", r"CapEff:\s+0+$"):
         assert re.search("^" + line, status, re.MULTILINE), (line, status)
-    assert re.search(r"^Max core file size\s+0\s+0\s", w.run("cat", f"/proc/{pid}/limits").stdout,
-                     re.MULTILINE)
+    limits = w.run("cat", f"/proc/{pid}/limits").stdout
+    for line in (r"Max core file size\s+0\s+0\s", r"Max open files\s+1024\s+1024\s"):
+        assert re.search("^" + line, limits, re.MULTILINE), limits
+    # Secrets are locked in memory, and no other call of that kind is left.
+    assert re.search(r"^VmLck:\s+[1-9]\d* kB$", status, re.MULTILINE), status
+    calls = set(w.property("SystemCallFilter").split())
+    assert calls & {"mlock", "mlock2", "mlockall", "io_setup", "shmget", "add_key", "seccomp",
+                    "userfaultfd", "memfd_create", "pipe2"} == {"mlock", "userfaultfd", "pipe2"}
+    assert w.property("MemorySwapMax") == "0" and w.property("SocketBindDeny") != ""
+    own, first = (w.run("readlink", f"/proc/{p}/ns/ipc").stdout for p in (pid, "1"))
+    assert own != first
+    for path in ("/var/log", "/boot"):
+        seen = w.run("stat", "--format=%a", f"/proc/{pid}/root{path}").stdout.strip()
+        assert seen == "0", (path, seen)
     for folder in ("/var/lib/trailsentry", "/run/trailsentry"):
         seen = w.run("stat", "--format=%U:%G %a", folder).stdout.strip()
         assert seen == "trailsentry:trailsentry 750", (folder, seen)
@@ -295,6 +308,88 @@ def survives_a_wedge(w):
     w.wait_journal("Failed with result 'watchdog'")
     os.unlink(w.path(f"/etc/systemd/system/{UNIT}.d/watchdog.conf"))
     w.run("systemctl", "daemon-reload")
+
+
+JOURNALD = "systemd-journald.service"
+
+
+def stop_journal(w):
+    """Hung, and with no room for anything more. Whoever logs by sd_journal_send() waits."""
+    w.run("systemctl", "kill", "--signal=SIGSTOP", JOURNALD)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.setblocking(False)
+        try:
+            while True:
+                sender.sendto(b"MESSAGE=filler\n",
+                              f"/proc/{w.machine.leader}/root/run/systemd/journal/socket")
+        except BlockingIOError:
+            pass
+
+
+def continue_journal(w):
+    w.run("systemctl", "kill", "--signal=SIGCONT", JOURNALD)
+
+
+def attack_is_answered(w):
+    """Stopped, restarted, told."""
+    number = max([row["seq"] for row in w.aws.messages()], default=0)
+    w.aws.attack(TRAIL)
+    w.aws.wait_trail(TRAIL, logging=True, timeout=10)
+    w.aws.wait_messages(1, timeout=30, after=number)
+
+
+def guards_while_the_journal_hangs(w):
+    """With a watchdog that has twice the time to bite; what was said comes when the journal is back,
+    and says when it was."""
+    w.begin_anew()
+    w.drop_in("/etc", "watchdog", "WatchdogSec=4s")
+    w.run("systemctl", "daemon-reload")
+    w.run("systemctl", "restart", UNIT)
+    w.wait_active()
+    w.wait_polls()
+    stop_journal(w)
+    try:
+        begun = time.time()
+        attack_is_answered(w)
+        pid = w.property("MainPID")
+        time.sleep(9)
+        w.wait_polls()
+        assert w.property("MainPID") == pid and w.property("NRestarts") == "0"
+        assert "; log: nothing has been written since 20" in w.property("StatusText")
+    finally:
+        continue_journal(w)
+    continued = time.time()
+    accepted = [r for r in w.wait_journal("StartLogging accepted", timeout=30)
+                if int(r["__REALTIME_TIMESTAMP"]) / 1e6 >= begun][-1]
+    when = datetime.fromisoformat(accepted["RECORD_TIME"].replace("Z", "+00:00")).timestamp()
+    assert begun - 1 < when < begun + 11 < continued, (accepted, begun, continued)
+    assert re.search(r" \(of 20\S+Z, written late\)$", accepted["MESSAGE"]), accepted
+    wait_for("STATUS= is as ever", lambda: "log:" not in w.property("StatusText"), 5)
+
+
+def starts_and_stops_while_the_journal_hangs(w):
+    stop_journal(w)
+    try:
+        w.stop_in(5)
+        assert "lost" in w.property("StatusText"), w.property("StatusText")
+        begun = time.monotonic()
+        w.run("systemctl", "start", UNIT)
+        w.wait_active()
+        assert time.monotonic() - begun < 10
+        w.wait_polls()
+        attack_is_answered(w)
+        time.sleep(9)
+        w.wait_polls()
+        assert w.property("ActiveState") == "active" and w.property("NRestarts") == "0"
+    finally:
+        continue_journal(w)
+    pid = w.property("MainPID")
+    w.wait_journal("guards 1 trail", f"_PID={pid}", timeout=30)
+    w.wait_journal("StartLogging accepted", f"_PID={pid}", timeout=30)
+    os.unlink(w.path(f"/etc/systemd/system/{UNIT}.d/watchdog.conf"))
+    w.run("systemctl", "daemon-reload")
+    w.run("systemctl", "restart", UNIT)
+    w.wait_active()
 
 
 def reloads_whole_or_not_at_all(w):
@@ -508,6 +603,8 @@ CASES = [
     comes_back_however_often,
     survives_a_minute_without_cpu,
     survives_a_wedge,
+    guards_while_the_journal_hangs,
+    starts_and_stops_while_the_journal_hangs,
     reloads_whole_or_not_at_all,
     maintenance_is_for_root,
     takes_keys_from_the_credential_store,

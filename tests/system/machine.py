@@ -158,7 +158,9 @@ class Machine:
         command = ["setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--quiet", "--boot",
                    f"--directory={self.root}", f"--machine={name}", "--register=no",
                    "--keep-unit", "--console=pipe", "--resolv-conf=off", "--timezone=off",
-                   "--link-journal=no"]
+                   "--link-journal=no",
+                   # Machines of systemd-nspawn may lock nothing, else.
+                   "--system-call-filter=mlock"]
         if not self.network:
             command.append("--private-network")
         if os.path.isdir("/run/systemd/system"):

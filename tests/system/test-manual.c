@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "base/environment.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "core/model.h"
@@ -467,8 +468,75 @@ static void test_words_of_the_schema(void **state)
         assert_enum(class, class_word, AWS_ERROR_NONE + 1, _AWS_ERROR_CLASS_MAX - 1);
 }
 
+/* Variables */
+
+static bool variable_counts(const char *name)
+{
+        for (size_t i = 0; environment_name(i); i++) {
+                size_t n = strcspn(environment_name(i), "*");
+
+                if (strncmp(name, environment_name(i), n) == 0 &&
+                    (environment_name(i)[n] || !name[n]))
+                        return true;
+        }
+        return false;
+}
+
+/* What stands in the section, owned. */
+static char *environment_section(const char *file)
+{
+        static const char title[] = "\n.SH ENVIRONMENT\n";
+        _cleanup_free_ char *page = read_source(file);
+        const char *begin = strstr(page, title), *end;
+
+        assert_non_null(begin);
+        begin += strlen(title);
+        end = strstr(begin, "\n.SH ");
+        assert_non_null(end);
+        return mem_strndup(begin, (size_t)(end - begin));
+}
+
+/* The names at the head of an entry, ".TP\n.BR NAME ", " NAME": whether this is one of them, or,
+ * for NULL, whether each of them counts. */
+static bool heads_have(const char *section, const char *wanted)
+{
+        static const char head[] = ".TP\n.B";
+        bool found = false;
+
+        for (const char *at = section; (at = strstr(at, head));) {
+                at += strlen(head);
+                at += strcspn(at, " ");
+                for (const char *end = at + strcspn(at, "\n"); at < end;) {
+                        size_t n = strspn(
+                                at,
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789abcdefghijklmnopqrstuvwxyz");
+                        _cleanup_free_ char *name = mem_strndup(at, n);
+
+                        at += n > 0 ? n : 1;
+                        found = found || streq_ptr(name, wanted);
+                        if (!wanted && n > 0 && !variable_counts(name))
+                                fail_msg("%s is in the manual, and does not count", name);
+                }
+        }
+        return found;
+}
+
+static void test_variables_that_count(void **state)
+{
+        _cleanup_free_ char *daemon = environment_section("man/trailsentryd.8");
+        _cleanup_free_ char *command = environment_section("man/trailsentry.1");
+
+        (void)heads_have(daemon, NULL);
+        (void)heads_have(command, NULL);
+        for (size_t i = 0; environment_name(i); i++)
+                if (!strchr(environment_name(i), '*') && !heads_have(daemon, environment_name(i)) &&
+                    !heads_have(command, environment_name(i)))
+                        fail_msg("%s counts, and is not in the manual", environment_name(i));
+}
+
 UNIT_MAIN(T(test_members_of_the_document), T(test_words_of_the_schema),
           T(test_every_option_has_an_entry), T(test_every_entry_is_an_option),
           T(test_every_option_is_in_the_shipped_file), T(test_words_of_incidents),
           T(test_message_ids), T(test_catalog_says_what_it_means_and_what_to_do),
-          T(test_journal_fields_and_attributes), T(test_command_line_options))
+          T(test_journal_fields_and_attributes), T(test_command_line_options),
+          T(test_variables_that_count))

@@ -6,6 +6,11 @@
 #include "core/incidentjson.h"
 #include "unit.h"
 
+static const char every_setting[] =
+        "s3BucketName s3KeyPrefix kmsKeyId snsTopicName isMultiRegionTrail=false "
+        "includeGlobalServiceEvents=false enableLogFileValidation=false isOrganizationTrail=false "
+        "cloudWatchLogsLogGroupArn cloudWatchLogsRoleArn";
+
 CloudTrailRecord fixture_record(const RecordFacts *f)
 {
         const char *who = f->who ? f->who : MALLORY;
@@ -15,7 +20,11 @@ CloudTrailRecord fixture_record(const RecordFacts *f)
                 .event_id = f->id ? mem_strdup(f->id)
                                   : mem_printf("%lld-%s", (long long)f->at, strrchr(who, '/') + 1),
                 .event_name = mem_strdup(f->event ? f->event : "StopLogging"),
-                .event_source = mem_strdup("cloudtrail.amazonaws.com"),
+                .event_source = mem_strdup(f->source ? f->source : "cloudtrail.amazonaws.com"),
+                .event_type = mem_strdup("AwsApiCall"),
+                .region = mem_strdup(f->region ? f->region : "us-east-1"),
+                .recipient_account_id = mem_strdup(f->account ? f->account : "111122223333"),
+                .parameters = mem_strdup(f->parameters ? f->parameters : every_setting),
                 .source_ip = mem_strdup("203.0.113.7"),
                 .user_agent = mem_strdup("aws-cli/2.15"),
                 .error_code = mem_strdup(f->error),
@@ -143,6 +152,7 @@ Rig *rig_new_stopped(const RigOptions *o)
         Rig *r = rig_new(o);
 
         rig_polled(r, true, RIG_START, 0);
+        rig_inspected(r);
         rig_pass(r, 7 * USEC_PER_SEC);
         rig_polled(r, false, RIG_START, RIG_STOP);
         return r;
@@ -281,8 +291,10 @@ static void answer(Rig *r, const Owed *o)
                 in.settings = &nothing;
         in.kind = kinds[o->kind];
         set_error(&in.error, class, class == AWS_ERROR_NONE ? "" : "SomeException");
-        if (o->kind == ACTION_START_LOGGING)
+        if (o->kind == ACTION_START_LOGGING) {
                 memcpy(in.error.request_id, "ours", 5);
+                in.aws_msec = r->now.wall_msec;
+        }
         if (o->kind == ACTION_START_LOGGING && class == AWS_ERROR_NONE && r->starts_work) {
                 r->truth.is_logging = true;
                 r->truth.start_logging_msec = r->now.wall_msec;

@@ -22,7 +22,11 @@ typedef struct RecordFacts {
         int64_t at;        /* ms after BASE, cut to the second as records are */
         const char *error; /* errorCode */
         const char *request_id;
-        const char *trail; /* TRAIL */
+        const char *trail;      /* TRAIL */
+        const char *parameters; /* of UpdateTrail: all of them; "": none */
+        const char *source;     /* cloudtrail.amazonaws.com */
+        const char *region;     /* us-east-1 */
+        const char *account;    /* recipientAccountId: 111122223333 */
         bool omitted;
 } RecordFacts;
 

@@ -125,6 +125,51 @@ static void assert_chat(const Message *m)
         assert_in_range(json_array_size(json_object_get(content, "nextSteps")), 0, 10);
 }
 
+/* What a part of the schema says of an object, followed to where that is written. */
+static const json_t *described(const json_t *schema, const json_t *part)
+{
+        const char *ref = json_string_value(json_object_get(part, "$ref"));
+
+        if (json_object_get(part, "anyOf"))
+                return described(schema, json_array_get(json_object_get(part, "anyOf"), 0));
+        if (!ref)
+                return part;
+        return json_object_get(json_object_get(schema, "$defs"), ref + strlen("#/$defs/"));
+}
+
+/* Every member is always there, whatever there is to say. */
+static void assert_members(const json_t *schema, const json_t *part, const json_t *value)
+{
+        const json_t *rule = described(schema, part), *name, *item;
+        size_t k;
+
+        json_array_foreach(json_is_object(value) ? json_object_get(rule, "required") : NULL, k,
+                           name)
+        {
+                const char *s = json_string_value(name);
+
+                if (!json_object_get(value, s))
+                        fail_msg("%s is not in the document", s);
+                assert_members(schema, json_object_get(json_object_get(rule, "properties"), s),
+                               json_object_get(value, s));
+        }
+        json_array_foreach(value, k, item)
+                assert_members(schema, json_object_get(rule, "items"), item);
+}
+
+static const json_t *the_schema(void)
+{
+        static json_t *schema;
+        const char *source = getenv("TS_SOURCE");
+        _cleanup_free_ char *path =
+                mem_printf("%s/share/alert-1.schema.json", source ? source : ".");
+
+        if (!schema)
+                schema = json_load_file(path, 0, NULL);
+        assert_non_null(schema);
+        return schema;
+}
+
 /* For the test that holds documents against the schema. */
 static void keep(const char *document)
 {
@@ -146,6 +191,7 @@ static void assert_formats(const Incident *i, Phase phase)
                                        *document = rendered(TOPIC_FORMAT_JSON, &m, NULL);
 
         assert_string_equal(text, m.body);
+        assert_members(the_schema(), the_schema(), document);
         assert_string_equal(at(document, NULL, "schema"), "trailsentry.alert/1");
         assert_string_equal(at(document, NULL, "phase"), phase_to_string(phase));
         assert_string_equal(at(document, "incident", "kind"), incident_kind_to_string(i->kind));
@@ -174,6 +220,12 @@ static void test_every_state(void **state)
                                 i->attribution.misused = bits & 4;
                                 i->severity = (Severity)(bits % _SEVERITY_MAX);
                                 i->delivering = (Delivering)(bits % _DELIVERING_MAX);
+                                if (kind == INCIDENT_DRIFT)
+                                        *mem_push0(i->changes.items, i->changes.n) =
+                                                (Change){.kind = CHANGE_S3_BUCKET,
+                                                         .severity = i->severity,
+                                                         .before = mem_strdup("a"),
+                                                         .after = mem_strdup("b")};
                                 assert_formats(i, (Phase)(bits % _PHASE_MAX));
                         }
 }

@@ -213,7 +213,27 @@ static void test_hostile_text(void **state)
         _cleanup_free_ char *ascii = mem_printf("{\"message\":\"%0600d\"}", 0);
         e = from_json(400, ascii, NULL);
         assert_int_equal(strlen(e.message), sizeof(e.message) - 1);
-        assert_string_equal(e.message + sizeof(e.message) - 5, "0...");
+        assert_non_null(strstr(e.message, "0[...]0"));
+}
+
+/* AWS says at the end why: what is too long loses its middle. */
+static void test_the_reason_of_a_denial(void **state)
+{
+        static const char reason[] =
+                "with an explicit deny in a service control policy: arn:aws:"
+                "organizations::111122223333:policy/o-0/service_control_policy/"
+                "p-0";
+        _cleanup_free_ char *name = mem_alloc0(1001), *body = NULL;
+        AwsError e;
+
+        memset(name, 'n', 1000);
+        body = mem_printf("{\"__type\":\"AccessDeniedException\",\"message\":\"User: arn:aws:sts::"
+                          "111122223333:assumed-role/guard/%s is not authorized to perform: "
+                          "cloudtrail:StartLogging %s\"}",
+                          name, reason);
+        e = from_json(400, body, NULL);
+        assert_int_equal(strncmp(e.message, "User: arn:aws:sts::111122223333:", 32), 0);
+        assert_string_equal(e.message + strlen(e.message) - strlen(reason), reason);
 }
 
 static void test_set(void **state)
@@ -287,6 +307,6 @@ static void test_long_texts_are_the_same_after_the_disk(void **state)
 }
 
 UNIT_MAIN(T(test_classes), T(test_class_names), T(test_json), T(test_message_is_not_read_as_code),
-          T(test_json_that_is_none), T(test_xml), T(test_hostile_text), T(test_set),
-          T(test_as_value), T(test_value_cut_within_a_character),
-          T(test_long_texts_are_the_same_after_the_disk))
+          T(test_json_that_is_none), T(test_xml), T(test_hostile_text),
+          T(test_the_reason_of_a_denial), T(test_set), T(test_as_value),
+          T(test_value_cut_within_a_character), T(test_long_texts_are_the_same_after_the_disk))

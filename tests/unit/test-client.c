@@ -140,6 +140,15 @@ static void test_failures_before_sending(void **state)
         assert_string_equal(s.error.code, "PlainHttpRefused");
 
         answer(f, (FakeAnswer){.start_error = -EINVAL});
+        start(f, &s, (AwsCallOptions){.retry = RETRY_STANDARD});
+        fake_net_turn(&f->net);
+        assert_int_equal(s.n_called, 1);
+        assert_int_equal(s.error.class, AWS_ERROR_INVALID);
+        assert_string_equal(s.error.code, "RequestNotSent");
+        assert_non_null(strstr(s.error.message, "Invalid argument"));
+        assert_int_equal(s.attempts, 0);
+
+        answer(f, (FakeAnswer){.start_error = -EINVAL});
         start(f, &s, (AwsCallOptions){0});
         s.call = aws_call_cancel(s.call);
         fake_net_turn(&f->net);
@@ -184,13 +193,28 @@ static void test_retries(void **state)
         answer(f, (FakeAnswer){.status = 429, .retry_after = "3000"});
         answer(f, (FakeAnswer){.status = 429, .retry_after = "-1, 99999999999999999999"});
         answer(f, (FakeAnswer){.status = 429});
-        run(f, &s, (AwsCallOptions){.retry = RETRY_UNMETERED});
+        run(f, &s, (AwsCallOptions){.retry = RETRY_STANDARD});
         assert_int_equal(s.error.class, AWS_ERROR_THROTTLED);
         assert_int_equal(s.error.status, 429);
         assert_int_equal(s.attempts, 3);
         t = sent(f, 4)->boottime_usec;
         assert_int_equal(sent(f, 5)->boottime_usec - t, 3 * USEC_PER_SEC);
         assert_int_equal(sent(f, 6)->boottime_usec - t, 4 * USEC_PER_SEC);
+}
+
+/* Whoever repeats a throttled call at his own pace hears of it at once, whatever is wished for. */
+static void test_throttling_is_left_to_the_caller(void **state)
+{
+        Fixture *f = *state;
+        Seen s = {0};
+
+        prime(f);
+        answer(f, (FakeAnswer){.status = 429, .retry_after = "3000"});
+        start(f, &s, (AwsCallOptions){.retry = RETRY_UNMETERED});
+        fake_net_turn(&f->net);
+        assert_int_equal(s.n_called, 1);
+        assert_int_equal(s.error.class, AWS_ERROR_THROTTLED);
+        assert_int_equal(s.attempts, 1);
 }
 
 /* Field bug: Authorization lost on retry. Every attempt carries all that the first one did. */
@@ -319,7 +343,7 @@ static void test_deadline(void **state)
 
         /* No back-off beyond it: the service's own word is told at once. */
         answer(f, (FakeAnswer){.status = 429, .retry_after = "4000"});
-        start(f, &s, (AwsCallOptions){.retry = RETRY_UNMETERED, .deadline_usec = 3 * USEC_PER_SEC});
+        start(f, &s, (AwsCallOptions){.retry = RETRY_STANDARD, .deadline_usec = 3 * USEC_PER_SEC});
         fake_net_turn(&f->net);
         assert_int_equal(s.n_called, 1);
         assert_int_equal(s.error.class, AWS_ERROR_THROTTLED);
@@ -488,6 +512,7 @@ UNIT_MAIN(WITH_CLIENT(test_success_that_aws_never_said),
           WITH_CLIENT(test_request_as_aws_expects_it), WITH_CLIENT(test_query_service),
           WITH_CLIENT(test_endpoints), WITH_CLIENT(test_failures_before_sending),
           WITH_CLIENT(test_poll_makes_one_attempt), WITH_CLIENT(test_retries),
+          WITH_CLIENT(test_throttling_is_left_to_the_caller),
           WITH_CLIENT(test_authorization_is_on_every_retry),
           WITH_CLIENT(test_refused_for_good_is_not_retried),
           WITH_CLIENT(test_quota_is_of_region_and_service), WITH_CLIENT(test_quota_is_given_back),

@@ -125,23 +125,111 @@ static void test_status_refuses(void **state)
                 {"{\"IsLogging\":\"true\"}", -EINVAL},
                 {"{\"IsLogging\":1}", -EINVAL},
                 {"{\"isLogging\":true}", -ENODATA},
-                {"{\"IsLogging\":true,\"IsLogging\":false}", -EBADMSG},
-                {"{\"IsLogging\":true,\"StopLoggingTime\":\"late\"}", -EINVAL},
-                {"{\"IsLogging\":true,\"StopLoggingTime\":-5}", -EINVAL},
-                {"{\"IsLogging\":true,\"StartLoggingTime\":1e17}", -EINVAL},
-                {"{\"IsLogging\":true,\"LatestDeliveryError\":{}}", -EINVAL},
+                {"{\"IsLogging\":fals", -EBADMSG},
+                {"{\"Trail\":{\"IsLogging\":false},\"x\":1,\"x\":2}", -EBADMSG},
         };
         TrailStatus s = {.start_logging_msec = 42};
 
         for (size_t i = 0; i < ELEMENTSOF(bad); i++)
                 if (status(bad[i].body, &s) != bad[i].r)
                         fail_msg("%s", bad[i].body);
+        assert_true(s.start_logging_msec == 42); /* untouched */
+}
+
+/* IsLogging is read whatever stands beside it, and what cannot be read is named. */
+static void test_status_read_in_part(void **state)
+{
+        static const struct {
+                const char *rest, *unread;
+        } rows[] = {
+                {",\"Novelty\":{\"a\":[1]}", NULL},
+                {",\"StopLoggingTime\":null,\"StartLoggingTime\":\"\"", NULL},
+                {",\"StopLoggingTime\":\"late\"", "StopLoggingTime"},
+                {",\"StopLoggingTime\":-5", "StopLoggingTime"},
+                {",\"StopLoggingTime\":0", "StopLoggingTime"},
+                {",\"StopLoggingTime\":true", "StopLoggingTime"},
+                {",\"StopLoggingTime\":[1795403400]", "StopLoggingTime"},
+                {",\"StopLoggingTime\":1384300799", "StopLoggingTime"},
+                {",\"StartLoggingTime\":1e17", "StartLoggingTime"},
+                {",\"StartLoggingTime\":{}", "StartLoggingTime"},
+                {",\"LatestDeliveryTime\":false", "LatestDeliveryTime"},
+                {",\"StartLoggingTime\":1e999", "all but IsLogging"},
+                {",\"StartLoggingTime\":99999999999999999999", "all but IsLogging"},
+                {",\"StopLoggingTime\":1795403400,\"StopLoggingTime\":1", "all but IsLogging"},
+                {",\"StopLoggingTime\":", "all but IsLogging"},
+                {",\"LatestDeliveryError\":\"", "all but IsLogging"},
+                {"} and more", "all but IsLogging"},
+        };
+
+        for (size_t i = 0; i < 2 * ELEMENTSOF(rows); i++) {
+                bool logging = i % 2;
+                const char *rest = rows[i / 2].rest;
+                _cleanup_free_ char *body =
+                        mem_printf("{\"IsLogging\":%s%s}", logging ? "true" : "false", rest);
+                TrailStatus s;
+
+                if (status(body, &s) != 0)
+                        fail_msg("%s", body);
+                assert_int_equal(s.is_logging, logging);
+                if (!streq_ptr(s.unread, rows[i / 2].unread))
+                        fail_msg("%s: %s", body, strempty(s.unread));
+                assert_true(!s.unread || s.stop_logging_msec + s.start_logging_msec == 0);
+                trail_status_done(&s);
+        }
+}
+
+/* Of two that contradict each other, the one that is acted on. */
+static void test_status_said_twice(void **state)
+{
+        static const char *const bodies[] = {"{\"IsLogging\":true,\"IsLogging\":false}",
+                                             "{\"IsLogging\":false,\"IsLogging\":true}",
+                                             "{\"IsLogging\":true}{\"IsLogging\":false}"};
+
+        for (size_t i = 0; i < ELEMENTSOF(bodies); i++) {
+                TrailStatus s = {.is_logging = true};
+
+                assert_int_equal(status(bodies[i], &s), 0);
+                assert_false(s.is_logging);
+                assert_non_null(s.unread);
+        }
+}
+
+/* A text that was cut off says that the trail does not log, or nothing: never that it does. */
+static void test_status_cut_off(void **state)
+{
+        size_t said = strlen("{\"IsLogging\":false");
+
         for (size_t n = 0; n < strlen(full_status); n++) {
                 _cleanup_free_ char *exact = mem_alloc0(n + 1);
+                TrailStatus s = {.is_logging = true};
+
                 memcpy(exact, full_status, n);
-                assert_int_equal(cloudtrail_parse_trail_status(exact, n, &s), -EBADMSG);
+                int r = cloudtrail_parse_trail_status(exact, n, &s);
+                assert_int_equal(r, n < said ? -EBADMSG : 0);
+                assert_int_equal(s.is_logging, n < said);
+                assert_true(r < 0 || s.unread);
         }
-        assert_true(s.start_logging_msec == 42); /* untouched */
+}
+
+/* An error whose form is new is an error, and hides no time. */
+static void test_status_errors_of_another_form(void **state)
+{
+        TrailStatus s;
+
+        assert_int_equal(status("{\"IsLogging\":true,\"StartLoggingTime\":1795403400,"
+                                "\"LatestDeliveryError\":{\"code\":\"NoSuchBucket\"},"
+                                "\"LatestDigestDeliveryError\":7,"
+                                "\"LatestCloudWatchLogsDeliveryError\":[],"
+                                "\"LatestNotificationError\":true}",
+                                &s),
+                         0);
+        assert_null(s.unread);
+        assert_true(s.start_logging_msec == INT64_C(1795403400000));
+        assert_string_equal(s.latest_delivery_error, "an error that cannot be read");
+        assert_string_equal(s.latest_digest_delivery_error, "an error that cannot be read");
+        assert_string_equal(s.latest_logs_delivery_error, "an error that cannot be read");
+        assert_string_equal(s.latest_notification_error, "an error that cannot be read");
+        trail_status_done(&s);
 }
 
 static void test_lookup_request(void **state)
@@ -254,6 +342,24 @@ static void test_unreadable_events(void **state)
         lookup_page_done(&p);
 }
 
+/* A name that JSON cannot hold, chosen by whoever wants to hide, hides nothing. */
+static void test_lookup_page_with_odd_names(void **state)
+{
+        LookupPage p;
+
+        assert_int_equal(
+                lookup("{\"Events\":[{\"Username\":\"\\u0000\",\"Resources\":[{\"ResourceName\":"
+                       "\"\\ud800\"}],\"CloudTrailEvent\":\"{\\\"eventName\\\":\\\"a\\\","
+                       "\\\"eventTime\\\":\\\"2026-11-23T03:12:09Z\\\",\\\"userAgent\\\":"
+                       "\\\"\\\\u0000\\\",\\\"userIdentity\\\":{}}\"}," EVENT("b") "]}",
+                       &p),
+                0);
+        assert_int_equal(p.n_records, 2);
+        assert_int_equal(p.n_unreadable, 0);
+        assert_string_equal(p.records[0].user_agent, "\xef\xbf\xbd");
+        lookup_page_done(&p);
+}
+
 static void test_lookup_refuses(void **state)
 {
         LookupPage p = {.n_records = 42};
@@ -311,6 +417,8 @@ static void test_trail(void **state)
 }
 
 UNIT_MAIN(T(test_trail_requests), T(test_status), T(test_status_again), T(test_status_refuses),
-          T(test_lookup_request), T(test_lookup_request_by_key), T(test_lookup_page),
-          T(test_unreadable_events), T(test_lookup_refuses), T(test_padded_page_is_read),
+          T(test_status_read_in_part), T(test_status_said_twice), T(test_status_cut_off),
+          T(test_status_errors_of_another_form), T(test_lookup_request),
+          T(test_lookup_request_by_key), T(test_lookup_page), T(test_unreadable_events),
+          T(test_lookup_page_with_odd_names), T(test_lookup_refuses), T(test_padded_page_is_read),
           T(test_trail))

@@ -462,12 +462,34 @@ static void test_refused_are_fetched_anew(void **state)
         assert_true(cred_cache_refused(f->cache, f->a));
         assert_int_equal(f->source.n_fetches, 2);
 
-        /* At most once in three minutes. */
         assert_false(cred_cache_refused(f->cache, f->b));
-        fake_net_advance(&f->net, 3 * MINUTE_USEC);
-        assert_true(cred_cache_refused(f->cache, f->b));
-        assert_int_equal(f->source.n_fetches, 3);
-        fake_net_advance(&f->net, USEC_PER_SEC);
+}
+
+/* Whoever ends the guard's sessions twice does not blind it for minutes; a permission that is
+ * missing for good has credentials fetched once in three minutes. */
+static void test_refused_again(void **state)
+{
+        static const unsigned waits_sec[] = {10, 20, 40, 80, 160, 180, 180};
+        Fixture *f = *state;
+
+        prime(f);
+        assert_true(cred_cache_refused(f->cache, f->a));
+        fake_net_turn(&f->net);
+        for (size_t i = 0; i < ELEMENTSOF(waits_sec); i++) {
+                fake_net_advance(&f->net, waits_sec[i] * USEC_PER_SEC - 1);
+                assert_false(cred_cache_refused(f->cache, f->a));
+                fake_net_advance(&f->net, 1);
+                assert_true(cred_cache_refused(f->cache, f->a));
+                fake_net_turn(&f->net);
+                assert_int_equal(f->source.n_fetches, 3 + i);
+        }
+        /* From the beginning when it was well in between. */
+        fake_net_advance(&f->net, 6 * MINUTE_USEC);
+        assert_true(cred_cache_refused(f->cache, f->a));
+        fake_net_turn(&f->net);
+        fake_net_advance(&f->net, 10 * USEC_PER_SEC);
+        assert_true(cred_cache_refused(f->cache, f->a));
+        fake_net_turn(&f->net);
 }
 
 static void test_refused_and_failing_origin(void **state)
@@ -503,4 +525,4 @@ UNIT_MAIN(F(test_waiters_share_one_fetch), F(test_cancelled_waiter_is_never_call
           F(test_expired_are_not_used_without_trying), F(test_expired_handed_out_are_used),
           F(test_clock_is_set_while_one_waits), F(test_worse_ones_do_not_replace_better_ones),
           F(test_backoff_while_there_is_nothing), F(test_refused_are_fetched_anew),
-          F(test_refused_and_failing_origin))
+          F(test_refused_again), F(test_refused_and_failing_origin))

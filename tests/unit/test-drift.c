@@ -281,6 +281,32 @@ static void test_merge(void **state)
         incident_free(i);
 }
 
+/* What `trailsentry baseline` shows: each setting once, under its own name. */
+static void test_setting_words(void **state)
+{
+        static const char *const rows[][2] = {
+                {"S3 bucket", "ours"},     {"S3 key prefix", "p"}, {"KMS key", KEY},
+                {"SNS topic", TOPIC},      {"Log group", GROUP},   {"Log role", "role"},
+                {"Multi-region", "off"},   {"Organization", "on"}, {"Global events", "on"},
+                {"File validation", "on"}, {"Insights", "on"},     {"Management", NULL},
+                {"Other events", NULL},
+        };
+        TrailSettings s = settings("IsMultiRegionTrail", "off", MGMT), unread = {};
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                _cleanup_free_ char *value = NULL, *unknown = NULL;
+
+                assert_string_equal(drift_setting_words(&s, i, &value), rows[i][0]);
+                if (rows[i][1])
+                        assert_string_equal(value, rows[i][1]);
+                assert_string_not_equal(value, "not known");
+                assert_string_equal(drift_setting_words(&unread, i, &unknown), rows[i][0]);
+                assert_string_equal(unknown, "not known");
+        }
+        assert_null(drift_setting_words(&s, ELEMENTSOF(rows), &(char *){NULL}));
+        trail_settings_done(&s);
+}
+
 UNIT_MAIN(T(test_each_setting), T(test_every_kind), T(test_data_events), T(test_halves),
           T(test_declared), T(test_same_resource), T(test_improve), T(test_weaknesses),
-          T(test_merge))
+          T(test_merge), T(test_setting_words))

@@ -11,6 +11,7 @@
 #include "core-fixture.h"
 
 #define NO_MANAGEMENT "{\"EventSelectors\":[{\"IncludeManagementEvents\":false}]}"
+#define WRITES "{\"EventSelectors\":[{\"ReadWriteType\":\"WriteOnly\"}]}"
 #define MINUTE USEC_PER_MINUTE
 
 static Rig *rig_watched(void)
@@ -121,5 +122,45 @@ static void test_never_twice_the_same(void **state)
         assert_true(drift(r)->detected_msec - drift(r)->seen_msec <= 40 * MSEC_PER_SEC);
 }
 
+/* More than before becomes the baseline when two reads say so: less than that is drift then. */
+static void test_wider_by_one_replica(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new(NULL);
+
+        rig_select(r, WRITES);
+        rig_polled(r, true, RIG_START, 0);
+        rig_inspected(r);
+        rig_select(r, "{\"EventSelectors\":[{}]}");
+        rig_inspected(r);
+        rig_select(r, WRITES);
+        for (unsigned k = 0; k < 3; k++)
+                rig_inspected(r);
+        assert_null(drift(r));
+}
+
+static const Incident *uninspected(const Rig *r)
+{
+        for (size_t i = 0; i < core_n_incidents(r->core); i++)
+                if (core_incident(r->core, i)->kind == INCIDENT_UNINSPECTED &&
+                    core_incident(r->core, i)->open)
+                        return core_incident(r->core, i);
+        return NULL;
+}
+
+/* That one half cannot be read is another incident than that the other one cannot. */
+static void test_each_half_has_its_incident(void **state)
+{
+        _cleanup_rig_ Rig *a = rig_watched(), *b = rig_watched();
+        char first[33];
+
+        a->looks = AWS_ERROR_DENIED; /* of GetTrail */
+        rig_live(a, 2 * MINUTE);
+        memcpy(first, uninspected(a)->id, sizeof(first));
+        rig_half_inspected(b);
+        rig_half_inspected(b);
+        assert_string_not_equal(uninspected(b)->id, first);
+}
+
 UNIT_MAIN(T(test_unread_half_is_not_put_back), T(test_unread_half_was_not_seen_well),
-          T(test_accepts_no_more_than_was_told), T(test_never_twice_the_same))
+          T(test_accepts_no_more_than_was_told), T(test_never_twice_the_same),
+          T(test_wider_by_one_replica), T(test_each_half_has_its_incident))

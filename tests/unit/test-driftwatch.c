@@ -138,8 +138,9 @@ static void test_bucket(void **state)
 
         set_bucket(r, "amzn-s3-demo-bucket");
         rig_live(r, 20 * MINUTE);
-        i = only(r, INCIDENT_DRIFT);
-        assert_null(i); /* closed, looked up, all sent */
+        assert_int_equal(only(r, INCIDENT_DRIFT)->attribution.state, SEARCH_SETTLED);
+        rig_live(r, 1440 * MINUTE);
+        assert_null(only(r, INCIDENT_DRIFT)); /* closed, looked up, all sent */
         assert_int_equal(r->phases[PHASE_OPEN], 1);
         assert_int_equal(r->phases[PHASE_UPDATE], 1);
         assert_int_equal(r->phases[PHASE_CLOSED], 1);
@@ -456,7 +457,7 @@ static void test_log_files(void **state)
         r->truth.latest_notification_error = NULL;
         rig_live(r, 30 * MINUTE);
         assert_int_equal(r->phases[PHASE_CLOSED], 1);
-        assert_int_equal(core_n_incidents(r->core), 0);
+        assert_int_equal(only(r, INCIDENT_DELIVERY)->attribution.state, SEARCH_SETTLED);
 }
 
 static void deliver(Rig *r, unsigned times, uint64_t every)
@@ -512,6 +513,33 @@ static void test_not_late(void **state)
         assert_true(core_trail_memory(young->core, 0)->habit_msec < 25 * MSEC_PER_HOUR);
 }
 
+/* Whether a restarted trail delivers is told with its stop; that of another trail says nothing. */
+static void test_log_files_of_another_trail(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new(&(RigOptions){.n_trails = 2});
+        TrailStatus broken = {.is_logging = true,
+                              .start_logging_msec = BASE + RIG_START,
+                              .latest_delivery_error = (char *)"NoSuchBucket"};
+
+        rig_live(r, 5 * MINUTE);
+        rig_truth(r, false, RIG_START, 200000);
+        rig_step(r, &(Input){.kind = INPUT_POLLED, .trail = 0, .status = &r->truth});
+        rig_step(r, &(Input){.kind = INPUT_STARTED, .trail = 0, .error.request_id = "ours"});
+        broken.start_logging_msec = r->now.wall_msec + 1000;
+        broken.stop_logging_msec = BASE + 200000;
+        rig_pass(r, 2 * USEC_PER_SEC);
+        rig_step(r, &(Input){.kind = INPUT_POLLED, .trail = 0, .status = &broken});
+        rig_step(r, &(Input){.kind = INPUT_POLLED, .trail = 0, .status = &broken});
+        assert_int_equal(only(r, INCIDENT_STOPPED)->delivering, DELIVERING_NO);
+        assert_null(only(r, INCIDENT_DELIVERY));
+
+        broken.start_logging_msec = BASE + RIG_START;
+        broken.stop_logging_msec = 0;
+        rig_step(r, &(Input){.kind = INPUT_POLLED, .trail = 1, .status = &broken});
+        rig_step(r, &(Input){.kind = INPUT_POLLED, .trail = 1, .status = &broken});
+        assert_int_equal(only(r, INCIDENT_DELIVERY)->trail, 1);
+}
+
 static void test_switched_off(void **state)
 {
         Policy p = policy_default;
@@ -554,4 +582,5 @@ UNIT_MAIN(T(test_baseline), T(test_weak_from_the_first), T(test_one_read_is_not_
           T(test_half_explained), T(test_accept), T(test_declared), T(test_wider), T(test_denied),
           T(test_half_denied), T(test_throttled), T(test_stop_comes_first),
           T(test_restart_of_the_guard), T(test_ids), T(test_log_files), T(test_late),
-          T(test_not_late), T(test_switched_off), T(test_switched_off_by_a_reload))
+          T(test_not_late), T(test_log_files_of_another_trail), T(test_switched_off),
+          T(test_switched_off_by_a_reload))

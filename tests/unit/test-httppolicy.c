@@ -291,6 +291,47 @@ static void test_connections_are_capped(void **state)
         close(d);
 }
 
+/* What is not urgent never takes the last quarter, however many hosts it is for. */
+static void test_a_quarter_is_kept_for_actions(void **state)
+{
+        static const char *const hosts[] = {"127.0.0.1", "good.test", "moving.test"};
+        Fixture *f = *state;
+        Seen s[6] = {0}, late = {0}, urgent[2] = {0}, too_many = {0};
+        const uint64_t soon = 30 * USEC_PER_MSEC;
+        int fds[8];
+        char url[64];
+
+        name_moved = true;
+        make_transport(f, (HttpCurlOptions){.connections_max = 8});
+        for (size_t i = 0; i < ELEMENTSOF(s); i++) {
+                (void)snprintf(url, sizeof(url), "http://%s:%u/", hosts[i / 2], f->port);
+                start(f, &s[i], (HttpRequest){.url = url});
+                fds[i] = serve_accept(f);
+                (void)serve_read(f, fds[i]);
+        }
+        (void)snprintf(url, sizeof(url), "http://several.test:%u/", f->port);
+        start(f, &late, (HttpRequest){.url = url, .timeout_usec = soon});
+        wait_called(f, &late);
+        assert_string_equal(late.error.message, "several.test: no connection became free in time");
+        for (size_t i = 0; i < ELEMENTSOF(urgent); i++) {
+                start(f, &urgent[i], (HttpRequest){.urgent = true});
+                fds[6 + i] = serve_accept(f);
+                (void)serve_read(f, fds[6 + i]);
+        }
+        start(f, &too_many, (HttpRequest){.urgent = true, .timeout_usec = soon});
+        wait_called(f, &too_many);
+        assert_string_equal(too_many.error.message, "127.0.0.1: no connection became free in time");
+        for (size_t i = 0; i < ELEMENTSOF(fds); i++)
+                serve_write(fds[i], PLAIN_OK);
+        for (size_t i = 0; i < ELEMENTSOF(s); i++)
+                wait_called(f, &s[i]);
+        for (size_t i = 0; i < ELEMENTSOF(urgent); i++)
+                wait_called(f, &urgent[i]);
+        for (size_t i = 0; i < ELEMENTSOF(fds); i++)
+                close(fds[i]);
+        name_moved = false;
+}
+
 /* Full up: actions wait too, but before everything else. */
 static void test_urgent_calls_jump_the_queue(void **state)
 {
@@ -319,4 +360,5 @@ UNIT_MAIN(WITH_HTTP(test_connect_timeout), WITH_HTTP(test_refused_and_unresolved
           WITH_HTTP(test_who_goes_through_the_proxy), WITH_HTTP(test_hanging_name_resolution),
           WITH_HTTP(test_name_moves_to_another_address),
           WITH_HTTP(test_dead_addresses_before_the_good_one),
-          WITH_HTTP(test_connections_are_capped), WITH_HTTP(test_urgent_calls_jump_the_queue))
+          WITH_HTTP(test_connections_are_capped), WITH_HTTP(test_a_quarter_is_kept_for_actions),
+          WITH_HTTP(test_urgent_calls_jump_the_queue))

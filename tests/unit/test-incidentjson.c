@@ -69,6 +69,8 @@ static Incident *full(void)
         i->restart = (Restart){.state = RESTART_FAILING,
                                .attempts = 7,
                                .unanswered = 2,
+                               .throttled = 5,
+                               .throttled_msec = 4000,
                                .requested_msec = BASE + 2,
                                .accepted_msec = BASE + 3,
                                .told = 0x81};
@@ -135,6 +137,8 @@ static void test_round_trip(void **state)
         assert_int_equal(back->attribution.findings[1].record.identity.mfa, MFA_NO);
         assert_int_equal(back->attribution.findings[2].record.identity.mfa, MFA_UNKNOWN);
         assert_int_equal(back->restart.requested_msec, BASE + 2);
+        assert_int_equal(back->restart.throttled, 5);
+        assert_int_equal(back->restart.throttled_msec, 4000);
         assert_int_equal(back->delivering_msec, BASE + 36010000);
         assert_true(back->messages[0].deliveries[0].sent);
         assert_int_equal(back->messages[0].deliveries[0].sent_msec, BASE + 9);

@@ -108,6 +108,7 @@ static void test_put_back_in_time(void **state)
         assert_int_equal(r->phases[PHASE_OPEN] + r->phases[PHASE_CLOSED] + r->phases[PHASE_UPDATE],
                          0);
         assert_int_equal(r->asked[ACTION_START_LOGGING], 0);
+        rig_live(r, 24 * USEC_PER_HOUR); /* until the last look */
         assert_int_equal(core_n_incidents(r->core), 0);
 }
 

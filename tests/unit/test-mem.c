@@ -3,6 +3,54 @@
 
 #include "base/mem.h"
 
+/* What is given back is looked at just before. */
+static const unsigned char *watched;
+static size_t watched_size, n_wiped;
+
+void __wrap_free(void *p);
+void __real_free(void *p);
+
+void __wrap_free(void *p)
+{
+        if (p && p == watched) {
+                for (size_t i = 0; i < watched_size; i++)
+                        assert_int_equal(watched[i], 0);
+                watched = NULL;
+                n_wiped++;
+        }
+        __real_free(p);
+}
+
+static void watch(void *p, size_t size)
+{
+        memset(p, 'x', size);
+        watched = p;
+        watched_size = size;
+}
+
+/* A library's memory: nothing of it is left, wherever it has been. */
+static void test_given_back_it_is_wiped(void **state)
+{
+        char *p = mem_alloc(100);
+
+        n_wiped = 0;
+        watch(p, 100);
+        p = mem_grow(p, 100000);
+        assert_int_equal(n_wiped, 1);
+        for (size_t i = 0; i < 100; i++)
+                assert_int_equal(p[i], 'x');
+        watch(p, 100000);
+        mem_wipe(p);
+        assert_int_equal(n_wiped, 2);
+
+        p = mem_grow(NULL, 10);
+        watch(p, 10);
+        assert_ptr_equal(mem_grow(p, 5), p); /* less needs no other place */
+        mem_wipe(p);
+        assert_int_equal(n_wiped, 3);
+        mem_wipe(NULL);
+}
+
 static void test_push(void **state)
 {
         int *items = NULL;
@@ -54,4 +102,5 @@ static void test_strings(void **state)
         mem_free_strv(NULL, 0);
 }
 
-UNIT_MAIN(T(test_push), T(test_strset_takes_its_own_string), T(test_strings))
+UNIT_MAIN(T(test_given_back_it_is_wiped), T(test_push), T(test_strset_takes_its_own_string),
+          T(test_strings))

@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -16,6 +18,8 @@
 
 #include "base/mem.h"
 #include "net/httpcurl.h"
+
+#define SECONDS_MAX 100
 
 typedef struct Fixture {
         sd_event *event;
@@ -33,6 +37,7 @@ static int setup(void **state)
 {
         Fixture *f = mem_new0(Fixture);
 
+        (void)alarm(SECONDS_MAX); /* something hangs */
         assert_true(sd_event_new(&f->event) >= 0);
         f->env = net_env_new_event(f->event, NULL);
         (void)snprintf(f->folder, sizeof(f->folder), "/tmp/test-netenv-XXXXXX");
@@ -108,6 +113,66 @@ long __wrap_syscall(long number, ...)
         va_end(ap);
         errno = pidfd_error;
         return pidfd_error ? -1 : __real_syscall(number, pid, 0);
+}
+
+/* A disk that hangs: whoever opens a file or starts a program waits until it does no more. */
+static struct {
+        pthread_mutex_t lock;
+        pthread_cond_t changed;
+        bool hangs;
+        unsigned n_met;
+        pid_t last; /* program that was started late */
+} disk = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static bool disk_wait(void)
+{
+        bool hung;
+
+        (void)pthread_mutex_lock(&disk.lock);
+        hung = disk.hangs;
+        disk.n_met += hung;
+        while (disk.hangs)
+                (void)pthread_cond_wait(&disk.changed, &disk.lock);
+        (void)pthread_mutex_unlock(&disk.lock);
+        return hung;
+}
+
+/* How many have met it, so far. */
+static unsigned disk_set(bool hangs)
+{
+        unsigned n;
+
+        (void)pthread_mutex_lock(&disk.lock);
+        disk.hangs = hangs;
+        n = disk.n_met;
+        (void)pthread_cond_broadcast(&disk.changed);
+        (void)pthread_mutex_unlock(&disk.lock);
+        return n;
+}
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...)
+{
+        (void)disk_wait();
+        return __real_open(path, flags); /* the product's own create nothing */
+}
+
+int __real_posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+                        const posix_spawnattr_t *attributes, char *const argv[],
+                        char *const envp[]);
+int __wrap_posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+                        const posix_spawnattr_t *attributes, char *const argv[],
+                        char *const envp[]);
+int __wrap_posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+                        const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+        bool late = disk_wait();
+        int r = __real_posix_spawnp(pid, file, actions, attributes, argv, envp);
+
+        if (late)
+                __atomic_store_n(&disk.last, *pid, __ATOMIC_SEQ_CST);
+        return r;
 }
 
 static void on_end(void *userdata, const NetProcessResult *r)
@@ -297,8 +362,43 @@ static void test_cancel(void **state)
         assert_int_equal(f->n_called, 0);
 }
 
+/* It is not waited for; only two reads find out that it hangs. Then it does no more. */
+static void test_file_on_a_disk_that_hangs(void **state)
+{
+        Fixture *f = *state;
+
+        write_file(f, "text");
+        (void)disk_set(true);
+        for (int i = 0; i < 5; i++)
+                assert_int_equal(read_file(f, f->path, 10, ""), -EIO);
+        assert_int_equal(disk_set(false), 2);
+        while (read_file(f, f->path, 10, "text") == -EIO)
+                ;
+        assert_int_equal(read_file(f, f->path, 10, "text"), 0);
+}
+
+/* What comes to life late is ended. */
+static void test_program_on_a_disk_that_hangs(void **state)
+{
+        Fixture *f = *state;
+        const char *const argv[] = {"sleep", "1000", NULL};
+        NetProcess *p = NULL;
+
+        (void)disk_set(true);
+        assert_int_equal(start(f, argv, USEC_PER_MINUTE, &p), -EIO);
+        assert_null(p);
+        (void)disk_set(false);
+        while (__atomic_load_n(&disk.last, __ATOMIC_SEQ_CST) == 0)
+                ;
+        while (kill(disk.last, 0) == 0)
+                ;
+        wait_for_no_children(f);
+        assert_int_equal(f->n_called, 0);
+}
+
 #define F(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-UNIT_MAIN(F(test_files), F(test_ends), F(test_environment_and_signals_are_passed_on),
+UNIT_MAIN(F(test_files), F(test_file_on_a_disk_that_hangs), F(test_program_on_a_disk_that_hangs),
+          F(test_ends), F(test_environment_and_signals_are_passed_on),
           F(test_descriptors_are_not_passed_on), F(test_end_is_known_though_children_were_ignored),
           F(test_too_much), F(test_deadline_kills_what_was_started),
           F(test_end_kills_what_was_left_behind), F(test_not_to_be_run),

@@ -77,7 +77,12 @@ static void test_logging_before(void **state)
                  READING_BLINK},
                 {"logging, with the times of a stop", KNOWN_LOGS(100, 50), LOGS(100, 200),
                  READING_STALE},
-                {"started as it was stopped", KNOWN_LOGS(100, 50), LOGS(200, 200), READING_STALE},
+                {"started as it was stopped", KNOWN_LOGS(100, 50), LOGS(200, 200), READING_BLINK},
+                {"... and looked at again", KNOWN_LOGS(200, 200), LOGS(200, 200), READING_SAME},
+                {"... and stopped", KNOWN_LOGS(200, 200), DOWN(200, 300), READING_STOPPED},
+                {"... and not logging, as no time says", KNOWN_LOGS(200, 200), DOWN(200, 200),
+                 READING_DOUBTFUL_STOP},
+                {"stopped as it was started", KNOWN_LOGS(100, 50), DOWN(200, 200), READING_STOPPED},
         };
         check(rows, ELEMENTSOF(rows));
 }
@@ -89,6 +94,13 @@ static void test_stopped_before(void **state)
                 {"stopped once more", KNOWN_DOWN(100, 200), DOWN(100, 300), READING_STOP_MOVED},
                 {"restarted", KNOWN_DOWN(100, 200), LOGS(300, 200), READING_RESTARTED},
                 {"restarted and stopped", KNOWN_DOWN(100, 200), DOWN(300, 301), READING_STOPPED},
+                {"restarted as it was stopped", KNOWN_DOWN(100, 200), LOGS(200, 200),
+                 READING_RESTARTED},
+                {"... and stopped", KNOWN_DOWN(100, 200), DOWN(200, 300), READING_STOPPED},
+                {"stopped as it was started, and once more", KNOWN_DOWN(200, 200), DOWN(200, 300),
+                 READING_STOPPED},
+                {"stopped once more, never started", KNOWN_DOWN(0, 200), DOWN(0, 300),
+                 READING_STOP_MOVED},
                 {"restarted, stopped, restarted", KNOWN_DOWN(100, 200), LOGS(400, 300),
                  READING_RESTARTED},
                 {"the start shows first", KNOWN_DOWN(100, 200), DOWN(300, 200),
@@ -113,6 +125,8 @@ static void test_stale(void **state)
                 {"as it was while it was stopped", KNOWN_LOGS(300, 200), DOWN(100, 200),
                  READING_STALE},
                 {"as it was before a redundant start", KNOWN_LOGS(300, 50), LOGS(100, 50),
+                 READING_STALE},
+                {"between a stop and a start of one moment", KNOWN_LOGS(200, 200), DOWN(100, 200),
                  READING_STALE},
                 {"one millisecond older", KNOWN_LOGS(300, 200), LOGS(299, 200), READING_STALE},
                 {"the trail before, after this one was made",
@@ -174,10 +188,11 @@ static void test_news(void **state)
 static void test_proves_logging(void **state)
 {
         TrailMemory known = KNOWN_DOWN(100, 200);
-        TrailStatus started = LOGS(300, 200), old = LOGS(100, 50), half = LOGS(100, 200),
-                    down = DOWN(300, 200);
+        TrailStatus started = LOGS(300, 200), at_once = LOGS(200, 200), old = LOGS(100, 50),
+                    half = LOGS(100, 200), down = DOWN(300, 200);
 
         assert_true(observe_proves_logging(&known, &started));
+        assert_true(observe_proves_logging(&known, &at_once));
         assert_false(observe_proves_logging(&known, &old));
         assert_false(observe_proves_logging(&known, &half));
         assert_false(observe_proves_logging(&known, &down));

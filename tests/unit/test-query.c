@@ -55,7 +55,9 @@ static void test_subject_is_made_fit(void **state)
         _cleanup_free_ char *long_one = mem_printf("%0200d", 0);
         _cleanup_free_ char *cut = subject_sent(long_one), *lines = subject_sent("a\nb");
         _cleanup_free_ char *accents = subject_sent("\xc3\xa9\xff");
+        _cleanup_free_ char *longest = mem_printf("%099d", 0), *whole = subject_sent(longest);
 
+        assert_string_equal(whole, longest);
         assert_int_equal(strlen(cut), 99);
         assert_string_equal(cut + 95, "0...");
         assert_string_equal(lines, "a%5Cx0ab");

@@ -177,6 +177,41 @@ static void test_action_changes(void **state)
         assert_null(rig_action(r, ACTION_START_LOGGING));
 }
 
+/* In maintenance nothing is tried, whatever the action becomes. */
+static void test_action_changes_in_maintenance(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_stopped(&(RigOptions){.action = TRAIL_ACTION_ALERT});
+        Wanted w = {.trails = {{.arn = TRAIL, .action = TRAIL_ACTION_RESTART}},
+                    .n_trails = 1,
+                    .topics = {{.arn = TOPIC}},
+                    .n_topics = 1};
+        MaintenanceRequest m = {.for_msec = MSEC_PER_HOUR, .reason = "r", .who = "w"};
+
+        rig_step(r,
+                 &(Input){.kind = INPUT_MAINTENANCE_START, .trail = SIZE_MAX, .maintenance = &m});
+        reconfigure(r, &w);
+        assert_null(rig_action(r, ACTION_START_LOGGING));
+        assert_int_equal(of_kind(r, INCIDENT_STOPPED)->restart.state, RESTART_NOT_WANTED);
+        rig_step(r, &(Input){.kind = INPUT_MAINTENANCE_STOP, .trail = SIZE_MAX, .maintenance = &m});
+        assert_non_null(rig_action(r, ACTION_START_LOGGING));
+}
+
+/* The document of a message that has not left is written when a topic has come to want it. */
+static void test_format_changes_under_a_message(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_stopped(NULL);
+        Wanted w = {.trails = {{.arn = TRAIL}},
+                    .n_trails = 1,
+                    .topics = {{.arn = TOPIC, .format = TOPIC_FORMAT_JSON}},
+                    .n_topics = 1};
+
+        assert_null(rig_message(r, 1).document);
+        reconfigure(r, &w);
+        rig_store_failed(r, -28); /* sent all the same */
+        assert_int_equal(rig_action(r, ACTION_SEND)->topic->format, TOPIC_FORMAT_JSON);
+        assert_non_null(strstr(rig_message(r, 1).document, "\"phase\":\"OPEN\""));
+}
+
 /* A message that waits is for whoever is told now. */
 static void test_topics_change(void **state)
 {
@@ -201,6 +236,10 @@ static void test_topics_change(void **state)
         r->starts = AWS_ERROR_DENIED;
         rig_started(r, AWS_ERROR_DENIED, "");
         assert_string_equal(rig_message(r, 2).deliveries[0].topic_arn, TOPIC2);
+        assert_int_equal(core_n_incidents(r->core), 3);
+        told = core_incident(r->core, 2);
+        assert_string_equal(told->title, "configuration changed: 1 topic changed");
+        assert_int_equal(told->severity, SEVERITY_INFO); /* it is told more than before */
 }
 
 /* Who restarts the daemon instead of reloading it is told the same. */
@@ -227,5 +266,6 @@ static void test_compared_with_the_run_before(void **state)
 
 UNIT_MAIN(T(test_trails_come_and_go), T(test_nothing_has_changed),
           T(test_an_open_incident_lives_on), T(test_an_answer_that_is_not_waited_for),
-          T(test_of_a_removed_trail), T(test_action_changes), T(test_topics_change),
+          T(test_of_a_removed_trail), T(test_action_changes), T(test_action_changes_in_maintenance),
+          T(test_format_changes_under_a_message), T(test_topics_change),
           T(test_compared_with_the_run_before))

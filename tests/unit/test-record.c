@@ -349,6 +349,20 @@ static void test_refuses(void **state)
         }
 }
 
+#define CALL                                                                                       \
+        ",\"eventSource\":\"cloudtrail.amazonaws.com\",\"eventType\":\"AwsApiCall\","              \
+        "\"awsRegion\":\"eu-west-1\",\"recipientAccountId\":\"123456789012\""
+
+static void check_match(const char *more, TrailMatch want)
+{
+        CloudTrailRecord r = good("{}", more);
+
+        if (cloudtrail_record_match(&r, TRAIL) != want)
+                fail_msg("%s", more);
+        cloudtrail_record_done(&r);
+}
+
+/* By what the call names. */
 static void test_match(void **state)
 {
         static const struct {
@@ -357,23 +371,38 @@ static void test_match(void **state)
         } cases[] = {
                 {"{\"name\":\"main\"}", TRAIL_MATCH_YES},
                 {"{\"name\":\"" TRAIL "\"}", TRAIL_MATCH_YES},
-                {"{\"trailName\":\"main\"}", TRAIL_MATCH_YES},
-                {"{\"bucketName\":\"main\"}", TRAIL_MATCH_YES}, /* by name alone */
-                {"{\"keyId\":\"1234\"}", TRAIL_MATCH_NO},
-                {"{\"topicArn\":\"arn:aws:sns:eu-west-1:111122223333:t\"}", TRAIL_MATCH_NO},
-                {"{\"logGroupName\":7,\"name\":\"main\"}", TRAIL_MATCH_YES},
-                {"{\"name\":\"arn:aws:cloudtrail:us-east-1:999999999999:trail/main\"}",
-                 TRAIL_MATCH_YES},
-                {"{\"name\":\"Main\"}", TRAIL_MATCH_NO},
-                {"{\"name\":\"main2\"}", TRAIL_MATCH_NO},
-                {"{\"name\":\"mai\"}", TRAIL_MATCH_NO},
-                {"{\"name\":\"trail/main\"}", TRAIL_MATCH_NO},
-                {"{\"name\":\"arn:aws:cloudtrail:eu-west-1:123456789012:trail/xmain\"}",
+                {"{\"trailName\":\"" TRAIL "\"}", TRAIL_MATCH_YES},
+                {"{\"name\":\"main\",\"trailName\":\"main\"}", TRAIL_MATCH_YES},
+                {"{\"name\":\"main\",\"bucketName\":\"b\"}", TRAIL_MATCH_YES},
+                /* Others, whatever they are called. */
+                {"{\"name\":\"domain\"}", TRAIL_MATCH_NO},
+                {"{\"name\":\"" TRAIL "-2\"}", TRAIL_MATCH_NO},
+                {"{\"name\":\"arn:aws:cloudtrail:eu-west-1:999999999999:trail/main\"}",
                  TRAIL_MATCH_NO},
-                {"{\"name\":\"arn:aws:cloudtrail:eu-west-1:123456789012:trail/x/trail/main\"}",
+                {"{\"name\":\"arn:aws:cloudtrail:us-east-1:123456789012:trail/main\"}",
+                 TRAIL_MATCH_NO},
+                {"{\"name\":\"arn:aws-cn:cloudtrail:eu-west-1:123456789012:trail/main\"}",
                  TRAIL_MATCH_NO},
                 {"{\"name\":\"arn:aws:evil:eu-west-1:123456789012:trail/main\"}", TRAIL_MATCH_NO},
-                {"{\"name\":\"x:trail/main\"}", TRAIL_MATCH_NO},
+                /* What no trail can be called. */
+                {"{\"name\":\"Main\"}", TRAIL_MATCH_UNKNOWN},
+                {"{\"name\":\"arn:aws:cloudtrail:eu-west-1:123456789012:trail/MAIN\"}",
+                 TRAIL_MATCH_UNKNOWN},
+                {"{\"name\":\"main \"}", TRAIL_MATCH_UNKNOWN},
+                {"{\"name\":\"" TRAIL "/\"}", TRAIL_MATCH_UNKNOWN},
+                {"{\"name\":\"" TRAIL "/x\"}", TRAIL_MATCH_UNKNOWN},
+                {"{\"name\":\"trail/main\"}", TRAIL_MATCH_UNKNOWN},
+                {"{\"name\":\"x:trail/main\"}", TRAIL_MATCH_UNKNOWN},
+                {"{\"name\":\"ARN:AWS:cloudtrail:eu-west-1:123456789012:trail/main\"}",
+                 TRAIL_MATCH_UNKNOWN},
+                /* What names nothing. */
+                {"{\"name\":\"main\",\"trailName\":\"other\"}", TRAIL_MATCH_UNKNOWN},
+                {"{\"name\":[\"main\"],\"trailName\":\"other\"}", TRAIL_MATCH_UNKNOWN},
+                {"{\"name\":7}", TRAIL_MATCH_UNKNOWN},
+                {"{\"name\":{\"name\":\"main\"}}", TRAIL_MATCH_UNKNOWN},
+                {"{\"name\":\"\"}", TRAIL_MATCH_UNKNOWN},
+                {"{\"bucketName\":\"main\"}", TRAIL_MATCH_UNKNOWN},
+                {"[\"main\"]", TRAIL_MATCH_UNKNOWN},
                 {"null", TRAIL_MATCH_UNKNOWN},
                 {"{}", TRAIL_MATCH_UNKNOWN},
                 {"\"requestParameters too large\"", TRAIL_MATCH_UNKNOWN},
@@ -381,12 +410,139 @@ static void test_match(void **state)
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 _cleanup_free_ char *more =
-                        mem_printf(",\"requestParameters\":%s", cases[i].parameters);
-                CloudTrailRecord r = good("{}", more);
-                if (cloudtrail_record_match(&r, TRAIL) != cases[i].want)
-                        fail_msg("%s", cases[i].parameters);
+                        mem_printf(CALL ",\"requestParameters\":%s", cases[i].parameters);
+                check_match(more, cases[i].want);
+        }
+}
+
+/* By where the call was made, and of what service. */
+static void test_match_whole(void **state)
+{
+        static const struct {
+                const char *source, *type, *region, *account;
+                TrailMatch by_name, by_arn;
+        } cases[] = {
+                {"cloudtrail.amazonaws.com", "AwsApiCall", "eu-west-1", "123456789012",
+                 TRAIL_MATCH_YES, TRAIL_MATCH_YES},
+                {"cloudtrail.amazonaws.com", NULL, "eu-west-1", "123456789012", TRAIL_MATCH_YES,
+                 TRAIL_MATCH_YES},
+                /* A name is of the account and region in which it is used. */
+                {"cloudtrail.amazonaws.com", "AwsApiCall", "us-east-1", "123456789012",
+                 TRAIL_MATCH_NO, TRAIL_MATCH_UNKNOWN},
+                {"cloudtrail.amazonaws.com", "AwsApiCall", "eu-west-1", "999999999999",
+                 TRAIL_MATCH_NO, TRAIL_MATCH_YES},
+                {"cloudtrail.amazonaws.com", "AwsApiCall", NULL, "123456789012",
+                 TRAIL_MATCH_UNKNOWN, TRAIL_MATCH_UNKNOWN},
+                {"cloudtrail.amazonaws.com", "AwsApiCall", "eu-west-1", NULL, TRAIL_MATCH_UNKNOWN,
+                 TRAIL_MATCH_UNKNOWN},
+                {"cloudtrail.amazonaws.com", "AwsServiceEvent", "eu-west-1", "123456789012",
+                 TRAIL_MATCH_UNKNOWN, TRAIL_MATCH_UNKNOWN},
+                {"cloudtrail.amazonaws.com.cn", "AwsApiCall", "eu-west-1", "123456789012",
+                 TRAIL_MATCH_UNKNOWN, TRAIL_MATCH_UNKNOWN},
+                {"cloudtrail-data.amazonaws.com", "AwsApiCall", "eu-west-1", "123456789012",
+                 TRAIL_MATCH_NO, TRAIL_MATCH_NO},
+                {"redshift.amazonaws.com", "AwsApiCall", "eu-west-1", "123456789012",
+                 TRAIL_MATCH_NO, TRAIL_MATCH_NO},
+                {NULL, "AwsApiCall", "eu-west-1", "123456789012", TRAIL_MATCH_UNKNOWN,
+                 TRAIL_MATCH_UNKNOWN},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                CloudTrailRecord r = {.event_source = (char *)cases[i].source,
+                                      .event_type = (char *)cases[i].type,
+                                      .region = (char *)cases[i].region,
+                                      .recipient_account_id = (char *)cases[i].account,
+                                      .trail = (char *)"main"};
+
+                if (cloudtrail_record_match(&r, TRAIL) != cases[i].by_name)
+                        fail_msg("name, %zu", i);
+                r.trail = (char *)TRAIL;
+                if (cloudtrail_record_match(&r, TRAIL) != cases[i].by_arn)
+                        fail_msg("ARN, %zu", i);
+        }
+}
+
+/* A failure is one in whatever shape. */
+static void test_errors(void **state)
+{
+        static const struct {
+                const char *members, *want;
+        } cases[] = {
+                {"", NULL},
+                {",\"errorCode\":null", NULL},
+                {",\"errorCode\":null,\"errorMessage\":null", NULL},
+                {",\"errorMessage\":\"\"", NULL},
+                {",\"errorCode\":\"AccessDenied\"", "AccessDenied"},
+                {",\"errorCode\":403", "403"},
+                {",\"errorCode\":\"\"", "\"\""},
+                {",\"errorCode\":{\"code\":\"AccessDenied\"}", "{\"code\":\"AccessDenied\"}"},
+                {",\"errorCode\":[]", "[]"},
+                {",\"errorCode\":false", "false"},
+                {",\"errorMessage\":\"Failed authentication\"", "no errorCode"},
+                {",\"errorCode\":null,\"errorMessage\":7", "no errorCode"},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                CloudTrailRecord r = good("{}", cases[i].members);
+
+                if (!streq_ptr(r.error_code, cases[i].want))
+                        fail_msg("%s: %s", cases[i].members, strempty(r.error_code));
                 cloudtrail_record_done(&r);
         }
+}
+
+static void check_parameter(const CloudTrailRecord *r, const char *name, const char *want,
+                            bool want_known)
+{
+        bool known = false;
+        _cleanup_free_ char *value = cloudtrail_record_parameter(r, name, &known);
+
+        if (!streq_ptr(value, want) || known != want_known)
+                fail_msg("%s: %s", name, strempty(value));
+}
+
+static void test_parameters(void **state)
+{
+        CloudTrailRecord r = good("{}", CALL ",\"requestParameters\":{\"name\":\"main\","
+                                             "\"isMultiRegionTrail\":false,\"s3BucketName\":\"b\","
+                                             "\"odd name\":1,\"kmsKeyId\":\"\",\"s3KeyPrefix\":\"a "
+                                             "b\",\"enableLogFileValidation\":true}");
+
+        check_parameter(&r, "s3BucketName", "b", true);
+        check_parameter(&r, "isMultiRegionTrail", "false", true);
+        check_parameter(&r, "enableLogFileValidation", "true", true);
+        check_parameter(&r, "kmsKeyId", "", true);
+        check_parameter(&r, "s3KeyPrefix", "", false); /* no text to be kept */
+        check_parameter(&r, "s3Bucket", NULL, false);
+        check_parameter(&r, "odd", NULL, false);
+        cloudtrail_record_done(&r);
+        r = good("{}", CALL ",\"requestParameters\":null");
+        check_parameter(&r, "s3BucketName", NULL, false);
+        cloudtrail_record_done(&r);
+}
+
+/* Whatever a caller fills a record with, little of it is kept, and that is valid UTF-8. */
+static void test_long_texts(void **state)
+{
+        enum { LONG = 30000 };
+        _cleanup_free_ char *s = mem_alloc0(2 * LONG + 1), *more = NULL, *identity = NULL;
+
+        for (size_t i = 0; i < LONG; i++)
+                memcpy(s + 2 * i, "\xc3\xa4", 2);
+        more = mem_printf(",\"eventSource\":\"cloudtrail.amazonaws.com\",\"userAgent\":\"x%s\","
+                          "\"errorMessage\":\"%s\",\"errorCode\":\"%s\",\"eventID\":\"%s\","
+                          "\"requestParameters\":{\"name\":\"%s\"}",
+                          s, s, s, s, s);
+        identity =
+                mem_printf("{\"arn\":\"%s\",\"userName\":\"%s\",\"principalId\":\"%s\"}", s, s, s);
+        CloudTrailRecord r = good(identity, more);
+        assert_true(cloudtrail_record_bytes(&r) < 8000);
+        assert_int_equal(strlen(r.user_agent), 511); /* not in the middle of a character */
+        json_t *valid = json_string(r.user_agent);
+        assert_non_null(valid);
+        json_decref(valid);
+        assert_int_equal(cloudtrail_record_match(&r, TRAIL), TRAIL_MATCH_UNKNOWN);
+        cloudtrail_record_done(&r);
 }
 
 static void test_omitted_parameters(void **state)
@@ -407,7 +563,7 @@ static void test_omitted_parameters(void **state)
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 _cleanup_free_ char *more =
-                        mem_printf(",\"requestParameters\":%s", cases[i].parameters);
+                        mem_printf(CALL ",\"requestParameters\":%s", cases[i].parameters);
                 CloudTrailRecord r = good("{}", more);
                 if (r.parameters_omitted != cases[i].omitted)
                         fail_msg("%s", cases[i].parameters);
@@ -418,4 +574,5 @@ static void test_omitted_parameters(void **state)
 UNIT_MAIN(T(test_record), T(test_root), T(test_iam_user), T(test_assumed_role),
           T(test_special_roles), T(test_session_name), T(test_other_types), T(test_rare_members),
           T(test_type_names), T(test_odd_members_are_skipped), T(test_refuses), T(test_match),
+          T(test_match_whole), T(test_errors), T(test_parameters), T(test_long_texts),
           T(test_omitted_parameters))

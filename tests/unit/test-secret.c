@@ -1,9 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "base/secret.h"
+
+/* Sanitizers let mlock() do nothing: they use too much memory for that. */
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
+        __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+static const bool mlock_is_taken = true;
+#else
+static const bool mlock_is_taken = false;
+#endif
+
+static int mlock_error;
+
+int __wrap_mlock(const void *p, size_t n);
+int __real_mlock(const void *p, size_t n);
+
+int __wrap_mlock(const void *p, size_t n)
+{
+        if (mlock_error == 0)
+                return __real_mlock(p, n);
+        errno = mlock_error;
+        return -1;
+}
 
 static void test_holds_bytes(void **state)
 {
@@ -55,8 +80,8 @@ static void test_cleanse(void **state)
         assert_null(secret_free(NULL));
 }
 
-/* proc(5), smaps: "dd" among VmFlags is MADV_DONTDUMP. */
-static void test_left_out_of_core_dumps(void **state)
+/* Whether the page of a secret has this one among its VmFlags; see proc(5), smaps. */
+static bool page_has(const char *flag)
 {
         _cleanup_(secret_freep) Secret *s = secret_new("secret", 6);
         unsigned long at = (unsigned long)secret_expose(s);
@@ -73,11 +98,34 @@ static void test_left_out_of_core_dumps(void **state)
                         unsigned long end = strtoul(dash + 1, &space, 16);
                         mine = *space == ' ' && start <= at && at < end;
                 } else if (mine && strncmp(line, "VmFlags:", 8) == 0)
-                        found = strstr(line, " dd") != NULL;
+                        found = strstr(line, flag) != NULL;
         }
         (void)fclose(f);
-        assert_true(found);
+        return found;
+}
+
+/* MADV_DONTDUMP */
+static void test_left_out_of_core_dumps(void **state)
+{
+        assert_true(page_has(" dd"));
+}
+
+static void test_locked_in_memory(void **state)
+{
+        if (secret_check_lock() < 0 || mlock_is_taken)
+                skip();
+        assert_true(page_has(" lo"));
+}
+
+/* Too low a limit, or a forbidden call, costs the lock and nothing else. */
+static void test_what_cannot_be_locked(void **state)
+{
+        mlock_error = EPERM;
+        assert_int_equal(secret_check_lock(), -EPERM);
+        assert_false(page_has(" lo"));
+        test_holds_bytes(state);
+        mlock_error = 0;
 }
 
 UNIT_MAIN(T(test_holds_bytes), T(test_whole_pages), T(test_equal), T(test_cleanse),
-          T(test_left_out_of_core_dumps))
+          T(test_left_out_of_core_dumps), T(test_locked_in_memory), T(test_what_cannot_be_locked))

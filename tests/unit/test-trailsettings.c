@@ -153,6 +153,27 @@ static void test_refused(void **state)
                         fail_msg("%s: %d", bad[i].body, parse(bad[i].body, &s));
 }
 
+/* Names that JSON cannot hold are chosen by whoever wants the settings not to be read. */
+static void test_odd_names(void **state)
+{
+        static const char selectors[] =
+                "{\"AdvancedEventSelectors\":[{\"Name\":\"\\u0000\\ud800\",\"FieldSelectors\":[{"
+                "\"Field\":\"eventCategory\",\"Equals\":[\"Data\"]},{\"Field\":\"resources.ARN\","
+                "\"StartsWith\":[\"arn:aws:s3:::b\\u0000\"]}]}]}";
+        static const char trail[] = "{\"Trail\":{\"Name\":\"t\",\"TrailARN\":\"a\",\"HomeRegion\":"
+                                    "\"r\",\"S3KeyPrefix\":\"p\\u0000q\"}}";
+        TrailDescription d;
+        EventSelectors s;
+
+        assert_int_equal(parse(selectors, &s), 0);
+        const SelectorField *f = event_selector_field(&s.items[0], "resources.ARN");
+        assert_string_equal(f->select[0].value, "arn:aws:s3:::b\xef\xbf\xbd");
+        event_selectors_done(&s);
+        assert_int_equal(cloudtrail_parse_trail(trail, strlen(trail), &d), 0);
+        assert_string_equal(d.s3_key_prefix, "p\xef\xbf\xbdq");
+        trail_description_done(&d);
+}
+
 static void test_too_many_values(void **state)
 {
         StrBuf b = STRBUF_INIT(200000);
@@ -201,4 +222,4 @@ static void test_settings(void **state)
 }
 
 UNIT_MAIN(T(test_requests), T(test_trail), T(test_basic), T(test_odd), T(test_refused),
-          T(test_too_many_values), T(test_settings))
+          T(test_odd_names), T(test_too_many_values), T(test_settings))
