@@ -57,6 +57,18 @@ void core_follow_incident(TrailMemory *m, const Incident *i)
         m->logging = i->blind_to_msec != 0;
 }
 
+/* Also of an outage whose beginning nobody knows: its end is still to be seen. */
+static void follow(TrailMemory *m, const Incident *i)
+{
+        bool untimed = i->kind == INCIDENT_STOPPED || i->kind == INCIDENT_ALREADY_STOPPED;
+
+        core_follow_incident(m, i);
+        if (!untimed || !i->open || i->stop_msec || i->blind_to_msec)
+                return;
+        m->seen = true;
+        m->logging = false;
+}
+
 /* What was seen without the memory has been told as far as it is an incident; the rest is judged by
  * the memory when it is seen again. */
 static void merge_memory(Core *c, Trail *t, const TrailMemory *live)
@@ -73,11 +85,12 @@ static void merge_memory(Core *c, Trail *t, const TrailMemory *live)
         trail_settings_update(&m->baseline, &more);
         if (more.described || more.selected)
                 m->baseline_msec = live->baseline_msec;
-        m->last_good_msec = MAX(m->last_good_msec, live->last_good_msec);
-        m->last_logging_msec = MAX(m->last_logging_msec, live->last_logging_msec);
+        /* By when it was last seen before them. */
         for (size_t k = 0; k < c->n_incidents; k++)
                 if (c->incidents[k]->trail == (size_t)(t - c->trails))
-                        core_follow_incident(m, c->incidents[k]);
+                        follow(m, c->incidents[k]);
+        m->last_good_msec = MAX(m->last_good_msec, live->last_good_msec);
+        m->last_logging_msec = MAX(m->last_logging_msec, live->last_logging_msec);
 }
 
 void core_restore_memory(Core *c, const TrailMemory *memory)
@@ -98,6 +111,7 @@ void core_restore_memory(Core *c, const TrailMemory *memory)
         t->memory.baseline_by = mem_strdup(memory->baseline_by);
         if (c->history == HISTORY_MISSING) {
                 merge_memory(c, t, &live);
+                t->agreeing_drift = t->better = 0; /* against another baseline */
         } else if (MAX(live.start_msec, live.stop_msec) >
                    MAX(memory->start_msec, memory->stop_msec)) {
                 /* An incident has told more of it already. */
@@ -277,7 +291,7 @@ void core_restore_incident(Core *c, Incident *incident)
                 core_remember_request(c, t, &e);
         }
         if (t)
-                core_follow_incident(&t->memory, incident);
+                follow(&t->memory, incident);
         if (known) {
                 merge(c, known, incident);
                 incident_free(incident);
@@ -503,6 +517,9 @@ void resume_restored(Core *c, const StateReport *report)
                 state_missing(c, missing);
                 return;
         }
+        for (size_t k = 0; was == HISTORY_MISSING && k < c->n_incidents; k++)
+                if (c->incidents[k]->store_error)
+                        c->incidents[k]->store_retry_boot = c->now.boot_usec;
         c->memory_dirty = true;
         state_here(c);
         state_lost(c, report);

@@ -92,10 +92,19 @@ static void do_store(World *w, const Action *a)
                 world_violation(w, "incident %s cannot be written down", a->incident->id);
 }
 
+/* The spool writes no memories that would hide, after a crash, what an incident was to tell. */
+static bool is_one_not_stored(const World *w)
+{
+        for (size_t i = 0; i < core_n_incidents(w->guard->core); i++)
+                if (core_incident(w->guard->core, i)->store_error)
+                        return true;
+        return false;
+}
+
 static void do_store_memory(World *w)
 {
         if (!is_worth_writing(w) || world_has_fault(w, FAULT_DISK_FAILS, SIZE_MAX) ||
-            w->guard->does_without)
+            w->guard->does_without || is_one_not_stored(w))
                 return;
         json_t *all = json_array();
         for (size_t i = 0; i < w->n_trails; i++)
