@@ -6,7 +6,7 @@
 
 #include "base/macro.h"
 
-/* -EINVAL when it cannot be read as certificates; *reterr_text, owned, says why not. NULL is the
+/* -EBADMSG when it cannot be read as certificates, which may pass; *reterr_text, owned, says why not. NULL is the
  * system's bundle. */
 int cafile_check(const char *ca_file, char **reterr_text) _must_check_;
 
