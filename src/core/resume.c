@@ -241,6 +241,7 @@ static void merge_group(Core *c, Incident *i, Incident *from)
         i->number = from->number;
         if (!from->group || (i->lead && i->lead != i))
                 return;
+        free(i->group);
         i->group = TAKE_PTR(from->group);
         i->lead = NULL;
         if (latest && *latest == i)

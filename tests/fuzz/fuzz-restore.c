@@ -31,26 +31,27 @@ typedef struct World {
         TopicConfig topics[3];
         AwsErrorClass polls, starts, lookups, sends, looks;
         bool disk_fails;
-        unsigned n_answers, n_sends, n_stores;
+        unsigned n_answers, n_sends, n_stores, n_memories;
 } World;
 
-/* As calls.c does it, for every format that the topic may have. */
+/* As calls.c does it, for every format that the topic may have; of the topics, one is enough, and
+ * what is not durable is longer. */
 static void check_send(const Action *a)
 {
-        for (TopicFormat f = 0; f < _TOPIC_FORMAT_MAX; f++)
-                for (unsigned durable = 0; durable < 2; durable++) {
-                        _cleanup_free_ char *body = NULL;
-                        _cleanup_aws_request_ AwsRequest request = {};
-                        const char *structure;
+        if (!streq(a->topic_arn, a->message->deliveries[0].topic_arn))
+                return;
+        for (TopicFormat f = 0; f < _TOPIC_FORMAT_MAX; f++) {
+                _cleanup_free_ char *body = NULL;
+                _cleanup_aws_request_ AwsRequest request = {};
+                const char *structure;
 
-                        alert_render(f, a->message, durable ? NULL : "No space left on device",
-                                     &body, &structure);
-                        SnsMessage m = {.topic_arn = a->topic_arn,
-                                        .subject = a->message->subject,
-                                        .message = body,
-                                        .structure = structure};
-                        HOLD(sns_request_publish(&m, &request) >= 0);
-                }
+                alert_render(f, a->message, "No space left on device", &body, &structure);
+                SnsMessage m = {.topic_arn = a->topic_arn,
+                                .subject = a->message->subject,
+                                .message = body,
+                                .structure = structure};
+                HOLD(sns_request_publish(&m, &request) >= 0);
+        }
 }
 
 static void check_stored(const Incident *i)
@@ -110,7 +111,7 @@ static void take_down(World *w, Owed **owed, size_t *n)
                         check_send(a);
                 else if (a->kind == ACTION_STORE && w->n_stores++ < CHECKS_MAX)
                         check_stored(a->incident);
-                else if (a->kind == ACTION_STORE_MEMORY)
+                else if (a->kind == ACTION_STORE_MEMORY && w->n_memories++ % 8 == 0)
                         check_memories(w->core);
                 if (w->n_answers++ >= ANSWERS_MAX)
                         continue;
