@@ -16,6 +16,8 @@
 #include "base/jsonmap.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
+#include "core/compact.h"
+#include "core/findings.h"
 #include "core/incidentjson.h"
 #include "daemon/seal.h"
 #include "daemon/spoolinternal.h"
@@ -195,6 +197,11 @@ static void load_incident(Load *l, const char *id, const char *folder)
         _cleanup_(file_done) File f = {};
         Incident *incident = read_incident(l, id, &f, name);
 
+        /* All of them are in memory at once: as they are bounded there. */
+        if (incident && !l->o->look_only) {
+                incident_compact(incident);
+                findings_shrink(incident, compact_findings_share(l->n_ids));
+        }
         if (incident)
                 *mem_push0(l->c->incidents, l->c->n_incidents) = incident;
         else if (f.state != FILE_ABSENT)
