@@ -613,7 +613,7 @@ def test_incidents_of_every_kind_fit_the_terminal(aws, guard, tmp_path):
     put(1, open=True, closed_msec=0, blind_to_msec=0, detected_msec=base - 5000,
         trail_arn=TRAIL.replace("management-events", "a" * 128))
     messages = guard.incident()["messages"]
-    messages[0]["deliveries"][0]["sent"] = False
+    messages[-1]["deliveries"][0]["sent"] = False
     put(2, messages=messages, detected_msec=base - 9000)
     before = sorted(os.listdir(folder))
     names = [name for name in before if name != "trails.json"]
