@@ -89,7 +89,7 @@ static const JsonField restart_fields[] = {
         FIELD(Restart, attempts, JSONMAP_UINT),      FIELD(Restart, unanswered, JSONMAP_UINT),
         FIELD(Restart, requested_msec, JSONMAP_INT), FIELD(Restart, accepted_msec, JSONMAP_INT),
         FIELD(Restart, told, JSONMAP_UINT),          FIELD(Restart, throttled, JSONMAP_UINT),
-        FIELD(Restart, throttled_msec, JSONMAP_INT),
+        FIELD(Restart, throttled_msec, JSONMAP_INT), FIELD(Restart, early, JSONMAP_BOOL),
 };
 static const EnumField restart_enums[] = {ENUM(Restart, state, restart_state)};
 
