@@ -236,7 +236,8 @@ def test_every_identity_has_a_name_and_no_power(aws, make_guard):
             assert message.value(label) == value, kind
         assert len(message.text) < 32768
         assert aws.trail(arns[kind])["logging"]
-    assert len(aws.restarts()) == len(arns)
+    # Some more than once when two dozen guards on a busy machine see late what they have done.
+    assert {c["trail"] for c in aws.restarts(ok=True)} == set(arns.values())
 
     for kind in ("hostile-role", "hostile-user"):
         message = messages[kind]
