@@ -110,6 +110,9 @@ static void trail_keep(Core *c, Trail *t, Trail *old, const TrailConfig *config)
         old->config.arn = NULL;
         old->memory = (TrailMemory){};
         old->found = (TrailSettings){};
+        old->held = NULL;
+        old->n_held = 0;
+        old->early = (Restart){};
         t->config = *config;
         t->config.arn = arn;
         trail_expect_copy(&t->config.expect, &config->expect);
@@ -155,6 +158,7 @@ static void trails_done(Trail *trails, size_t n)
                 free((char *)trails[i].config.arn);
                 trail_memory_done(&trails[i].memory);
                 trail_settings_done(&trails[i].found);
+                resume_trail_done(&trails[i]);
                 trail_expect_done(&trails[i].config.expect);
         }
         free(trails);

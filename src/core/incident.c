@@ -39,7 +39,7 @@ bool incident_make_untimed_id(Core *c, const char *about, const IncidentFacts *f
         for (unsigned again = 0;; again++) {
                 untimed_id(about, f, again, ret);
                 const Incident *had = core_find_incident(c, ret);
-                if (had && had->open)
+                if ((had && had->open) || (f->once && (had || core_knows_finished(c, ret))))
                         return false;
                 if (!had && !core_knows_finished(c, ret))
                         return true;
@@ -137,9 +137,10 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
                 t->stop = i;
                 if (t->config.action == TRAIL_ACTION_RESTART && t->down)
                         i->restart.state = RESTART_REQUESTED;
+                resume_adopt(c, t, i);
                 if (t->starting) {
                         restart_note_attempt(c, t, i);
-                        i->restart.early = true;
+                        i->restart.untimed = true;
                 }
         } else if (f->started_by_us) {
                 i->restart.state = RESTART_VERIFIED;
@@ -172,7 +173,7 @@ void incident_set_stop(Core *c, Incident *i, int64_t stop_msec)
         if (i->stop_msec == stop_msec)
                 return;
         i->stop_msec = i->blind_from_msec = stop_msec;
-        i->restart.early = i->restart.attempts > 0;
+        i->restart.untimed = i->restart.attempts > 0;
         incident_touch(i);
 }
 
