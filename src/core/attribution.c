@@ -226,7 +226,7 @@ static bool anchor_is_explained(const Incident *i, const char *wanted)
 static bool was_started_between(const Incident *i, const Finding *f, const Finding *g)
 {
         bool before_restarts =
-                f->record.time_msec >= findings_second_of(i->stop_msec) || !i->restart.early;
+                f->record.time_msec >= findings_second_of(i->stop_msec) || !i->restart.untimed;
 
         for (size_t k = 0; k < i->attribution.n_findings; k++) {
                 const Finding *s = &i->attribution.findings[k];

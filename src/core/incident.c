@@ -140,7 +140,7 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
                 resume_adopt(c, t, i);
                 if (t->starting) {
                         restart_note_attempt(c, t, i);
-                        i->restart.early = true;
+                        i->restart.untimed = true;
                 }
         } else if (f->started_by_us) {
                 i->restart.state = RESTART_VERIFIED;
@@ -173,7 +173,7 @@ void incident_set_stop(Core *c, Incident *i, int64_t stop_msec)
         if (i->stop_msec == stop_msec)
                 return;
         i->stop_msec = i->blind_from_msec = stop_msec;
-        i->restart.early = i->restart.attempts > 0;
+        i->restart.untimed = i->restart.attempts > 0;
         incident_touch(i);
 }
 

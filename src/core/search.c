@@ -308,6 +308,16 @@ static bool waits_for_settings(const Core *c, const Incident *i)
                c->now.boot_usec < t->inspected_boot + c->policy.overdue_usec;
 }
 
+/* A verdict waits a little for what would make it surer, or say more, and no longer. */
+static void begin_waiting(Core *c, Incident *i)
+{
+        Attribution *a = &i->attribution;
+
+        if (a->confidence != CONFIDENCE_NONE && !a->named_boot && !told_is_current(i) &&
+            !waits_for_settings(c, i))
+                a->named_boot = c->now.boot_usec;
+}
+
 void search_advance(Core *c, Incident *i)
 {
         Attribution *a = &i->attribution;
@@ -320,9 +330,7 @@ void search_advance(Core *c, Incident *i)
         evaluate(c, i, LOOK_NOW);
         next = next_step(c, i); /* who started it may matter now */
         note_whole(c, i);
-        if (a->confidence != CONFIDENCE_NONE && !a->named_boot && !told_is_current(i) &&
-            !waits_for_settings(c, i))
-                a->named_boot = c->now.boot_usec;
+        begin_waiting(c, i);
         if (next != UINT_MAX || a->keying)
                 return;
         findings_end_look(a);
@@ -403,10 +411,17 @@ void search_settings_read(Core *c, const Trail *t)
                 Incident *i = c->incidents[k];
                 Attribution *a = &i->attribution;
 
-                /* Of a look under way the next step is judged by them. */
-                if (!search_is_active(i) || &c->trails[i->trail] != t || a->reads || a->keying ||
-                    a->rounds == 0 || a->confidence != CONFIDENCE_AMBIGUOUS ||
-                    !(a->doubts & (1U << DOUBT_SETTINGS)))
+                if (!search_is_active(i) || &c->trails[i->trail] != t ||
+                    a->confidence != CONFIDENCE_AMBIGUOUS || !(a->doubts & (1U << DOUBT_SETTINGS)))
+                        continue;
+                if (a->keying) { /* all is read that a verdict comes from */
+                        evaluate(c, i, LOOK_NOW);
+                        note_verdict(c, i);
+                        begin_waiting(c, i);
+                        continue;
+                }
+                /* The next step of a look under way is judged by them. */
+                if (a->reads || a->rounds == 0)
                         continue;
                 evaluate(c, i, LOOK_BEFORE);
                 note_verdict(c, i);

@@ -410,7 +410,7 @@ static void test_own_restart_in_the_second_of_a_later_stop(void **state)
         _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_STOPPED, STOP);
 
         i->last_logging_msec = 0;
-        i->restart.early = true;
+        i->restart.untimed = true;
         *mem_push0(i->restart.request_ids, i->restart.n_request_ids) = mem_strdup("ours");
         ADD(i, .at = SECOND(-3), .id = "first", .who = BOB);
         ADD(i, .at = SECOND(0), .event = "StartLogging", .who = OWN, .request_id = "ours");

@@ -200,18 +200,32 @@ static void test_correction_stays_in_view(void **state)
 
 /* A look is complete before the first answer of GetTrail: nobody is told yet of a doubt that is
  * gone a moment later. */
-static Rig *found_before_the_settings(void)
+static const RecordFacts the_stop = {.at = RIG_STOP};
+
+static Rig *named_before_the_settings(void)
 {
-        static const RecordFacts stop = {.at = RIG_STOP};
         Rig *r = rig_new(&(RigOptions){.action = TRAIL_ACTION_ALERT});
 
         rig_polled(r, true, RIG_START, 0);
         rig_pass(r, 7 * USEC_PER_SEC);
         rig_polled(r, false, RIG_START, RIG_STOP);
         rig_pass(r, USEC_PER_SEC);
-        rig_found(r, &stop, 1);
+        rig_found(r, &the_stop, 1);
+        assert_int_equal(rig_incident(r)->attribution.doubts, 1U << DOUBT_SETTINGS);
+        return r;
+}
+
+static void find_key(Rig *r)
+{
         rig_pass(r, policy_default.lookup_spacing_usec);
-        rig_found(r, &stop, 1); /* by its key */
+        rig_found(r, &the_stop, 1);
+}
+
+static Rig *found_before_the_settings(void)
+{
+        Rig *r = named_before_the_settings();
+
+        find_key(r);
         assert_int_equal(rig_incident(r)->attribution.rounds, 1);
         assert_int_equal(rig_incident(r)->attribution.doubts, 1U << DOUBT_SETTINGS);
         assert_int_equal(rig_incident(r)->n_messages, 1);
@@ -225,6 +239,30 @@ static void test_waits_for_the_settings(void **state)
         rig_inspected(r);
         assert_int_equal(rig_incident(r)->attribution.confidence, CONFIDENCE_EXACT);
         assert_int_equal(rig_incident(r)->attribution.state, SEARCH_SETTLING);
+        assert_int_equal(rig_incident(r)->n_messages, 2);
+        assert_has(rig_message(r, 2).body, "How sure        exact: ");
+}
+
+/* They come while only what its key did is still asked for: that judges nothing any more. */
+static void test_settings_before_the_key(void **state)
+{
+        _cleanup_rig_ Rig *r = named_before_the_settings();
+
+        rig_inspected(r);
+        assert_int_equal(rig_incident(r)->attribution.confidence, CONFIDENCE_EXACT);
+        assert_int_equal(rig_incident(r)->n_messages, 1);
+        find_key(r);
+        assert_int_equal(rig_incident(r)->n_messages, 2);
+        assert_has(rig_message(r, 2).body, "How sure        exact: ");
+}
+
+/* Nor does the name wait for a key that is not to be had. */
+static void test_settings_and_no_key(void **state)
+{
+        _cleanup_rig_ Rig *r = named_before_the_settings();
+
+        rig_inspected(r);
+        rig_pass(r, 4 * policy_default.lookup_spacing_usec);
         assert_int_equal(rig_incident(r)->n_messages, 2);
         assert_has(rig_message(r, 2).body, "How sure        exact: ");
 }
@@ -258,7 +296,8 @@ static void test_settings_that_cannot_be_read(void **state)
         assert_int_equal(rig_incident(r)->attribution.state, SEARCH_SETTLING);
 }
 
-UNIT_MAIN(T(test_waits_for_the_settings), T(test_settings_of_an_organization),
+UNIT_MAIN(T(test_waits_for_the_settings), T(test_settings_before_the_key),
+          T(test_settings_and_no_key), T(test_settings_of_an_organization),
           T(test_settings_that_cannot_be_read), T(test_last_look_corrects),
           T(test_last_look_finds_nothing_new), T(test_last_look_is_denied),
           T(test_last_look_after_a_restart), T(test_what_is_a_correction), T(test_no_correction),
