@@ -117,15 +117,17 @@ typedef struct Trail {
         uint64_t next_inspect_boot;
         uint64_t inspected_boot; /* last look that told all; start of the run at first */
         unsigned inspect_failures;
+        AwsError inspect_error;                /* of the last one */
         TrailSettings found;                   /* as last read */
         char believed[DRIFT_DIGEST_SIZE];      /* of the changes that are told; "": none */
         char doubted_drift[DRIFT_DIGEST_SIZE]; /* of others, until reads agree on them */
         unsigned agreeing_drift; /* reads in a row that do; 0: the last was as believed */
         uint64_t doubted_drift_boot;
-        unsigned unlike_reads;  /* in a row that are not as believed ... */
-        int64_t otherwise_msec; /* ... the first of them */
-        unsigned better;        /* reads in a row that show more than the baseline has */
-        Incident *drift;        /* open, borrowed, as are the next two */
+        unsigned unlike_reads;   /* in a row that are not as believed ... */
+        int64_t otherwise_msec;  /* ... the first of them */
+        uint64_t otherwise_boot; /* ... when it was answered */
+        unsigned better;         /* reads in a row that show more than the baseline has */
+        Incident *drift;         /* open, borrowed, as are the next two */
         Incident *uninspected;
 
         Incident *delivery;

@@ -34,6 +34,7 @@ const Policy policy_default = {
         .memory_store_usec = 1 * USEC_PER_MINUTE,
         .inspect_usec = 1 * USEC_PER_MINUTE,
         .inspect_again_usec = 5 * USEC_PER_SEC,
+        .inspect_doubt_usec = 90 * USEC_PER_SEC,
         .inspect_patience_usec = 30 * USEC_PER_MINUTE,
         .late_least_msec = 1 * MSEC_PER_HOUR,
         .habit_after_msec = 1 * MSEC_PER_DAY,

@@ -34,6 +34,8 @@ typedef struct Policy {
         uint64_t memory_store_usec; /* last seen times reach the disk at least so often */
         uint64_t inspect_usec;      /* between two looks at a trail's settings; 0: none are taken */
         uint64_t inspect_again_usec;    /* ... when they are not as they were, until reads agree */
+        uint64_t inspect_doubt_usec;    /* a change that one look shows and looks that fail after it
+                                           do not confirm is told then */
         uint64_t inspect_patience_usec; /* settings that cannot be read for so long are told */
         int64_t late_least_msec;  /* deliveries that stay away are told after that, at the earliest
                                    */

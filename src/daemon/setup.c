@@ -33,7 +33,7 @@ static Policy scaled_policy(const Conf *conf, unsigned n)
                 &p.group_loud_usec,          &p.group_spacing_usec,  &p.group_spacing_max_usec,
                 &p.topic_failing_after_usec, &p.inspect_usec,        &p.inspect_again_usec,
                 &p.inspect_patience_usec,    &p.overdue_usec,        &p.restart_throttled_usec,
-                &p.unseen_start_usec,        &p.unseen_spacing_usec,
+                &p.unseen_start_usec,        &p.unseen_spacing_usec, &p.inspect_doubt_usec,
         };
         int64_t *const msecs[] = {&p.lookup_young_msec,  &p.lookup_not_yet_msec,
                                   &p.lookup_settle_msec, &p.lookup_give_up_msec,

@@ -123,9 +123,11 @@ void check_drift(World *w, size_t trail)
 bool check_drift_caused(const World *w, const Incident *i)
 {
         const GuardTrail *t = &w->guard->trails[i->trail];
+        /* One look has shown it, and none since was possible: the message says so. */
+        bool unconfirmed = t->drift_seen == 1 && i->cause.class != AWS_ERROR_NONE;
 
-        return (t->drift_seen >= 2 || t->drift_unlike >= DRIFT_UNLIKE_MAX) && t->expected &&
-               told_bits(i) == t->expected && i->severity >= SEVERITY_HIGH;
+        return (t->drift_seen >= 2 || unconfirmed || t->drift_unlike >= DRIFT_UNLIKE_MAX) &&
+               t->expected && told_bits(i) == t->expected && i->severity >= SEVERITY_HIGH;
 }
 
 static bool is_change_of_any(const Record *r)

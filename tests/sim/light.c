@@ -42,6 +42,9 @@ static void do_inspect(World *w, const Action *a)
 
         e->trail = a->trail;
         e->asked_msec = guard_now(w).wall_msec;
+        w->looks++;
+        if (w->on_look)
+                w->on_look(w);
         if (world_has_fault(w, FAULT_INSPECT_DENIED, a->trail)) {
                 e->class = AWS_ERROR_DENIED;
                 e->code = "AccessDeniedException";

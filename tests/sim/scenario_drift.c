@@ -44,8 +44,8 @@ SCENARIO(selectors_judge)
 SCENARIO(settings_and_stop)
 {
         script_begin(w);
-        ACT(333.3, .kind = ACT_CHANGE, .actor = 1, .amount = _DRIFT_ALL);
-        ACT(334.3, .kind = ACT_STOP, .actor = 1);
+        ACT(333.3, .kind = ACT_STOP, .actor = 1);
+        ACT(344.3, .kind = ACT_CHANGE, .actor = 1, .amount = _DRIFT_ALL);
         ACT(2000, .kind = ACT_UNDO, .actor = 2);
         script_end(w);
 }
@@ -132,6 +132,37 @@ SCENARIO(settings_by_own_credentials_judge)
         expect_misused(w, INCIDENT_DRIFT);
 }
 
+/* One look shows it, and from then on looks are throttled. */
+static void throttle_after_change(World *w)
+{
+        if (w->looks == 5)
+                world_act_at(w, w->now_usec + USEC_PER_SEC,
+                             &(Act){.kind = ACT_CHANGE, .actor = 1, .amount = DRIFT_BUCKET});
+        if (w->looks == 6)
+                world_fault(w, FAULT_INSPECT_THROTTLED, w->now_usec + 1, 1500 * USEC_PER_SEC,
+                            SIZE_MAX);
+}
+
+SCENARIO(settings_throttled)
+{
+        script_begin(w);
+        w->on_look = throttle_after_change;
+        ACT(4000, .kind = ACT_UNDO, .actor = 2);
+        script_end(w);
+}
+
+SCENARIO(settings_throttled_judge)
+{
+        const Record *r = &w->records[0];
+        const Letter *l = w->guard->n_letters > 0 ? &w->guard->letters[0] : NULL;
+
+        expect_kinds(w, "drift");
+        expect_culprit(w, INCIDENT_DRIFT, 1, CONFIDENCE_EXACT);
+        if (!l || SIM_EPOCH_MSEC + (int64_t)(l->created_usec / USEC_PER_MSEC) >
+                          r->time_msec + 4 * MSEC_PER_MINUTE)
+                world_violation(w, "a change that was seen was not told in time");
+}
+
 SCENARIO(settings_unreadable)
 {
         script_begin(w);
@@ -174,6 +205,7 @@ const Scenario drift_scenarios[] = {
         {"settings-to-and-fro", settings_to_and_fro, settings_to_and_fro_judge},
         {"settings-by-own-credentials", settings_by_own_credentials,
          settings_by_own_credentials_judge},
+        {"settings-throttled", settings_throttled, settings_throttled_judge},
         {"settings-unreadable", settings_unreadable, settings_unreadable_judge},
         {"delivery-fails", delivery, delivery_judge},
 };

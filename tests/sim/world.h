@@ -260,6 +260,8 @@ typedef struct World {
         bool endless; /* however many steps it takes */
         bool measure; /* what the incidents hold in memory */
         size_t max_bytes;
+        void (*on_look)(struct World *w); /* at each look at settings that is asked; may be NULL */
+        unsigned looks;                   /* ... of which it is this one */
         bool patient; /* it goes on until every last look has been taken */
         uint64_t poll_usec;
         uint64_t last_kill_usec; /* nothing is read from the disk after */
