@@ -29,7 +29,7 @@ static void on_incident(void *userdata, Incident *incident)
 {
         Found *f = userdata;
 
-        if (incident->kind == INCIDENT_DRIFT && incident->open &&
+        if (incident->kind == INCIDENT_DRIFT && incident->open && !incident->between_looks &&
             is_wanted(f->cli, incident->trail_arn))
                 *mem_push0(f->drifts, f->n_drifts) = incident;
         else

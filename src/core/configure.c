@@ -109,7 +109,8 @@ static void trail_keep(Core *c, Trail *t, Trail *old, const TrailConfig *config)
         *t = *old;
         old->config.arn = NULL;
         old->memory = (TrailMemory){};
-        old->found = (TrailSettings){};
+        old->found = old->earlier = (TrailSettings){};
+        old->watched.changes = (Changes){};
         t->config = *config;
         t->config.arn = arn;
         trail_expect_copy(&t->config.expect, &config->expect);
@@ -155,6 +156,8 @@ static void trails_done(Trail *trails, size_t n)
                 free((char *)trails[i].config.arn);
                 trail_memory_done(&trails[i].memory);
                 trail_settings_done(&trails[i].found);
+                trail_settings_done(&trails[i].earlier);
+                changes_done(&trails[i].watched.changes);
                 trail_expect_done(&trails[i].config.expect);
         }
         free(trails);

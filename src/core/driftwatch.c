@@ -19,6 +19,8 @@
 /* Trails are first read so far apart, so that a fleet does not ask for all at once. */
 #define FIRST_SPACING_USEC (200 * USEC_PER_MSEC)
 #define BACKOFF_MAX 16
+/* Calls of the time of an earlier baseline may be read so much later. */
+#define EARLIER_MSEC (30 * MSEC_PER_MINUTE)
 
 static const char *name(const Trail *t)
 {
@@ -37,6 +39,8 @@ void drift_resume(Trail *t, Incident *i)
 {
         if (i->kind == INCIDENT_UNINSPECTED) {
                 t->uninspected = i;
+        } else if (i->between_looks) {
+                return; /* it is over */
         } else if (i->kind == INCIDENT_DRIFT) {
                 t->drift = i;
                 changes_digest(&i->changes, t->believed);
@@ -95,6 +99,16 @@ static void take_baseline(Core *c, Trail *t, const TrailSettings *s)
         strbuf_done(&weak);
 }
 
+void drift_keep_earlier(const Core *c, Trail *t)
+{
+        t->rebased_msec = c->now.wall_msec;
+        if (t->earlier_msec && t->rebased_msec < t->earlier_msec + EARLIER_MSEC)
+                return;
+        trail_settings_done(&t->earlier);
+        trail_settings_update(&t->earlier, &t->memory.baseline);
+        t->earlier_msec = t->rebased_msec;
+}
+
 /* What is better than before is what is to stay from now on. */
 static void improve(Core *c, Trail *t)
 {
@@ -105,6 +119,7 @@ static void improve(Core *c, Trail *t)
         bool any = drift_improve(&better, &t->config.expect, &t->found, &words);
         t->better = any ? t->better + 1 : 0;
         if (t->better >= AGREEING_READS) {
+                drift_keep_earlier(c, t);
                 trail_settings_done(&t->memory.baseline);
                 t->memory.baseline = better;
                 better = (TrailSettings){};
@@ -359,6 +374,7 @@ static void accept(Core *c, Trail *t, const Input *in)
         _cleanup_(changes_done) Changes left = {};
         Incident *i = t->drift;
 
+        drift_keep_earlier(c, t);
         trail_settings_update(&t->memory.baseline, &t->found);
         t->memory.baseline_msec = c->now.wall_msec;
         mem_strset(&t->memory.baseline_by, in->by);

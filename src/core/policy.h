@@ -20,6 +20,9 @@ typedef struct Policy {
         uint64_t lookup_first_usec;      /* between the looks of a young search ... */
         int64_t lookup_young_msec;       /* ... which it is for so long; then doubling up to ... */
         uint64_t lookup_max_usec;
+        uint64_t watch_usec; /* between two look-ups of calls that no look has shown the effect of,
+                                each event name; 0: there are none */
+        int64_t watch_overlap_msec;   /* ... and how far back each of them goes again */
         uint64_t lookup_spacing_usec; /* between any two LookupEvents of one account and region */
         int64_t lookup_not_yet_msec;  /* "not yet known" is said */
         int64_t lookup_settle_msec;   /* one more look after the actor was found */

@@ -64,7 +64,8 @@ static const Incident *open_drift(const World *w, size_t trail)
 
         for (size_t i = 0; i < core_n_incidents(c); i++)
                 if (core_incident(c, i)->trail == trail && core_incident(c, i)->open &&
-                    core_incident(c, i)->kind == INCIDENT_DRIFT)
+                    core_incident(c, i)->kind == INCIDENT_DRIFT &&
+                    !core_incident(c, i)->between_looks)
                         return core_incident(c, i);
         return NULL;
 }
@@ -120,12 +121,30 @@ void check_drift(World *w, size_t trail)
                                 trail);
 }
 
+/* Whether the trail was set so at the time that it is said to have been. */
+static bool was_set_so(const World *w, const Incident *i)
+{
+        const SimTrail *t = &w->trails[i->trail];
+        unsigned was = 0;
+
+        for (size_t k = 0; k < t->n_versions; k++) {
+                int64_t at = SIM_EPOCH_MSEC + (int64_t)(t->versions[k].at_usec / USEC_PER_MSEC);
+
+                if (at / MSEC_PER_SEC * MSEC_PER_SEC >= i->good_msec &&
+                    at < i->blind_to_msec + MSEC_PER_SEC)
+                        was |= t->versions[k].drift;
+        }
+        return told_bits(i) && (told_bits(i) & ~was) == 0;
+}
+
 bool check_drift_caused(const World *w, const Incident *i)
 {
         const GuardTrail *t = &w->guard->trails[i->trail];
         /* One look has shown it, and none since was possible: the message says so. */
         bool unconfirmed = t->drift_seen == 1 && i->cause.class != AWS_ERROR_NONE;
 
+        if (i->between_looks)
+                return was_set_so(w, i);
         return (t->drift_seen >= 2 || unconfirmed || t->drift_unlike >= DRIFT_UNLIKE_MAX) &&
                t->expected && told_bits(i) == t->expected && i->severity >= SEVERITY_HIGH;
 }

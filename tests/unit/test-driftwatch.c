@@ -523,9 +523,7 @@ static void test_late(void **state)
         const Incident *i = only(r, INCIDENT_DELIVERY);
         assert_int_equal(i->severity, SEVERITY_WARNING);
         assert_int_equal(i->attribution.state, SEARCH_NOT_NEEDED);
-        /* The poll that shows a delivery has a time of its own. */
-        assert_in_range(core_trail_memory(r->core, 0)->habit_msec, 299000, 301000);
-        assert_has(last_body(i), "usual       at least every ");
+        assert_has(last_body(i), "usual       at least every 5 min");
         deliver(r, 2, 5 * MINUTE);
         rig_live(r, MINUTE);
         assert_int_equal(r->phases[PHASE_CLOSED], 1);
