@@ -162,6 +162,15 @@ void trail_status_done(TrailStatus *s)
         *s = (TrailStatus){0};
 }
 
+void trail_status_copy(const TrailStatus *from, TrailStatus *ret)
+{
+        *ret = *from;
+        ret->latest_delivery_error = mem_strdup(from->latest_delivery_error);
+        ret->latest_digest_delivery_error = mem_strdup(from->latest_digest_delivery_error);
+        ret->latest_logs_delivery_error = mem_strdup(from->latest_logs_delivery_error);
+        ret->latest_notification_error = mem_strdup(from->latest_notification_error);
+}
+
 int cloudtrail_reread_trail_status(TrailAnswer *a, const char *body, size_t len,
                                    const TrailStatus **ret)
 {

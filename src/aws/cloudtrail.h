@@ -28,6 +28,7 @@ typedef struct TrailStatus {
 void cloudtrail_request_get_trail_status(const char *trail_arn, AwsRequest *ret);
 /* Succeeds whenever IsLogging can be read, whatever the rest looks like: see `unread`. */
 int cloudtrail_parse_trail_status(const char *body, size_t len, TrailStatus *ret) _must_check_;
+void trail_status_copy(const TrailStatus *from, TrailStatus *ret);
 void trail_status_done(TrailStatus *s);
 
 /* The last answer about one trail: most polls bring the same bytes again, and what they mean is

@@ -94,6 +94,12 @@ static int decode_value(json_t *v, JsonMapKind kind, void *target)
                         return -EINVAL;
                 *(int64_t *)target = json_integer_value(v);
                 return 0;
+        case JSONMAP_MSEC:
+                if (!json_is_integer(v) || json_integer_value(v) > MSEC_MAX ||
+                    json_integer_value(v) < -MSEC_MAX)
+                        return -EINVAL;
+                *(int64_t *)target = json_integer_value(v);
+                return 0;
         case JSONMAP_UINT:
                 if (!json_is_integer(v) || json_integer_value(v) < 0 ||
                     json_integer_value(v) > UINT_MAX)
@@ -152,6 +158,8 @@ static json_t *encode_value(JsonMapKind kind, const void *source)
         case JSONMAP_BOOL:
         case JSONMAP_BOOL_LOOSE:
                 return json_boolean(*(const bool *)source);
+        case JSONMAP_MSEC:
+                return json_integer(MIN(MAX(*(const int64_t *)source, -MSEC_MAX), MSEC_MAX));
         case JSONMAP_INT:
                 return json_integer(*(const int64_t *)source);
         case JSONMAP_UINT:

@@ -16,6 +16,7 @@ typedef enum JsonMapKind {
         JSONMAP_BOOL,            /* bool */
         JSONMAP_BOOL_LOOSE,      /* bool, also the strings "true" and "false" */
         JSONMAP_INT,             /* int64_t */
+        JSONMAP_MSEC,            /* int64_t, ms; within MSEC_MAX either way, so that sums fit */
         JSONMAP_UINT,            /* unsigned */
         JSONMAP_TIME,            /* int64_t ms since the epoch, from seconds or ISO 8601 */
         JSONMAP_VALUE,           /* json_t *, an owned reference of any type */

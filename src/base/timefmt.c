@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <time.h>
 
-#define MSEC_MAX INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */
-
 static const char *const weekdays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
 static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};

@@ -7,6 +7,7 @@
 #include "base/macro.h"
 
 #define TIMEFMT_MAX 64
+#define MSEC_MAX INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */
 
 /* "2026-11-23T03:12:09Z", with ".123" when the milliseconds are not zero. "never" for 0. */
 const char *timefmt_iso8601(int64_t msec, char buf[static TIMEFMT_MAX]);

@@ -25,32 +25,6 @@ static bool is_wanted(const Cli *c, const char *arn)
         return !c->trail || streq(c->trail, "all") || arn_is_of_trail(arn, c->trail);
 }
 
-static void on_incident(void *userdata, Incident *incident)
-{
-        Found *f = userdata;
-
-        if (incident->kind == INCIDENT_DRIFT && incident->open && !incident->between_looks &&
-            is_wanted(f->cli, incident->trail_arn))
-                *mem_push0(f->drifts, f->n_drifts) = incident;
-        else
-                incident_free(incident);
-}
-
-static void on_memory(void *userdata, const TrailMemory *memory)
-{
-        _cleanup_json_ json_t *copy = trail_memory_to_json(memory);
-        Found *f = userdata;
-
-        if (is_wanted(f->cli, memory->arn) &&
-            trail_memory_from_json(copy, mem_push0(f->trails, f->n_trails)) < 0)
-                f->n_trails--; /* what was read once can be read again */
-}
-
-static void on_corrupt(void *userdata, const char *path, const char *reason)
-{
-        cli_complain("%s %s", path, reason);
-}
-
 static void found_done(Found *f)
 {
         for (size_t i = 0; i < f->n_trails; i++)
@@ -61,21 +35,37 @@ static void found_done(Found *f)
         free(f->drifts);
 }
 
+static void take(Found *f, SpoolContent *content)
+{
+        for (size_t k = 0; k < content->n_memories; k++) {
+                if (!is_wanted(f->cli, content->memories[k].arn))
+                        continue;
+                *mem_push0(f->trails, f->n_trails) = content->memories[k];
+                content->memories[k] = (TrailMemory){};
+        }
+        for (size_t k = 0; k < content->n_incidents; k++) {
+                const Incident *i = content->incidents[k];
+
+                if (i->kind == INCIDENT_DRIFT && i->open && !i->between_looks &&
+                    is_wanted(f->cli, i->trail_arn))
+                        *mem_push0(f->drifts, f->n_drifts) = TAKE_PTR(content->incidents[k]);
+        }
+}
+
 /* False when it has been complained of. */
 static bool load(const Cli *c, Found *f)
 {
-        const SpoolLoad load = {
-                .incident = on_incident,
-                .memory = on_memory,
-                .corrupt = on_corrupt,
-                .userdata = f,
-        };
-        int r = spool_peek(c->state_directory, &load);
+        _cleanup_(spool_content_done) SpoolContent content = {};
+        int r = spool_peek(c->state_directory, &content);
 
-        if (r >= 0)
-                return true;
-        cli_complain_state(c, r);
-        return false;
+        if (r < 0) {
+                cli_complain_state(c, r);
+                return false;
+        }
+        for (size_t k = 0; k < content.n_losses; k++)
+                cli_complain("%s", content.losses[k].what);
+        take(f, &content);
+        return true;
 }
 
 /* A trail that was named and is not there. */

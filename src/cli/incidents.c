@@ -14,44 +14,25 @@
 #define AMBIGUOUS_SHOWN 10
 
 typedef struct Found {
-        Incident **items; /* oldest first */
-        size_t n;
-        size_t n_matching; /* before --limit */
+        SpoolContent content; /* incidents of it: oldest first, those that match */
+        size_t n_matching;    /* before --limit */
         size_t n_all;
-        char **corrupt;
-        size_t n_corrupt;
-        const char *trail; /* that is looked for, or NULL */
-        bool trail_known;
 } Found;
-
-static void on_incident(void *userdata, Incident *incident)
-{
-        Found *f = userdata;
-
-        *mem_push0(f->items, f->n) = incident;
-        f->trail_known |= f->trail && arn_is_of_trail(incident->trail_arn, f->trail);
-}
-
-static void on_memory(void *userdata, const TrailMemory *memory)
-{
-        Found *f = userdata;
-
-        f->trail_known |= f->trail && arn_is_of_trail(memory->arn, f->trail);
-}
-
-static void on_corrupt(void *userdata, const char *path, const char *reason)
-{
-        Found *f = userdata;
-
-        *mem_push0(f->corrupt, f->n_corrupt) = mem_printf("%s %s", path, reason);
-}
 
 static void found_done(Found *f)
 {
-        for (size_t i = 0; i < f->n; i++)
-                incident_free(f->items[i]);
-        free(f->items);
-        mem_free_strv(f->corrupt, f->n_corrupt);
+        spool_content_done(&f->content);
+}
+
+static bool is_known(const SpoolContent *c, const char *trail)
+{
+        for (size_t i = 0; i < c->n_incidents; i++)
+                if (arn_is_of_trail(c->incidents[i]->trail_arn, trail))
+                        return true;
+        for (size_t i = 0; i < c->n_memories; i++)
+                if (arn_is_of_trail(c->memories[i].arn, trail))
+                        return true;
+        return false;
 }
 
 size_t incidents_count_unsent(const Incident *i)
@@ -71,10 +52,10 @@ CliExit incidents_judge(const Incident *i)
 
 static CliExit judge_all(const Found *f)
 {
-        for (size_t i = 0; i < f->n; i++)
-                if (incidents_judge(f->items[i]) != CLI_EXIT_WELL)
+        for (size_t i = 0; i < f->content.n_incidents; i++)
+                if (incidents_judge(f->content.incidents[i]) != CLI_EXIT_WELL)
                         return CLI_EXIT_WRONG;
-        return f->n_corrupt > 0 ? CLI_EXIT_WRONG : CLI_EXIT_WELL;
+        return f->content.n_losses > 0 ? CLI_EXIT_WRONG : CLI_EXIT_WELL;
 }
 
 char *incidents_blind_words(const Incident *i, int64_t now_msec)
@@ -92,24 +73,26 @@ char *incidents_blind_words(const Incident *i, int64_t now_msec)
 /* What does not match is forgotten, then all but the newest. */
 static void apply(Found *f, const Filter *filter)
 {
+        SpoolContent *c = &f->content;
         size_t kept = 0, surplus;
 
-        for (size_t i = 0; i < f->n; i++) {
-                Incident *incident = f->items[i];
+        for (size_t i = 0; i < c->n_incidents; i++) {
+                Incident *incident = c->incidents[i];
 
                 if (filter_matches(filter, incident))
-                        f->items[kept++] = incident;
+                        c->incidents[kept++] = incident;
                 else
                         incident_free(incident);
         }
-        f->n_all = f->n;
+        f->n_all = c->n_incidents;
         f->n_matching = kept;
         surplus = kept > filter->limit ? kept - filter->limit : 0;
         for (size_t i = 0; i < surplus; i++)
-                incident_free(f->items[i]);
-        f->n = kept - surplus;
+                incident_free(c->incidents[i]);
+        c->n_incidents = kept - surplus;
         if (surplus > 0)
-                memmove(f->items, f->items + surplus, f->n * sizeof(*f->items));
+                memmove(c->incidents, c->incidents + surplus,
+                        c->n_incidents * sizeof(*c->incidents));
 }
 
 /* The list */
@@ -147,31 +130,33 @@ static void print_list(const Cli *c, const Found *f)
         static const char *const headings[] = {"DETECTED (UTC)", "INCIDENT", "KIND",
                                                "STATE",          "BLIND",    NULL};
         _cleanup_(table_freep) Table *t = table_new(headings);
+        size_t n = f->content.n_incidents;
 
-        for (size_t i = f->n; i > 0; i--)
-                add_row(t, c, f->items[i - 1]);
-        if (f->n > 0)
+        for (size_t i = n; i > 0; i--)
+                add_row(t, c, f->content.incidents[i - 1]);
+        if (n > 0)
                 table_print(t, &c->out);
         else if (f->n_all == 0)
                 print_line(&c->out, PRINT_GOOD, "No incidents in %s.", c->state_directory);
         else
                 print_line(&c->out, PRINT_PLAIN, "None of %zu incident%s matches.", f->n_all,
                            f->n_all == 1 ? "" : "s");
-        if (f->n < f->n_matching)
+        if (n < f->n_matching)
                 print_line(&c->out, PRINT_PLAIN, "%zu older one%s not shown (--limit).",
-                           f->n_matching - f->n, f->n_matching - f->n == 1 ? "" : "s");
-        for (size_t i = 0; i < f->n_corrupt; i++)
-                print_line(&c->out, PRINT_BAD, "%s", f->corrupt[i]);
+                           f->n_matching - n, f->n_matching - n == 1 ? "" : "s");
+        for (size_t i = 0; i < f->content.n_losses; i++)
+                print_line(&c->out, PRINT_BAD, "%s", f->content.losses[i].what);
 }
 
 static void print_list_json(const Cli *c, const Found *f)
 {
+        const SpoolContent *x = &f->content;
         json_t *incidents = json_array(), *corrupt = json_array();
 
-        for (size_t i = f->n; i > 0; i--)
-                (void)json_array_append_new(incidents, incident_to_json(f->items[i - 1]));
-        for (size_t i = 0; i < f->n_corrupt; i++)
-                (void)json_array_append_new(corrupt, json_string(f->corrupt[i]));
+        for (size_t i = x->n_incidents; i > 0; i--)
+                json_append(incidents, incident_to_json(x->incidents[i - 1]));
+        for (size_t i = 0; i < x->n_losses; i++)
+                json_append(corrupt, json_string(x->losses[i].what));
         print_json(&c->out, json_pack("{s:i, s:o, s:o}", "exit_status", (int)judge_all(f),
                                       "incidents", incidents, "unreadable", corrupt));
 }
@@ -184,12 +169,12 @@ static const Incident *find_one(const Cli *c, const Found *f)
         const Incident *i = NULL;
         size_t n = 0;
 
-        for (size_t k = f->n; k > 0; k--) {
-                const char *id = f->items[k - 1]->id;
+        for (size_t k = f->content.n_incidents; k > 0; k--) {
+                const char *id = f->content.incidents[k - 1]->id;
 
                 if (strncmp(id, c->argument, strlen(c->argument)) != 0)
                         continue;
-                i = f->items[k - 1];
+                i = f->content.incidents[k - 1];
                 if (n++ < AMBIGUOUS_SHOWN)
                         strbuf_addf(&ids, "%s%s", n > 1 ? ", " : "", id);
         }
@@ -244,19 +229,13 @@ static bool is_asked_well(const Cli *c, Filter *ret)
 
 CliExit cli_incidents(const Cli *c)
 {
-        _cleanup_(found_done) Found f = {.trail = c->trail};
-        const SpoolLoad load = {
-                .incident = on_incident,
-                .memory = on_memory,
-                .corrupt = on_corrupt,
-                .userdata = &f,
-        };
+        _cleanup_(found_done) Found f = {};
         Filter filter;
         int r;
 
         if (!is_asked_well(c, &filter))
                 return CLI_EXIT_USAGE;
-        r = spool_peek(c->state_directory, &load);
+        r = spool_peek(c->state_directory, &f.content);
         if (r < 0) {
                 cli_complain_state(c, r);
                 return CLI_EXIT_UNKNOWN;
@@ -264,8 +243,8 @@ CliExit cli_incidents(const Cli *c)
 
         if (c->argument)
                 return show_one(c, &f);
-        if (f.trail && !f.trail_known) {
-                cli_complain_trail(f.trail);
+        if (c->trail && !is_known(&f.content, c->trail)) {
+                cli_complain_trail(c->trail);
                 return CLI_EXIT_USAGE;
         }
         apply(&f, &filter);

@@ -421,6 +421,20 @@ static void advise_kind(Advice *a, const Incident *i)
                         "days.");
 }
 
+static void advise_state(Advice *a, const Incident *i)
+{
+        if (!i->open && i->closed_msec > i->detected_msec)
+                return;
+        step(a, i->open ? "On the guard, see what keeps the state directory from being read, and "
+                          "whether another trailsentryd runs:"
+                        : "On the guard, find out what has changed its state directory: the disk, "
+                          "a person, or somebody who should not be there:");
+        commandf(a, "journalctl -u trailsentryd");
+        step(a, "Check that the trails are set as they should be. What expect in trailsentry.conf "
+                "declares holds without any stored baseline.");
+        commandf(a, "trailsentry baseline show");
+}
+
 Advice advice_make(const Incident *i, int64_t now_msec)
 {
         Advice a = {};
@@ -430,6 +444,8 @@ Advice advice_make(const Incident *i, int64_t now_msec)
         if (incident_kind_is_notice(i->kind)) {
                 if (i->kind == INCIDENT_TOPIC_FAILING && i->open)
                         step(&a, advice_for_error(&i->cause, "Publish"));
+                if (i->kind == INCIDENT_STATE_LOST)
+                        advise_state(&a, i);
                 return a; /* its text says the rest */
         }
         if (i->attribution.misused)

@@ -118,14 +118,13 @@ static void lines_take(StrBuf *lines, StrBuf *line)
 
 static void add_window(StrBuf *line, const json_t *o)
 {
-        const json_t *seconds = json_object_get(member(o, "window"), "seconds");
+        json_int_t seconds = json_integer_value(json_object_get(member(o, "window"), "seconds"));
         char t[TIMEFMT_MAX];
 
         line_add(line, "*From* ", at(o, "window", "from"));
         line_add(line, "*to* ", at(o, "window", "to"));
-        if (line->len > 0 && json_integer_value(seconds) > 0)
-                strbuf_addf(line, ", %s",
-                            timefmt_duration(json_integer_value(seconds) * MSEC_PER_SEC, t));
+        if (line->len > 0 && seconds > 0 && seconds <= MSEC_MAX / MSEC_PER_SEC)
+                strbuf_addf(line, ", %s", timefmt_duration(seconds * MSEC_PER_SEC, t));
 }
 
 static void add_error(StrBuf *line, const char *label, const json_t *error)

@@ -30,9 +30,15 @@ static char *text_of(const Message *m, const char *not_durable)
 
 static json_t *document_of(const Message *m, const char *not_durable)
 {
-        json_t *o = m->document ? json_loads(m->document, 0, NULL) : NULL;
+        json_t *o = NULL;
 
-        if (!o || !not_durable)
+        if (!m->document || json_parse(m->document, strlen(m->document), SIZE_MAX, &o) < 0)
+                return NULL;
+        if (!json_is_object(o)) {
+                json_decref(o);
+                return NULL;
+        }
+        if (!not_durable)
                 return o;
         json_set(o, "durable", json_false());
         json_set(o, "not_durable_because", json_string(not_durable));
@@ -71,6 +77,10 @@ static char *sms_of(const Message *m, const json_t *document)
         size_t tail = id ? 2 + strlen(id) : 0;
         char *s;
 
+        if (tail > SMS_MAX / 2) { /* none of ours */
+                id = NULL;
+                tail = 0;
+        }
         add_gsm(&b, m->subject, SMS_MAX - tail);
         if (actor && !group && b.len + strlen(". By x") + tail <= SMS_MAX) {
                 StrBuf name = STRBUF_INIT(SMS_MAX);
@@ -80,10 +90,12 @@ static char *sms_of(const Message *m, const json_t *document)
                 add_gsm(&b, strbuf_str(&name), SMS_MAX - tail - b.len);
                 strbuf_done(&name);
         }
-        if (id)
-                strbuf_addf(&b, ". %s", id);
-        if (strbuf_take(&b, &s) < 0)
-                abort(); /* its parts have been measured */
+        if (id) {
+                strbuf_add(&b, ". ");
+                add_gsm(&b, id, tail);
+        }
+        s = mem_strdup(strbuf_str(&b));
+        strbuf_done(&b);
         return s;
 }
 
@@ -103,6 +115,11 @@ static char *per_protocol(const Message *m, const char *not_durable, const json_
         /* Machines get the text, then, as every protocol that is not named. */
         for (size_t k = ELEMENTSOF(machines); k > 0 && strlen(s) > RENDERED_MAX; k--) {
                 (void)json_object_del(o, machines[k - 1]);
+                free(s);
+                s = alert_json_text(o);
+        }
+        if (strlen(s) > RENDERED_MAX) {
+                (void)json_object_del(o, "email"); /* the same as the default */
                 free(s);
                 s = alert_json_text(o);
         }
@@ -133,6 +150,11 @@ void alert_render(TopicFormat format, const Message *m, const char *not_durable,
                 break;
         }
         json_decref(document);
+        if (strlen(*ret_message) <= RENDERED_MAX)
+                return;
+        free(*ret_message);
+        *ret_structure = NULL;
+        *ret_message = text_of(m, not_durable);
 }
 
 void alert_test_message(const AlertContext *c, Message *ret)
@@ -154,8 +176,9 @@ void alert_test_message(const AlertContext *c, Message *ret)
 void alert_deduplication_id(const char *incident_id, const Message *m, const char *topic_arn,
                             char ret[static ALERT_DEDUPLICATION_SIZE])
 {
-        _cleanup_free_ char *text = mem_printf("%s\n%s\n%u\n%s", incident_id,
-                                               phase_to_string(m->phase), m->sequence, topic_arn);
+        _cleanup_free_ char *text =
+                mem_printf("%s\n%s\n%u\n%s", incident_id, phase_to_string(m->phase),
+                           m->origin.incident ? m->origin.sequence : m->sequence, topic_arn);
 
         static_assert(ALERT_DEDUPLICATION_SIZE == DIGEST_HEX_SIZE, "hex of SHA-256");
         digest_sha256_hex(text, strlen(text), ret);

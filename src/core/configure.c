@@ -111,6 +111,9 @@ static void trail_keep(Core *c, Trail *t, Trail *old, const TrailConfig *config)
         old->memory = (TrailMemory){};
         old->found = old->earlier = (TrailSettings){};
         old->watched.changes = (Changes){};
+        old->held = NULL;
+        old->n_held = 0;
+        old->early = (Restart){};
         t->config = *config;
         t->config.arn = arn;
         trail_expect_copy(&t->config.expect, &config->expect);
@@ -158,6 +161,7 @@ static void trails_done(Trail *trails, size_t n)
                 trail_settings_done(&trails[i].found);
                 trail_settings_done(&trails[i].earlier);
                 changes_done(&trails[i].watched.changes);
+                resume_trail_done(&trails[i]);
                 trail_expect_done(&trails[i].config.expect);
         }
         free(trails);

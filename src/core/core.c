@@ -113,6 +113,24 @@ bool core_knows_finished(const Core *c, const char *id)
         return false;
 }
 
+void core_put_away(Core *c, Incident *i)
+{
+        core_note_finished(c, i->id);
+        group_forget(c, i);
+        *mem_push0(c->put_away, c->n_put_away) = mem_strdup(i->id);
+        incident_free(i);
+}
+
+/* After its leader, which counts it from here on, has been asked to be stored. */
+static void archive(Core *c)
+{
+        for (size_t k = 0; k < c->n_put_away; k++)
+                core_emit(c, ACTION_ARCHIVE)->text = c->put_away[k];
+        free(c->put_away);
+        c->put_away = NULL;
+        c->n_put_away = 0;
+}
+
 void core_remember_request(Core *c, const Trail *t, const LedgerEntry *e)
 {
         LedgerEntry *to = &c->ledger[c->n_ledger++ % CORE_LEDGER_MAX];
@@ -212,139 +230,11 @@ Core *core_free(Core *c)
                 incident_free(c->incidents[i]);
         free(c->incidents);
         free(c->finished);
+        mem_free_strv(c->put_away, c->n_put_away);
         free(c->ledger);
         free(c->hostname);
         free(c);
         return NULL;
-}
-
-void core_restore_memory(Core *c, const TrailMemory *memory)
-{
-        Trail *t = core_find_trail(c, memory->arn);
-
-        c->n_remembered++;
-        if (!t) {
-                *mem_push0(c->forgotten, c->n_forgotten) = mem_strdup(memory->arn);
-                return;
-        }
-        t->remembered = true;
-        TrailMemory known = t->memory;
-        t->memory = *memory;
-        t->memory.arn = known.arn;
-        t->memory.baseline = (TrailSettings){};
-        trail_settings_update(&t->memory.baseline, &memory->baseline);
-        t->memory.baseline_by = mem_strdup(memory->baseline_by);
-        /* An incident may have told more of it already. */
-        if (MAX(known.start_msec, known.stop_msec) <= MAX(memory->start_msec, memory->stop_msec))
-                return;
-        t->memory.start_msec = known.start_msec;
-        t->memory.stop_msec = known.stop_msec;
-        t->memory.logging = known.logging;
-}
-
-/* The incident is newer than the memory when the daemon died between the two writes. */
-void core_follow_incident(TrailMemory *m, const Incident *i)
-{
-        /* By the start alone when the clock was set back in between. */
-        bool of_before =
-                m->last_good_msec <= i->detected_msec || m->start_msec == i->known_start_msec;
-
-        if (i->kind == INCIDENT_RECREATED && of_before) {
-                int64_t was = MAX(m->start_msec, m->stop_msec);
-
-                m->delivery_msec = 0;
-                /* As late as it when the outage before has told of that start already. */
-                if (i->blind_to_msec && i->blind_to_msec >= was) {
-                        m->seen = m->logging = true;
-                        m->start_msec = i->blind_to_msec;
-                        m->stop_msec = 0;
-                        m->floor_msec = MIN(was, i->blind_to_msec - 1);
-                }
-        }
-        if (i->kind == INCIDENT_DELETED && !m->seen) {
-                m->seen = true;
-                m->start_msec = i->known_start_msec;
-        }
-        if (!i->stop_msec)
-                return;
-        if (MAX(i->stop_msec, i->blind_to_msec) <= MAX(m->start_msec, m->stop_msec))
-                return;
-        m->seen = true;
-        m->stop_msec = MAX(m->stop_msec, MAX(i->stop_msec, i->stop_moved_msec));
-        m->start_msec = MAX(m->start_msec, MAX(i->known_start_msec, i->blind_to_msec));
-        m->logging = i->blind_to_msec != 0;
-}
-
-/* The second look waits for its time, however often the daemon is started; the last one is
- * search_keep_time()'s. */
-static uint64_t resume_search_boot(const Core *c, const Attribution *a)
-{
-        int64_t left = a->found_msec + c->policy.lookup_settle_msec - c->now.wall_msec;
-
-        if (a->state == SEARCH_SETTLED)
-                return USEC_INFINITY;
-        if (a->state != SEARCH_SETTLING || left <= 0)
-                return c->now.boot_usec;
-        left = MIN(left, c->policy.lookup_settle_msec); /* the clock may have been set */
-        return c->now.boot_usec + (uint64_t)left * USEC_PER_MSEC;
-}
-
-static void resume(Core *c, Trail *t, Incident *i)
-{
-        i->attribution.settled_boot = resume_search_boot(c, &i->attribution);
-        i->attribution.next_boot = i->attribution.settled_boot;
-        i->attribution.throttled_msec = 0; /* as far as is known by now */
-        /* The clock may have been set back since: the search would last so much longer. */
-        i->attribution.begun_msec = MIN(i->attribution.begun_msec, c->now.wall_msec);
-        i->verify_until_boot = c->now.boot_usec + c->policy.verify_within_usec;
-        if (!i->open)
-                return;
-        if (i->kind == INCIDENT_CANNOT_SEE || i->kind == INCIDENT_NOT_FOUND)
-                t->blind = i;
-        else if (incident_kind_is_change(i->kind))
-                drift_resume(t, i);
-        else if (!incident_is_over(i))
-                t->stop = i;
-        if (t->stop == i && t->config.action == TRAIL_ACTION_ALERT)
-                i->restart.state = RESTART_NOT_WANTED; /* whatever was tried before */
-}
-
-void core_restore_incident(Core *c, Incident *incident)
-{
-        Trail *t = incident->trail_arn ? core_find_trail(c, incident->trail_arn) : NULL;
-
-        incident->trail = t ? (size_t)(t - c->trails) : SIZE_MAX;
-        for (size_t i = 0; i < incident->restart.n_request_ids; i++) {
-                LedgerEntry e = {.msec = incident->restart.accepted_msec,
-                                 .answer_msec = incident->restart.accepted_msec};
-
-                (void)snprintf(e.request_id, sizeof(e.request_id), "%s",
-                               incident->restart.request_ids[i]);
-                core_remember_request(c, t, &e);
-        }
-        if (t)
-                core_follow_incident(&t->memory, incident);
-        if (incident->stop_msec)
-                incident_set_stop(c, incident, incident->stop_msec);
-
-        bool known = core_find_incident(c, incident->id);
-        if (!known)
-                group_restore(c, incident);
-        if (known || (incident_is_finished(incident) && !group_keeps(c, incident))) {
-                core_note_finished(c, incident->id);
-                group_forget(c, incident);
-                incident_free(incident);
-                return;
-        }
-        for (size_t m = 0; m < incident->n_messages; m++)
-                configure_address(c, incident, &incident->messages[m]);
-        findings_shrink(incident, c->findings_share);
-        *mem_push0(c->incidents, c->n_incidents) = incident;
-        c->n_windows += incident->kind == INCIDENT_MAINTENANCE && incident->open;
-        if (t)
-                resume(c, t, incident);
-        else if (!incident_kind_is_notice(incident->kind))
-                configure_retire(c, incident);
 }
 
 /* Memory is shared among the incidents that there are. */
@@ -384,19 +274,20 @@ static void drop_finished(Core *c)
                         i++;
                         continue;
                 }
-                core_note_finished(c, x->id);
-                group_forget(c, x);
                 c->incidents[i] = c->incidents[--c->n_incidents];
-                incident_free(x);
+                core_put_away(c, x);
         }
 }
 
+/* What is known before the memories are there is not what is to be known. */
 static void store_memory(Core *c)
 {
         if (!c->memory_dirty && c->now.boot_usec < c->next_memory_boot)
                 return;
-        c->memory_dirty = false;
         c->next_memory_boot = c->now.boot_usec + c->policy.memory_store_usec;
+        if (c->history == HISTORY_AWAITED)
+                return;
+        c->memory_dirty = false;
         core_emit(c, ACTION_STORE_MEMORY);
 }
 
@@ -438,6 +329,7 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
 {
         c->out = ret;
         group_settle(c);
+        resume_settle(c);
         drop_finished(c);
         follow_clock(c, now);
         Incident *i = in->incident ? core_find_incident(c, in->incident) : NULL;
@@ -471,6 +363,8 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
                 maintenance_start(c, in->maintenance);
         else if (in->kind == INPUT_MAINTENANCE_STOP && in->maintenance)
                 maintenance_stop(c, in->maintenance);
+        else if (in->kind == INPUT_RESTORED && in->report)
+                resume_restored(c, in->report);
 
         maintenance_tick(c);
         for (size_t k = 0; k < c->n_trails; k++)
@@ -485,6 +379,7 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
                 notify_store(c, c->incidents[k]);
                 notify_send(c, c->incidents[k]);
         }
+        archive(c);
         heartbeat_tick(c);
         store_memory(c);
         put_restarts_first(ret);

@@ -23,6 +23,7 @@ typedef enum InputKind {
         INPUT_RECONFIGURE,  /* INPUT_IDENTITY has to follow for each account */
         INPUT_MAINTENANCE_START,
         INPUT_MAINTENANCE_STOP,
+        INPUT_RESTORED, /* what an earlier run left has been given, or is not to be had just now */
         _INPUT_KIND_MAX,
 } InputKind;
 
@@ -33,6 +34,27 @@ typedef struct MaintenanceRequest {
         const char *reason;    /* START */
         const char *who;
 } MaintenanceRequest;
+
+/* Something stored that could not be used as it is. */
+typedef struct StateLoss {
+        char *what;      /* "/var/lib/trailsentry/trails.json is not JSON; ..." */
+        bool foreign;    /* of another version of the program: it is left alone, and told once */
+        char id[33];     /* of the incident in it; "" for none, or when it cannot be told */
+        char *kind;      /* of that, as it is written there; NULL as above */
+        char *trail_arn; /* the same */
+        Message *unsent; /* messages that could be read, and that some topic has not taken */
+        size_t n_unsent;
+} StateLoss;
+
+/* What came of reading what an earlier run left. */
+typedef struct StateReport {
+        const char *missing; /* why it is not to be had just now; NULL: it has been given */
+        bool no_memories;    /* there was a state, and not what it knew of the trails */
+        StateLoss *losses;   /* their messages are taken */
+        size_t n_losses;
+} StateReport;
+
+void state_loss_done(StateLoss *l);
 
 /* Everything borrowed. error.class tells success (NONE) from failure where a call ended. */
 typedef struct Input {
@@ -58,7 +80,8 @@ typedef struct Input {
         unsigned account;              /* IDENTITY */
         const char *identity_arn;      /* IDENTITY */
         const MaintenanceRequest *maintenance;
-        const CoreConfig *config; /* RECONFIGURE */
+        const CoreConfig *config;  /* RECONFIGURE */
+        const StateReport *report; /* RESTORED */
 } Input;
 
 typedef enum ActionKind {
@@ -67,6 +90,7 @@ typedef enum ActionKind {
         ACTION_INSPECT,       /* trail */
         ACTION_LOOKUP,        /* account, batch, lookup; incident and trail where there is one */
         ACTION_STORE,         /* incident, generation */
+        ACTION_ARCHIVE,       /* text: id of one that has finished and left memory */
         ACTION_STORE_MEMORY,  /* every trail's memory */
         ACTION_SEND,          /* incident, message, topic, topic_arn, durable */
         ACTION_HEARTBEAT,     /* trail */
@@ -115,7 +139,7 @@ typedef struct Action {
         uint64_t batch;   /* LOOKUP: comes back with the answer */
         LogEvent event;
         int priority; /* LOG: syslog level */
-        char *text;   /* LOG: one line, owned by the action, escaped */
+        char *text;   /* LOG: one line, owned by the action, escaped; ARCHIVE: the id */
         AwsError error;
 } Action;
 
@@ -132,10 +156,20 @@ Core *core_new(const CoreConfig *config, Now now);
 Core *core_free(Core *c);
 DEFINE_CLEANUP(Core *, core_free)
 
-/* What an earlier run left, before the first step. core_restore_incident() takes incident; one
- * whose trail is no longer configured still has its messages sent. */
+/* What an earlier run left. It is given before the first step or, after core_await_state(), at any
+ * time before the INPUT_RESTORED that says that this was all: a slow disk delays no poll and no
+ * StartLogging. Until an INPUT_RESTORED, trails are polled and started, and that is all: what was
+ * seen is judged, told and stored from there on. One that says that the state is missing lets the
+ * core do without; another one may follow, and what is given then is merged. Until the state has
+ * been given, nothing that is stored may take the place of it: see to it where it is stored.
+ *
+ * core_restore_incident() takes incident; one whose trail is no longer configured still has its
+ * messages sent. An incident that exists already becomes one with what is given. */
+void core_await_state(Core *c);
 void core_restore_memory(Core *c, const TrailMemory *memory);
 void core_restore_incident(Core *c, Incident *incident);
+/* The id of one that has finished, so that it does not come back: the last ones, oldest first. */
+void core_restore_finished(Core *c, const char *id);
 
 /* Appends to *ret, which the caller empties; START_LOGGING comes before everything else. */
 void core_step(Core *c, const Input *in, Now now, Actions *ret);

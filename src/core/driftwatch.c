@@ -39,8 +39,6 @@ void drift_resume(Trail *t, Incident *i)
 {
         if (i->kind == INCIDENT_UNINSPECTED) {
                 t->uninspected = i;
-        } else if (i->between_looks) {
-                return; /* it is over */
         } else if (i->kind == INCIDENT_DRIFT) {
                 t->drift = i;
                 changes_digest(&i->changes, t->believed);

@@ -65,6 +65,8 @@ void heartbeat_tick(Core *c)
         if (c->policy.heartbeat_usec == 0 || c->now.boot_usec < c->next_heartbeat_boot)
                 return;
         c->next_heartbeat_boot = c->now.boot_usec + c->policy.heartbeat_usec;
+        if (c->history == HISTORY_AWAITED)
+                return; /* nobody is told of anything yet */
         for (size_t k = 0; k < c->n_trails; k++)
                 seen = seen || c->trails[k].good_since_heartbeat;
         /* Else there is nothing to withhold, as at the start, when nothing has been tried yet. */

@@ -39,7 +39,7 @@ bool incident_make_untimed_id(Core *c, const char *about, const IncidentFacts *f
         for (unsigned again = 0;; again++) {
                 untimed_id(about, f, again, ret);
                 const Incident *had = core_find_incident(c, ret);
-                if (had && had->open)
+                if ((had && had->open) || (f->once && (had || core_knows_finished(c, ret))))
                         return false;
                 if (!had && !core_knows_finished(c, ret))
                         return true;
@@ -138,6 +138,7 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
                 t->stop = i;
                 if (t->config.action == TRAIL_ACTION_RESTART && t->down)
                         i->restart.state = RESTART_REQUESTED;
+                resume_adopt(c, t, i);
                 if (t->starting)
                         restart_note_attempt(c, t, i);
         } else if (f->started_by_us) {

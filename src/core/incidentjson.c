@@ -4,9 +4,11 @@
 
 #include "base/jsonmap.h"
 #include "base/mem.h"
+#include "core/restored.h"
 #include "core/seriesjson.h"
 
 #define FORMAT_VERSION 1
+#define SMALL_OTHERS_MAX 20
 
 /* Enums by name, so that the files can be read by people and outlive a renumbering. */
 typedef struct EnumField {
@@ -55,27 +57,27 @@ static const JsonField incident_fields[] = {
         FIELD(Incident, title, JSONMAP_STRING),
         FIELD(Incident, text, JSONMAP_STRING),
         NEEDED(Incident, open, JSONMAP_BOOL),
-        NEEDED(Incident, detected_msec, JSONMAP_INT),
-        FIELD(Incident, closed_msec, JSONMAP_INT),
-        NEEDED(Incident, stop_msec, JSONMAP_INT),
-        FIELD(Incident, blind_from_msec, JSONMAP_INT),
-        FIELD(Incident, blind_to_msec, JSONMAP_INT),
-        FIELD(Incident, stop_moved_msec, JSONMAP_INT),
-        FIELD(Incident, known_start_msec, JSONMAP_INT),
-        FIELD(Incident, known_stop_msec, JSONMAP_INT),
-        FIELD(Incident, last_logging_msec, JSONMAP_INT),
+        NEEDED(Incident, detected_msec, JSONMAP_MSEC),
+        FIELD(Incident, closed_msec, JSONMAP_MSEC),
+        NEEDED(Incident, stop_msec, JSONMAP_MSEC),
+        FIELD(Incident, blind_from_msec, JSONMAP_MSEC),
+        FIELD(Incident, blind_to_msec, JSONMAP_MSEC),
+        FIELD(Incident, stop_moved_msec, JSONMAP_MSEC),
+        FIELD(Incident, known_start_msec, JSONMAP_MSEC),
+        FIELD(Incident, known_stop_msec, JSONMAP_MSEC),
+        FIELD(Incident, last_logging_msec, JSONMAP_MSEC),
         FIELD(Incident, redundant_starts, JSONMAP_UINT),
         FIELD(Incident, in_maintenance, JSONMAP_BOOL),
-        FIELD(Incident, until_msec, JSONMAP_INT),
+        FIELD(Incident, until_msec, JSONMAP_MSEC),
         FIELD(Incident, scope_arn, JSONMAP_STRING),
         FIELD(Incident, n_recorded, JSONMAP_UINT),
-        FIELD(Incident, delivering_msec, JSONMAP_INT),
+        FIELD(Incident, delivering_msec, JSONMAP_MSEC),
         FIELD(Incident, delivery_error, JSONMAP_STRING),
-        FIELD(Incident, good_msec, JSONMAP_INT),
-        FIELD(Incident, seen_msec, JSONMAP_INT),
+        FIELD(Incident, good_msec, JSONMAP_MSEC),
+        FIELD(Incident, seen_msec, JSONMAP_MSEC),
         FIELD(Incident, between_looks, JSONMAP_BOOL),
         FIELD(Incident, accepted_by, JSONMAP_STRING),
-        FIELD(Incident, reminded_msec, JSONMAP_INT),
+        FIELD(Incident, reminded_msec, JSONMAP_MSEC),
         FIELD(Incident, reminders, JSONMAP_UINT),
         FIELD(Incident, group, JSONMAP_STRING),
         FIELD(Incident, number, JSONMAP_UINT),
@@ -87,10 +89,10 @@ static const EnumField incident_enums[] = {
 };
 
 static const JsonField restart_fields[] = {
-        FIELD(Restart, attempts, JSONMAP_UINT),      FIELD(Restart, unanswered, JSONMAP_UINT),
-        FIELD(Restart, requested_msec, JSONMAP_INT), FIELD(Restart, accepted_msec, JSONMAP_INT),
-        FIELD(Restart, told, JSONMAP_UINT),          FIELD(Restart, throttled, JSONMAP_UINT),
-        FIELD(Restart, throttled_msec, JSONMAP_INT),
+        FIELD(Restart, attempts, JSONMAP_UINT),       FIELD(Restart, unanswered, JSONMAP_UINT),
+        FIELD(Restart, requested_msec, JSONMAP_MSEC), FIELD(Restart, accepted_msec, JSONMAP_MSEC),
+        FIELD(Restart, told, JSONMAP_UINT),           FIELD(Restart, throttled, JSONMAP_UINT),
+        FIELD(Restart, throttled_msec, JSONMAP_MSEC),
 };
 static const EnumField restart_enums[] = {ENUM(Restart, state, restart_state)};
 
@@ -100,11 +102,11 @@ static const JsonField attribution_fields[] = {
         FIELD(Attribution, crowded_out, JSONMAP_BOOL),
         FIELD(Attribution, said_not_yet, JSONMAP_BOOL),
         FIELD(Attribution, rounds, JSONMAP_UINT),
-        FIELD(Attribution, from_msec, JSONMAP_INT),
-        FIELD(Attribution, to_msec, JSONMAP_INT),
-        NEEDED(Attribution, begun_msec, JSONMAP_INT),
-        FIELD(Attribution, found_msec, JSONMAP_INT),
-        FIELD(Attribution, throttled_msec, JSONMAP_INT),
+        FIELD(Attribution, from_msec, JSONMAP_MSEC),
+        FIELD(Attribution, to_msec, JSONMAP_MSEC),
+        NEEDED(Attribution, begun_msec, JSONMAP_MSEC),
+        FIELD(Attribution, found_msec, JSONMAP_MSEC),
+        FIELD(Attribution, throttled_msec, JSONMAP_MSEC),
         FIELD(Attribution, n_unreadable, JSONMAP_UINT),
         FIELD(Attribution, n_refused, JSONMAP_UINT),
         FIELD(Attribution, n_not_kept, JSONMAP_UINT),
@@ -138,7 +140,7 @@ static const JsonField record_fields[] = {
         FIELD(CloudTrailRecord, vpc_endpoint_id, JSONMAP_STRING),
         FIELD(CloudTrailRecord, trail, JSONMAP_STRING),
         FIELD(CloudTrailRecord, parameters, JSONMAP_STRING),
-        NEEDED(CloudTrailRecord, time_msec, JSONMAP_INT),
+        NEEDED(CloudTrailRecord, time_msec, JSONMAP_MSEC),
         FIELD(CloudTrailRecord, parameters_omitted, JSONMAP_BOOL),
         FIELD(CloudTrailRecord, session_from_console, JSONMAP_BOOL),
 };
@@ -161,19 +163,26 @@ static const JsonField identity_fields[] = {
         FIELD(UserIdentity, source_identity, JSONMAP_STRING),
         FIELD(UserIdentity, web_id_provider, JSONMAP_STRING),
         FIELD(UserIdentity, ec2_role_delivery, JSONMAP_STRING),
-        FIELD(UserIdentity, session_created_msec, JSONMAP_INT),
+        FIELD(UserIdentity, session_created_msec, JSONMAP_MSEC),
         FIELD(UserIdentity, assumed_root, JSONMAP_BOOL),
 };
 static const EnumField identity_enums[] = {ENUM(UserIdentity, type, identity_type)};
 
 static const JsonField message_fields[] = {
-        NEEDED(Message, sequence, JSONMAP_UINT),  NEEDED(Message, created_msec, JSONMAP_INT),
+        NEEDED(Message, sequence, JSONMAP_UINT),  NEEDED(Message, created_msec, JSONMAP_MSEC),
         NEEDED(Message, subject, JSONMAP_STRING), NEEDED(Message, body, JSONMAP_STRING),
         FIELD(Message, document, JSONMAP_STRING),
 };
 static const EnumField message_enums[] = {
         ENUM(Message, phase, phase),
         ENUM(Message, severity, severity),
+};
+
+static const JsonField origin_fields[] = {
+        FIELD(MessageOrigin, incident, JSONMAP_STRING),
+        FIELD(MessageOrigin, kind, JSONMAP_STRING),
+        FIELD(MessageOrigin, trail_arn, JSONMAP_STRING),
+        FIELD(MessageOrigin, sequence, JSONMAP_UINT),
 };
 
 static const JsonField deed_fields[] = {
@@ -197,7 +206,7 @@ static const EnumField change_enums[] = {
 static const JsonField delivery_fields[] = {
         NEEDED(Delivery, topic_arn, JSONMAP_STRING),
         NEEDED(Delivery, sent, JSONMAP_BOOL),
-        FIELD(Delivery, sent_msec, JSONMAP_INT),
+        FIELD(Delivery, sent_msec, JSONMAP_MSEC),
         FIELD(Delivery, message_id, JSONMAP_STRING),
 };
 
@@ -214,12 +223,12 @@ static int decode_enums(const json_t *o, const EnumField *fields, size_t n, void
                         const char **reterr_field)
 {
         for (size_t k = 0; k < n; k++) {
-                int v = fields[k].from_string(
-                        json_string_value(json_object_get(o, fields[k].name)));
+                const char *text = json_string_value(json_object_get(o, fields[k].name));
+                int v = fields[k].from_string(text);
 
                 if (v < 0) {
                         *reterr_field = fields[k].name;
-                        return -EINVAL;
+                        return isempty(text) ? -EINVAL : -ENOTSUP;
                 }
                 *(int *)((char *)target + fields[k].offset) = v;
         }
@@ -301,6 +310,12 @@ static json_t *message_to_json(const Message *m)
                 json_append(deliveries, d);
         }
         json_set(o, "deliveries", deliveries);
+        if (m->origin.incident) {
+                json_t *origin = json_object();
+
+                ENCODE(origin, origin, &m->origin);
+                json_set(o, "origin", origin);
+        }
         return o;
 }
 
@@ -342,6 +357,33 @@ json_t *incident_to_json(const Incident *i)
         return o;
 }
 
+/* By what a list of them shows: who did it or may have, and so many of the others. */
+static bool is_shown(const json_t *finding, size_t *others)
+{
+        Role role = role_from_string(json_string_value(json_object_get(finding, "role")));
+
+        return role == ROLE_CULPRIT || role == ROLE_CANDIDATE || role == ROLE_OWN_MISUSED ||
+               (*others)++ < SMALL_OTHERS_MAX;
+}
+
+json_t *incident_to_small_json(const Incident *i)
+{
+        json_t *o = incident_to_json(i), *message;
+        json_t *findings = json_object_get(json_object_get(o, "attribution"), "findings");
+        size_t others = 0, k = 0;
+
+        while (k < json_array_size(findings))
+                if (is_shown(json_array_get(findings, k), &others))
+                        k++;
+                else
+                        (void)json_array_remove(findings, k); /* it is there */
+        json_array_foreach(json_object_get(o, "messages"), k, message)
+        {
+                json_set(message, "document", json_null());
+        }
+        return o;
+}
+
 static int need(const json_t *o, const char *name, json_type type, const char **reterr_field)
 {
         const json_t *v = json_object_get(o, name);
@@ -380,7 +422,7 @@ int finding_from_json(const json_t *o, Finding *f, const char **reterr_field)
 
         if ((int)role < 0) {
                 *reterr_field = "role";
-                return -EINVAL;
+                return isempty(json_string_value(json_object_get(o, "role"))) ? -EINVAL : -ENOTSUP;
         }
         f->role = role;
         f->calls = (unsigned)json_integer_value(json_object_get(o, "calls"));
@@ -431,8 +473,9 @@ static int attribution_from_json(const json_t *o, Attribution *a, const char **r
         return r;
 }
 
-static int message_from_json(const json_t *o, Message *m, const char **reterr_field)
+int message_from_json(const json_t *o, Message *m, const char **reterr_field)
 {
+        const json_t *origin = json_object_get(o, "origin");
         size_t k;
         json_t *d;
         int r = DECODE(o, message, m, reterr_field);
@@ -448,7 +491,7 @@ static int message_from_json(const json_t *o, Message *m, const char **reterr_fi
                 if (r >= 0)
                         r = DECODE(d, delivery, x, reterr_field);
         }
-        return r;
+        return r >= 0 && origin ? DECODE(origin, origin, &m->origin, reterr_field) : r;
 }
 
 static bool id_is_valid(const char *id)
@@ -456,7 +499,6 @@ static bool id_is_valid(const char *id)
         return id && strlen(id) == 16 && strspn(id, "0123456789abcdef") == 16;
 }
 
-/* Sequences are places in the array; a file in which they are not is none of ours. */
 static int messages_from_json(const json_t *array, Incident *i, const char **reterr_field)
 {
         size_t k;
@@ -468,10 +510,6 @@ static int messages_from_json(const json_t *array, Incident *i, const char **ret
 
                 if (r < 0)
                         return r;
-                if (i->messages[k].sequence != k + 1) {
-                        *reterr_field = "sequence";
-                        return -EINVAL;
-                }
         }
         return 0;
 }
@@ -512,7 +550,9 @@ int incident_from_json(const json_t *object, Incident **ret, const char **reterr
                 return -EBADMSG;
         *field = "version";
         if (json_integer_value(json_object_get(object, "version")) != FORMAT_VERSION)
-                return -EINVAL;
+                return json_integer_value(json_object_get(object, "version")) > FORMAT_VERSION
+                               ? -ENOTSUP
+                               : -EINVAL;
         *field = "id";
         if (!id_is_valid(id))
                 return -EINVAL;
@@ -539,10 +579,10 @@ int incident_from_json(const json_t *object, Incident **ret, const char **reterr
                 r = series_from_json(json_object_get(object, "series"), &i->series, field);
         if (r < 0)
                 return r;
-        *field = incident_kind_is_notice(i->kind) ? "title" : "trail_arn";
-        if (isempty(incident_kind_is_notice(i->kind) ? i->title : i->trail_arn))
-                return -ENODATA;
         aws_error_from_value(json_object_get(object, "cause"), &i->cause);
+        *field = restored_incident_wrong(i);
+        if (*field)
+                return -EINVAL;
         i->trail = SIZE_MAX;
         *ret = TAKE_PTR(i);
         return 0;

@@ -79,6 +79,22 @@ typedef struct Topic {
         AwsError error;        /* of the last failure */
 } Topic;
 
+/* Whether what an earlier run left is here. */
+typedef enum History {
+        HISTORY_HAD,     /* there was nothing, or it has been given */
+        HISTORY_AWAITED, /* it is being read: act, and judge later */
+        HISTORY_MISSING, /* not to be had just now: judge without */
+} History;
+
+/* An answer of GetTrailStatus that waits to be judged; owns what it points to. */
+typedef struct HeldAnswer {
+        TrailStatus status;
+        AwsError error;
+        int64_t aws_msec;
+        int64_t asked_msec;
+        Restart restart; /* what came of StartLogging since, when it showed the trail down */
+} HeldAnswer;
+
 /* A StartLogging of ours that has ended. */
 typedef struct LedgerEntry {
         char request_id[80]; /* "" when no answer came */
@@ -126,6 +142,9 @@ typedef struct Trail {
         unsigned throttled;      /* StartLogging calls in a row */
         uint64_t throttled_boot; /* ... the first of them */
         uint64_t own_start_boot; /* our last StartLogging that may have had an effect, 0: none */
+        HeldAnswer *held;        /* while the history is awaited: in order, each unlike the last */
+        size_t n_held;
+        Restart early; /* what came of StartLogging before there was an incident */
 
         size_t searches;      /* of the incidents in memory, as last counted */
         uint64_t lookup_boot; /* when LookupEvents was last asked for one of them */
@@ -194,6 +213,8 @@ struct Core {
         size_t n_windows;      /* of maintenance, open */
         char (*finished)[33];  /* ring: ids of finished ones, so that none comes back */
         size_t n_finished;
+        char **put_away; /* ids of those that have left memory in this step */
+        size_t n_put_away;
         LedgerEntry *ledger; /* ring */
         size_t n_ledger;
         int64_t begun_msec;
@@ -203,6 +224,9 @@ struct Core {
         uint64_t next_memory_boot;
         bool memory_dirty;
         bool groups_settled; /* what was restored has found each other */
+        bool resumed;        /* ... and its place */
+        History history;
+        bool acted;          /* on the answer at hand, when it came */
         size_t n_remembered; /* trails of the run before, until they have been compared */
         char **forgotten;    /* ... that are not configured any more */
         size_t n_forgotten;
@@ -229,6 +253,8 @@ void core_follow_incident(TrailMemory *m, const Incident *i);
 Trail *core_find_trail(Core *c, const char *arn);
 Incident *core_find_incident(Core *c, const char *id);
 void core_note_finished(Core *c, const char *id);
+/* It has finished, and nobody needs it: frees it. */
+void core_put_away(Core *c, Incident *i);
 bool core_knows_finished(const Core *c, const char *id);
 /* t may be NULL; the other members of the entry are copied. */
 void core_remember_request(Core *c, const Trail *t, const LedgerEntry *e);
@@ -251,8 +277,28 @@ void configure_address(Core *c, Incident *i, Message *m);
 /* Its trail is not guarded any more: what is unsent still goes out, and that is all. */
 void configure_retire(Core *c, Incident *i);
 
+/* resume.c: what an earlier run left. */
+void resume_restored(Core *c, const StateReport *report);
+/* What was restored and has no place any more ends. */
+void resume_settle(Core *c);
+/* While it is awaited: an answer is acted on and held, what came of StartLogging is noted. */
+void resume_polled(Core *c, Trail *t, const Input *in);
+void resume_started(Core *c, Trail *t, const AwsError *result);
+/* An incident has been opened: what was done about it before it was. */
+void resume_adopt(const Core *c, Trail *t, Incident *i);
+void resume_trail_done(Trail *t);
+
+/* statelost.c: the state of the guard is not what it should be, and everybody is told. */
+void state_missing(Core *c, const char *why);
+void state_here(Core *c); /* it is not missing any more */
+void state_lost(Core *c, const StateReport *report);
+
 /* trail.c: polls and what they say. */
 void trail_polled(Core *c, Trail *t, const Input *in);
+void trail_heard(Core *c, Trail *t, const Input *in); /* what it means */
+void trail_note_down(const Core *c, Trail *t, const TrailStatus *s);
+/* Whether the times of a good answer prove nothing, and why. */
+bool trail_doubts(const Input *in, AwsError *ret);
 void trail_tick(Core *c, Trail *t);
 uint64_t trail_next_boot(const Core *c, const Trail *t);
 void trail_follow_clock(Trail *t, int64_t by_msec); /* the wall clock was set */
@@ -336,10 +382,12 @@ typedef struct IncidentFacts {
         int64_t id_time_msec;  /* untimed kinds: what makes the id, beside the kind */
         const char *id_digest; /* untimed kinds: the bad state; NULL for none */
         bool between_looks;
+        bool once; /* untimed kinds: it cannot happen again */
 } IncidentFacts;
 
 /* The id of what has no time of its own, and may happen again: free to be used. False when such an
- * incident is open. about: what it happens to, an ARN or the guard's name. */
+ * incident is open, or has been and cannot be again. about: what it happens to, an ARN or the
+ * guard's name. */
 bool incident_make_untimed_id(Core *c, const char *about, const IncidentFacts *f,
                               char ret[static 33]);
 /* NULL when an incident of that id has been had. */
@@ -372,9 +420,10 @@ typedef struct NoticeFacts {
         const char *scope_arn; /* as in Incident; copied, as is the cause */
         const AwsError *cause; /* NULL for none */
         const char *id_digest; /* what tells it from others of its kind; NULL for none */
+        bool once;             /* however often it is found out */
 } NoticeFacts;
 
-/* NULL when the very same is open. */
+/* NULL when the very same is open or, for once, has been. */
 Incident *notice_open(Core *c, const NoticeFacts *f);
 /* Title and text take the place of those before; NULL leaves them. */
 void notice_close(Core *c, Incident *i, Phase phase, const char *title, const char *text);

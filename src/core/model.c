@@ -35,6 +35,7 @@ static const char *const incident_kind_table[_INCIDENT_KIND_MAX] = {
         [INCIDENT_MAINTENANCE] = "maintenance",
         [INCIDENT_TOPIC_FAILING] = "topic-failing",
         [INCIDENT_RECONFIGURED] = "reconfigured",
+        [INCIDENT_STATE_LOST] = "state-lost",
 };
 DEFINE_STRING_TABLE(incident_kind, IncidentKind)
 
@@ -58,7 +59,7 @@ Family incident_kind_family(IncidentKind k)
 bool incident_kind_is_notice(IncidentKind k)
 {
         return k == INCIDENT_MAINTENANCE || k == INCIDENT_TOPIC_FAILING ||
-               k == INCIDENT_RECONFIGURED;
+               k == INCIDENT_RECONFIGURED || k == INCIDENT_STATE_LOST;
 }
 
 bool incident_kind_is_change(IncidentKind k)
@@ -229,6 +230,21 @@ void message_done(Message *m)
         free(m->subject);
         free(m->body);
         free(m->document);
+        free(m->origin.incident);
+        free(m->origin.kind);
+        free(m->origin.trail_arn);
+}
+
+const char *store_error_words(int error)
+{
+        switch (error) {
+        case -EBUSY:
+                return "another trailsentryd uses the state directory";
+        case -EEXIST:
+                return "a file that this version cannot read is in its place";
+        default:
+                return strerror(-error);
+        }
 }
 
 Delivery *message_find_delivery(const Message *m, const char *topic_arn)

@@ -141,6 +141,7 @@ typedef enum IncidentKind {
         INCIDENT_MAINTENANCE,   /* approved changes are recorded, not fought */
         INCIDENT_TOPIC_FAILING, /* does not take what is sent to it */
         INCIDENT_RECONFIGURED,  /* guards other trails than before, or otherwise */
+        INCIDENT_STATE_LOST,    /* what was stored is damaged, gone, or not to be had just now */
         _INCIDENT_KIND_MAX,
         _INCIDENT_KIND_INVALID = -EINVAL,
 } IncidentKind;
@@ -189,6 +190,14 @@ typedef struct Delivery {
         AwsError error;
 } Delivery;
 
+/* The incident that a message was made for, when another one carries it. */
+typedef struct MessageOrigin {
+        char *incident; /* its id; NULL: the one that has the message */
+        char *kind;     /* as its file says, known here or not; NULL when that cannot be said */
+        char *trail_arn;
+        unsigned sequence;
+} MessageOrigin;
+
 typedef struct Message {
         unsigned sequence; /* from 1, within the incident */
         Phase phase;
@@ -197,6 +206,7 @@ typedef struct Message {
         char *subject;
         char *body;
         char *document; /* for topics of the formats that need it; NULL without any */
+        MessageOrigin origin;
         Delivery *deliveries;
         size_t n_deliveries;
         /* Not stored: */
@@ -480,6 +490,8 @@ typedef struct Incident {
 } Incident;
 
 void message_done(Message *m);
+/* Why it is not on disk; error: -errno of a store. */
+const char *store_error_words(int error);
 /* NULL when the message does not go to this topic. */
 Delivery *message_find_delivery(const Message *m, const char *topic_arn);
 /* How many trails its incidents are of. */

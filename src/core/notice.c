@@ -12,9 +12,9 @@
 Incident *notice_open(Core *c, const NoticeFacts *f)
 {
         char id[33];
-        IncidentFacts facts = {.kind = f->kind, .id_digest = f->id_digest};
+        IncidentFacts facts = {.kind = f->kind, .id_digest = f->id_digest, .once = f->once};
 
-        if (!f->open)
+        if (!f->open && !f->once)
                 facts.id_time_msec = c->now.wall_msec;
         if (!incident_make_untimed_id(c, c->hostname, &facts, id))
                 return NULL;
@@ -35,6 +35,7 @@ Incident *notice_open(Core *c, const NoticeFacts *f)
         i->detected_msec = i->reminded_msec = c->now.wall_msec;
         if (!i->open)
                 i->closed_msec = c->now.wall_msec;
+        c->memory_dirty = true; /* with it, which incidents there are is stored */
         core_log(c, LOG_EVENT_NOTICE, incident_log_priority(i), i, f->cause, "%s", i->title);
         notify(c, i, f->phase);
         return i;

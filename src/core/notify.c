@@ -54,7 +54,8 @@ static AlertContext message_context(const Core *c, const Message *m)
 static void write_document(const Core *c, const Incident *i, Message *m,
                            const AlertContext *context)
 {
-        if (!m->document && needs_document(c))
+        /* One of another incident goes as it was read. */
+        if (!m->document && !m->origin.incident && needs_document(c))
                 m->document = alert_document(i, context, m->subject);
 }
 
@@ -135,7 +136,8 @@ void notify_stored(Core *c, Incident *i, const Input *in)
         }
         if (!i->store_error)
                 core_log(c, LOG_EVENT_STORE_FAILED, LOG_ERR, i, NULL,
-                         "incident %s could not be stored: %s", i->id, strerror(-in->store_error));
+                         "incident %s could not be stored: %s", i->id,
+                         store_error_words(in->store_error));
         i->store_error = in->store_error;
         /* Of a newer one that is under way the answer is still to come. */
         if (in->generation == i->asked_generation)

@@ -73,14 +73,16 @@ static void on_stopped(Core *c, Trail *t, const TrailStatus *s)
 
 static void on_untimed_stop(Core *c, Trail *t)
 {
+        IncidentFacts f = {.kind = t->memory.seen ? INCIDENT_STOPPED : INCIDENT_ALREADY_STOPPED,
+                           .severity = SEVERITY_HIGH,
+                           .blind_from_msec = t->memory.last_logging_msec,
+                           .id_time_msec = t->memory.start_msec,
+                           .id_digest = "not-logging"};
+
         t->next_start_boot = c->now.boot_usec;
-        incident_open(c, t,
-                      &(IncidentFacts){.kind = t->memory.seen ? INCIDENT_STOPPED
-                                                              : INCIDENT_ALREADY_STOPPED,
-                                       .severity = SEVERITY_HIGH,
-                                       .blind_from_msec = t->memory.last_logging_msec,
-                                       .id_time_msec = t->memory.start_msec,
-                                       .id_digest = "not-logging"});
+        /* An incident of before the daemon's death may be newer than the memory. */
+        if (!t->stop)
+                incident_open(c, t, &f);
         t->memory.seen = true;
         t->memory.logging = false;
 }

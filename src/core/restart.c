@@ -29,7 +29,7 @@ bool restart_is_wanted(const Core *c, const Trail *t)
 
 void restart_consider(Core *c, Trail *t)
 {
-        if (!t->down || t->starting || c->now.boot_usec < t->next_start_boot ||
+        if (!t->down || t->starting || c->acted || c->now.boot_usec < t->next_start_boot ||
             !restart_is_wanted(c, t))
                 return;
 
@@ -173,6 +173,8 @@ static void remember_start(Core *c, Trail *t, Incident *i, const Input *in)
 void restart_answered(Core *c, Trail *t, const Input *in)
 {
         t->starting = false;
+        if (c->history == HISTORY_AWAITED)
+                resume_started(c, t, &in->error);
         if (unseen_answered(c, t, &in->error)) {
                 remember_start(c, t, t->blind, in);
                 return;

@@ -491,7 +491,8 @@ void search_keep_time(Core *c, Incident *i)
         if (i->trail == SIZE_MAX)
                 return;
         /* What can never be found out must not keep a finished outage open. */
-        if (i->attribution.state == SEARCH_GAVE_UP && i->open && incident_is_over(i))
+        if (!search_is_active(i) && i->attribution.state != SEARCH_NOT_NEEDED && i->open &&
+            incident_is_over(i))
                 incident_close(c, i, 0);
         if (c->now.boot_usec >= search_wake_boot(c, i))
                 stop_waiting(c, i);

@@ -68,7 +68,7 @@ SeriesTrail *series_note_trail(Series *s, const char *arn)
         for (size_t k = 0; k < s->n_trails; k++)
                 if (streq(s->trails[k].arn, arn))
                         return &s->trails[k];
-        if (s->n_trails == TRAILS_MAX) {
+        if (s->n_trails >= TRAILS_MAX) {
                 note_other(s, arn);
                 return NULL;
         }
@@ -85,7 +85,7 @@ static void note_caller(Series *s, Finding *f, bool sure)
         for (size_t k = 0; k < s->n_actors && !a; k++)
                 if (attribution_is_same_caller(&s->actors[k].culprit.record, &f->record))
                         a = &s->actors[k];
-        if (!a && s->n_actors == ACTORS_MAX) {
+        if (!a && s->n_actors >= ACTORS_MAX) {
                 s->more_actors += sure;
                 return;
         }

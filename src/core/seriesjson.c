@@ -13,20 +13,20 @@
 static const JsonField series_fields[] = {
         FIELD(Series, storm, JSONMAP_BOOL),        FIELD(Series, done, JSONMAP_BOOL),
         FIELD(Series, ended, JSONMAP_BOOL),        FIELD(Series, numbers, JSONMAP_UINT),
-        FIELD(Series, joined_msec, JSONMAP_INT),   FIELD(Series, summaries, JSONMAP_UINT),
+        FIELD(Series, joined_msec, JSONMAP_MSEC),  FIELD(Series, summaries, JSONMAP_UINT),
         FIELD(Series, failing_peak, JSONMAP_UINT), FIELD(Series, more_trails, JSONMAP_UINT),
         FIELD(Series, more_actors, JSONMAP_UINT),  FIELD(Series, last_id, JSONMAP_STRING),
 };
 
 static const JsonField sum_fields[] = {
-        FIELD(SeriesSum, incidents, JSONMAP_UINT), FIELD(SeriesSum, down, JSONMAP_UINT),
-        FIELD(SeriesSum, lasting, JSONMAP_UINT),   FIELD(SeriesSum, failing, JSONMAP_UINT),
-        FIELD(SeriesSum, unseen, JSONMAP_UINT),    FIELD(SeriesSum, undelivered, JSONMAP_UINT),
-        FIELD(SeriesSum, confirmed, JSONMAP_UINT), FIELD(SeriesSum, ambiguous, JSONMAP_UINT),
-        FIELD(SeriesSum, nobody, JSONMAP_UINT),    FIELD(SeriesSum, misused, JSONMAP_UINT),
-        FIELD(SeriesSum, reasons, JSONMAP_UINT),   FIELD(SeriesSum, severity, JSONMAP_UINT),
-        FIELD(SeriesSum, corrected, JSONMAP_UINT), FIELD(SeriesSum, blind_msec, JSONMAP_INT),
-        FIELD(SeriesSum, first_msec, JSONMAP_INT), FIELD(SeriesSum, last_msec, JSONMAP_INT),
+        FIELD(SeriesSum, incidents, JSONMAP_UINT),  FIELD(SeriesSum, down, JSONMAP_UINT),
+        FIELD(SeriesSum, lasting, JSONMAP_UINT),    FIELD(SeriesSum, failing, JSONMAP_UINT),
+        FIELD(SeriesSum, unseen, JSONMAP_UINT),     FIELD(SeriesSum, undelivered, JSONMAP_UINT),
+        FIELD(SeriesSum, confirmed, JSONMAP_UINT),  FIELD(SeriesSum, ambiguous, JSONMAP_UINT),
+        FIELD(SeriesSum, nobody, JSONMAP_UINT),     FIELD(SeriesSum, misused, JSONMAP_UINT),
+        FIELD(SeriesSum, reasons, JSONMAP_UINT),    FIELD(SeriesSum, severity, JSONMAP_UINT),
+        FIELD(SeriesSum, corrected, JSONMAP_UINT),  FIELD(SeriesSum, blind_msec, JSONMAP_MSEC),
+        FIELD(SeriesSum, first_msec, JSONMAP_MSEC), FIELD(SeriesSum, last_msec, JSONMAP_MSEC),
 };
 
 static const JsonField trail_fields[] = {
@@ -37,6 +37,11 @@ static const JsonField trail_fields[] = {
 static const JsonField range_fields[] = {
         {"from", JSONMAP_UINT, offsetof(SeriesRange, from), JSONMAP_REQUIRED},
         {"to", JSONMAP_UINT, offsetof(SeriesRange, to), JSONMAP_REQUIRED},
+};
+
+static const JsonField actor_fields[] = {
+        FIELD(SeriesActor, incidents, JSONMAP_UINT),
+        FIELD(SeriesActor, maybe, JSONMAP_UINT),
 };
 
 #define ENCODED(prefix, source) encode(prefix##_fields, ELEMENTSOF(prefix##_fields), source)
@@ -68,8 +73,7 @@ json_t *series_to_json(const Series *s)
         for (size_t k = 0; k < s->n_actors; k++) {
                 json_t *a = finding_to_json(&s->actors[k].culprit);
 
-                json_set(a, "incidents", json_integer(s->actors[k].incidents));
-                json_set(a, "maybe", json_integer(s->actors[k].maybe));
+                jsonmap_encode(a, actor_fields, ELEMENTSOF(actor_fields), &s->actors[k]);
                 json_append(actors, a);
         }
         json_set(o, "gone_numbers", ranges);
@@ -81,9 +85,9 @@ json_t *series_to_json(const Series *s)
 
 static int actor_from_json(const json_t *o, SeriesActor *a, const char **reterr_field)
 {
-        a->incidents = (unsigned)json_integer_value(json_object_get(o, "incidents"));
-        a->maybe = (unsigned)json_integer_value(json_object_get(o, "maybe"));
-        return finding_from_json(o, &a->culprit, reterr_field);
+        int r = DECODE(o, actor, a, reterr_field);
+
+        return r < 0 ? r : finding_from_json(o, &a->culprit, reterr_field);
 }
 
 int series_from_json(const json_t *object, Series **ret, const char **reterr_field)
@@ -120,10 +124,6 @@ int series_from_json(const json_t *object, Series **ret, const char **reterr_fie
         }
         if (r < 0)
                 return r;
-        if (s->told.severity >= _SEVERITY_MAX || s->gone.severity >= _SEVERITY_MAX) {
-                *reterr_field = "severity";
-                return -EINVAL;
-        }
         *ret = TAKE_PTR(s);
         return 0;
 }

@@ -79,11 +79,11 @@ static void remember(Core *c, Trail *t, const TrailStatus *s, Reading r, int64_t
 
 /* Acted on whatever it turns out to mean; an old "logging" ends nothing. What was tried before
  * concerned another stop when the trail has logged since. */
-static void note_down(const Core *c, Trail *t, const TrailStatus *s, bool logging)
+void trail_note_down(const Core *c, Trail *t, const TrailStatus *s)
 {
         if (!s->is_logging)
                 t->down = true;
-        else if (logging)
+        else if (observe_proves_logging(&t->memory, s))
                 t->down = false;
         if (s->is_logging || s->stop_logging_msec <= t->acted_stop_msec)
                 return;
@@ -138,7 +138,7 @@ static void on_status(Core *c, Trail *t, const TrailStatus *s, int64_t asked_mse
         t->error = (AwsError){};
         if (t->blind)
                 incident_close(c, t->blind, c->now.wall_msec);
-        note_down(c, t, s, logging);
+        trail_note_down(c, t, s);
 
         Reading r = reading_settle(c, t, s, observe(&t->memory, s, c->now.wall_msec));
         reading_apply(c, t, s, r);
@@ -224,8 +224,7 @@ static void on_cannot_see(Core *c, Trail *t, const AwsError *error)
                        "%s: GetTrailStatus failed: %s", name(t), words);
 }
 
-/* Whether the answer's times prove nothing, and why. */
-static bool is_doubtful(const Input *in, AwsError *ret)
+bool trail_doubts(const Input *in, AwsError *ret)
 {
         const char *unread = in->status->unread;
         const char *ahead = observe_time_ahead(in->status, in->aws_msec);
@@ -261,7 +260,7 @@ static void on_answer(Core *c, Trail *t, const Input *in)
 {
         AwsError why;
 
-        if (is_doubtful(in, &why)) {
+        if (trail_doubts(in, &why)) {
                 on_doubtful(c, t, in->status, &why);
                 return;
         }
@@ -269,16 +268,24 @@ static void on_answer(Core *c, Trail *t, const Input *in)
         on_status(c, t, in->status, in->asked_msec ? in->asked_msec : c->now.wall_msec);
 }
 
-void trail_polled(Core *c, Trail *t, const Input *in)
+void trail_heard(Core *c, Trail *t, const Input *in)
 {
-        t->polling = false;
-        schedule_poll(c, t);
         if (in->error.class == AWS_ERROR_NONE)
                 on_answer(c, t, in);
         else if (in->error.class == AWS_ERROR_NOT_FOUND)
                 on_not_found(c, t, &in->error);
         else
                 on_cannot_see(c, t, &in->error);
+}
+
+void trail_polled(Core *c, Trail *t, const Input *in)
+{
+        t->polling = false;
+        schedule_poll(c, t);
+        if (c->history == HISTORY_AWAITED)
+                resume_polled(c, t, in);
+        else
+                trail_heard(c, t, in);
 }
 
 static void on_too_long_blind(Core *c, Trail *t)
@@ -302,9 +309,17 @@ static void on_too_long_blind(Core *c, Trail *t)
                       });
 }
 
+/* When its not being seen is to be told. */
+static uint64_t blind_boot(const Core *c, const Trail *t)
+{
+        return t->blind || c->history == HISTORY_AWAITED
+                       ? USEC_INFINITY
+                       : t->last_good_boot + c->policy.cannot_see_after_usec;
+}
+
 void trail_tick(Core *c, Trail *t)
 {
-        if (!t->blind && c->now.boot_usec >= t->last_good_boot + c->policy.cannot_see_after_usec)
+        if (c->now.boot_usec >= blind_boot(c, t))
                 on_too_long_blind(c, t);
         unseen_tick(c, t);
         restart_tick(c, t);
@@ -320,8 +335,7 @@ uint64_t trail_next_boot(const Core *c, const Trail *t)
 {
         uint64_t next = MIN(t->polling ? USEC_INFINITY : t->next_poll_boot, drift_next_boot(c, t));
 
-        if (!t->blind)
-                next = MIN(next, t->last_good_boot + c->policy.cannot_see_after_usec);
+        next = MIN(next, blind_boot(c, t));
         next = MIN(next, unseen_next_boot(c, t));
         if (!restart_is_wanted(c, t))
                 return next;

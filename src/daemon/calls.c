@@ -319,41 +319,47 @@ static const char *why_not_durable(const Action *a)
 {
         if (a->durable)
                 return NULL;
-        return a->incident->store_error ? strerror(-a->incident->store_error)
+        return a->incident->store_error ? store_error_words(a->incident->store_error)
                                         : "no answer from the disk within a second";
 }
 
 void calls_send(Manager *m, const Action *a)
 {
         const Incident *i = a->incident;
+        const MessageOrigin own = {.incident = (char *)i->id,
+                                   .kind = (char *)incident_kind_to_string(i->kind),
+                                   .trail_arn = i->trail_arn,
+                                   .sequence = a->message->sequence};
+        /* One that another incident carries is known by the name of its own. */
+        const MessageOrigin *of = a->message->origin.incident ? &a->message->origin : &own;
         char sequence[16], deduplication_id[ALERT_DEDUPLICATION_SIZE];
         Arn arn = {}, topic;
         const char *why, *structure;
         _cleanup_free_ char *body = NULL;
         _cleanup_aws_request_ AwsRequest request = {};
 
-        if (!i->trail_arn || arn_parse_trail(i->trail_arn, &arn, &why) < 0)
+        if (!of->trail_arn || arn_parse_trail(of->trail_arn, &arn, &why) < 0)
                 arn = (Arn){}; /* a notice, or a trail of an older configuration */
-        (void)snprintf(sequence, sizeof(sequence), "%u", a->message->sequence);
+        (void)snprintf(sequence, sizeof(sequence), "%u", of->sequence);
         const SnsAttribute attributes[] = {
-                {"incident_id", i->id},
+                {"incident_id", of->incident},
                 {"phase", phase_to_string(a->message->phase)},
                 {"sequence", sequence},
-                {"kind", incident_kind_to_string(i->kind)},
+                {"kind", of->kind},
                 {"severity", severity_to_string(a->message->severity)},
                 {"account", arn.account},
                 {"region", arn.region},
-                {"trail", i->trail_arn},
+                {"trail", of->trail_arn},
         };
         alert_render(a->topic->format, a->message, why_not_durable(a), &body, &structure);
-        alert_deduplication_id(i->id, a->message, a->topic_arn, deduplication_id);
+        alert_deduplication_id(of->incident, a->message, a->topic_arn, deduplication_id);
         bool fifo = arn_parse_topic(a->topic_arn, &topic, &why) >= 0 && arn_topic_is_fifo(&topic);
         SnsMessage message = {
                 .topic_arn = a->topic_arn,
                 .subject = a->message->subject,
                 .message = body,
                 .structure = structure,
-                .group_id = fifo ? i->id : NULL,
+                .group_id = fifo ? of->incident : NULL,
                 .deduplication_id = fifo ? deduplication_id : NULL,
                 .attributes = attributes,
                 .n_attributes = ELEMENTSOF(attributes),

@@ -51,13 +51,13 @@ struct Manager {
         sd_event_source *identity_timer;
         sd_event_source *reload_signal;
         sd_event_source *memory_timer;
-        uint64_t memory_next_usec; /* boottime: trails.json is not written before */
+        sd_event_source *state_timer; /* until the stored state is had, or given up on */
+        uint64_t memory_next_usec;    /* boottime: trails.json is not written before */
         Conf *conf;
         Network *network;
         Network *old_networks; /* of configurations before, with calls under way */
         Spool *spool;
         Requests *requests; /* NULL where the folder cannot be used */
-        int state_lock;     /* the state directory, locked; -EBADF */
         Core *core;
         Call *calls;
         TrailAnswer *answers; /* of each trail's last good poll */
@@ -66,12 +66,19 @@ struct Manager {
         char *hostname;
         char *config_path;
         char *status_path;
+        char *state_directory;
         char *config_error; /* why the last reload was refused; NULL when it was not */
         char *state_error;  /* last failure of the spool; NULL while it works */
+        uint64_t state_progress;
+        uint64_t state_begun_usec; /* boottime, as the next one */
+        uint64_t state_moved_usec; /* the progress */
+        bool state_kept;           /* there is or was stored state in the folder */
+        bool state_had;            /* ... and the core has it */
+        bool ready;                /* as the service manager has been told */
+        bool begun;
         char *status_error; /* of the status file, likewise */
         int64_t started_msec;
         unsigned time_scale;
-        bool loaded; /* state has been read: what is written from here on is true */
         bool stopping;
         bool memory_failed;
         bool heartbeat_failed;
@@ -98,6 +105,13 @@ void calls_follow(Manager *m, const Conf *conf); /* the trails' places in conf b
 int setup_begin(Manager *m) _must_check_; /* -errno as manager_new() */
 void setup_reload(Manager *m);            /* the new file whole, or the old one and the reason */
 void setup_sweep(Manager *m);             /* frees old networks without calls; not from a call */
+
+/* state.c */
+int state_begin(Manager *m) _must_check_;
+void state_store_memory(Manager *m); /* within a second */
+void state_store_incident(Manager *m, const Incident *i, uint64_t generation);
+/* What a disk that failed has not taken yet, and what is known. */
+void state_store_last(Manager *m);
 
 /* operator.c: a RequestHandler. */
 int operator_asks(void *userdata, const char *who, const json_t *request, char **ret_text);

@@ -20,7 +20,7 @@ typedef struct ManagerOptions {
 } ManagerOptions;
 
 /* Loads configuration and state. Failures are logged. -ENOTRECOVERABLE: the operator has to correct
- * the configuration or where credentials come from; starting again would not help. */
+ * the configuration or the environment; starting again would not help. */
 int manager_new(const ManagerOptions *o, Manager **ret) _must_check_;
 Manager *manager_free(Manager *m);
 DEFINE_CLEANUP(Manager *, manager_free)

@@ -14,6 +14,18 @@ static const char *get_variable(void *userdata, const char *name)
         return env->environ_get(env, name);
 }
 
+static int settings_read(const AwsSettingsOptions *o, AwsSettings **ret, char **reterr_text)
+{
+        _cleanup_(aws_settings_freep) AwsSettings *s = NULL;
+        int r = aws_settings_new(o, &s, reterr_text);
+
+        if (r >= 0)
+                r = aws_settings_check(s, reterr_text);
+        if (r >= 0)
+                *ret = TAKE_PTR(s);
+        return r;
+}
+
 static int settings_new(const NetworkOptions *o, Network *n, char **reterr_text)
 {
         _cleanup_(profile_set_freep) ProfileSet *profiles = NULL;
@@ -23,17 +35,22 @@ static int settings_new(const NetworkOptions *o, Network *n, char **reterr_text)
 
         if (r < 0)
                 return r;
-        r = aws_settings_new(
-                &(AwsSettingsOptions){
-                        .conf = o->conf,
-                        .get = get_variable,
-                        .userdata = n->env,
-                        .profiles = profiles,
-                        .profile = cred_profile_name(n->env, o->conf->profile),
-                        .profile_path = path,
-                },
-                &n->settings, reterr_text);
-        return r < 0 ? r : aws_settings_check(n->settings, reterr_text);
+        AwsSettingsOptions settings = {
+                .conf = o->conf,
+                .get = get_variable,
+                .userdata = n->env,
+                .profiles = profiles,
+                .profile = cred_profile_name(n->env, o->conf->profile),
+                .profile_path = path,
+        };
+        r = settings_read(&settings, &n->settings, reterr_text);
+        if (r != -EINVAL)
+                return r;
+        /* When all is well without it, it is AWS's file that is wrong, perhaps only now. */
+        _cleanup_(aws_settings_freep) AwsSettings *others = NULL;
+        _cleanup_free_ char *ignored = NULL;
+        settings.profiles = NULL;
+        return settings_read(&settings, &others, &ignored) < 0 ? r : -EBADMSG;
 }
 
 static int http_new(const NetworkOptions *o, Network *n, char **reterr_text)

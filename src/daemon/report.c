@@ -182,17 +182,23 @@ static json_t *report(Manager *m)
                 json_append(accounts, account_report(m, k));
 
         json_t *o = json_pack(
-                "{s:i, s:i, s:s, s:s, s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, "
-                "s:o, s:o}",
+                "{s:i, s:i, s:s, s:s, s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:s, "
+                "s:b, "
+                "s:o, s:o, s:o}",
                 "version", 1, "pid", (int)getpid(), "hostname", m->hostname, "program_version",
                 PACKAGE_VERSION, "started_msec", (json_int_t)m->started_msec, "written_msec",
                 (json_int_t)m->network->env->wall_msec(m->network->env), "configuration",
-                m->conf->path, "state", m->stopping ? "stopping" : "running", "trails", trails,
-                "topics", topics, "accounts", accounts, "maintenance", maintenance_report(m),
-                "heartbeat", heartbeat_report(m), "incidents_open", (json_int_t)open_incidents(m),
-                "messages_pending", (json_int_t)pending(m, NULL, &ignored), "state_error",
-                string_or_null(m->state_error), "configuration_error",
-                string_or_null(m->config_error), "log_error", string_or_null(log_error));
+                m->conf->path, "state",
+                m->stopping ? "stopping"
+                : m->ready  ? "running"
+                            : "starting",
+                "trails", trails, "topics", topics, "accounts", accounts, "maintenance",
+                maintenance_report(m), "heartbeat", heartbeat_report(m), "incidents_open",
+                (json_int_t)open_incidents(m), "messages_pending",
+                (json_int_t)pending(m, NULL, &ignored), "state_directory", m->state_directory,
+                "state_kept", m->state_kept, "state_error", string_or_null(m->state_error),
+                "configuration_error", string_or_null(m->config_error), "log_error",
+                string_or_null(log_error));
         if (!o)
                 abort(); /* memory, or a bug of ours */
         return o;

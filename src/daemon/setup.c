@@ -172,16 +172,11 @@ int setup_begin(Manager *m)
         _cleanup_(core_setup_done) CoreSetup s = {};
         int r = load_configuration(m->config_path, &m->conf);
 
-        /* A mistake, or a file that is not there for us: not what may pass by itself. */
+        if (r >= 0)
+                r = make_network(m, m->conf, &m->network);
+        /* Another start would find the same mistakes. Files come, go and are replaced. */
         if (r < 0)
-                return r == -EINVAL || r == -ENOENT || r == -EACCES || r == -EPERM
-                               ? -ENOTRECOVERABLE
-                               : r;
-        r = make_network(m, m->conf, &m->network);
-        /* Wrong CA file, or a source of credentials that cannot be one: another start would find
-         * the same. */
-        if (r < 0)
-                return r == -EINVAL ? -ENOTRECOVERABLE : r;
+                return r == -EINVAL || r == -EPERM ? -ENOTRECOVERABLE : r;
         size_lists(m, mem_alloc0(m->conf->n_accounts * sizeof(char *)));
         setup_tell(m);
         core_setup(m, m->conf, &s);
@@ -273,9 +268,10 @@ void setup_reload(Manager *m)
 
         notifier_set_state(m->notifier, NOTIFIER_RELOADING);
         r = reload(m);
-        mem_strset(&m->config_error, r == -EINVAL ? "it has mistakes, which the journal names"
-                                     : r < 0      ? strerror(-r)
-                                                  : NULL);
+        mem_strset(&m->config_error, r == -EINVAL || r == -EBADMSG
+                                             ? "it has mistakes, which the journal names"
+                                     : r < 0 ? strerror(-r)
+                                             : NULL);
         if (r < 0)
                 journal_daemon(journal_id_reload_refused, LOG_ERR,
                                "%s is not taken over, the configuration read before stays in "

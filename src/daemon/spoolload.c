@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reading half of the spool, in two passes, the first of which only finds the order: there may
- * be ten thousand incidents, and one at a time is to be in memory. What is on disk may be half of a
- * file from a crash, hand-edited, or a link that somebody left: each file is read by itself,
- * capped, and set aside when it is not what its name says, so that one bad file costs no other one.
- */
+/* The reading half of the spool. What is on disk may be half of a file from a crash, hand-edited,
+ * damaged, of another version, or a link that somebody left: each file is read by itself, once,
+ * capped, and what cannot be used is told with the reason, so that one bad file costs no other one.
+ * Nothing is renamed here: what is to be set aside is when that has been told. */
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -12,27 +11,52 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "base/fd.h"
 #include "base/jsonmap.h"
 #include "base/mem.h"
+#include "base/timefmt.h"
+#include "core/compact.h"
+#include "core/findings.h"
 #include "core/incidentjson.h"
-#include "daemon/spool.h"
-
-#define MEMORIES_VERSION 1
-
-typedef struct Place {
-        char id[33];
-        int64_t detected_msec;
-} Place;
+#include "daemon/seal.h"
+#include "daemon/spoolinternal.h"
 
 typedef struct Load {
         const char *directory;
-        const SpoolLoad *to;
+        const SpoolReadOptions *o;
+        SpoolContent *c;
         int folder;
-        bool look_only;
-        Place *places; /* of good incidents */
-        size_t n_places;
+        char **ids; /* of the files that are there, sorted */
+        size_t n_ids;
+        char **finished; /* the same of those that were put away */
+        size_t n_finished;
+        bool corrupt; /* there are files that were set aside */
+        bool copy;    /* there is a copy of the memories */
 } Load;
+
+typedef enum FileState {
+        FILE_GOOD,
+        FILE_ABSENT,
+        FILE_DAMAGED,
+        FILE_FOREIGN,    /* of a later version */
+        FILE_UNREADABLE, /* perhaps only for the moment */
+} FileState;
+
+/* A file that was read as JSON, or why it was not. */
+typedef struct File {
+        FileState state;
+        json_t *object;
+        int error;    /* UNREADABLE */
+        char *reason; /* not GOOD, ABSENT: reads on after the path */
+        Seal seal;
+} File;
+
+static void file_done(File *f)
+{
+        json_decref(f->object);
+        free(f->reason);
+}
 
 static bool has_suffix(const char *s, const char *suffix)
 {
@@ -41,213 +65,426 @@ static bool has_suffix(const char *s, const char *suffix)
         return n > m && streq(s + n - m, suffix);
 }
 
-/* What is told of a file that may be right but cannot be read at the moment: it stays. */
-static void tell_unreadable(Load *l, const char *name, int error)
+static void note_progress(const Load *l)
 {
-        _cleanup_free_ char *path = mem_printf("%s/%s", l->directory, name);
-        _cleanup_free_ char *reason = mem_printf("cannot be read: %s", strerror(-error));
-
-        l->to->corrupt(l->to->userdata, path, reason);
+        if (l->o->progress)
+                ++*l->o->progress;
 }
 
-static void set_aside(Load *l, const char *name, const char *reason)
+static StateLoss *add_loss(Load *l, const char *name, const char *fmt, ...) _printf_(3, 4);
+static StateLoss *add_loss(Load *l, const char *name, const char *fmt, ...)
 {
-        _cleanup_free_ char *aside = mem_printf("%s.corrupt", name);
-        _cleanup_free_ char *path = mem_printf("%s/%s", l->directory, name);
-        _cleanup_free_ char *said = NULL;
+        StateLoss *loss = mem_push0(l->c->losses, l->c->n_losses);
+        va_list ap;
 
-        if (!l->look_only && renameat(l->folder, name, l->folder, aside) >= 0)
-                said = mem_printf("%s; set aside as %s", reason, aside);
-        l->to->corrupt(l->to->userdata, path, said ? said : reason);
+        va_start(ap, fmt);
+        _cleanup_free_ char *reason = mem_vprintf(fmt, ap);
+        va_end(ap);
+        loss->what = mem_printf("%s/%s %s", l->directory, name, reason);
+        return loss;
 }
 
-/* -EBADMSG with a reason for what can be no file of ours, another -errno when it cannot be read. */
-static int read_file(const Load *l, const char *name, StrBuf *text, const char **reterr_reason)
+static void add_id(SpoolId **items, size_t *n, const char *id)
+{
+        SpoolId *added = mem_push0(*items, *n);
+
+        (void)snprintf(*added, sizeof(*added), "%s", id);
+}
+
+/* Files */
+
+static void file_fails(File *f, FileState state, char *reason)
+{
+        f->state = state;
+        free(f->reason);
+        f->reason = reason;
+}
+
+static void read_text(const Load *l, const char *name, StrBuf *text, File *f)
 {
         struct stat st;
         int fd, r = 0;
 
         fd = openat(l->folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0 && errno == ENOENT) {
+                f->state = FILE_ABSENT;
+                return;
+        }
         if (fd < 0 && errno != ELOOP)
-                return -errno;
-        if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-                *reterr_reason = "is not a regular file";
+                r = -errno;
+        else if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+                file_fails(f, FILE_DAMAGED, mem_strdup("is not a regular file"));
         else
                 r = fd_read(fd, text);
         if (r == -E2BIG)
-                *reterr_reason = "is larger than 16 MiB";
+                file_fails(f, FILE_DAMAGED, mem_strdup("is larger than 16 MiB"));
+        else if (r < 0)
+                file_fails(f, FILE_UNREADABLE, mem_printf("cannot be read: %s", strerror(-r)));
+        f->error = r;
         if (fd >= 0)
                 (void)close(fd); /* nothing was written */
-        return *reterr_reason ? -EBADMSG : r;
 }
 
-/* The object in a file; NULL when there is none, which is then told and set aside. */
-static json_t *read_object(Load *l, const char *name)
+static void read_json(const Load *l, const char *name, File *f)
 {
         _cleanup_strbuf_ StrBuf text = STRBUF_INIT(SPOOL_FILE_MAX);
-        const char *reason = NULL;
-        json_t *object = NULL;
         int r;
 
-        r = read_file(l, name, &text, &reason);
-        if (r >= 0) {
-                r = json_parse(strbuf_str(&text), text.len, SPOOL_FILE_MAX, &object);
-                if (r == -ELOOP)
-                        reason = "is nested too deeply";
-                else if (r < 0)
-                        reason = text.len > 0 ? "is not JSON" : "is empty";
-        }
-        if (reason)
-                set_aside(l, name, reason);
-        else if (r < 0) {
-                tell_unreadable(l, name, r);
-                if (l->to->spool && streq(name, SPOOL_MEMORIES_NAME))
-                        spool_keep_memories(l->to->spool, r);
-        }
-        return object;
+        read_text(l, name, &text, f);
+        note_progress(l);
+        if (f->state != FILE_GOOD)
+                return;
+        f->seal = seal_check(strbuf_str(&text), text.len);
+        r = json_parse(strbuf_str(&text), text.len, SPOOL_FILE_MAX, &f->object);
+        if (r < 0)
+                file_fails(f, FILE_DAMAGED,
+                           mem_strdup(r == -ELOOP    ? "is nested too deeply"
+                                      : text.len > 0 ? "is not JSON"
+                                                     : "is empty"));
+        else if (!json_is_object(f->object))
+                file_fails(f, FILE_DAMAGED, mem_strdup("is not an object"));
 }
 
-/* NULL when there is none, which is then told and set aside. */
-static Incident *read_incident(Load *l, const char *id)
+/* Incidents */
+
+static Incident *read_incident(Load *l, const char *id, File *f, const char *name)
 {
-        _cleanup_free_ char *name = mem_printf("%s.json", id);
-        _cleanup_json_ json_t *object = read_object(l, name);
-        _cleanup_(incident_freep) Incident *incident = NULL;
+        Incident *incident = NULL;
         const char *field = NULL;
         int r;
 
-        if (!object)
+        read_json(l, name, f);
+        if (f->state != FILE_GOOD)
                 return NULL;
-        r = incident_from_json(object, &incident, &field);
-        if (r < 0) {
-                _cleanup_free_ char *reason = mem_printf("is not an incident of version 1%s%s",
-                                                         field ? ": " : "", strempty(field));
-
-                set_aside(l, name, reason);
-                return NULL;
+        r = incident_from_json(f->object, &incident, &field);
+        if (r == -ENOTSUP)
+                file_fails(f, FILE_FOREIGN,
+                           mem_printf("has a %s that this version does not know", field));
+        else if (r < 0)
+                file_fails(f, FILE_DAMAGED,
+                           mem_printf("is not an incident of version 1%s%s", field ? ": " : "",
+                                      strempty(field)));
+        else if (!streq(incident->id, id)) {
+                incident = incident_free(incident);
+                file_fails(f, FILE_DAMAGED,
+                           mem_strdup("holds another incident than its name says"));
         }
-        if (!streq(incident->id, id)) {
-                set_aside(l, name, "holds another incident than its name says");
-                return NULL;
-        }
-        return TAKE_PTR(incident);
+        return incident;
 }
 
-static void find_place(Load *l, const char *id)
+static void tell_incident(Load *l, const char *id, const char *name, const File *f)
 {
-        _cleanup_(incident_freep) Incident *incident = read_incident(l, id);
+        bool aside = f->state == FILE_DAMAGED && !l->o->look_only;
+        StateLoss *loss = add_loss(l, name, "%s%s", f->reason,
+                                   f->state == FILE_FOREIGN ? "; it is left alone" : "");
 
-        if (!incident)
+        if (aside) {
+                _cleanup_free_ char *what = TAKE_PTR(loss->what);
+
+                loss->what = mem_printf("%s; set aside as %s.corrupt", what, name);
+                add_id(&l->c->damaged, &l->c->n_damaged, id);
+        } else {
+                add_id(&l->c->unread, &l->c->n_unread, id);
+        }
+        loss->foreign = f->state == FILE_FOREIGN;
+        if (f->object)
+                state_loss_salvage(f->object, loss);
+}
+
+static void load_incident(Load *l, const char *id, const char *folder)
+{
+        _cleanup_free_ char *name = mem_printf("%s%s.json", folder, id);
+        _cleanup_(file_done) File f = {};
+        Incident *incident = read_incident(l, id, &f, name);
+
+        /* All of them are in memory at once: as they are bounded there. */
+        if (incident && !l->o->look_only) {
+                incident_compact(incident);
+                findings_shrink(incident, compact_findings_share(l->n_ids));
+        }
+        if (incident)
+                *mem_push0(l->c->incidents, l->c->n_incidents) = incident;
+        else if (f.state != FILE_ABSENT)
+                tell_incident(l, id, name, &f);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+        return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Memories */
+
+/* What stands in a file without a seal is no more than version 0.1.0 wrote. */
+static bool has_unknown_members(const json_t *o)
+{
+        return json_object_size(o) != (size_t)(json_object_get(o, "version") != NULL) +
+                                              (json_object_get(o, "trails") != NULL);
+}
+
+static void read_memories_file(Load *l, const char *name, File *f)
+{
+        json_int_t version;
+
+        read_json(l, name, f);
+        if (f->state != FILE_GOOD)
                 return;
-        Place *p = mem_push0(l->places, l->n_places);
-        memcpy(p->id, incident->id, sizeof(p->id));
-        p->detected_msec = incident->detected_msec;
+        version = json_integer_value(json_object_get(f->object, "version"));
+        if (f->seal == SEAL_BROKEN)
+                file_fails(f, FILE_DAMAGED, mem_strdup("is damaged: its digest does not fit"));
+        else if (version > SPOOL_MEMORIES_VERSION)
+                file_fails(f, FILE_FOREIGN,
+                           mem_printf("has version %" PRIi64 ", which this version does not know",
+                                      (int64_t)version));
+        else if (version != SPOOL_MEMORIES_VERSION ||
+                 !json_is_array(json_object_get(f->object, "trails")) ||
+                 (f->seal == SEAL_NONE && has_unknown_members(f->object)))
+                file_fails(f, FILE_DAMAGED, mem_strdup("is not a list of trails of version 1"));
 }
 
 /* The good ones count, even among bad ones: without its memory, a trail that was stopped while
  * the guard was down looks as if it had never been seen. */
-static void read_memories(Load *l)
+static void take_memories(Load *l, const char *name, const json_t *object)
 {
-        _cleanup_json_ json_t *object = read_object(l, SPOOL_MEMORIES_NAME);
-        const json_t *trails = json_object_get(object, "trails");
-        bool bad = !json_is_array(trails) ||
-                   json_integer_value(json_object_get(object, "version")) != MEMORIES_VERSION;
         json_t *item;
-        size_t i;
+        size_t k;
 
-        if (!object)
-                return;
-        json_array_foreach(trails, i, item)
+        json_array_foreach(json_object_get(object, "trails"), k, item)
         {
+                const char *named = json_string_value(json_object_get(item, "arn"));
+                _cleanup_free_ char *arn =
+                        named ? escape_text(named, 200) : mem_printf("number %zu", k + 1);
                 TrailMemory memory = {};
+                int r = trail_memory_from_json(item, &memory);
 
-                if (trail_memory_from_json(item, &memory) >= 0)
-                        l->to->memory(l->to->userdata, &memory);
-                else
-                        bad = true;
-                trail_memory_done(&memory);
+                if (r >= 0)
+                        *mem_push0(l->c->memories, l->c->n_memories) = memory;
+                if (r < 0)
+                        (void)add_loss(l, name, "does not say what is known of trail %s", arn);
+                else if (r > 0)
+                        (void)add_loss(l, name, "has no baseline of trail %s that can be read",
+                                       arn);
         }
-        if (bad)
-                set_aside(l, SPOOL_MEMORIES_NAME, "is not a list of trails of version 1");
 }
 
-static int place_compare(const void *a, const void *b)
+static bool is_there(const Load *l, const char *id)
 {
-        const Place *x = a, *y = b;
+        _cleanup_free_ char *aside = mem_printf("%s.json.corrupt", id);
+        struct stat st;
+
+        for (size_t k = 0; k < l->n_ids; k++)
+                if (streq(l->ids[k], id))
+                        return true;
+        return (l->n_finished > 0 &&
+                bsearch(&id, l->finished, l->n_finished, sizeof(char *), compare_names)) ||
+               fstatat(l->folder, aside, &st, AT_SYMLINK_NOFOLLOW) >= 0;
+}
+
+/* What was not finished when the memories were written, and has no file any more. */
+static void check_index(Load *l, const json_t *object)
+{
+        json_t *item;
+        size_t k;
+
+        json_array_foreach(json_object_get(object, "incidents"), k, item)
+        {
+                const char *id = strempty(json_string_value(item));
+                _cleanup_free_ char *name = mem_printf("%s.json", id);
+
+                if (spool_id_is_valid(id) && !is_there(l, id))
+                        (void)add_loss(l, name,
+                                       "is gone: an incident that was not finished, with "
+                                       "what was still to be sent of it");
+        }
+}
+
+static void tell_memories(Load *l, const File *f)
+{
+        const char *reason = f->state == FILE_ABSENT ? "is gone" : f->reason;
+
+        if (f->state == FILE_DAMAGED && !l->o->look_only)
+                (void)add_loss(l, SPOOL_MEMORIES_NAME, "%s; set aside as %s.corrupt", reason,
+                               SPOOL_MEMORIES_NAME);
+        else
+                (void)add_loss(l, SPOOL_MEMORIES_NAME, "%s", reason);
+        l->c->memories_damaged = f->state == FILE_DAMAGED;
+        if (f->state == FILE_UNREADABLE)
+                l->c->memories_error = f->error;
+        else if (f->state == FILE_FOREIGN)
+                l->c->memories_error = -EEXIST;
+}
+
+static void use_copy(Load *l)
+{
+        _cleanup_(file_done) File copy = {};
+        char time[TIMEFMT_MAX];
+        struct stat st = {};
+
+        read_memories_file(l, SPOOL_COPY_NAME, &copy);
+        if (copy.state != FILE_GOOD) {
+                if (copy.state != FILE_ABSENT)
+                        (void)add_loss(l, SPOOL_COPY_NAME, "%s", copy.reason);
+                l->c->no_memories = true;
+                return;
+        }
+        (void)fstatat(l->folder, SPOOL_COPY_NAME, &st, 0); /* or the time is not told */
+        (void)add_loss(l, SPOOL_COPY_NAME, "is used instead, the copy of %s",
+                       timefmt_iso8601((int64_t)st.st_mtim.tv_sec * MSEC_PER_SEC, time));
+        take_memories(l, SPOOL_COPY_NAME, copy.object);
+        check_index(l, copy.object);
+}
+
+static void load_memories(Load *l)
+{
+        _cleanup_(file_done) File f = {};
+
+        read_memories_file(l, SPOOL_MEMORIES_NAME, &f);
+        if (f.state == FILE_GOOD) {
+                l->c->used = true;
+                take_memories(l, SPOOL_MEMORIES_NAME, f.object);
+                check_index(l, f.object);
+                return;
+        }
+        l->c->used = f.state != FILE_ABSENT || l->o->marked || l->copy || l->corrupt ||
+                     l->n_ids > 0 || l->n_finished > 0;
+        if (!l->c->used)
+                return;
+        tell_memories(l, &f);
+        use_copy(l);
+}
+
+/* The folder */
+
+static void note_name(Load *l, const char *name)
+{
+        if (has_suffix(name, ".corrupt"))
+                l->corrupt = true;
+        else if (streq(name, SPOOL_COPY_NAME))
+                l->copy = true;
+        else if (name[0] == '.' && has_suffix(name, ".tmp")) {
+                if (!l->o->look_only)
+                        (void)unlinkat(l->folder, name, 0); /* the next write does too */
+        } else if (has_suffix(name, ".json")) {
+                char *id = mem_strndup(name, strlen(name) - strlen(".json"));
+
+                if (spool_id_is_valid(id))
+                        *mem_push0(l->ids, l->n_ids) = id;
+                else
+                        free(id);
+        }
+}
+
+static int list_folder(Load *l)
+{
+        DIR *d = opendir(l->directory);
+        const struct dirent *e;
+        int r = 0;
+
+        if (!d)
+                return -errno;
+        for (;;) {
+                errno = 0;
+                e = readdir(d);
+                if (!e)
+                        break;
+                note_name(l, e->d_name);
+                note_progress(l);
+        }
+        r = -errno;
+        (void)closedir(d);
+        if (l->n_ids > 0)
+                qsort(l->ids, l->n_ids, sizeof(char *), compare_names);
+        return r;
+}
+
+/* Names only, in the order of their last change: the core wants to know which ones there have been.
+ */
+typedef struct Finished {
+        SpoolId id;
+        struct timespec at;
+} Finished;
+
+static int compare_times(const void *a, const void *b)
+{
+        const Finished *x = a, *y = b;
+
+        if (x->at.tv_sec != y->at.tv_sec)
+                return x->at.tv_sec < y->at.tv_sec ? -1 : 1;
+        if (x->at.tv_nsec != y->at.tv_nsec)
+                return x->at.tv_nsec < y->at.tv_nsec ? -1 : 1;
+        return strcmp(x->id, y->id);
+}
+
+static void list_finished(Load *l)
+{
+        _cleanup_free_ char *path = mem_printf("%s/" SPOOL_FINISHED_NAME, l->directory);
+        _cleanup_free_ Finished *all = NULL;
+        DIR *d = opendir(path);
+        const struct dirent *e;
+        struct stat st;
+        size_t n = 0;
+
+        while (d && (e = readdir(d))) {
+                _cleanup_free_ char *id = mem_strndup(e->d_name, strcspn(e->d_name, "."));
+
+                if (!has_suffix(e->d_name, ".json") || !spool_id_is_valid(id) ||
+                    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                        continue;
+                Finished *f = mem_push0(all, n);
+                (void)snprintf(f->id, sizeof(f->id), "%s", id);
+                f->at = st.st_mtim;
+                *mem_push0(l->finished, l->n_finished) = TAKE_PTR(id);
+                note_progress(l);
+        }
+        if (d)
+                (void)closedir(d);
+        if (n == 0)
+                return;
+        qsort(all, n, sizeof(*all), compare_times);
+        qsort(l->finished, l->n_finished, sizeof(char *), compare_names);
+        for (size_t k = 0; k < n; k++)
+                add_id(&l->c->finished, &l->c->n_finished, all[k].id);
+}
+
+static int compare_detected(const void *a, const void *b)
+{
+        const Incident *x = *(Incident *const *)a, *y = *(Incident *const *)b;
 
         if (x->detected_msec != y->detected_msec)
                 return x->detected_msec < y->detected_msec ? -1 : 1;
         return strcmp(x->id, y->id);
 }
 
-static void hand_over(Load *l)
+static void load_folder(Load *l)
 {
-        if (l->n_places > 0)
-                qsort(l->places, l->n_places, sizeof(*l->places), place_compare);
-        for (size_t i = 0; i < l->n_places; i++) {
-                Incident *incident = read_incident(l, l->places[i].id);
-
-                if (!incident)
-                        continue;
-                if (l->to->spool && incident_is_finished(incident))
-                        spool_note_finished(l->to->spool, incident->id);
-                l->to->incident(l->to->userdata, incident);
-        }
-        free(l->places);
+        list_finished(l);
+        load_memories(l);
+        for (size_t k = 0; k < l->n_ids; k++)
+                load_incident(l, l->ids[k], "");
+        for (size_t k = 0; l->o->look_only && k < l->n_finished; k++)
+                load_incident(l, l->finished[k], SPOOL_FINISHED_NAME "/");
+        if (l->c->n_incidents > 0)
+                qsort(l->c->incidents, l->c->n_incidents, sizeof(Incident *), compare_detected);
 }
 
-static int load_folder(Load *l)
+int spool_read(const char *directory, const SpoolReadOptions *o, SpoolContent *ret)
 {
-        struct dirent **entries;
-        int n;
+        Load l = {.directory = directory, .o = o, .c = ret};
+        int r;
 
-        l->folder = open(l->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (l->folder < 0)
+        l.folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (l.folder < 0)
                 return -errno;
-        n = scandir(l->directory, &entries, NULL, alphasort);
-        if (n < 0) {
-                n = -errno;
-                (void)close(l->folder);
-                return n;
-        }
-
-        for (int i = 0; i < n; i++) {
-                const char *name = entries[i]->d_name;
-
-                if (streq(name, SPOOL_MEMORIES_NAME))
-                        read_memories(l);
-                else if (name[0] == '.' && has_suffix(name, ".tmp")) {
-                        if (!l->look_only)
-                                (void)unlinkat(l->folder, name, 0); /* the next write does too */
-                } else if (has_suffix(name, ".json")) {
-                        _cleanup_free_ char *id = mem_strndup(name, strlen(name) - 5);
-
-                        if (spool_id_is_valid(id))
-                                find_place(l, id);
-                }
-                free(entries[i]);
-        }
-        free(entries);
-        hand_over(l);
-        (void)close(l->folder);
-        return 0;
-}
-
-int spool_load(const char *directory, const SpoolLoad *load)
-{
-        Load l = {.directory = directory, .to = load};
-        int r = load_folder(&l);
-
-        if (r == -ENOENT)
-                return 0;
-        if (r < 0 && load->spool)
-                spool_keep_memories(load->spool, r); /* nobody knows what they say */
+        r = list_folder(&l);
+        if (r >= 0)
+                load_folder(&l);
+        (void)close(l.folder); /* nothing was written through it */
+        mem_free_strv(l.ids, l.n_ids);
+        mem_free_strv(l.finished, l.n_finished);
         return r;
 }
 
-int spool_peek(const char *directory, const SpoolLoad *load)
+int spool_peek(const char *directory, SpoolContent *ret)
 {
-        Load l = {.directory = directory, .to = load, .look_only = true};
-
-        return load_folder(&l);
+        return spool_read(directory, &(SpoolReadOptions){.look_only = true}, ret);
 }

@@ -71,7 +71,7 @@ int cafile_check(const char *ca_file, char **reterr_text)
                         return 0;
                 *reterr_text = mem_printf("the system's CA bundle %s cannot be read",
                                           built_in ? built_in : "is not known to libcurl and");
-                return -EINVAL;
+                return -EBADMSG;
         }
 
         const char *wrong = what_is_wrong(ca_file);
@@ -79,5 +79,5 @@ int cafile_check(const char *ca_file, char **reterr_text)
         if (!wrong)
                 return 0;
         *reterr_text = mem_printf("CA file %s cannot be used: %s", ca_file, wrong);
-        return -EINVAL;
+        return -EBADMSG;
 }

@@ -6,8 +6,8 @@
 
 #include "base/macro.h"
 
-/* -EINVAL when it cannot be read as certificates; *reterr_text, owned, says why not. NULL is the
- * system's bundle. */
+/* -EBADMSG when it cannot be read as certificates, which may pass; *reterr_text, owned, says why
+ * not. NULL is the system's bundle. */
 int cafile_check(const char *ca_file, char **reterr_text) _must_check_;
 
 /* The file that certificates are read from: ca_file, or the system's when that is NULL; NULL when

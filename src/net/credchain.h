@@ -22,16 +22,16 @@ typedef struct CredChainOptions {
 } CredChainOptions;
 
 /* Copies its options, but for env. Nothing is asked yet, but files are read. 0, or 1 when there is
- * nothing to choose yet (what is missing may come: each fetch looks again); -EINVAL when what is
- * set up is wrong, another -errno for what may pass by itself. Unless 0, *reterr_text, owned, says
- * what to do. The source's name is that of the last choice: "environment", "profile guard -> role
- * ARN", "none". */
+ * nothing to choose yet (what is missing or wrong in AWS's files may come: each fetch looks again);
+ * -EINVAL when the environment is wrong, another -errno for what may pass by itself. Unless 0,
+ * *reterr_text, owned, says what to do. The source's name is that of the last choice:
+ * "environment", "profile guard -> role ARN", "none". */
 int cred_source_new_chain(const CredChainOptions *o, CredSource **ret,
                           char **reterr_text) _must_check_;
 
 /* AWS's shared files, where AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE and HOME say; what is not
- * there is empty, and 1 when none is or one is missing that a variable names. -EINVAL when one
- * cannot be read or understood, another -errno as above. */
+ * there is empty, and 1 when none is or one is missing that a variable names. -EBADMSG when one
+ * cannot be understood, another -errno when it cannot be read. */
 int cred_profiles_read(NetEnv *env, ProfileSet **ret, char **reterr_text) _must_check_;
 /* Which profile counts: option unless NULL, AWS_PROFILE, AWS_DEFAULT_PROFILE, "default". */
 const char *cred_profile_name(NetEnv *env, const char *option);

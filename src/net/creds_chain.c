@@ -47,8 +47,7 @@ static int read_text(NetEnv *env, const char *path, bool named, Secret **ret, ch
                 return 0;
         *reterr_text = mem_printf("cannot read %s: %s", path,
                                   r == -E2BIG ? "it is larger than 1 MiB" : strerror(-r));
-        /* These may pass by themselves. */
-        return r == -EIO || r == -EMFILE || r == -ENFILE || r == -ENOMEM ? r : -EINVAL;
+        return r;
 }
 
 /* The path that a variable names, or the usual one below HOME; NULL without either. */
@@ -86,7 +85,7 @@ int cred_profiles_read(NetEnv *env, ProfileSet **ret, char **reterr_text)
                                       credentials ? secret_expose(credentials) : NULL, ret,
                                       reterr_text);
         if (r < 0)
-                return r;
+                return r == -EINVAL ? -EBADMSG : r; /* a file that may be written just now */
         return (!config && !credentials) || (!config && cred_environ(env, "AWS_CONFIG_FILE")) ||
                (!credentials && cred_environ(env, "AWS_SHARED_CREDENTIALS_FILE"));
 }
@@ -133,7 +132,7 @@ static int choose_systemd(Choice *c)
         if (r < 0) {
                 _cleanup_free_ char *why = c->text;
                 c->text = mem_printf("systemd credential " CRED_SYSTEMD_ID ": %s", why);
-                return r;
+                return r == -EINVAL ? -EBADMSG : r; /* the next start has a new one */
         }
         c->name = mem_strdup("systemd credential");
         return 0;
@@ -147,12 +146,10 @@ static int choose_environment(Choice *c)
 static int choose_profile(Choice *c)
 {
         const char *asked = profile_asked(c->env, c->o->profile);
-        int r = cred_profiles_read(c->env, &c->set, &c->text), wrong;
+        int r = cred_profiles_read(c->env, &c->set, &c->text);
 
         if (r < 0)
                 return r;
-        /* A file that is yet to come may make it right. */
-        wrong = r > 0 ? -ENOENT : -EINVAL;
         c->profile = cred_profile_name(c->env, c->o->profile);
         if (asked && !profile_set_has(c->set, asked)) {
                 _cleanup_free_ char *config = shared_file(c->env, "AWS_CONFIG_FILE", "config");
@@ -161,14 +158,14 @@ static int choose_profile(Choice *c)
                 c->text = mem_printf("there is no profile %s in %s or %s", asked,
                                      config ? config : "~/.aws/config",
                                      keys ? keys : "~/.aws/credentials");
-                return wrong;
+                return -ENOENT;
         }
         r = cred_source_new_profile(c->o, c->set, c->profile, &c->source, &c->name, &c->text);
         if (r == -ENXIO && c->o->profile) {
                 c->text = mem_printf("profile %s says nothing about credentials", c->profile);
-                return wrong;
+                return -ENOENT;
         }
-        return r == -EINVAL ? wrong : r;
+        return r == -EINVAL ? -ENOENT : r; /* the files are read again for each fetch */
 }
 
 static int choose_web_identity(Choice *c)

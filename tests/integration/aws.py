@@ -26,7 +26,7 @@ OUR_FAULT = {
     "InvalidTrailNameException", "InvalidHomeRegionException"}
 ATTRIBUTES = {"incident_id", "phase", "sequence", "kind", "severity"}
 TRAIL_ATTRIBUTES = {"account", "region", "trail"}
-NOTICES = {"maintenance", "reconfigured", "topic-failing"}  # about the guard itself
+NOTICES = {"maintenance", "reconfigured", "state-lost", "topic-failing"}  # about the guard itself
 
 
 def iso(seconds):

@@ -353,10 +353,14 @@ class Guard:
     def incidents(self):
         """What is on disk, by id."""
         found = {}
-        for name in sorted(os.listdir(self.state)):
-            if re.fullmatch(r"[0-9a-f]+\.json", name):
-                with open(os.path.join(self.state, name), encoding="utf-8") as file:
-                    found[name[:-5]] = json.load(file)
+        for folder in (self.state, os.path.join(self.state, "finished")):
+            for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+                if re.fullmatch(r"[0-9a-f]+\.json", name):
+                    try:
+                        with open(os.path.join(folder, name), encoding="utf-8") as file:
+                            found[name[:-5]] = json.load(file)
+                    except FileNotFoundError:  # it has just been put into finished/
+                        pass
         return found
 
     def incident(self):

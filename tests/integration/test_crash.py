@@ -2,6 +2,7 @@
 """Killed anywhere within an incident, the daemon's next run ends it: the trail logs, there is one
 incident, and every message of it arrives."""
 
+import json
 import os
 import shutil
 
@@ -93,12 +94,16 @@ def test_own_start_of_a_run_that_died_is_no_misuse(aws, guard):
     assert roles.count("culprit") == 1 and "own-misused" not in roles
 
 
+def is_remembered(guard):
+    with open(os.path.join(guard.state, "trails.json"), encoding="ascii") as file:
+        return [t for t in json.load(file)["trails"] if t["seen"]]
+
+
 @pytest.mark.parametrize("blink", [False, True])
 def test_last_seen_state_outlives_a_kill(aws, guard, blink):
     """What happened while the daemon was dead is told against what it saw last."""
     guard.run()
-    memories = os.path.join(guard.state, "trails.json")
-    guard.wait(lambda: os.path.exists(memories), what="trails.json")
+    guard.wait(lambda: is_remembered(guard), what="the trail in trails.json")
     guard.kill()
     steps = [{"trail": TRAIL, "ago": 90}, {"trail": TRAIL, "event": "StartLogging", "ago": 30}]
     aws.attacks(*steps[:1 + blink])

@@ -131,20 +131,31 @@ printf '"SecretAccessKey":"{USER["AWS_SECRET_ACCESS_KEY"]}","Expiration":"%s"}}'
 
 
 @pytest.mark.parametrize("options, environment, text", [
+    ({}, {"AWS_ACCESS_KEY_ID": "AKID"}, r"AWS_SECRET_ACCESS_KEY is not"),
+    ({}, {"AWS_WEB_IDENTITY_TOKEN_FILE": "/token"}, r"is set, AWS_ROLE_ARN is not"),
+])
+def test_what_cannot_work_is_told_at_once(make_guard, options, environment, text):
+    guard = make_guard(environment=environment, **options)
+    guard.spawn()
+    assert guard.exit_status() == 78
+    assert len(guard.find_records(text)) == 1
+
+
+@pytest.mark.parametrize("options, environment, text", [
     ({"profile": "guard"}, {}, r"there is no profile guard in .*/config or "),
     ({}, {"AWS_PROFILE": "sso"}, r"profile sso is one of AWS IAM Identity Center, .*out of scope"),
     ({}, {"AWS_PROFILE": "a"}, r"profile a is its own source by way of others: a -> b -> a"),
-    ({}, {"AWS_ACCESS_KEY_ID": "AKID"}, r"AWS_SECRET_ACCESS_KEY is not"),
 ])
-def test_what_cannot_work_is_told_at_once(aws, make_guard, tmp_path, options, environment, text):
+def test_profile_that_may_be_mended(make_guard, tmp_path, options, environment, text):
+    """The file may be written just now: it is told, and read again until there are credentials."""
     config = write(tmp_path / "config", (
         "[profile sso]\nsso_session = corp\nsso_account_id = 1\nsso_role_name = r\n"
         "[profile a]\nrole_arn = arn:x\nsource_profile = b\n"
         "[profile b]\nrole_arn = arn:x\nsource_profile = a\n"))
-    guard = make_guard(environment={"AWS_CONFIG_FILE": config, **environment}, **options)
-    guard.spawn()
-    assert guard.exit_status() == 78
-    assert len(guard.find_records(text)) == 1
+    guard = make_guard(environment={"AWS_CONFIG_FILE": config, **environment}, **options).start()
+    guard.record(text)
+    write(tmp_path / "config", "".join(f"[profile {name}]\n{KEYS}" for name in ("sso", "a", "guard")))
+    guard.record("management-events: logging$")
 
 
 def test_profile_that_is_written_when_the_guard_runs(aws, make_guard, tmp_path):

@@ -3,8 +3,9 @@
 
 import json
 import os
+import re
 import shutil
-import subprocess
+import signal
 
 import pytest
 
@@ -124,31 +125,42 @@ def test_slow_disk(aws, make_guard):
     guard.kill()
 
 
-def test_corrupt_files_are_set_aside(aws, guard):
+def test_damaged_files_are_told_and_set_aside(aws, guard):
     guard.run()
     aws.attack(TRAIL)
     first = aws.message(phase="CLOSED")
     guard.wait_silent()
     guard.stop()
-    file = os.path.join(guard.state, first.incident + ".json")
-    for path, content in ((file, b'{"version": 1, "id": "'),
-                          (os.path.join(guard.state, "trails.json"), b"\0\xff" * 100)):
-        with open(path, "wb") as out:
-            out.write(content)
+    names = ("trails.json", "trails.json.1", "0123456789abcdef.json")
+    for name in names:
+        with open(os.path.join(guard.state, name), "wb") as out:
+            out.write(b"\0\xff" * 100)
+        os.chmod(os.path.join(guard.state, name), 0o640)
     seen = len(guard.records)
     guard.run()
-    for name in (file, "trails.json"):
-        record = guard.record("set aside.*" + os.path.basename(name) + r"\.corrupt", first=seen)
-        assert record.level == "error"
-    with open(file + ".corrupt", "rb") as kept:
-        assert kept.read() == b'{"version": 1, "id": "'
-    # And it guards as before. The stop of before is told once more, under the same id.
-    again = aws.message(phase="CLOSED", kind="recent-stop")
-    assert again.incident == first.incident
-    aws.repeats = 2
+    lost = aws.message(phase="NOTICE", kind="state-lost")
+    for name in names:
+        record = guard.record(re.escape(f"{guard.state}/{name} is not JSON"), first=seen)
+        assert record.level == "error" and f"{guard.state}/{name} is not JSON" in lost.text
+    assert "No baseline: what is read of them next becomes it" in lost.text
+    assert lost.severity == "high" and TRAIL in lost.text
+    # And it guards as before. What could be read is used.
     aws.attack(TRAIL)
     assert aws.message(phase="UPDATE", contains="stopped 2 times").incident == first.incident
-    assert len(guard.incidents()) == 2
+    with open(os.path.join(guard.state, "trails.json.corrupt"), "rb") as kept:
+        assert kept.read() == b"\0\xff" * 100
+
+
+def test_state_folder_emptied_between_two_runs(aws, guard):
+    """The status file of the run before knows that there was something."""
+    guard.run()
+    guard.wait_status(lambda s: s["state_kept"])
+    guard.stop()
+    shutil.rmtree(guard.state)
+    guard.run()
+    lost = aws.message(phase="NOTICE", kind="state-lost")
+    assert f"{guard.state} is empty" in lost.text and TRAIL in lost.text
+    assert guard.find_records("is empty")
 
 
 def test_state_that_cannot_be_used_at_the_start(aws, guard):
@@ -156,36 +168,71 @@ def test_state_that_cannot_be_used_at_the_start(aws, guard):
     with open(guard.state, "w", encoding="utf-8"):
         os.chmod(guard.state, 0o640)
     guard.run()
-    guard.record("guarding goes on without what was stored: Not a directory")
-    guard.wait_status(lambda s: s["state_error"] == "Not a directory")
+    guard.record("guarding goes on without what was stored: .* Not a directory")
+    guard.wait_status(lambda s: "Not a directory" in (s["state_error"] or ""))
+    aws.message(phase="OPEN", kind="state-lost")
     attack = aws.attack(TRAIL)
     check_undurable(aws, guard, attack, "Not a directory")
+    os.unlink(guard.state)
+    aws.message(phase="CLOSED", kind="state-lost")
+    guard.wait_status(lambda s: s["state_error"] is None)
+    guard.wait_silent()
+    assert {i["kind"] for i in guard.incidents().values()} == {"stopped", "state-lost"}
 
 
-def test_second_daemon_on_one_state_is_refused(aws, make_guard):
-    first, second = make_guard().run(), make_guard()
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_disk_that_stalls_at_the_start(aws, make_guard):
+    """Nothing of what was stored can be read for 12 s: the trail logs again long before that."""
+    guard = make_guard().run()
+    guard.wait_status(lambda s: s["state_kept"])
+    guard.stop()
+    attack = aws.attack(TRAIL)
+    guard.prefix = strace("inject=flock:delay_enter=12000000")
+    guard.wrapped = False
+    guard.environment = {"ASAN_OPTIONS": "detect_leaks=0"}
+    guard.spawn()
+    aws.wait_trail(TRAIL, logging=True)
+    assert "READY=1" not in guard.notes[guard.first_note:]
+    guard.wait(lambda: "READY=1" in guard.notes[guard.first_note:], what="READY=1")
+    lost = aws.message(phase="OPEN", kind="state-lost")
+    assert f"the disk of {guard.state} does not answer" in lost.text
+    aws.message(phase="OPEN", kind="already-stopped")
+    aws.message(phase="CLOSED", kind="state-lost")
+    aws.actor(attack)
+    guard.wait_status(lambda s: s["state_error"] is None)
+    guard.wait_silent()
+    assert sorted(i["kind"] for i in guard.incidents().values()) == \
+        ["already-stopped", "state-lost"]
+    guard.kill()
+
+
+def files_of(guard):
+    """What is in the state folder, with the identity of each file."""
+    return {e.name: e.inode() for e in os.scandir(guard.state)}
+
+
+def test_two_daemons_on_one_state(aws, make_guard):
+    """The second one guards, too, writes nothing, and takes the state when it can be had."""
+    first, second = make_guard(poll="10s"), make_guard()
+    first.run()
+    first.wait_status(lambda s: s["state_kept"])
+    first.process.send_signal(signal.SIGSTOP)
+    before = files_of(first)
     second.state = first.state
-    assert second.spawn().exit_status() == 1
-    assert second.records[-1].text == f"another trailsentryd uses {first.state}"
-    assert "READY=1" not in second.notes
-    first.kill()
     second.run()
-
-
-def test_second_guard_on_the_same_state_is_refused(aws, guard):
-    """And has written nothing: memories of its own would hide what the first one knows."""
-    guard.run()
-    aws.polls(3)
-    guard.wait_status(lambda s: s["trails"][0]["last_poll_msec"] > 0)
-    second = subprocess.run(guard.command(), env={"PATH": "/usr/bin:/bin", "AWS_ACCESS_KEY_ID": "A",
-                                                  "AWS_SECRET_ACCESS_KEY": "b"},
-                            stderr=subprocess.PIPE, text=True, timeout=20 * SLOW, check=False)
-    assert second.returncode == 1 and "another trailsentryd uses" in second.stderr
-    assert guard.status()["state"] == "running" and guard.status()["pid"] == guard.process.pid
-    path = os.path.join(guard.state, "trails.json")
-    if os.path.exists(path):
-        with open(path, encoding="ascii") as f:
-            assert json.load(f)["trails"][0]["seen"] is True
+    record = second.record(f"without what was stored: another trailsentryd uses {first.state}")
+    assert record.level == "crit"
+    second.wait_status(lambda s: s["state_error"] == f"another trailsentryd uses {first.state}")
+    told = aws.message(phase="OPEN", kind="state-lost")
+    attack = aws.attack(TRAIL)
+    check_undurable(aws, second, attack, "another trailsentryd uses the state directory")
+    assert files_of(first) == before
+    first.process.send_signal(signal.SIGCONT)
+    first.kill()
+    assert aws.message(phase="CLOSED", kind="state-lost").incident == told.incident
+    second.wait_status(lambda s: s["state_error"] is None)
+    second.wait_silent()
+    assert attack and "trails.json.1" in files_of(second)
 
 
 def test_last_poll_is_stored_when_it_stops(aws, guard):

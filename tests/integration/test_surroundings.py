@@ -19,8 +19,8 @@ USER, PASSWORD = "guard", "s3cr-t"
 SERVICES = ("cloudtrail", "monitoring", "sns", "sts")
 
 
-def refused(guard):
-    assert guard.spawn().exit_status() == 78
+def refused(guard, status=78):
+    assert guard.spawn().exit_status() == status
     return [r.text for r in guard.records]
 
 
@@ -122,17 +122,29 @@ def test_endpoint_of_a_service_serves_every_region(aws, make_guard, host):
 @pytest.mark.parametrize("variables,words", [
     ({"AWS_ENDPOINT_URL_SNS": "sns.example.com"}, "AWS_ENDPOINT_URL_SNS has to be a URL"),
     ({"AWS_USE_FIPS_ENDPOINT": "true"}, "AWS_USE_FIPS_ENDPOINT excludes endpoint of /"),
-    ({"HTTPS_PROXY": f"ftp://{USER}:{PASSWORD}@x"}, "HTTPS_PROXY has to be a URL"),
-    ({"AWS_CA_BUNDLE": "/nonexistent/ca.pem"},
-     "CA file /nonexistent/ca.pem cannot be used: No such file or directory (AWS_CA_BUNDLE)")])
+    ({"HTTPS_PROXY": f"ftp://{USER}:{PASSWORD}@x"}, "HTTPS_PROXY has to be a URL")])
 def test_surroundings_that_cannot_be_meant(aws, make_guard, variables, words):
     options = {"endpoint": None} if "AWS_ENDPOINT_URL_SNS" in variables else {}
-    if "AWS_CA_BUNDLE" in variables:
-        options = {"ca_file": None}
     guard = make_guard(environment=variables, **options)
     said = refused(guard)
     assert len(said) == 1 and words in said[0] and PASSWORD not in said[0], said
     assert aws.calls() == []
+
+
+@pytest.mark.parametrize("content,words", [
+    (None, "No such file or directory"), ("", "it has to hold certificates"),
+    ("-----BEGIN CERTIFICATE-----\nMIIB", "it has to hold certificates")])
+def test_ca_file_that_is_being_replaced(make_guard, tmp_path, content, words):
+    """Not exit status 78, after which the unit is never started again."""
+    bundle = os.path.join(tmp_path, "ca.pem")
+    if content is not None:
+        with open(bundle, "w", encoding="utf-8") as out:
+            out.write(content)
+    guard = make_guard(ca_file=None, environment={"AWS_CA_BUNDLE": bundle})
+    said = refused(guard, status=1)
+    assert len(said) == 1 and said[0].startswith(f"CA file {bundle} cannot be used: {words}"), said
+    shutil.copy(guard.aws.ca_file, bundle)
+    guard.run()
 
 
 # Variables that libraries read
@@ -251,5 +263,6 @@ def test_profile_that_is_malformed(make_guard, tmp_path):
     config = os.path.join(tmp_path, "config")
     with open(config, "w", encoding="utf-8") as out:
         out.write("[default]\nuse_fips_endpoint = maybe\n")
-    said = refused(make_guard(endpoint=None, environment={"AWS_CONFIG_FILE": config}))
+    guard = make_guard(endpoint=None, environment={"AWS_CONFIG_FILE": config})
+    said = refused(guard, status=1)
     assert said == [f"use_fips_endpoint of profile default ({config}) has to be true or false"]

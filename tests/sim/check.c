@@ -39,7 +39,7 @@ static void note_first_shown(World *w, size_t trail, const TrailStatus *s)
 
                 if (x->trail != trail || x->msec != s->stop_logging_msec || x->shown)
                         continue;
-                x->shown = true;
+                x->shown = !w->guard->awaiting; /* it may die before it has made anything of it */
                 x->shown_restarted = s->is_logging || s->start_logging_msec > s->stop_logging_msec;
         }
 }
@@ -161,10 +161,16 @@ static bool is_unheard(const World *w, const Letter *l)
 static void check_heartbeats(World *w, const Actions *a)
 {
         Guard *g = w->guard;
-        bool unheard = false;
+        bool unheard = false, doubted = false;
 
-        for (size_t i = 0; i < g->n_letters; i++)
-                unheard = unheard || is_unheard(w, &g->letters[i]);
+        for (size_t i = 0; i < g->n_letters; i++) {
+                const Letter *l = &g->letters[i];
+
+                /* Whether the guard still has one of before is not known here. */
+                unheard = unheard || (!l->of_before && is_unheard(w, l));
+                for (size_t t = 0; t < w->n_topics && l->of_before; t++)
+                        doubted = doubted || (l->wanted[t] && !l->acknowledged[t]);
+        }
         for (size_t i = 0; i < a->n; i++) {
                 if (a->items[i].kind != ACTION_HEARTBEAT)
                         continue;
@@ -180,9 +186,9 @@ static void check_heartbeats(World *w, const Actions *a)
         for (size_t i = 0; i < w->n_trails; i++) {
                 GuardTrail *t = &g->trails[i];
 
-                if (unheard)
+                if (unheard || doubted)
                         t->owed_usec = 0;
-                if (t->owed_usec &&
+                if (t->owed_usec && !w->guard->awaiting &&
                     w->now_usec > t->owed_usec + w->policy.heartbeat_usec + TICK_USEC)
                         world_violation(w, "trail %zu is seen and has no heartbeat", i);
         }
@@ -234,7 +240,7 @@ static bool is_next(const World *w, const Letter *l, size_t topic)
         for (size_t i = 0; i < g->n_letters; i++)
                 if (streq(g->letters[i].incident, l->incident) &&
                     g->letters[i].sequence < l->sequence && g->letters[i].wanted[topic] &&
-                    !g->letters[i].acknowledged[topic])
+                    !g->letters[i].of_before && !g->letters[i].acknowledged[topic])
                         return false;
         return true;
 }
@@ -255,9 +261,9 @@ static bool is_wanted(const World *w, const Incident *i, const Message *m, size_
                 return false;
         for (size_t k = 0; k < g->n_letters; k++)
                 if (streq(g->letters[k].incident, i->id) && g->letters[k].sequence < m->sequence &&
-                    g->letters[k].wanted[topic])
+                    g->letters[k].wanted[topic] && !g->letters[k].of_before)
                         return true;
-        return topic == 0 || m->severity >= w->min_severity;
+        return topic == 0 || m->severity >= w->min_severity || incident_kind_is_notice(i->kind);
 }
 
 /* However the disk is: each topic that has room is tried in time. */
@@ -269,7 +275,7 @@ void check_letters(World *w)
                 const Letter *l = &g->letters[i];
 
                 for (size_t t = 0; t < w->n_topics; t++)
-                        if (l->wanted[t] && !l->tried[t] && !l->acknowledged[t] &&
+                        if (l->wanted[t] && !l->of_before && !l->tried[t] && !l->acknowledged[t] &&
                             g->sends_in_flight[t] < 8 && !(t == 1 && w->fifo) &&
                             w->now_usec > l->created_usec + w->policy.store_patience_usec +
                                                   TICK_USEC / 10)
@@ -285,9 +291,16 @@ static uint64_t hash_text(const char *s, uint64_t h)
         return h;
 }
 
+uint64_t check_letter_text(const Message *m)
+{
+        return hash_text(m->body, hash_text(m->subject, UINT64_C(0xcbf29ce484222325)));
+}
+
 static void note_letter(World *w, const Incident *i, const Message *m)
 {
         Guard *g = w->guard;
+        /* Of an earlier run, and known again only now. */
+        bool of_before = m->created_boot == 0;
         size_t k;
 
         if (strlen(m->subject) > 99 || strlen(m->body) > 32 * 1024)
@@ -296,20 +309,36 @@ static void note_letter(World *w, const Incident *i, const Message *m)
                 if (g->letters[k].sequence == m->sequence && streq(g->letters[k].incident, i->id))
                         break;
         Letter *l = k < g->n_letters ? &g->letters[k] : mem_push0(g->letters, g->n_letters);
-        uint64_t text = hash_text(m->body, hash_text(m->subject, UINT64_C(0xcbf29ce484222325)));
+        uint64_t text = check_letter_text(m);
+        if (l->of_before) {
+                Letter had = *l;
+
+                *l = (Letter){};
+                memcpy(l->arrived, had.arrived, sizeof(l->arrived));
+                memcpy(l->lost, had.lost, sizeof(l->lost));
+        }
         if (l->sequence && l->text != text)
                 world_violation(w, "two messages are called %s/%u", i->id, m->sequence);
         memcpy(l->incident, i->id, sizeof(l->incident));
+        l->on_disk = l->on_disk || of_before;
         if (!l->sequence) {
                 l->created_usec = w->now_usec;
-                for (size_t t = 0; t < w->n_topics; t++)
-                        l->wanted[t] = is_wanted(w, i, m, t);
+                for (size_t t = 0; t < w->n_topics; t++) {
+                        const Delivery *d = message_find_delivery(m, guard_topic(w, t));
+
+                        l->wanted[t] = of_before ? d != NULL : is_wanted(w, i, m, t);
+                        l->acknowledged[t] = d && d->sent;
+                        l->arrived[t] = MAX(l->arrived[t], (unsigned)l->acknowledged[t]);
+                }
         }
         l->sequence = m->sequence;
         l->phase = m->phase;
         l->text = text;
         (void)snprintf(l->subject, sizeof(l->subject), "%s", m->subject);
-        check_told(w, i, m);
+        if (of_before && guard_case(g, i->id) && m->phase == PHASE_FAILING)
+                guard_case(g, i->id)->told_failing = true;
+        if (!of_before)
+                check_told(w, i, m);
 }
 
 static void trace_findings(World *w, const Incident *i)
@@ -472,6 +501,16 @@ static void check_time(World *w, const Input *in)
                 world_violation(w, "there is no end to it");
 }
 
+/* Nothing is recorded before it is known what has been. */
+static void check_awaiting(World *w, const Actions *a)
+{
+        for (size_t i = 0; i < a->n; i++)
+                if (a->items[i].kind != ACTION_POLL && a->items[i].kind != ACTION_START_LOGGING &&
+                    a->items[i].kind != ACTION_LOG)
+                        world_violation(w, "action %d before the guard's state is here",
+                                        (int)a->items[i].kind);
+}
+
 void check_step(World *w, const Input *in, const Actions *a)
 {
         const Core *core = w->guard->core;
@@ -485,11 +524,15 @@ void check_step(World *w, const Input *in, const Actions *a)
         check_polls(w, a);
         check_heartbeats(w, a);
         check_starts(w, in, a);
-        check_outage_is_open(w, in);
         check_lookups(w, a);
         check_sends(w, a);
-        check_sight(w, in);
         check_time(w, in);
+        if (w->guard->awaiting) {
+                check_awaiting(w, a);
+                return;
+        }
+        check_outage_is_open(w, in);
+        check_sight(w, in);
         check_groups(w);
         if (w->measure && w->steps % 512 == 0)
                 measure_memory(w);
@@ -498,7 +541,7 @@ void check_step(World *w, const Input *in, const Actions *a)
 void check_letter_end(World *w, const Letter *l)
 {
         for (size_t t = 0; t < w->n_topics; t++) {
-                if (!l->wanted[t])
+                if (!l->wanted[t] || l->of_before)
                         continue;
                 if (l->arrived[t] == 0 || !l->acknowledged[t])
                         world_violation(w, "%s/%u (%s) never reached topic %zu", l->incident,

@@ -14,6 +14,7 @@ void check_step(World *w, const Input *in, const Actions *a);
 void check_order(World *w, const Letter *l, size_t topic);
 void check_letters(World *w);
 void check_letter_end(World *w, const Letter *l); /* of one that has had its time */
+uint64_t check_letter_text(const Message *m);     /* a digest of it */
 /* At a boot: what the disk says of a message that may have been acknowledged before. */
 void check_read_back(World *w, const Letter *l, size_t topic, bool sent);
 void check_end(World *w);

@@ -77,8 +77,10 @@ static void check_timed(World *w, const Case *c, const Incident *i)
         if (first != s && case_of_stop(w, first, c) && !s->shown_restarted &&
             count_kind(w, c->trail, INCIDENT_DELETED) == 0 &&
             count_kind(w, c->trail, INCIDENT_RECREATED) == 0 &&
-            /* The disk may have lost that it belongs to one. */
-            !(w->kills && (was_sick(w, FAULT_DISK_FAILS, 0) || was_sick(w, FAULT_DISK_STALLS, 0))))
+            /* The disk may have lost that it belongs to one, or not have told in time. */
+            !(w->kills &&
+              (was_sick(w, FAULT_DISK_FAILS, 0) || was_sick(w, FAULT_DISK_STALLS, 0))) &&
+            !w->gave_up)
                 world_violation(w, "%s: a stop of a stopped trail became an incident", i->id);
 }
 
@@ -164,6 +166,9 @@ void check_case_opened(World *w, Case *c, const Incident *i)
         case INCIDENT_TOPIC_FAILING:
                 caused = was_sick(w, FAULT_TOPIC_FAILS, topic) ||
                          was_sick(w, FAULT_TOPIC_ANSWER_LOST, topic) || was_cut_off(w);
+                break;
+        case INCIDENT_STATE_LOST:
+                caused = w->gave_up;
                 break;
         default:
                 break;

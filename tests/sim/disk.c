@@ -37,6 +37,21 @@ static void write_file(Disk *d, const char *id, char *text)
         f->text = text;
 }
 
+/* Not while one in memory is not on disk as it was asked for last: it may count this one. */
+void disk_archive(World *w, const Event *e)
+{
+        for (size_t i = 0; i < core_n_incidents(w->guard->core); i++)
+                if (core_incident(w->guard->core, i)->store_error)
+                        return;
+        if (w->whole) {
+                whole_archive(w, e->incident);
+                return;
+        }
+        for (size_t i = 0; i < w->disk.n_files; i++)
+                if (streq(w->disk.files[i].id, e->incident))
+                        w->disk.files[i].archived = true;
+}
+
 void disk_write(World *w, Event *e)
 {
         if (!e->text || e->store_error)
@@ -87,23 +102,32 @@ static void read_back(World *w, const Incident *i, const Message *m)
         l->created_usec = w->now_usec;
         memset(l->tried, 0, sizeof(l->tried));
         memset(l->refused, 0, sizeof(l->refused));
+        /* A guard that did without its state had another of that number, which has died with it. */
+        bool other = !isempty(m->body) && l->text != check_letter_text(m);
         for (size_t t = 0; t < w->n_topics; t++) {
                 const Delivery *d = message_find_delivery(m, guard_topic(w, t));
                 bool sent = d && d->sent;
 
+                if (other && w->gave_up)
+                        l->wanted[t] = d != NULL;
                 check_read_back(w, l, t, sent);
                 l->acknowledged[t] = sent;
         }
 }
 
-void disk_restore_incident(World *w, Incident *i)
+/* What is held against the guard of an incident that is on its disk. */
+static void note_restored(World *w, const Incident *i)
 {
         Case *c = guard_case(w->guard, i->id);
 
-        for (size_t m = 0; m < i->n_messages; m++)
+        for (size_t m = 0; m < i->n_messages && !w->guard->does_without; m++)
                 read_back(w, i, &i->messages[m]);
         if (c) {
                 c->lost = false;
+                c->search = i->attribution.state;
+                c->open = i->open;
+        }
+        if (c && !w->guard->does_without) {
                 /* What it is to be again, the reader has heard of: what has ended it is forgotten.
                  */
                 c->told_failing = c->told_failing || i->n_messages < c->n_messages;
@@ -111,7 +135,18 @@ void disk_restore_incident(World *w, Incident *i)
                 c->rounds = i->attribution.rounds;
                 c->summaries = i->series ? i->series->summaries : 0;
         }
+}
+
+void disk_restore_incident(World *w, Incident *i)
+{
+        note_restored(w, i);
         core_restore_incident(w->guard->core, i);
+}
+
+void disk_restore_archived(World *w, const Incident *i)
+{
+        note_restored(w, i);
+        core_restore_finished(w->guard->core, i->id);
 }
 
 static Incident *read_incident(World *w, const struct StoredFile *f)
@@ -124,6 +159,14 @@ static Incident *read_incident(World *w, const struct StoredFile *f)
                 world_violation(w, "incident %s cannot be read back: %s", f->id, strempty(field));
         json_decref(o);
         return i;
+}
+
+static bool is_archived(const Disk *d, const char *id)
+{
+        for (size_t i = 0; i < d->n_files; i++)
+                if (streq(d->files[i].id, id))
+                        return d->files[i].archived;
+        return false;
 }
 
 static int compare(const void *x, const void *y)
@@ -148,7 +191,13 @@ static void restore_incidents(World *w)
         }
         qsort(all, n, sizeof(all[0]), compare);
         for (size_t i = 0; i < n; i++)
-                disk_restore_incident(w, all[i]);
+                if (is_archived(&w->disk, all[i]->id)) {
+                        disk_restore_archived(w, all[i]);
+                        all[i] = incident_free(all[i]);
+                }
+        for (size_t i = 0; i < n; i++)
+                if (all[i])
+                        disk_restore_incident(w, all[i]);
 }
 
 static void restore_memories(World *w)
@@ -185,7 +234,7 @@ static void forget_unsaid(Guard *g)
         }
 }
 
-void disk_restore(World *w)
+void disk_forget(World *w)
 {
         Guard *g = w->guard;
 
@@ -196,11 +245,16 @@ void disk_restore(World *w)
                 g->cases[i].summaries = 0;
                 g->cases[i].seen = 0;
         }
+}
+
+void disk_restore(World *w)
+{
         if (w->whole) {
                 whole_restore(w);
         } else {
                 restore_memories(w);
                 restore_incidents(w);
         }
-        forget_unsaid(g);
+        if (!w->guard->does_without)
+                forget_unsaid(w->guard);
 }

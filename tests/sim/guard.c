@@ -81,9 +81,10 @@ static void do_store(World *w, const Action *a)
                 c->asked_generation = a->generation;
         e->generation = a->generation;
         e->store_error = world_has_fault(w, FAULT_DISK_FAILS, SIZE_MAX) ? -28 : 0;
+        if (w->guard->does_without)
+                e->store_error = -16; /* nothing takes the place of what has not been read */
         if (!is_worth_writing(w))
                 return;
-        e->finished = incident_is_finished(a->incident);
         json_t *o = incident_to_json(a->incident);
         e->text = json_dumps(o, JSON_COMPACT | JSON_ENSURE_ASCII);
         json_decref(o);
@@ -91,9 +92,19 @@ static void do_store(World *w, const Action *a)
                 world_violation(w, "incident %s cannot be written down", a->incident->id);
 }
 
+/* The spool writes no memories that would hide, after a crash, what an incident was to tell. */
+static bool is_one_not_stored(const World *w)
+{
+        for (size_t i = 0; i < core_n_incidents(w->guard->core); i++)
+                if (core_incident(w->guard->core, i)->store_error)
+                        return true;
+        return false;
+}
+
 static void do_store_memory(World *w)
 {
-        if (!is_worth_writing(w) || world_has_fault(w, FAULT_DISK_FAILS, SIZE_MAX))
+        if (!is_worth_writing(w) || world_has_fault(w, FAULT_DISK_FAILS, SIZE_MAX) ||
+            w->guard->does_without || is_one_not_stored(w))
                 return;
         json_t *all = json_array();
         for (size_t i = 0; i < w->n_trails; i++)
@@ -101,8 +112,16 @@ static void do_store_memory(World *w)
                         all, trail_memory_to_json(core_trail_memory(w->guard->core, i)));
         Event *e = world_schedule(w, disk_turn(w), EVENT_MEMORY_STORED);
         json_t *o = json_pack("{s:i, s:o}", "version", 1, "trails", all);
-        e->text = json_dumps(o, JSON_COMPACT | JSON_ENSURE_ASCII);
+        e->text = json_dumps(o, JSON_INDENT(1) | JSON_ENSURE_ASCII); /* as it is sealed */
         json_decref(o);
+}
+
+static void do_archive(World *w, const Action *a)
+{
+        if (!is_worth_writing(w) || w->guard->does_without)
+                return;
+        Event *e = world_schedule(w, disk_turn(w), EVENT_ARCHIVED);
+        (void)snprintf(e->incident, sizeof(e->incident), "%s", a->text);
 }
 
 /* Before a message is on its way. */
@@ -126,7 +145,7 @@ static void note_send(World *w, const Action *a)
 
 void guard_letter_arrives(World *w, Letter *l, size_t topic)
 {
-        if (l->acknowledged[topic])
+        if (l->acknowledged[topic] && !l->of_before)
                 world_violation(w, "%s/%u is sent again although it was acknowledged", l->incident,
                                 l->sequence);
         l->arrived[topic]++;
@@ -158,6 +177,8 @@ static void carry_out(World *w, const Actions *actions)
                         do_store(w, a);
                 else if (a->kind == ACTION_STORE_MEMORY)
                         do_store_memory(w);
+                else if (a->kind == ACTION_ARCHIVE)
+                        do_archive(w, a);
                 else if (w->whole)
                         whole_carry_out(w, a);
                 else
@@ -205,7 +226,8 @@ static void step(World *w, const Input *in)
         if (w->failed)
                 return;
         carry_out(w, &a);
-        check_letters(w);
+        if (!g->awaiting)
+                check_letters(w);
 }
 
 uint64_t guard_next_boot(const World *w)
@@ -305,6 +327,51 @@ void guard_hear(World *w, Input *in)
                 twin_step(w, in);
 }
 
+/* What is held against the guard counts from here on. */
+static void restored(World *w)
+{
+        Guard *g = w->guard;
+
+        world_trace(w, "guard: its state is here");
+        g->run_usec = w->now_usec;
+        if (g->awaiting)
+                disk_forget(w);
+        g->awaiting = false;
+        disk_restore(w);
+        g->does_without = false;
+        for (size_t i = 0; i < w->n_trails; i++) {
+                const TrailMemory *m = core_trail_memory(g->core, i);
+                GuardTrail *t = &g->trails[i];
+
+                if (t->unbeaten_usec)
+                        t->unbeaten_usec = w->now_usec;
+                if (t->owed_usec)
+                        t->owed_usec = w->now_usec;
+                t->drift_seen = 0; /* by another baseline, or none */
+                t->stop_msec = MAX(t->stop_msec, m->stop_msec);
+                t->start_msec = MAX(t->start_msec, m->start_msec);
+                t->version_msec = MAX(t->version_msec, MAX(m->start_msec, m->stop_msec));
+        }
+        step(w, &(Input){.kind = INPUT_RESTORED, .trail = SIZE_MAX, .report = &(StateReport){}});
+}
+
+/* Messages of before may be told anew, under the same numbers. */
+static void given_up(World *w)
+{
+        Guard *g = w->guard;
+
+        world_trace(w, "guard: it does without its state");
+        g->run_usec = w->now_usec;
+        g->awaiting = false;
+        g->does_without = w->gave_up = true;
+        disk_forget(w);
+        for (size_t i = 0; i < g->n_letters; i++)
+                g->letters[i].of_before = true;
+        step(w, &(Input){.kind = INPUT_RESTORED,
+                         .trail = SIZE_MAX,
+                         .report = &(StateReport){.missing = "the disk does not answer"}});
+}
+
 void guard_answer(World *w, Event *e)
 {
         static const InputKind kinds[] = {
@@ -332,8 +399,16 @@ void guard_answer(World *w, Event *e)
 
         if (!w->guard->core || e->run != w->guard->run)
                 return;
+        if (e->kind == EVENT_RESTORED || e->kind == EVENT_GIVEN_UP) {
+                (e->kind == EVENT_RESTORED ? restored : given_up)(w);
+                return;
+        }
         if (e->kind == EVENT_MEMORY_STORED) {
                 disk_write(w, e);
+                return;
+        }
+        if (e->kind == EVENT_ARCHIVED) {
+                disk_archive(w, e);
                 return;
         }
         aws_error_set(&in.error, e->class, strempty(e->code), "%s", strempty(e->code));
@@ -424,6 +499,7 @@ void guard_kill(World *w)
         if (w->whole)
                 whole_kill(w);
         g->core = core_free(g->core);
+        g->awaiting = g->does_without = false;
         g->twin = core_free(g->twin); /* it has seen what this guard will not remember */
         for (size_t i = 0; i < g->n_cases; i++)
                 g->cases[i].generation = g->cases[i].asked_generation = 0;
@@ -435,27 +511,39 @@ void guard_kill(World *w)
         memset(g->looked_usec, 0, sizeof(g->looked_usec));
 }
 
+/* Milliseconds, as a rule; a slow disk takes seconds, and then others are quicker. */
+static uint64_t load_time(World *w)
+{
+        unsigned luck = (unsigned)rng_below(&w->load_rng, 100);
+
+        if (w->load_usec)
+                return w->load_usec;
+        return USEC_PER_MSEC + rng_below(&w->load_rng, luck < 60   ? 20 * USEC_PER_MSEC
+                                                       : luck < 85 ? 2 * USEC_PER_SEC
+                                                                   : 20 * USEC_PER_SEC);
+}
+
 void guard_boot(World *w)
 {
         Guard *g = w->guard;
+        uint64_t takes;
 
         if (g->core)
                 return;
         world_trace(w, "guard: started");
         g->run++;
         g->run_usec = w->now_usec;
+        g->awaiting = true;
         g->core = new_core(w);
+        core_await_state(g->core);
         if (w->whole)
                 whole_boot(w);
-        disk_restore(w);
-        for (size_t i = 0; i < w->n_trails; i++) {
-                const TrailMemory *m = core_trail_memory(g->core, i);
-
+        for (size_t i = 0; i < w->n_trails; i++)
                 g->trails[i].good_usec = w->now_usec;
-                g->trails[i].stop_msec = m->stop_msec;
-                g->trails[i].start_msec = m->start_msec;
-                g->trails[i].version_msec = MAX(m->start_msec, m->stop_msec);
-        }
+        takes = load_time(w);
+        if (takes > 5 * USEC_PER_SEC && (w->load_usec || rng_chance(&w->load_rng, 50)))
+                (void)world_schedule(w, w->now_usec + 5 * USEC_PER_SEC, EVENT_GIVEN_UP);
+        (void)world_schedule(w, w->now_usec + takes, EVENT_RESTORED);
         guard_identify(w);
 }
 
@@ -491,7 +579,7 @@ bool guard_is_idle(const World *w)
 {
         const Guard *g = w->guard;
 
-        if (!g->core)
+        if (!g->core || g->awaiting || g->does_without)
                 return false;
         for (size_t i = 0; i < core_n_incidents(g->core); i++)
                 if (w->patient || !incident_is_settled(core_incident(g->core, i)))

@@ -49,6 +49,7 @@ struct Letter {
         uint64_t text; /* hash of subject and body */
         char subject[100];
         bool on_disk;
+        bool of_before; /* ... a guard that did without its state: the number may be used again */
         bool wanted[SIM_TOPICS_MAX];
         uint64_t created_usec; /* of this run: when first seen */
         bool tried[SIM_TOPICS_MAX];
@@ -102,7 +103,9 @@ struct Guard {
         Core *core; /* NULL while dead */
         Core *twin;
         unsigned run;
-        uint64_t run_usec;
+        uint64_t run_usec;    /* its start, or when its state was here */
+        bool awaiting;        /* its state: it polls and restarts, and that is all */
+        bool does_without;    /* ... or has given it up for the moment */
         uint64_t killed_usec; /* the last time */
         int64_t clock_msec;   /* wall clock against AWS's */
         uint64_t clock_set_usec;
@@ -149,7 +152,10 @@ void light_carry_out(World *w, const Action *a);
 
 /* disk.c */
 void disk_restore_incident(World *w, Incident *i); /* takes it */
+void disk_restore_archived(World *w, const Incident *i);
 uint64_t disk_turn(World *w); /* when a write that is asked for at once will be done */
 void disk_write(World *w, Event *e);
+void disk_archive(World *w, const Event *e);
 void disk_finish_writes(World *w); /* the guard has died */
+void disk_forget(World *w);        /* what the new core will not know unless it is restored */
 void disk_restore(World *w);       /* into a new core */

@@ -211,6 +211,7 @@ static void crash_sweep(World *w)
                 World *x = world_new(i, w->verbose);
 
                 x->may_kill = true;
+                x->load_usec = 20 * USEC_PER_MSEC; /* state that is late has scenarios of its own */
                 x->n_topics = 2;
                 x->policy.lookup_give_up_msec = MSEC_PER_HOUR; /* or each lasts a day */
                 script_begin(x);

@@ -29,6 +29,8 @@ extern const Scenario flood_scenarios[];
 extern const size_t n_flood_scenarios;
 extern const Scenario name_scenarios[];
 extern const size_t n_name_scenarios;
+extern const Scenario state_scenarios[];
+extern const size_t n_state_scenarios;
 extern const Scenario client_scenarios[];
 extern const size_t n_client_scenarios;
 

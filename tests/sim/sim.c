@@ -67,7 +67,7 @@ static const struct {
         {drift_scenarios, &n_drift_scenarios},       {fault_scenarios, &n_fault_scenarios},
         {flood_scenarios, &n_flood_scenarios},       {client_scenarios, &n_client_scenarios},
         {evidence_scenarios, &n_evidence_scenarios}, {blinding_scenarios, &n_blinding_scenarios},
-        {name_scenarios, &n_name_scenarios},
+        {name_scenarios, &n_name_scenarios},         {state_scenarios, &n_state_scenarios},
 };
 
 static void list_scenarios(void)

@@ -3,6 +3,7 @@
 #include "whole.h"
 
 #include <dirent.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "guard.h"
 
 #define FETCHES_PER_MINUTE 128
+#define LOOKS_MAX 10000000 /* at the disk: seconds */
 
 /* Deadlines of calls.c and what a look of two calls may take, with a turn of the loop. */
 static const uint64_t patience_usec[_INPUT_KIND_MAX] = {
@@ -107,6 +109,14 @@ static void remove_folder(const char *path)
         (void)rmdir(path);
 }
 
+static void remove_folders(const char *path)
+{
+        _cleanup_free_ char *finished = mem_printf("%s/finished", path);
+
+        remove_folder(finished);
+        remove_folder(path);
+}
+
 void whole_free(World *w)
 {
         Whole *x = w->whole;
@@ -115,7 +125,7 @@ void whole_free(World *w)
                 return;
         whole_kill(w);
         if (*x->folder)
-                remove_folder(x->folder);
+                remove_folders(x->folder);
         sd_event_unref(x->manager.event);
         free(x->sessions.items);
         free(x);
@@ -246,7 +256,29 @@ void whole_note_request(World *w, const SimRequest *q)
         *fetch = w->now_usec;
 }
 
-/* The folder and the spool, once there is something to keep. */
+static void on_loaded(void *userdata, SpoolContent *content, int error)
+{
+        Whole *x = userdata;
+
+        x->loaded = true;
+        if (!content)
+                world_violation(x->world, "the folder cannot be read: %s", strerror(-error));
+        for (size_t k = 0; content && k < content->n_losses; k++)
+                world_violation(x->world, "%s", content->losses[k].what);
+        for (size_t k = 0; content && k < content->n_memories; k++)
+                core_restore_memory(x->manager.core, &content->memories[k]);
+        for (size_t k = 0; content && k < content->n_incidents; k++)
+                disk_restore_incident(x->world, TAKE_PTR(content->incidents[k]));
+}
+
+static void run_until(Whole *x, const bool *done)
+{
+        while (!*done)
+                if (sd_event_run(x->manager.event, UINT64_MAX) < 0)
+                        abort();
+}
+
+/* The folder and the spool, which reads what is in there, once there is something to keep. */
 static Spool *spool_of(World *w)
 {
         Whole *x = w->whole;
@@ -261,10 +293,15 @@ static Spool *spool_of(World *w)
                 if (!mkdtemp(x->folder) || sd_event_new(&m->event) < 0)
                         abort();
         }
-        SpoolOptions o = {
-                .event = m->event, .directory = x->folder, .callback = on_stored, .userdata = x};
+        SpoolOptions o = {.event = m->event,
+                          .directory = x->folder,
+                          .callback = on_stored,
+                          .loaded = on_loaded,
+                          .userdata = x};
+        x->loaded = false;
         if (spool_new(&o, &m->spool) < 0)
                 abort();
+        run_until(x, &x->loaded);
         return m->spool;
 }
 
@@ -278,37 +315,33 @@ int whole_store(World *w, Event *e)
         if (e->kind == EVENT_MEMORY_STORED)
                 spool_store_memories(s, TAKE_PTR(e->text));
         else
-                (e->finished ? spool_store_finished : spool_store_incident)(
-                        s, e->incident, e->generation, TAKE_PTR(e->text));
-        while (!x->stored)
-                if (sd_event_run(x->manager.event, UINT64_MAX) < 0)
-                        abort();
+                spool_store_incident(s, e->incident, e->generation, TAKE_PTR(e->text));
+        run_until(x, &x->stored);
         return x->store_result;
 }
 
-static void on_incident(void *userdata, Incident *incident)
+/* Nobody is told when that has been done, so that it is looked at. */
+void whole_archive(World *w, const char *id)
 {
-        disk_restore_incident(userdata, incident);
-}
+        _cleanup_free_ char *path = mem_printf("%s/%s.json", w->whole->folder, id);
+        unsigned looks = 0;
 
-static void on_memory(void *userdata, const TrailMemory *memory)
-{
-        core_restore_memory(((World *)userdata)->guard->core, memory);
-}
-
-static void on_corrupt(void *userdata, const char *path, const char *reason)
-{
-        world_violation(userdata, "%s %s", path, reason);
+        spool_archive(spool_of(w), id);
+        while (access(path, F_OK) == 0 && looks++ < LOOKS_MAX)
+                (void)sched_yield();
+        if (looks > LOOKS_MAX)
+                world_violation(w, "the spool does not put %s away", id);
 }
 
 void whole_restore(World *w)
 {
-        SpoolLoad load = {.incident = on_incident,
-                          .memory = on_memory,
-                          .corrupt = on_corrupt,
-                          .userdata = w,
-                          .spool = spool_of(w)};
+        _cleanup_(spool_content_done) SpoolContent all = {};
 
-        if (spool_load(w->whole->folder, &load) < 0)
+        if (*w->whole->folder && spool_peek(w->whole->folder, &all) < 0)
                 world_violation(w, "the folder cannot be read");
+        for (size_t k = 0; k < all.n_incidents; k++)
+                for (size_t n = 0; n < all.n_finished; n++)
+                        if (streq(all.incidents[k]->id, all.finished[n]))
+                                disk_restore_archived(w, all.incidents[k]);
+        (void)spool_of(w);
 }

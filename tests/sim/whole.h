@@ -42,6 +42,7 @@ typedef struct Whole {
         char folder[32];
         int store_result;
         bool stored;
+        bool loaded;
 } Whole;
 
 void whole_draw(World *w); /* makes the world a whole one */
@@ -55,4 +56,5 @@ void whole_check_step(World *w); /* when all has been carried out */
 void whole_note_request(World *w, const SimRequest *q);
 /* Onto the disk, by the spool. */
 int whole_store(World *w, Event *e); /* takes its text; -errno */
+void whole_archive(World *w, const char *id);
 void whole_restore(World *w);

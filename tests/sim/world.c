@@ -207,6 +207,7 @@ World *world_new(uint64_t seed, bool verbose)
         w->seed = seed;
         w->rng.state = seed;
         w->settings_rng.state = ~seed;
+        w->load_rng.state = seed ^ UINT64_C(0x10ad);
         w->verbose = verbose;
         w->policy = policy_default;
         w->action = TRAIL_ACTION_RESTART;

@@ -109,7 +109,10 @@ typedef enum EventKind {
         EVENT_SENT,
         EVENT_STORED,
         EVENT_MEMORY_STORED,
-        EVENT_CALL, /* fire(slot) */
+        EVENT_ARCHIVED, /* a finished incident is where no start reads it */
+        EVENT_GIVEN_UP, /* the guard does without what an earlier one left ... */
+        EVENT_RESTORED, /* ... and has it */
+        EVENT_CALL,     /* fire(slot) */
 } EventKind;
 
 struct World;
@@ -126,7 +129,6 @@ typedef struct Event {
         unsigned sequence;
         uint64_t generation;
         int store_error;
-        bool finished;
         AwsErrorClass class;
         const char *code;
         char request_id[40];
@@ -207,6 +209,7 @@ typedef struct Disk {
         struct StoredFile {
                 char id[33];
                 char *text;
+                bool archived;
         } * files;
         size_t n_files;
         char *memories; /* NULL before the first write */
@@ -220,7 +223,9 @@ typedef struct Whole Whole;
 typedef struct World {
         uint64_t seed;
         Rng rng;
-        Rng settings_rng; /* of looks at settings, so that they change no other luck */
+        Rng settings_rng;   /* of looks at settings, so that they change no other luck */
+        Rng load_rng;       /* of how long its state is read at a boot, likewise */
+        uint64_t load_usec; /* ... for so long; 0: drawn */
         bool verbose;
         bool quiet;
         bool tail; /* the last lines of the trace are told with a broken promise */
@@ -268,6 +273,7 @@ typedef struct World {
         uint64_t poll_usec;
         uint64_t last_kill_usec; /* nothing is read from the disk after */
         unsigned kills;
+        bool gave_up; /* a guard did without its state for a while */
         unsigned n_request_ids;
         Disk disk;
         Guard *guard;

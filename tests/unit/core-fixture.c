@@ -67,8 +67,13 @@ Incident *fixture_incident(IncidentKind kind, int64_t stop)
         if (incident_kind_is_notice(kind)) {
                 i->title = mem_strdup("something of the guard itself");
                 mem_strset(&i->trail_arn, NULL);
-        } else
+                i->open = kind != INCIDENT_RECONFIGURED;
+                if (kind == INCIDENT_TOPIC_FAILING)
+                        i->scope_arn = mem_strdup(TOPIC);
+        } else if (kind != INCIDENT_CANNOT_SEE && kind != INCIDENT_NOT_FOUND &&
+                   kind != INCIDENT_UNINSPECTED) {
                 i->attribution.state = SEARCH_RUNNING;
+        }
         i->attribution.begun_msec = i->detected_msec;
         i->trail = SIZE_MAX;
         return i;
@@ -138,6 +143,8 @@ Rig *rig_new(const RigOptions *o)
 
         r->now = (Now){.boot_usec = 1000 * USEC_PER_SEC, .wall_msec = BASE};
         r->core = new_core(o ? o : &(RigOptions){}, r->now);
+        if (o && o->awaiting)
+                core_await_state(r->core);
         r->starts_work = true;
         rig_truth(r, true, RIG_START, 0);
         r->settings = (TrailSettings){.described = true,
@@ -205,6 +212,13 @@ void rig_step(Rig *r, const Input *in)
         for (size_t i = 0; i < r->actions.n; i++)
                 if (r->actions.items[i].kind == ACTION_LOOKUP)
                         r->batch = r->actions.items[i].batch;
+}
+
+void rig_restored(Rig *r, const char *missing)
+{
+        rig_step(r, &(Input){.kind = INPUT_RESTORED,
+                             .trail = SIZE_MAX,
+                             .report = &(StateReport){.missing = missing}});
 }
 
 static void advance(Rig *r, uint64_t to_boot)

@@ -77,6 +77,7 @@ typedef struct RigOptions {
         TopicConfig second; /* of TOPIC2; its arn does not count */
         size_t n_trails;    /* 1 */
         bool watch;         /* Event history is asked for what no look has seen */
+        bool awaiting;      /* what an earlier run left: rig_restored() ends that */
 } RigOptions;
 
 #define RIG_START (-INT64_C(3600000)) /* the trail's StartLoggingTime, an hour before BASE */
@@ -92,6 +93,7 @@ DEFINE_CLEANUP(Rig *, rig_free)
 #define _cleanup_rig_ _cleanup_(rig_freep)
 
 void rig_step(Rig *r, const Input *in);
+void rig_restored(Rig *r, const char *missing);
 /* Lets time pass, with every tick on the way; actions are those of the last tick. */
 void rig_pass(Rig *r, uint64_t usec);
 /* The same, and everything that is asked for is answered at once. */

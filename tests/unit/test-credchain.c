@@ -149,13 +149,13 @@ static const Case cases[] = {
         {"a systemd credential without keys",
          {"CREDENTIALS_DIRECTORY", "/run/c", ENV_KEYS},
          .systemd = "[guard]\n" KEYS,
-         .error = -EINVAL,
+         .error = -EBADMSG,
          .expected = "systemd credential trailsentry.aws-credentials: there are no keys in its "
                      "section [default]"},
         {"a systemd credential that is none",
          {"CREDENTIALS_DIRECTORY", "/run/c"},
          .systemd = "[default]\naws_access_key_id = a\n",
-         .error = -EINVAL,
+         .error = -EBADMSG,
          .expected = "systemd credential trailsentry.aws-credentials: profile default: "
                      "aws_access_key_id is set, aws_secret_access_key is not"},
         {"the environment before a profile",
@@ -186,12 +186,12 @@ static const Case cases[] = {
         {"a profile that is not there",
          {"AWS_PROFILE", "guard"},
          .config = "[default]\n" KEYS,
-         .error = -EINVAL,
+         .error = 1,
          .expected = "there is no profile guard in /h/.aws/config or /h/.aws/credentials"},
         {"a file with a mistake",
          {NULL},
          .config = "[default\n",
-         .error = -EINVAL,
+         .error = -EBADMSG,
          .expected = "config file, line 1: Profile definition must end with ']'"},
         {"a profile of other things",
          {NULL},
@@ -225,7 +225,7 @@ static const Case cases[] = {
         {"half a key in a profile",
          {NULL},
          .config = "[default]\naws_access_key_id = a\n",
-         .error = -EINVAL,
+         .error = 1,
          .expected = "profile default: aws_access_key_id is set, aws_secret_access_key is not"},
         {"a role on keys",
          {"AWS_PROFILE", "a"},
@@ -239,56 +239,56 @@ static const Case cases[] = {
         {"a role without a source",
          {NULL},
          .config = "[default]\n" ROLE("A") KEYS,
-         .error = -EINVAL,
+         .error = 1,
          .expected = "profile default has role_arn, but no source_profile, credential_source or "
                      "web_identity_token_file to assume it with"},
         {"two sources",
          {NULL},
          .config = "[default]\nsource_profile = b\ncredential_source = Environment\n" ROLE("A"),
-         .error = -EINVAL,
+         .error = 1,
          .expected = "profile default has both source_profile and credential_source: one is the "
                      "source of the role's credentials"},
         {"a source that is not there",
          {NULL},
          .config = "[default]\nsource_profile = b\n" ROLE("A"),
-         .error = -EINVAL,
+         .error = 1,
          .expected = "profile default names b as its source_profile, and there is no such "
                      "profile"},
         {"a source without credentials",
          {NULL},
          .config = "[default]\nsource_profile = b\n" ROLE("A") "[profile b]\nregion = x\n",
-         .error = -EINVAL,
+         .error = 1,
          .expected = "profile b is to be the source of a role's credentials and has none"},
         {"a cycle",
          {NULL},
          .config = "[default]\nsource_profile = b\n" ROLE("A") KEYS
          "[profile b]\n"
          "source_profile = c\n" ROLE("B") "[profile c]\nsource_profile = b\n" ROLE("C"),
-         .error = -EINVAL,
+         .error = 1,
          .expected = "profile b is its own source by way of others: default -> b -> c -> b"},
         {"an MFA device",
          {NULL},
          .config = "[default]\nsource_profile = b\nmfa_serial = x\n" ROLE("A") "[profile b]\n" KEYS,
-         .error = -EINVAL,
+         .error = 1,
          .expected = "profile default asks for an MFA code (mfa_serial), and there is nobody to "
                      "type one: use a role that does not demand it"},
         {"a duration that is none",
          {"AWS_REGION", "eu-west-1"},
          .config = "[default]\nsource_profile = b\nduration_seconds = 900s\n" ROLE(
                  "A") "[profile b]\n" KEYS,
-         .error = -EINVAL,
+         .error = 1,
          .expected = "profile default has a duration_seconds that is not between 900 and 43200"},
         {"no region",
          {NULL},
          .config = "[default]\nsource_profile = b\n" ROLE("A") "[profile b]\n" KEYS,
-         .error = -EINVAL,
+         .error = 1,
          .expected =
                  "cannot assume arn:aws:iam::444455556666:role/A: in which region to ask STS is "
                  "not known; set AWS_REGION, or region in the profile"},
         {"a role on the environment",
          {"AWS_PROFILE", "a", "AWS_REGION", "eu-west-1"},
          .config = "[profile a]\ncredential_source = Environment\n" ROLE("A"),
-         .error = -EINVAL,
+         .error = 1,
          .expected = "profile a has credential_source = Environment: its variables are not set"},
         {"a role on the container",
          {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/c", "AWS_REGION", "eu-west-1"},
@@ -301,13 +301,13 @@ static const Case cases[] = {
         {"a role on an instance that is off",
          {"AWS_REGION", "eu-west-1", "AWS_EC2_METADATA_DISABLED", "true"},
          .config = "[default]\ncredential_source = Ec2InstanceMetadata\n" ROLE("A"),
-         .error = -EINVAL,
+         .error = 1,
          .expected = "profile default has credential_source = Ec2InstanceMetadata: "
                      "AWS_EC2_METADATA_DISABLED=true forbids the instance's role"},
         {"a role on something unknown",
          {"AWS_REGION", "eu-west-1"},
          .config = "[default]\ncredential_source = Ec2\n" ROLE("A"),
-         .error = -EINVAL,
+         .error = 1,
          .expected = "profile default has credential_source = Ec2; it is one of Environment, "
                      "Ec2InstanceMetadata, EcsContainer"},
         {"a web identity in a profile",
@@ -317,7 +317,7 @@ static const Case cases[] = {
         {"a web identity in a profile without a role; the environment's is not meant",
          {"AWS_REGION", "eu-west-1", "AWS_ROLE_ARN", "arn:x"},
          .config = "[default]\nweb_identity_token_file = /t\n",
-         .error = -EINVAL,
+         .error = 1,
          .expected = "profile default has web_identity_token_file, but no role_arn"},
         {"a program",
          {NULL},
@@ -326,19 +326,19 @@ static const Case cases[] = {
         {"a program that cannot be one",
          {NULL},
          .config = "[default]\ncredential_process = /opt/get 'x\n",
-         .error = -EINVAL,
+         .error = 1,
          .expected = "profile default cannot be used: credential_process is no command: it is "
                      "empty, or a quote is not closed"},
         {"Identity Center",
          {NULL},
          .config = "[default]\nsso_session = corp\nsso_account_id = 1\nsso_role_name = r\n",
-         .error = -EINVAL,
+         .error = 1,
          .expected = "profile default is one of AWS IAM Identity Center, once AWS SSO (sso_...): "
                      "logging in there needs a browser and is out of scope; use a role, or keys"},
         {"aws login",
          {NULL},
          .config = "[default]\nlogin_session = arn:x\n",
-         .error = -EINVAL,
+         .error = 1,
          .expected = "profile default is one of `aws login` (login_session): logging in needs a "
                      "browser and is out of scope; use a role, or keys"},
 };
@@ -376,13 +376,13 @@ static void test_places_of_the_files(void **state)
 
         /* What may not be read is told where somebody has named it. */
         f->net.file_error = -EACCES;
-        must_fail(f, -EINVAL, "cannot read /etc/config: Permission denied");
+        must_fail(f, -EACCES, "cannot read /etc/config: Permission denied");
         fake_net_setenv(&f->net, "AWS_CONFIG_FILE", NULL);
         fake_net_setenv(&f->net, "AWS_SHARED_CREDENTIALS_FILE", NULL);
         fake_net_setenv(&f->net, "AWS_PROFILE", NULL);
         must_make(f, "imds");
         f->net.file_error = -E2BIG;
-        must_fail(f, -EINVAL, "cannot read /h/.aws/config: it is larger than 1 MiB");
+        must_fail(f, -E2BIG, "cannot read /h/.aws/config: it is larger than 1 MiB");
         f->net.file_error = -EMFILE; /* passes by itself: a service has to be started again */
         must_fail(f, -EMFILE, "cannot read /h/.aws/config: Too many open files");
         f->net.file_error = 0;
@@ -401,7 +401,7 @@ static void test_too_long_a_way(void **state)
         strbuf_add(&b, "[profile p32]\n" KEYS);
         fake_net_file(&f->net, CONFIG, strbuf_str(&b));
         fake_net_setenv(&f->net, "AWS_PROFILE", "p0");
-        must_fail(f, -EINVAL, "profile p0 leads through more than 32 others");
+        must_fail(f, 1, "profile p0 leads through more than 32 others");
 }
 
 /* Three roles on keys: each is assumed with the one before, and asks for what its profile says. */
@@ -600,11 +600,11 @@ static void test_profile_that_comes_later(void **state)
                   "profile guard names base as its source_profile, and there is no such "
                   "profile");
 
-        /* Where all files are there that were named, the name is wrong. */
+        /* A profile may be written later, too. */
         fake_net_setenv(&f->net, "AWS_SHARED_CREDENTIALS_FILE", NULL);
         fake_net_file(&f->net, CREDENTIALS, NULL);
         f->options.profile = "gaurd";
-        must_fail(f, -EINVAL, "there is no profile gaurd in /h/.aws/config or /h/.aws/credentials");
+        must_fail(f, 1, "there is no profile gaurd in /h/.aws/config or /h/.aws/credentials");
 }
 
 /* Where nothing is set up, the last resort's error says so, too. */

@@ -245,7 +245,7 @@ static void test_unusable_ca_file(void **state)
                                                        files[i].path, files[i].why);
                 HttpCurlOptions o = {.event = f->event, .ca_file = files[i].path};
 
-                assert_int_equal(http_curl_new(&o, &http, &text), -EINVAL);
+                assert_int_equal(http_curl_new(&o, &http, &text), -EBADMSG);
                 assert_null(http);
                 assert_string_equal(text, want);
         }
@@ -269,7 +269,7 @@ static void test_missing_system_bundle(void **state)
 
         access_error = ENOENT;
         assert_int_equal(http_curl_new(&(HttpCurlOptions){.event = f->event}, &http, &text),
-                         -EINVAL);
+                         -EBADMSG);
         access_error = 0;
         assert_null(http);
         assert_has(text, "the system's CA bundle /");
@@ -295,7 +295,7 @@ static void test_fifo_for_ca_file(void **state)
         files_make(&x, "IP:127.0.0.1");
         assert_int_equal(unlink(x.ca_file), 0);
         assert_int_equal(mkfifo(x.ca_file, 0600), 0);
-        assert_int_equal(try_ca_file(f, x.ca_file), -EINVAL); /* and does not hang */
+        assert_int_equal(try_ca_file(f, x.ca_file), -EBADMSG); /* and does not hang */
         files_remove(&x);
 }
 
@@ -307,10 +307,10 @@ static void test_damaged_ca_file(void **state)
                 const char *text;
                 int result;
         } tails[] = {
-                {"-----BEGIN CERTIFICATE-----\nMIIB\n", -EINVAL},
-                {"-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n", -EINVAL},
-                {"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", -EINVAL},
-                {"-----BEGIN CERTIFICATE-----\nAgEB\n-----END CERTIFICATE-----\n", -EINVAL},
+                {"-----BEGIN CERTIFICATE-----\nMIIB\n", -EBADMSG},
+                {"-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n", -EBADMSG},
+                {"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", -EBADMSG},
+                {"-----BEGIN CERTIFICATE-----\nAgEB\n-----END CERTIFICATE-----\n", -EBADMSG},
                 {"\n# the end\n", 0},
         };
         Fixture *f = *state;

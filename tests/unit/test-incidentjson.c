@@ -161,6 +161,8 @@ static void test_through_text(void **state)
 static void test_every_kind(void **state)
 {
         for (int k = 0; k < _INCIDENT_KIND_MAX; k++) {
+                if (incident_kind_is_change((IncidentKind)k))
+                        continue; /* they need changes: test-restored.c */
                 _cleanup_incident_ Incident *i = fixture_incident((IncidentKind)k, 1000),
                                             *back = NULL;
                 _cleanup_json_ json_t *o = incident_to_json(i);

@@ -3,10 +3,12 @@
  * of what is done, hold the writer up as a stalled disk does, and fail on demand. */
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -130,6 +132,12 @@ typedef struct Fixture {
         Report *reports;
         size_t n_reports;
         size_t finished_max;
+        uint64_t retry_usec;
+        bool loaded;
+        int load_error; /* of the last attempt */
+        unsigned n_failures;
+        SpoolId finished[4]; /* that were there */
+        size_t n_finished;
 } Fixture;
 
 static void on_stored(void *userdata, const char *id, uint64_t generation, int error)
@@ -161,15 +169,46 @@ static void wait_for_threads(size_t n)
                 (void)sched_yield();
 }
 
-static void spool_open(Fixture *f)
+static void on_loaded(void *userdata, SpoolContent *content, int error)
 {
+        Fixture *f = userdata;
+
+        f->loaded = content != NULL;
+        f->load_error = error;
+        f->n_failures += error < 0;
+        f->n_finished = content ? content->n_finished : 0;
+        assert_true(f->n_finished <= ELEMENTSOF(f->finished));
+        for (size_t k = 0; k < f->n_finished; k++)
+                memcpy(f->finished[k], content->finished[k], sizeof(SpoolId));
+}
+
+static void run_until_loaded(Fixture *f)
+{
+        while (!f->loaded)
+                assert_true(sd_event_run(f->event, PATIENCE) > 0);
+}
+
+static void spool_begin(Fixture *f)
+{
+        f->loaded = false;
+        f->load_error = 0;
+        f->n_failures = 0;
         assert_int_equal(spool_new(&(SpoolOptions){.event = f->event,
                                                    .directory = f->folder,
                                                    .callback = on_stored,
+                                                   .loaded = on_loaded,
                                                    .userdata = f,
-                                                   .finished_max = f->finished_max},
+                                                   .finished_max = f->finished_max,
+                                                   .retry_usec = f->retry_usec},
                                    &f->spool),
                          0);
+}
+
+static void spool_open(Fixture *f)
+{
+        spool_begin(f);
+        run_until_loaded(f);
+        memset(disk.steps, 0, sizeof(disk.steps));
 }
 
 static int setup(void **state)
@@ -182,7 +221,6 @@ static int setup(void **state)
         f->folder = mem_printf("%s/state", f->parent);
         if (sd_event_new(&f->event) < 0)
                 return -1;
-        memset(disk.steps, 0, sizeof(disk.steps));
         f->n_threads = count_threads();
         spool_open(f);
         *state = f;
@@ -253,6 +291,15 @@ static void expect_content(const Fixture *f, const char *name, const char *expec
                 assert_non_null(text);
                 assert_string_equal(text, expected);
         }
+}
+
+/* Those of a new machine, with nobody in them. */
+static void expect_no_memories(const Fixture *f)
+{
+        _cleanup_free_ char *text = content_of(f, "trails.json");
+
+        assert_non_null(text);
+        assert_non_null(strstr(text, "\"trails\": [],"));
 }
 
 static void expect_report(const Fixture *f, size_t i, const char *id, uint64_t generation,
@@ -553,7 +600,7 @@ static void test_memories_wait_for_an_incident_that_failed(void **state)
         run_until_reports(f, 2);
         expect_report(f, 0, ID_A, 1, -ENOSPC);
         expect_report(f, 1, "", 0, -ENOSPC);
-        expect_content(f, "trails.json", NULL);
+        expect_no_memories(f);
 
         spool_store_incident(f->spool, ID_A, 2, mem_strdup("a"));
         spool_store_memories(f->spool, mem_strdup("m"));
@@ -596,7 +643,7 @@ static void test_memories_wait_for_an_incident_that_was_refused(void **state)
         expect_report(f, 0, ID_A, 3, -EFBIG);
         expect_report(f, 2, ID_A, 2, 0);
         expect_report(f, 3, "", 0, -EFBIG);
-        expect_content(f, "trails.json", NULL);
+        expect_no_memories(f);
 
         spool_store_incident(f->spool, ID_A, 4, mem_strdup("4"));
         spool_store_memories(f->spool, mem_strdup("m"));
@@ -678,7 +725,10 @@ static void test_no_folder_fails_the_writes_only(void **state)
 
                 f->spool = spool_free(f->spool, PATIENCE);
                 mem_strset(&f->folder, path);
-                spool_open(f);
+                spool_begin(f);
+                while (f->n_failures == 0)
+                        assert_true(sd_event_run(f->event, PATIENCE) > 0);
+                assert_int_equal(f->load_error, cases[i].error);
                 spool_store_incident(f->spool, ID_A, 1, mem_strdup("a"));
                 run_until_reports(f, i + 1);
                 expect_report(f, i, ID_A, 1, cases[i].error);
@@ -704,38 +754,138 @@ static void wait_for_removal(const Fixture *f, const char *name)
                 (void)sched_yield();
 }
 
-/* The oldest of those that finished goes, never one that may still change. */
-static void test_oldest_finished_goes(void **state)
+/* They are put where no start reads them; the oldest of them goes. */
+static void test_finished_are_put_away(void **state)
 {
         Fixture *f = *state;
-        size_t n = 0;
 
         f->spool = spool_free(f->spool, PATIENCE);
         f->finished_max = 2;
         spool_open(f);
-        spool_note_finished(f->spool, "a0"); /* has no file: nothing to remove */
         spool_store_incident(f->spool, "a1", 1, mem_strdup("open"));
-        run_until_reports(f, ++n);
+        run_until_reports(f, 1);
         for (int k = 2; k <= 4; k++) {
                 _cleanup_free_ char *id = mem_printf("a%d", k);
 
-                spool_store_finished(f->spool, id, 1, mem_strdup("finished"));
-                run_until_reports(f, ++n);
+                spool_store_incident(f->spool, id, 1, mem_strdup("finished"));
+                spool_archive(f->spool, id);
+                run_until_reports(f, (size_t)k);
         }
-        wait_for_removal(f, "a2.json");
-        spool_store_incident(f->spool, "a4", 2, mem_strdup("goes on"));
-        run_until_reports(f, ++n);
-        for (int k = 5; k <= 6; k++) {
-                _cleanup_free_ char *id = mem_printf("a%d", k);
-
-                spool_store_finished(f->spool, id, 1, mem_strdup("finished"));
-                run_until_reports(f, ++n);
-        }
-        wait_for_removal(f, "a3.json");
+        wait_for_removal(f, "finished/a2.json");
         expect_content(f, "a1.json", "open");
-        expect_content(f, "a4.json", "goes on");
-        expect_content(f, "a5.json", "finished");
-        expect_content(f, "a6.json", "finished");
+        expect_content(f, "a3.json", NULL);
+        expect_content(f, "finished/a3.json", "finished");
+        expect_content(f, "finished/a4.json", "finished");
+
+        f->spool = spool_free(f->spool, PATIENCE);
+        spool_open(f);
+        assert_int_equal(f->n_finished, 2);
+        assert_string_equal(f->finished[0], "a3");
+        assert_string_equal(f->finished[1], "a4");
+}
+
+/* What it became last is not on disk: it stays where it is read. */
+static void test_not_put_away_before_it_is_stored(void **state)
+{
+        Fixture *f = *state;
+
+        spool_store_incident(f->spool, ID_A, 1, mem_strdup("1"));
+        run_until_reports(f, 1);
+        spool_store_incident(f->spool, ID_A, 2, text_of_size(SPOOL_FILE_MAX + 1));
+        spool_archive(f->spool, ID_A);
+        spool_store_incident(f->spool, ID_B, 1, mem_strdup("b"));
+        run_until_reports(f, 3);
+        expect_report(f, 1, ID_A, 2, -EFBIG);
+        expect_content(f, ID_A ".json", "1");
+
+        spool_store_incident(f->spool, ID_A, 3, mem_strdup("3"));
+        run_until_reports(f, 4);
+        wait_for_removal(f, ID_A ".json");
+        expect_content(f, "finished/" ID_A ".json", "3");
+}
+
+static int take_lock(const Fixture *f)
+{
+        _cleanup_free_ char *path = path_in(f, "lock");
+        int fd = open(path, O_RDWR | O_CLOEXEC);
+
+        assert_true(fd >= 0);
+        return flock(fd, LOCK_EX | LOCK_NB) < 0 ? (close(fd), -errno) : fd;
+}
+
+/* Nobody but the daemon's user can hold it. */
+static void test_lock_is_held(void **state)
+{
+        Fixture *f = *state;
+        _cleanup_free_ char *path = path_in(f, "lock");
+        struct stat st;
+        int fd;
+
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0600);
+        assert_int_equal(take_lock(f), -EWOULDBLOCK);
+        f->spool = spool_free(f->spool, PATIENCE);
+        fd = take_lock(f);
+        assert_true(fd >= 0);
+        (void)close(fd);
+        spool_open(f); /* for what follows */
+}
+
+/* Nothing is read and nothing is written while another has it; then it is as at a start. */
+static void test_lock_of_another(void **state)
+{
+        Fixture *f = *state;
+        int fd, folder = open(f->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        f->spool = spool_free(f->spool, PATIENCE);
+        put(f, "trails.json", "of another");
+        fd = take_lock(f);
+        /* A lock of the folder, which everybody who reads it can have, means nothing. */
+        assert_int_equal(flock(folder, LOCK_EX | LOCK_NB), 0);
+        f->retry_usec = 1000;
+        spool_begin(f);
+        while (f->n_failures == 0)
+                assert_true(sd_event_run(f->event, PATIENCE) > 0);
+        assert_int_equal(f->load_error, -EBUSY);
+        spool_store_incident(f->spool, ID_A, 1, mem_strdup("a"));
+        spool_store_memories(f->spool, mem_strdup("m"));
+        run_until_reports(f, 2);
+        expect_report(f, 0, ID_A, 1, -EBUSY);
+        expect_report(f, 1, "", 0, -EBUSY);
+        expect_content(f, ID_A ".json", NULL);
+        expect_content(f, "trails.json", "of another");
+
+        (void)close(fd);
+        run_until_loaded(f);
+        assert_int_equal(f->n_failures, 1); /* told once */
+        spool_store_incident(f->spool, ID_A, 2, mem_strdup("a"));
+        run_until_reports(f, 3);
+        expect_report(f, 2, ID_A, 2, 0);
+        (void)close(folder);
+}
+
+/* The disk answers nothing: what is asked meanwhile waits, and nothing is called back. */
+static void test_stalled_while_it_reads(void **state)
+{
+        Fixture *f = *state;
+        uint64_t progress;
+
+        f->spool = spool_free(f->spool, PATIENCE);
+        _cleanup_free_ char *command = mem_printf("rm -rf '%s'", f->folder);
+        assert_int_equal(system(command), 0);
+        disk_stall(true); /* of a new folder, the first file */
+        spool_begin(f);
+        spool_store_incident(f->spool, ID_A, 1, mem_strdup("a"));
+        disk_wait_for_writer();
+        progress = spool_progress(f->spool);
+        assert_int_equal(sd_event_run(f->event, 0), 0);
+        assert_int_equal(spool_progress(f->spool), progress);
+        disk_stall(false);
+        run_until_loaded(f);
+        run_until_reports(f, 1);
+        expect_report(f, 0, ID_A, 1, 0);
+        assert_true(progress > 0);
+        assert_true(spool_progress(f->spool) >= progress);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -748,7 +898,9 @@ UNIT_MAIN(TEST(test_modes), TEST(test_order_of_a_durable_replacement),
           TEST(test_folder_vanishes_and_returns), TEST(test_link_in_the_place_of_a_file),
           TEST(test_free_writes_what_was_asked), TEST(test_settled_is_what_was_called_back),
           TEST(test_free_gives_up_on_a_stalled_disk), TEST(test_no_folder_fails_the_writes_only),
-          TEST(test_oldest_finished_goes), TEST(test_memories_wait_for_an_incident_that_failed),
+          TEST(test_finished_are_put_away), TEST(test_not_put_away_before_it_is_stored),
+          TEST(test_lock_is_held), TEST(test_lock_of_another), TEST(test_stalled_while_it_reads),
+          TEST(test_memories_wait_for_an_incident_that_failed),
           TEST(test_memories_wait_for_an_incident_that_was_refused),
           TEST(test_not_settled_while_it_is_written),
           TEST(test_memories_go_behind_the_incidents_before_them), T(test_ids))
