@@ -6,6 +6,8 @@
 #include "check.h"
 
 #define DRIFT_UNLIKE_MAX 6
+/* The baseline has been taken by then. */
+#define DRIFT_KNOWN_USEC (110 * USEC_PER_SEC)
 
 static const struct {
         Drift bit;
@@ -192,4 +194,45 @@ void check_drift_culprit(World *w, const Case *c)
                                 "%s: nobody else than actor %u has changed the trail, and the "
                                 "verdict is %s",
                                 c->id, first->actor, confidence_to_string(c->confidence));
+}
+
+/* Whether nothing has kept the guard from knowing what was called on this trail since it began. */
+static bool is_history_read(const World *w, size_t trail)
+{
+        uint64_t shown = 0;
+
+        for (size_t i = 0; i < w->n_records; i++) {
+                const Record *r = &w->records[i];
+
+                if (r->omitted || (r->trail == trail && r->visible_usec == USEC_INFINITY))
+                        return false;
+                shown = MAX(shown, r->trail == trail && is_change_of_any(r) ? r->visible_usec : 0);
+        }
+        return w->n_faults == 0 && w->kills == 0 && w->guard->clock_msec == 0 &&
+               w->guard->clock_set_usec == 0 && w->nature.lost_percent == 0 &&
+               w->nature.history_lag_usec <= USEC_PER_MINUTE && !aws_was_gone_since(w, trail, 0) &&
+               w->now_usec > shown + 2 * w->policy.watch_usec + USEC_PER_MINUTE;
+}
+
+/* What was changed, for however short a time, is told. */
+void check_drift_end(World *w)
+{
+        for (size_t k = 0; k < w->n_trails; k++) {
+                const SimTrail *t = &w->trails[k];
+                uint64_t first_usec = 0;
+                bool told = false;
+
+                for (size_t i = 0; i < t->n_versions && !first_usec; i++)
+                        first_usec = t->versions[i].drift ? t->versions[i].at_usec : 0;
+                if (first_usec < DRIFT_KNOWN_USEC || !is_history_read(w, k))
+                        continue;
+                for (size_t i = 0; i < w->guard->n_cases; i++)
+                        told = told || (w->guard->cases[i].trail == k &&
+                                        w->guard->cases[i].kind == INCIDENT_DRIFT);
+                if (!told)
+                        world_violation(w,
+                                        "trail %zu: its settings were changed at %.3f s, and that "
+                                        "is not told",
+                                        k, (double)first_usec / USEC_PER_SEC);
+        }
 }
