@@ -325,52 +325,6 @@ static void test_denied(void **state)
         assert_null(only(r, INCIDENT_DRIFT));
 }
 
-/* One look shows it, and whoever can throttle looks is not to keep that untold. */
-static void test_unconfirmed(void **state)
-{
-        _cleanup_rig_ Rig *r = rig_watched(NULL);
-
-        rig_select(r, NO_MANAGEMENT);
-        rig_inspected(r);
-        r->looks = AWS_ERROR_THROTTLED;
-        rig_live(r, MINUTE);
-        assert_null(only(r, INCIDENT_DRIFT));
-        rig_live(r, MINUTE);
-        const Incident *i = only(r, INCIDENT_DRIFT);
-        assert_int_equal(i->severity, SEVERITY_CRITICAL);
-        assert_has(last_body(i), "Not confirmed   throttled (SomeException)");
-        rig_live(r, 20 * MINUTE);
-        assert_int_equal(r->phases[PHASE_OPEN], 1);
-        r->looks = AWS_ERROR_NONE;
-        rig_live(r, 5 * MINUTE);
-        assert_int_equal(only(r, INCIDENT_DRIFT)->cause.class, AWS_ERROR_NONE);
-        assert_true(only(r, INCIDENT_DRIFT)->open);
-        rig_select(r, ALL_MANAGEMENT); /* what only one look says is well does not end it */
-        rig_inspected(r);
-        r->looks = AWS_ERROR_THROTTLED;
-        rig_live(r, 10 * MINUTE);
-        assert_true(only(r, INCIDENT_DRIFT)->open);
-}
-
-/* When settings will be read does not follow from when they were. */
-static void test_looks_are_not_foreseen(void **state)
-{
-        _cleanup_rig_ Rig *r = rig_watched(NULL);
-        uint64_t least = UINT64_MAX, most = 0;
-
-        for (unsigned k = 0; k < 40; k++) {
-                unsigned asked = r->asked[ACTION_INSPECT];
-                uint64_t passed = 0;
-
-                for (; r->asked[ACTION_INSPECT] == asked; passed++)
-                        rig_live(r, USEC_PER_SEC);
-                least = MIN(least, k > 0 ? passed : least);
-                most = MAX(most, k > 0 ? passed : most);
-        }
-        assert_in_range(least, 29, 40);
-        assert_in_range(most, 80, 92);
-}
-
 /* The selectors alone cannot be read: the rest is compared, and what was drift stays. */
 static void test_half_denied(void **state)
 {
@@ -626,6 +580,5 @@ UNIT_MAIN(T(test_baseline), T(test_weak_from_the_first), T(test_one_read_is_not_
           T(test_half_explained), T(test_accept), T(test_declared), T(test_wider), T(test_denied),
           T(test_half_denied), T(test_throttled), T(test_stop_comes_first),
           T(test_restart_of_the_guard), T(test_ids), T(test_log_files), T(test_late),
-          T(test_unconfirmed), T(test_looks_are_not_foreseen), T(test_not_late),
-          T(test_log_files_of_another_trail), T(test_switched_off),
+          T(test_not_late), T(test_log_files_of_another_trail), T(test_switched_off),
           T(test_switched_off_by_a_reload))

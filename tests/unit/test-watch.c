@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What was changed and restored between two looks at settings, as Event history has it. Records
- * are newest first, as the service has them. */
+/* When settings are looked at, what only one look has shown, and what was changed and restored
+ * between two looks, as Event history has it. Records are newest first, as the service has them. */
 
 #include "unit.h"
 
@@ -256,6 +256,59 @@ static void test_redundant_start(void **state)
         assert_in_range(r->asked[ACTION_LOOKUP] - asked, 27, 30); /* four more, and that is all */
 }
 
+static const Incident *drift_of(const Rig *r)
+{
+        return core_n_incidents(r->core) > 0 ? rig_incident(r) : NULL;
+}
+
+/* One look shows it, and whoever can throttle looks is not to keep that untold. */
+static void test_unconfirmed(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_history(NULL, 0);
+
+        rig_select(r, NO_MANAGEMENT);
+        rig_inspected(r);
+        r->looks = AWS_ERROR_THROTTLED;
+        rig_live(r, MINUTE);
+        assert_null(drift_of(r));
+        rig_live(r, MINUTE);
+        const Incident *i = drift_of(r);
+        assert_int_equal(i->severity, SEVERITY_CRITICAL);
+        assert_has(i->messages[i->n_messages - 1].body,
+                   "Not confirmed   throttled (SomeException)");
+        rig_live(r, 20 * MINUTE);
+        assert_int_equal(r->phases[PHASE_OPEN], 1);
+        r->looks = AWS_ERROR_NONE;
+        rig_live(r, 5 * MINUTE);
+        assert_int_equal(drift_of(r)->cause.class, AWS_ERROR_NONE);
+        assert_true(drift_of(r)->open);
+        rig_select(r, ALL_MANAGEMENT); /* what only one look says is well does not end it */
+        rig_inspected(r);
+        r->looks = AWS_ERROR_THROTTLED;
+        rig_live(r, 10 * MINUTE);
+        assert_true(drift_of(r)->open);
+}
+
+/* When settings will be read does not follow from when they were. */
+static void test_looks_are_not_foreseen(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_history(NULL, 0);
+        uint64_t least = UINT64_MAX, most = 0;
+
+        for (unsigned k = 0; k < 40; k++) {
+                unsigned asked = r->asked[ACTION_INSPECT];
+                uint64_t passed = 0;
+
+                for (; r->asked[ACTION_INSPECT] == asked; passed++)
+                        rig_live(r, USEC_PER_SEC);
+                least = MIN(least, k > 0 ? passed : least);
+                most = MAX(most, k > 0 ? passed : most);
+        }
+        assert_in_range(least, 29, 40);
+        assert_in_range(most, 80, 92);
+}
+
 UNIT_MAIN(T(test_between_looks), T(test_more_of_the_same), T(test_innocent), T(test_single_call),
           T(test_told_by_looks), T(test_in_the_shadow), T(test_narrower_before_it_was_wider),
-          T(test_in_maintenance), T(test_costs), T(test_recreated), T(test_redundant_start))
+          T(test_in_maintenance), T(test_costs), T(test_recreated), T(test_redundant_start),
+          T(test_unconfirmed), T(test_looks_are_not_foreseen))
