@@ -244,8 +244,13 @@ static bool is_uuid(const char *s)
         return !s[n] && !form[n];
 }
 
+/* Also as identity_display_name() has it of the root user. */
 static bool is_account(const char *s)
 {
+        static const char root[] = "root user of account ";
+
+        if (strncmp(s, root, strlen(root)) == 0)
+                s += strlen(root);
         return strspn(s, "0123456789") == 12 && !s[12];
 }
 

@@ -11,7 +11,8 @@
  * For people, a reader can still read what is defused: "hxxps[:]//evil[.]example/x", "www[.]123",
  * "a[@]b[.]example", "+1_900_555_0100"; of combining marks two stay together, so that none is drawn
  * over the lines around it. An IP address, the name of an AWS service (ec2.amazonaws.com), a UUID,
- * an account id and the parts of an ARN before its resource are AWS's own and stay as they are. */
+ * an account id (also of "root user of account 123456789012") and the parts of an ARN before its
+ * resource are AWS's own and stay as they are. */
 
 #include "base/strbuf.h"
 

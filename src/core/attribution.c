@@ -221,17 +221,18 @@ static bool anchor_is_explained(const Incident *i, const char *wanted)
 }
 
 /* Whether the trail may have been started between the two, so that the later of them stopped it,
- * too. Records of one second have no order: the guard's restart comes after the stop in question,
- * but that need not be the one of f. */
+ * too. Records of one second have no order. A restart of the guard's came after the stop in
+ * question; when it was made before any time was known, that need not be the stop of f. */
 static bool was_started_between(const Incident *i, const Finding *f, const Finding *g)
 {
-        bool of_this_stop = f->record.time_msec >= findings_second_of(i->stop_msec);
+        bool before_restarts =
+                f->record.time_msec >= findings_second_of(i->stop_msec) || !i->restart.early;
 
         for (size_t k = 0; k < i->attribution.n_findings; k++) {
                 const Finding *s = &i->attribution.findings[k];
 
                 if (finding_is_event(s, "StartLogging") && finding_succeeded(s) &&
-                    !(of_this_stop && finding_is_restart(i, s)) &&
+                    !(before_restarts && finding_is_restart(i, s)) &&
                     s->record.time_msec >= f->record.time_msec &&
                     s->record.time_msec <= g->record.time_msec)
                         return true;

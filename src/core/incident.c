@@ -139,8 +139,10 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
                 if (t->config.action == TRAIL_ACTION_RESTART && t->down)
                         i->restart.state = RESTART_REQUESTED;
                 resume_adopt(c, t, i);
-                if (t->starting)
+                if (t->starting) {
                         restart_note_attempt(c, t, i);
+                        i->restart.early = true;
+                }
         } else if (f->started_by_us) {
                 i->restart.state = RESTART_VERIFIED;
                 i->restart.attempts = 1;
@@ -172,6 +174,7 @@ void incident_set_stop(Core *c, Incident *i, int64_t stop_msec)
         if (i->stop_msec == stop_msec)
                 return;
         i->stop_msec = i->blind_from_msec = stop_msec;
+        i->restart.early = i->restart.attempts > 0;
         incident_touch(i);
 }
 

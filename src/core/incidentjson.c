@@ -92,7 +92,7 @@ static const JsonField restart_fields[] = {
         FIELD(Restart, attempts, JSONMAP_UINT),       FIELD(Restart, unanswered, JSONMAP_UINT),
         FIELD(Restart, requested_msec, JSONMAP_MSEC), FIELD(Restart, accepted_msec, JSONMAP_MSEC),
         FIELD(Restart, told, JSONMAP_UINT),           FIELD(Restart, throttled, JSONMAP_UINT),
-        FIELD(Restart, throttled_msec, JSONMAP_MSEC),
+        FIELD(Restart, throttled_msec, JSONMAP_MSEC), FIELD(Restart, early, JSONMAP_BOOL),
 };
 static const EnumField restart_enums[] = {ENUM(Restart, state, restart_state)};
 

@@ -241,6 +241,7 @@ typedef struct Restart {
         AwsError error;         /* last failure, class NONE without one */
         char **request_ids;     /* ledger: x-amzn-requestid of our StartLogging calls */
         size_t n_request_ids;
+        bool early; /* the first of them was made before the incident's StopLoggingTime was known */
 } Restart;
 
 typedef enum Delivering {

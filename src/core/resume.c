@@ -197,6 +197,7 @@ static void merge_restart(Restart *to, Restart *from)
         to->attempts += from->attempts;
         to->unanswered += from->unanswered;
         to->told |= from->told;
+        to->early = to->early || from->early;
         if (from->requested_msec)
                 to->requested_msec = to->requested_msec
                                              ? MIN(to->requested_msec, from->requested_msec)
@@ -443,6 +444,7 @@ void resume_adopt(const Core *c, Trail *t, Incident *i)
         if (t->early.attempts == 0)
                 return;
         merge_restart(&i->restart, &t->early);
+        i->restart.early = true;
         early_done(t);
         if (accepted) {
                 i->restart.state = RESTART_ACCEPTED;

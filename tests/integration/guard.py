@@ -369,6 +369,13 @@ class Guard:
         assert len(found) == 1, [i["kind"] for i in found]
         return found[0]
 
+    def wait_stored(self, timeout=20.0):
+        """Until the disk says, too, that every message was sent: a daemon that is killed before
+        that sends it again, as it should."""
+        self.wait_silent(timeout)
+        self.wait(lambda: all(d["sent"] for i in self.incidents().values() for m in i["messages"]
+                              for d in m["deliveries"]), timeout, "a disk that knows what was sent")
+
     def text(self):
         """All that it has written: log, state and status, for searching."""
         parts = []

@@ -12,7 +12,8 @@ from guard import TRAIL, WORKLOAD_ACCOUNT, reached_by_role
 COUNT = itertools.count(1)
 LOOKUP = {"service": "cloudtrail", "operation": "LookupEvents"}
 DEPLOY = "build-4711 (AssumedRole, role DeployPipeline)"
-SSO = ("nikki.wolf@example.com (AssumedRole, role "
+# What a caller has chosen is shown so that no mail program makes a link of it.
+SSO = ("nikki[.]wolf[@]example[.]com (AssumedRole, role "
        "AWSReservedSSO_AdministratorAccess_0123456789abcdef)")
 
 
@@ -114,9 +115,10 @@ def test_culprit_is_the_first_of_thirty(aws, make_guard, moves):
     decoys = aws.attacks(*({"trail": TRAIL, "identity": iam_user(f"decoy-{i}"),
                             "name_form": ("arn", "name")[i % 2]} for i in range(30)))
     aws.clear_faults()
-    named = aws.actor(real)
+    # Sure when who started the trail is known, too; some pages before that he is told with a doubt.
+    named = aws.message(contains="exact: the first successful call after")
     assert named.value("Who") == DEPLOY
-    assert named.value("How sure").startswith("exact: the first successful call after")
+    assert named.value("Event id") == real["event_id"]
     listed = others(named)
     assert real["event_id"] not in listed
     ids = {d["event_id"] for d in decoys}
@@ -189,7 +191,7 @@ NAMES = {
     "federated-user": "arn:aws:sts::444455556666:federated-user/Nikki_Wolf (FederatedUser)",
     "service": "config.amazonaws.com (AWSService)",
     "foreign-account": "AROAEXAMPLEFOREIGN777:Paulo_Santos (AWSAccount)",
-    "identity-center": "IdentityCenterUser@444455556666 (IdentityCenterUser)",
+    "identity-center": "IdentityCenterUser[@]4444_5555_6666 (IdentityCenterUser)",
     "saml-user": "SamlExample (SAMLUser)",
     "web-identity-user": "10769150350006150715113082367 (WebIdentityUser)",
     "directory": "directory-user (Directory)",
@@ -210,7 +212,7 @@ ROWS = {
     "vendor": {"Vendor account": "777788889999"},
     "saml-user": {"Provider": "SampleUkh1i4+ExamplexL/jEvs="},
     "web-identity-role": {"Provider": "arn:aws:iam::444455556666:oidc-provider/"
-                                      "token.actions.githubusercontent.com"},
+                                      "token[.]actions[.]githubusercontent[.]com"},
     "federated-user": {"Issuer": "arn:aws:iam::444455556666:user/Mary_Major"},
 }
 
@@ -234,7 +236,8 @@ def test_every_identity_has_a_name_and_no_power(aws, make_guard):
             assert message.value(label) == value, kind
         assert len(message.text) < 32768
         assert aws.trail(arns[kind])["logging"]
-    assert len(aws.restarts()) == len(arns)
+    # Some more than once when two dozen guards on a busy machine see late what they have done.
+    assert {c["trail"] for c in aws.restarts(ok=True)} == set(arns.values())
 
     for kind in ("hostile-role", "hostile-user"):
         message = messages[kind]
@@ -280,7 +283,8 @@ def test_start_in_the_guards_name_is_listed(aws, guard):
     stop, start = aws.attacks({"trail": TRAIL, "ago": 2},
                               {"trail": TRAIL, "event": "StartLogging",
                                "identity": own_identity(aws)})
-    named = aws.actor(stop)
+    named = aws.message(contains=", event " + start["event_id"])
+    assert named.value("Event id") == stop["event_id"]
     assert others(named)[start["event_id"]].startswith(
         "StartLogging, this guard's identity, a call it does not remember: trailsentry-")
 
@@ -291,6 +295,8 @@ def test_own_start_with_another_request_id_is_no_misuse(aws, guard):
     guard.run()
     aws.pass_second()
     attack = aws.attacks({"trail": TRAIL, "ago": 4}, {"trail": TRAIL, "identity": "sso"})[0]
-    named = aws.actor(attack)
-    assert named.severity == "high" and "MISUSED" not in named.subject
-    assert "this guard's identity, a call it does not remember" in named.text
+    # Told before that has been read, too, as far as it was known.
+    named = aws.message(contains="this guard's identity, a call it does not remember")
+    assert named.value("Event id") == attack["event_id"]
+    for message in aws.all_messages():
+        assert message.severity == "high" and "MISUSED" not in message.subject

@@ -596,7 +596,7 @@ def test_incidents_from_first_to_last(aws, guard):
     shown = command("incidents", named.incident[:6], "--state-directory", guard.state)
     assert shown.returncode == WELL, shown
     for text in (TRAIL, "arn:aws:iam::444455556666:user/Mary_Major", attack["event_id"], "exact",
-                 "tool\\x1b[2J \\u{202e}gnp.exe", aws.restarts()[0]["request_id"], "What to do",
+                 "tool\\x1b[2J \\u{202e}gnp[.]exe", aws.restarts()[0]["request_id"], "What to do",
                  *(m.row["message_id"] for m in aws.all_messages())):
         assert text in shown.stdout, text
     told = json.loads(command("incidents", named.incident, "--json", "--state-directory",

@@ -25,7 +25,7 @@ BLINDING = {
         {"Type": "AWS::S3::Object", "Values": ["arn:aws:s3"]}]}]}, "none"),
     "read-only": ({"EventSelectors": [{"ReadWriteType": "ReadOnly"}]}, "read events only"),
     "excluded": ({"EventSelectors": [{"ExcludeManagementEventSources": [KMS]}]},
-                 "all, but not of " + KMS),
+                 "all, but not of kms[.]amazonaws[.]com"),
     "advanced-data-only": ({"AdvancedEventSelectors": [{"FieldSelectors": [
         {"Field": "eventCategory", "Equals": ["Data"]},
         {"Field": "resources.type", "Equals": ["AWS::S3::Object"]}]}]}, "none"),
@@ -126,7 +126,7 @@ def test_told_once_whoever_runs(aws, guard):
     attack = aws.attack(TRAIL, event="UpdateTrail", params={"S3KeyPrefix": "elsewhere"})
     opened = aws.message(phase="OPEN", kind="drift")
     aws.actor(attack)
-    guard.wait_silent()
+    guard.wait_stored()
     guard.kill()
     guard.run()
     looked(aws)

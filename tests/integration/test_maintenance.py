@@ -57,7 +57,7 @@ def test_recorded_meanwhile_and_restarted_after(aws, make_guard):
 def test_survives_a_kill_and_ends_by_itself(aws, make_guard):
     guard = make_guard(scale=60).run()
     begin(guard, "--trail", "all", "--for", "5min", "--reason", "short")  # 5 s of ours
-    guard.wait_silent()
+    guard.wait_stored()
     guard.kill()
     guard.run()
     aws.attack(trail=TRAIL)

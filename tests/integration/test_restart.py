@@ -74,10 +74,13 @@ def test_lost_answer_and_decoys_are_no_misuse(aws, guard):
     guard.run()
     aws.fault(**START, kind="silence", effect=True, count=1)
     attack = aws.attacks({"trail": TRAIL, "ago": 5}, {"trail": TRAIL, "identity": "sso"})[0]
-    named = aws.actor(attack)
+    # Told with a doubt before that has been read.
+    named = aws.message(contains="exact: the first successful call after")
     assert [c["params"]["LookupAttributes"][0]["AttributeValue"]
             for c in aws.calls(operation="LookupEvents")][:2] == ["StopLogging", "StartLogging"]
-    assert "MISUSED" not in named.subject and named.severity == "high"
+    assert named.value("Event id") == attack["event_id"]
+    for message in aws.all_messages():
+        assert "MISUSED" not in message.subject and message.severity == "high"
     assert guard.find_records("credentials were used") == []
 
 

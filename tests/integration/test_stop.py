@@ -88,7 +88,7 @@ def test_alert_only_never_touches_the_trail(aws, make_guard):
     opened = aws.message(phase="OPEN")
     assert 'NOT LOGGING (action = "alert": not restarted)' in opened.text
     assert f"aws cloudtrail start-logging --region eu-west-1 --name {TRAIL}" in opened.text
-    assert aws.actor(stop).value("Who") == ("nikki.wolf@example.com (AssumedRole, role "
+    assert aws.actor(stop).value("Who") == ("nikki[.]wolf[@]example[.]com (AssumedRole, role "
                                             "AWSReservedSSO_AdministratorAccess_0123456789abcdef)")
     aws.polls(10)
     assert not aws.trail(TRAIL)["logging"] and "CLOSED" not in aws.phases()

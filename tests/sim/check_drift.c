@@ -189,7 +189,7 @@ void check_drift_culprit(World *w, const Case *c)
                 first = first ? first : r;
         }
         if (!several && first && c->confidence != CONFIDENCE_EXACT && w->kills == 0 &&
-            w->guard->clock_msec == 0 && !w->nature.organization)
+            w->guard->clock_msec == 0 && !w->nature.organization && c->ever_good)
                 world_violation(w,
                                 "%s: nobody else than actor %u has changed the trail, and the "
                                 "verdict is %s",

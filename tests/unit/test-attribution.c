@@ -410,12 +410,28 @@ static void test_own_restart_in_the_second_of_a_later_stop(void **state)
         _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_STOPPED, STOP);
 
         i->last_logging_msec = 0;
+        i->restart.early = true;
         *mem_push0(i->restart.request_ids, i->restart.n_request_ids) = mem_strdup("ours");
         ADD(i, .at = SECOND(-3), .id = "first", .who = BOB);
         ADD(i, .at = SECOND(0), .event = "StartLogging", .who = OWN, .request_id = "ours");
         ADD(i, .at = SECOND(0), .id = "it");
         evaluate_with(i, OWN, OWN_CALL_YES, true, false);
         assert_int_equal(i->attribution.confidence, CONFIDENCE_AMBIGUOUS);
+}
+
+/* A redundant stop, by a borrowed name, has moved StopLoggingTime into the second of the restart,
+ * which was made because that time was seen, and so came after both. */
+static void test_own_restart_in_the_second_of_a_redundant_stop(void **state)
+{
+        _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_STOPPED, STOP);
+
+        *mem_push0(i->restart.request_ids, i->restart.n_request_ids) = mem_strdup("ours");
+        ADD(i, .at = SECOND(-1), .id = "it");
+        ADD(i, .at = SECOND(0), .event = "StartLogging", .who = OWN, .request_id = "ours");
+        ADD(i, .at = SECOND(0), .id = "redundant", .who = BOB);
+        evaluate_with(i, OWN, OWN_CALL_YES, true, false);
+        assert_verdict(i, CONFIDENCE_EXACT, "it");
+        assert_int_equal(role_of(i, "redundant"), ROLE_LATER);
 }
 
 UNIT_MAIN(T(test_one_stop), T(test_nothing_found), T(test_distance_to_anchor),
@@ -428,4 +444,5 @@ UNIT_MAIN(T(test_one_stop), T(test_nothing_found), T(test_distance_to_anchor),
           T(test_own_stop), T(test_misuse_is_not_taken_back), T(test_own_refused_stop),
           T(test_one_stop_after_another), T(test_last_chance), T(test_needs_starts),
           T(test_own_restart_in_the_same_second), T(test_own_restart_before_the_stop),
-          T(test_own_restart_in_the_second_of_a_later_stop))
+          T(test_own_restart_in_the_second_of_a_later_stop),
+          T(test_own_restart_in_the_second_of_a_redundant_stop))

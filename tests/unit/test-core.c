@@ -227,6 +227,7 @@ static void test_redundant_stop(void **state)
         assert_int_equal(rig_count(r, ACTION_START_LOGGING), 0);
         assert_int_equal(rig_incident(r)->stop_msec, BASE + STOP);
         assert_int_equal(rig_incident(r)->stop_moved_msec, BASE + STOP + 1000);
+        assert_false(rig_incident(r)->restart.early);
 }
 
 static void test_not_effective(void **state)
@@ -341,9 +342,10 @@ static void test_doubtful_stop(void **state)
         rig_polled(r, false, START, 0);
         assert_int_equal(rig_incident(r)->stop_msec, 0);
         assert_int_equal(rig_incident(r)->restart.requested_msec, asked);
-        /* Its time shows: that is the same outage. */
+        /* Its time shows: that is the same outage, but the restart was not made because of it. */
         rig_polled(r, false, START, STOP);
         assert_int_equal(rig_incident(r)->stop_msec, BASE + STOP);
+        assert_true(rig_incident(r)->restart.early);
         rig_polled(r, true, 9000, STOP);
         assert_false(rig_incident(r)->open);
         assert_int_equal(rig_incident(r)->n_messages, 2);

@@ -73,7 +73,8 @@ static Incident *full(void)
                                .throttled_msec = 4000,
                                .requested_msec = BASE + 2,
                                .accepted_msec = BASE + 3,
-                               .told = 0x81};
+                               .told = 0x81,
+                               .early = true};
         set_error(&i->restart.error);
         *mem_push0(i->restart.request_ids, i->restart.n_request_ids) = mem_strdup("r-7");
         *mem_push0(i->restart.request_ids, i->restart.n_request_ids) = mem_strdup("r-8");
@@ -139,6 +140,7 @@ static void test_round_trip(void **state)
         assert_int_equal(back->restart.requested_msec, BASE + 2);
         assert_int_equal(back->restart.throttled, 5);
         assert_int_equal(back->restart.throttled_msec, 4000);
+        assert_true(back->restart.early);
         assert_int_equal(back->delivering_msec, BASE + 36010000);
         assert_true(back->messages[0].deliveries[0].sent);
         assert_int_equal(back->messages[0].deliveries[0].sent_msec, BASE + 9);
