@@ -87,7 +87,7 @@ static void set_widest(const Core *c, const Incident *i, SearchStep *s)
 {
         if (i->between_looks) {
                 s->from_msec = i->good_msec;
-                s->to_msec = i->blind_to_msec;
+                s->to_msec = i->blind_to_msec + MSEC_PER_SEC; /* records tell whole seconds */
                 return;
         }
         if (incident_kind_is_change(i->kind)) {
