@@ -146,7 +146,7 @@ static Incident **place_of(Trail *t, const Incident *i)
         case INCIDENT_NOT_FOUND:
                 return &t->blind;
         case INCIDENT_DRIFT:
-                return &t->drift;
+                return i->between_looks ? NULL : &t->drift;
         case INCIDENT_DELIVERY:
                 return &t->delivery;
         case INCIDENT_UNINSPECTED:

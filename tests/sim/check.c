@@ -558,5 +558,6 @@ void check_end(World *w)
         for (size_t i = 0; i < w->guard->n_letters; i++)
                 check_letter_end(w, &w->guard->letters[i]);
         check_cases_end(w);
+        check_drift_end(w);
         check_groups_end(w);
 }
