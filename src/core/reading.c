@@ -208,6 +208,9 @@ void reading_open_recreated(Core *c, Trail *t, const TrailMemory *was, int64_t b
                                                blind_to_msec && start_was_ours(c, t, blind_to_msec),
                                        .id_time_msec = was->start_msec,
                                        .id_digest = "times-vanished"});
+        /* Of another trail. */
+        t->memory.delivery_msec = 0;
+        t->behind_reads = 0;
 }
 
 static void on_recreated(Core *c, Trail *t, const TrailStatus *s)
@@ -249,8 +252,6 @@ void reading_watch_behind(Core *c, Trail *t, const TrailStatus *s)
         if (t->behind_reads < AGREEING_READS || s->start_logging_msec <= t->behind.start_msec)
                 return;
         reading_open_recreated(c, t, &t->behind, s->start_logging_msec);
-        t->behind_reads = 0;
-        t->memory.delivery_msec = 0;
 }
 
 static void reappeared(Core *c, Trail *t)
