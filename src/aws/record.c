@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "aws/arn.h"
+#include "aws/trailsettings.h"
 #include "base/jsonmend.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
@@ -234,6 +235,7 @@ static int decode_parameters(const json_t *parameters, CloudTrailRecord *r)
                 return 0;
         }
         decode_name(parameters, r);
+        r->selectors = cloudtrail_requested_selectors(parameters);
         decode_parameter_names(parameters, r);
         if (r->trail)
                 return 0;
@@ -346,12 +348,14 @@ void cloudtrail_record_done(CloudTrailRecord *r)
 {
         for (size_t k = 0; k < ELEMENTSOF(strings); k++)
                 free(*string_at(r, k));
+        free(r->selectors);
         *r = (CloudTrailRecord){0};
 }
 
 void cloudtrail_record_copy(const CloudTrailRecord *r, CloudTrailRecord *ret)
 {
         *ret = *r;
+        ret->selectors = NULL;
         for (size_t k = 0; k < ELEMENTSOF(strings); k++)
                 *string_at(ret, k) = mem_strdup(*string_at(ret, k));
 }

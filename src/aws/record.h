@@ -78,6 +78,8 @@ typedef struct CloudTrailRecord {
                                     .trailName, or of another service .bucketName and the like */
         char *parameters;        /* members of requestParameters, as far as they fit, with values
                                     that are short: "isMultiRegionTrail=false s3BucketName=b" */
+        char *selectors;         /* what it set them to: cloudtrail_requested_selectors(). Up to
+                                    100 KB, so that a copy has none */
         int64_t time_msec;       /* whole seconds; completion of the request */
         bool parameters_omitted; /* "requestParameters too large": the trail cannot be read */
         bool session_from_console;

@@ -336,6 +336,56 @@ int cloudtrail_parse_event_selectors(const char *body, size_t len, EventSelector
         return 0;
 }
 
+/* Depth is bounded by the parser. */
+static json_t *capitalized(const json_t *v)
+{
+        json_t *copy, *member;
+        const char *name;
+        size_t k;
+
+        if (json_is_array(v)) {
+                copy = json_array();
+                json_array_foreach(v, k, member)
+                {
+                        json_append(copy, capitalized(member));
+                }
+                return copy;
+        }
+        if (!json_is_object(v))
+                return json_incref((json_t *)v);
+        copy = json_object();
+        json_object_foreach((json_t *)v, name, member)
+        {
+                _cleanup_free_ char *as_answered = mem_strdup(name);
+
+                if (*as_answered >= 'a' && *as_answered <= 'z')
+                        *as_answered = (char)(*as_answered - 'a' + 'A');
+                json_set(copy, as_answered, capitalized(member));
+        }
+        return copy;
+}
+
+char *cloudtrail_requested_selectors(const json_t *parameters)
+{
+        static const char *const members[] = {"eventSelectors", "advancedEventSelectors",
+                                              "insightSelectors"};
+        _cleanup_json_ json_t *set = json_object();
+
+        for (size_t k = 0; k < ELEMENTSOF(members); k++) {
+                json_t *v = json_object_get(parameters, members[k]);
+
+                if (json_is_array(v))
+                        json_set(set, members[k], json_incref(v));
+        }
+        if (json_object_size(set) == 0)
+                return NULL;
+        _cleanup_json_ json_t *answer = capitalized(set);
+        char *text = json_dumps(answer, JSON_COMPACT);
+        if (!text)
+                mem_exhausted();
+        return text;
+}
+
 static json_t *patterns_to_json(const Pattern *p, size_t n, PatternKind kind)
 {
         json_t *a = NULL;

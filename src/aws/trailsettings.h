@@ -72,6 +72,11 @@ int cloudtrail_parse_event_selectors(const char *body, size_t len,
                                      EventSelectors *ret) _must_check_;
 void event_selectors_done(EventSelectors *s);
 
+/* What the requestParameters of a record of PutEventSelectors or PutInsightSelectors set, as the
+ * answer that shows it: records spell members with a small first letter. JSON, owned; NULL when
+ * they set no selectors. */
+char *cloudtrail_requested_selectors(const json_t *parameters);
+
 /* The field of that name, NULL without one. */
 const SelectorField *event_selector_field(const EventSelector *s, const char *name);
 

@@ -46,7 +46,8 @@ static void take(Found *f, SpoolContent *content)
         for (size_t k = 0; k < content->n_incidents; k++) {
                 const Incident *i = content->incidents[k];
 
-                if (i->kind == INCIDENT_DRIFT && i->open && is_wanted(f->cli, i->trail_arn))
+                if (i->kind == INCIDENT_DRIFT && i->open && !i->between_looks &&
+                    is_wanted(f->cli, i->trail_arn))
                         *mem_push0(f->drifts, f->n_drifts) = TAKE_PTR(content->incidents[k]);
         }
 }

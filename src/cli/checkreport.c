@@ -5,6 +5,7 @@
 
 #include "aws/permission.h"
 #include "base/mem.h"
+#include "core/policy.h"
 #include "base/timefmt.h"
 #include "cli/check.h"
 #include "cli/print.h"
@@ -254,6 +255,35 @@ static void list_unproved(Check *c)
                                    conf->heartbeat_region, conf->heartbeat_namespace, base);
 }
 
+/* The daemon's watch of Event history is one for each account and region. */
+static bool is_first_of_region(const Conf *conf, size_t trail)
+{
+        Arn a, other;
+        const char *why;
+
+        if (arn_parse_trail(conf->trails[trail].arn, &a, &why) < 0)
+                return false;
+        for (size_t k = 0; k < trail; k++)
+                if (conf->trails[k].account == conf->trails[trail].account &&
+                    arn_parse_trail(conf->trails[k].arn, &other, &why) >= 0 &&
+                    streq(other.region, a.region))
+                        return false;
+        return true;
+}
+
+static double read_events_of(const Conf *conf, size_t trail)
+{
+        const double month_usec = SECONDS_A_MONTH * (double)USEC_PER_SEC;
+        double n = month_usec / (double)conf->trails[trail].poll_usec;
+
+        if (!conf->drift)
+                return n;
+        n += 2 * month_usec / (double)conf->drift_usec; /* GetTrail and GetEventSelectors */
+        if (is_first_of_region(conf, trail))
+                n += 3 * month_usec / (double)policy_default.watch_usec; /* LookupEvents */
+        return n;
+}
+
 void check_judge(Check *c)
 {
         for (size_t i = 0; c->accounts && i < c->conf->n_accounts; i++)
@@ -263,13 +293,8 @@ void check_judge(Check *c)
         for (size_t i = 0; c->topics && i < c->conf->n_topics; i++)
                 judge_topic(c, i);
         list_unproved(c);
-        for (size_t i = 0; i < c->conf->n_trails; i++) {
-                c->read_events += SECONDS_A_MONTH * (double)USEC_PER_SEC /
-                                  (double)c->conf->trails[i].poll_usec;
-                if (c->conf->drift) /* GetTrail and GetEventSelectors */
-                        c->read_events += 2 * SECONDS_A_MONTH * (double)USEC_PER_SEC /
-                                          (double)c->conf->drift_usec;
-        }
+        for (size_t i = 0; i < c->conf->n_trails; i++)
+                c->read_events += read_events_of(c->conf, i);
 }
 
 void check_done(Check *c)

@@ -392,7 +392,7 @@ static void advise_kind(Advice *a, const Incident *i)
                                   "What happened to the trail meanwhile is told apart.");
                 break;
         case INCIDENT_DRIFT:
-                if (i->open && i->changes.n > 0)
+                if (i->open && !i->between_looks && i->changes.n > 0)
                         advise_undo(a, i);
                 break;
         case INCIDENT_DELIVERY:

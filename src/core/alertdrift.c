@@ -17,6 +17,10 @@ const char *alert_change_happened(const Incident *i)
 
         if (i->kind == INCIDENT_UNINSPECTED)
                 return "has settings that cannot be read";
+        if (i->between_looks)
+                return changes_have(&i->changes, CHANGE_MANAGEMENT_EVENTS)
+                               ? "did not record all events for a time"
+                               : "had other settings for a time";
         if (!c)
                 return "has other settings than before";
         if (c->declared && streq(c->after, "on"))
@@ -39,7 +43,7 @@ const char *alert_change_state(const Incident *i)
         default:
                 break;
         }
-        if (!i->open)
+        if (!i->open || i->between_looks)
                 return i->accepted_by ? "accepted as it is" : "set as before again";
         return changes_have(&i->changes, CHANGE_MANAGEMENT_EVENTS) ? "NOT ALL IS RECORDED"
                                                                    : "not put back";
@@ -55,7 +59,15 @@ void alert_add_change_window(StrBuf *b, const Incident *i, const char *duration)
         else if (i->kind == INCIDENT_DELIVERY)
                 label = "Failing since";
         else if (changes_have(&i->changes, CHANGE_MANAGEMENT_EVENTS))
-                label = "Blind since";
+                label = i->between_looks ? "Blind" : "Blind since";
+        if (i->between_looks) {
+                strbuf_addf(b,
+                            "%-16sfrom %s to %s\n%16sby Event history; it was restored before "
+                            "the guard read its settings\n",
+                            label, timefmt_iso8601(i->good_msec, good),
+                            timefmt_iso8601(i->blind_to_msec, to), "");
+                return;
+        }
         timefmt_iso8601(i->good_msec, good);
         timefmt_iso8601(i->seen_msec, seen);
         if (i->kind == INCIDENT_UNINSPECTED)
@@ -105,7 +117,7 @@ static void add_change(StrBuf *b, const Incident *i, const Change *c)
         strbuf_addf(b, "  %s (%s%s)\n", info->label, severity_to_string(c->severity),
                     c->undone && i->open ? "; as it was, again" : "");
         add_value(b, c->declared ? "expected" : failure ? "usual" : "was", c->before);
-        add_value(b, failure ? "now" : "is", c->after);
+        add_value(b, failure ? "now" : i->between_looks ? "set to" : "is", c->after);
         if (!(c->declared && streq(c->after, "on")))
                 strbuf_addf(b, "    %s\n", info->meaning);
 }

@@ -412,7 +412,7 @@ static void add_cause(StrBuf *b, const Incident *i)
         _cleanup_free_ char *words = alert_error_words(&i->cause);
 
         if (i->cause.class != AWS_ERROR_NONE)
-                alert_error_row(b, "Cause", words);
+                alert_error_row(b, i->kind == INCIDENT_DRIFT ? "Not confirmed" : "Cause", words);
 }
 
 /* The end of every message about one incident. */

@@ -454,9 +454,15 @@ static bool shows_change(const Finding *f, const Change *c)
         return value && !(known && is_value_of(value, strempty(c->before)));
 }
 
-static bool is_suspect_of(const Finding *f, const Change *c, bool shown)
+/* What no look has seen is known by the calls: the last one is that which restored it. */
+static bool has_restored(const Incident *i, const Finding *f)
 {
-        return (f->role == ROLE_CANDIDATE || f->role == ROLE_CULPRIT) &&
+        return i->between_looks && f->record.time_msec > i->seen_msec;
+}
+
+static bool is_suspect_of(const Incident *i, const Finding *f, const Change *c, bool shown)
+{
+        return !has_restored(i, f) && (f->role == ROLE_CANDIDATE || f->role == ROLE_CULPRIT) &&
                may_have_changed(f, c->kind) && (!shown || shows_change(f, c));
 }
 
@@ -472,12 +478,12 @@ static Confidence judge_change(Incident *i, const Change *c)
 
                 unreadable =
                         unreadable || (f->role == ROLE_UNREADABLE && may_have_changed(f, c->kind));
-                shown = shown || is_suspect_of(f, c, true);
+                shown = shown || is_suspect_of(i, f, c, true);
         }
         for (size_t k = 0; k < a->n_findings; k++) {
                 Finding *f = &a->findings[k];
 
-                if (!is_suspect_of(f, c, shown))
+                if (!is_suspect_of(i, f, c, shown))
                         continue;
                 rivals = rivals ||
                          (first && !identity_is_same(&f->record.identity, &first->record.identity));
@@ -533,7 +539,8 @@ static Confidence judge_changes(Incident *i, const AttributionFacts *facts)
         for (size_t k = 0; k < a->n_findings; k++) {
                 if (all == CONFIDENCE_NONE && a->findings[k].role == ROLE_CULPRIT)
                         a->findings[k].role = ROLE_CANDIDATE; /* not before all is explained */
-                else if (all == CONFIDENCE_EXACT && a->findings[k].role == ROLE_CANDIDATE)
+                else if (a->findings[k].role == ROLE_CANDIDATE &&
+                         (all == CONFIDENCE_EXACT || has_restored(i, &a->findings[k])))
                         a->findings[k].role = ROLE_RELATED;
         }
         return all;

@@ -109,7 +109,8 @@ static void trail_keep(Core *c, Trail *t, Trail *old, const TrailConfig *config)
         *t = *old;
         old->config.arn = NULL;
         old->memory = (TrailMemory){};
-        old->found = (TrailSettings){};
+        old->found = old->earlier = (TrailSettings){};
+        old->watched.changes = (Changes){};
         old->held = NULL;
         old->n_held = 0;
         old->early = (Restart){};
@@ -158,6 +159,8 @@ static void trails_done(Trail *trails, size_t n)
                 free((char *)trails[i].config.arn);
                 trail_memory_done(&trails[i].memory);
                 trail_settings_done(&trails[i].found);
+                trail_settings_done(&trails[i].earlier);
+                changes_done(&trails[i].watched.changes);
                 resume_trail_done(&trails[i]);
                 trail_expect_done(&trails[i].config.expect);
         }

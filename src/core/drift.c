@@ -360,6 +360,51 @@ void drift_compare(const TrailSettings *baseline, const TrailExpect *expect,
                 qsort(ret->items, ret->n, sizeof(Change), change_compare);
 }
 
+/* UpdateTrail changes what is in its request and leaves alone the rest. */
+static void apply_update(const CloudTrailRecord *r, TrailDescription *d)
+{
+        bool known;
+
+        for (size_t k = 0; k < ELEMENTSOF(texts); k++) {
+                _cleanup_free_ char *value =
+                        cloudtrail_record_parameter(r, change_parameter(texts[k].kind), &known);
+                char **is = (char **)((char *)d + texts[k].offset);
+
+                if (value && known && !resource_is_same(value, *is))
+                        mem_strset(is, isempty(value) ? NULL : value);
+        }
+        for (size_t k = 0; k < ELEMENTSOF(flags); k++) {
+                const char *parameter = change_parameter(flags[k].kind);
+                _cleanup_free_ char *value =
+                        parameter ? cloudtrail_record_parameter(r, parameter, &known) : NULL;
+
+                if (value && known)
+                        *flag_at(d, flags[k].offset) = streq(value, "true");
+        }
+}
+
+void drift_compare_request(const TrailSettings *baseline, const TrailExpect *expect,
+                           const CloudTrailRecord *r, Changes *ret)
+{
+        _cleanup_(trail_settings_done) TrailSettings asked = {};
+        const char *selectors = strempty(r->selectors);
+
+        if (streq(r->event_name, "PutEventSelectors")) {
+                asked.selected = cloudtrail_parse_event_selectors(selectors, strlen(selectors),
+                                                                  &asked.selectors) >= 0;
+                drift_compare(baseline, expect, &asked, ret);
+                return;
+        }
+        trail_settings_update(&asked, baseline);
+        asked.selected = false;
+        if (streq(r->event_name, "UpdateTrail"))
+                apply_update(r, &asked.description);
+        else if (streq(r->event_name, "PutInsightSelectors") && *selectors)
+                asked.description.has_insight_selectors =
+                        !streq(selectors, "{\"InsightSelectors\":[]}");
+        drift_compare(baseline, expect, &asked, ret);
+}
+
 bool drift_improve(TrailSettings *baseline, const TrailExpect *expect, const TrailSettings *found,
                    StrBuf *b)
 {

@@ -25,6 +25,11 @@ const char *change_parameter(ChangeKind k);
 void drift_compare(const TrailSettings *baseline, const TrailExpect *expect,
                    const TrailSettings *found, Changes *ret);
 
+/* Adds to *ret how what the call asked for is worse than the baseline, by its request alone; what
+ * the record does not say is left out. */
+void drift_compare_request(const TrailSettings *baseline, const TrailExpect *expect,
+                           const CloudTrailRecord *r, Changes *ret);
+
 /* Takes what `found` has better over into the baseline, where it is not declared otherwise; in
  * words to b. True when there was any. */
 bool drift_improve(TrailSettings *baseline, const TrailExpect *expect, const TrailSettings *found,

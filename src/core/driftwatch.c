@@ -19,6 +19,8 @@
 /* Trails are first read so far apart, so that a fleet does not ask for all at once. */
 #define FIRST_SPACING_USEC (200 * USEC_PER_MSEC)
 #define BACKOFF_MAX 16
+/* Calls of the time of an earlier baseline may be read so much later. */
+#define EARLIER_MSEC (30 * MSEC_PER_MINUTE)
 
 static const char *name(const Trail *t)
 {
@@ -29,7 +31,7 @@ void drift_begin(Core *c, Trail *t)
 {
         uint64_t spread = MIN(c->policy.inspect_usec, c->n_trails * FIRST_SPACING_USEC);
 
-        t->next_inspect_boot = c->now.boot_usec + (spread > 0 ? t->phase_usec % spread : 0);
+        t->next_inspect_boot = c->now.boot_usec + core_random(c, spread);
         t->inspected_boot = c->now.boot_usec;
 }
 
@@ -49,11 +51,13 @@ void drift_resume(Trail *t, Incident *i)
         }
 }
 
-static void schedule(const Core *c, Trail *t)
+/* Event history shows when settings were read. Whoever could tell from that when they will be read
+ * next would change them after each look and restore them before the next. */
+static void schedule(Core *c, Trail *t)
 {
-        uint64_t now = c->now.boot_usec, interval = c->policy.inspect_usec;
+        uint64_t interval = c->policy.inspect_usec;
 
-        t->next_inspect_boot = now + interval - (now - t->phase_usec % interval) % interval;
+        t->next_inspect_boot = c->now.boot_usec + interval / 2 + core_random(c, interval);
 }
 
 static void look_again_soon(const Core *c, Trail *t)
@@ -93,6 +97,16 @@ static void take_baseline(Core *c, Trail *t, const TrailSettings *s)
         strbuf_done(&weak);
 }
 
+void drift_keep_earlier(const Core *c, Trail *t)
+{
+        t->rebased_msec = c->now.wall_msec;
+        if (t->earlier_msec && t->rebased_msec < t->earlier_msec + EARLIER_MSEC)
+                return;
+        trail_settings_done(&t->earlier);
+        trail_settings_update(&t->earlier, &t->memory.baseline);
+        t->earlier_msec = t->rebased_msec;
+}
+
 /* What is better than before is what is to stay from now on. */
 static void improve(Core *c, Trail *t)
 {
@@ -103,6 +117,7 @@ static void improve(Core *c, Trail *t)
         bool any = drift_improve(&better, &t->config.expect, &t->found, &words);
         t->better = any ? t->better + 1 : 0;
         if (t->better >= AGREEING_READS) {
+                drift_keep_earlier(c, t);
                 trail_settings_done(&t->memory.baseline);
                 t->memory.baseline = better;
                 better = (TrailSettings){};
@@ -116,7 +131,8 @@ static void improve(Core *c, Trail *t)
         strbuf_done(&words);
 }
 
-static void open_drift(Core *c, Trail *t, Changes *now)
+/* unconfirmed: why no further look could confirm it; NULL when looks agree. */
+static void open_drift(Core *c, Trail *t, Changes *now, const AwsError *unconfirmed)
 {
         Severity severity = changes_severity(now);
 
@@ -125,6 +141,7 @@ static void open_drift(Core *c, Trail *t, Changes *now)
                               &(IncidentFacts){.kind = INCIDENT_DRIFT,
                                                .severity = severity,
                                                .changes = now,
+                                               .cause = unconfirmed,
                                                .good_msec = t->memory.inspected_msec,
                                                .seen_msec = t->otherwise_msec,
                                                .blind_from_msec = t->memory.inspected_msec
@@ -150,7 +167,7 @@ static void change_drift(Core *c, Trail *t, Changes *now)
 }
 
 /* What is believed from here on. */
-static void conclude(Core *c, Trail *t, Changes *now)
+static void conclude(Core *c, Trail *t, Changes *now, const AwsError *unconfirmed)
 {
         bool gone = now->n == 0;
 
@@ -159,7 +176,7 @@ static void conclude(Core *c, Trail *t, Changes *now)
         else if (!gone && t->drift)
                 change_drift(c, t, now);
         else if (!gone)
-                open_drift(c, t, now);
+                open_drift(c, t, now, unconfirmed);
         memcpy(t->believed, t->doubted_drift, sizeof(t->believed));
         t->agreeing_drift = 0;
 }
@@ -197,6 +214,31 @@ static void keep_unread(const Trail *t, Changes *ret)
         }
 }
 
+static bool is_unconfirmed(const Trail *t)
+{
+        return t->drift && t->drift->cause.class != AWS_ERROR_NONE;
+}
+
+/* A look agrees with what one look alone has shown. */
+static void confirm(Trail *t)
+{
+        if (!is_unconfirmed(t))
+                return;
+        t->drift->cause = (AwsError){};
+        incident_touch(t->drift);
+}
+
+/* Changes that one look has shown, and that nothing has confirmed nor refuted for so long because
+ * looks fail: somebody may see to it that they do. */
+static void believe_unconfirmed(Core *c, Trail *t)
+{
+        _cleanup_(changes_done) Changes now = {};
+
+        keep_unread(t, &now);
+        drift_compare(&t->memory.baseline, &t->config.expect, &t->found, &now);
+        conclude(c, t, &now, &t->inspect_error);
+}
+
 /* whole: both halves were read just now. */
 static void judge(Core *c, Trail *t, int64_t asked_msec, bool whole)
 {
@@ -208,6 +250,7 @@ static void judge(Core *c, Trail *t, int64_t asked_msec, bool whole)
         changes_digest(&now, digest);
         if (streq(digest, t->believed)) {
                 t->agreeing_drift = 0;
+                confirm(t);
                 if (now.n == 0) {
                         if (whole)
                                 t->memory.inspected_msec = asked_msec;
@@ -218,6 +261,7 @@ static void judge(Core *c, Trail *t, int64_t asked_msec, bool whole)
         if (t->agreeing_drift == 0) {
                 t->unlike_reads = 0;
                 t->otherwise_msec = asked_msec;
+                t->otherwise_boot = c->now.boot_usec;
         }
         t->unlike_reads = now.n > 0 ? t->unlike_reads + 1 : 0;
         if (t->agreeing_drift == 0 || !streq(digest, t->doubted_drift)) {
@@ -227,9 +271,22 @@ static void judge(Core *c, Trail *t, int64_t asked_msec, bool whole)
         }
         t->agreeing_drift++;
         if (is_agreed(c, t))
-                conclude(c, t, &now);
+                conclude(c, t, &now, NULL);
         else
                 look_again_soon(c, t);
+}
+
+/* Something is otherwise than is believed, and to be told unless it is refuted. */
+static bool is_in_doubt(const Trail *t)
+{
+        return t->agreeing_drift > 0 && *t->doubted_drift;
+}
+
+static uint64_t unconfirmed_boot(const Core *c, const Trail *t)
+{
+        return is_in_doubt(t) && t->inspect_failures > 0
+                       ? t->otherwise_boot + c->policy.inspect_doubt_usec
+                       : USEC_INFINITY;
 }
 
 static void open_uninspected(Core *c, Trail *t, const Input *in)
@@ -259,7 +316,12 @@ static void on_failure(Core *c, Trail *t, const Input *in)
         if (class == AWS_ERROR_NOT_FOUND)
                 return;
         t->inspect_failures++;
-        if (!lasts)
+        t->inspect_error = in->error;
+        if (is_in_doubt(t) || is_unconfirmed(t))
+                t->next_inspect_boot = c->now.boot_usec + backoff_usec(c->policy.inspect_again_usec,
+                                                                       c->policy.inspect_usec,
+                                                                       t->inspect_failures);
+        else if (!lasts)
                 t->next_inspect_boot =
                         c->now.boot_usec + backoff_usec(c->policy.inspect_usec,
                                                         BACKOFF_MAX * c->policy.inspect_usec,
@@ -310,6 +372,7 @@ static void accept(Core *c, Trail *t, const Input *in)
         _cleanup_(changes_done) Changes left = {};
         Incident *i = t->drift;
 
+        drift_keep_earlier(c, t);
         trail_settings_update(&t->memory.baseline, &t->found);
         t->memory.baseline_msec = c->now.wall_msec;
         mem_strset(&t->memory.baseline_by, in->by);
@@ -364,7 +427,9 @@ void drift_accept(Core *c, const Input *in)
 
 void drift_tick(Core *c, Trail *t)
 {
-        if (drift_next_boot(c, t) > c->now.boot_usec)
+        if (unconfirmed_boot(c, t) <= c->now.boot_usec)
+                believe_unconfirmed(c, t);
+        if (t->inspecting || drift_next_boot(c, t) > c->now.boot_usec)
                 return;
         t->inspecting = true;
         t->inspect_boot = c->now.boot_usec;
@@ -373,7 +438,9 @@ void drift_tick(Core *c, Trail *t)
 
 uint64_t drift_next_boot(const Core *c, const Trail *t)
 {
+        uint64_t unconfirmed = unconfirmed_boot(c, t);
+
         if (t->inspecting || !t->good_this_run || c->policy.inspect_usec == 0)
-                return USEC_INFINITY;
-        return t->next_inspect_boot;
+                return unconfirmed;
+        return MIN(unconfirmed, t->next_inspect_boot);
 }

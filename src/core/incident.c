@@ -127,6 +127,7 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
                 f->last_logging_msec ? f->last_logging_msec : t->memory.last_logging_msec;
         i->good_msec = f->good_msec;
         i->seen_msec = f->seen_msec;
+        i->between_looks = f->between_looks;
         if (f->changes) {
                 i->changes = *f->changes;
                 *f->changes = (Changes){};

@@ -75,6 +75,7 @@ static const JsonField incident_fields[] = {
         FIELD(Incident, delivery_error, JSONMAP_STRING),
         FIELD(Incident, good_msec, JSONMAP_MSEC),
         FIELD(Incident, seen_msec, JSONMAP_MSEC),
+        FIELD(Incident, between_looks, JSONMAP_BOOL),
         FIELD(Incident, accepted_by, JSONMAP_STRING),
         FIELD(Incident, reminded_msec, JSONMAP_MSEC),
         FIELD(Incident, reminders, JSONMAP_UINT),

@@ -4,6 +4,7 @@
 /* What the files of the core share among themselves; nobody else includes this. Within one
  * core_step() `now` and `out` are set, and the parts append their actions through core_emit(). */
 
+#include "aws/digest.h"
 #include "core/attribution.h"
 #include "core/core.h"
 #include "core/drift.h"
@@ -28,8 +29,29 @@ typedef struct Batch {
         uint64_t begun_boot;
         uint64_t asked_boot; /* when that question was asked first */
         unsigned pages;
+        bool watch;       /* for the watch of the region, and whom else it serves */
         char *next_token; /* NULL before the first page */
 } Batch;
+
+/* How far Event history has been read for calls of one name that change a trail. */
+typedef struct WatchedName {
+        uint64_t next_boot;
+        int64_t whole_msec; /* read whole up to there; 0: not yet */
+} WatchedName;
+
+#define WATCHED_NAMES 4
+
+/* Calls of that name on one trail, as they are read: newest first. */
+typedef struct WatchedCalls {
+        char newest[DIGEST_HEX_SIZE]; /* of its request; "": none was read yet */
+        int64_t newest_msec;
+        bool newest_is_worse; /* than the baseline */
+        int64_t later_msec;   /* the call that was read before the one that is now */
+        Changes changes;      /* what older ones have set, and no look has seen ... */
+        int64_t from_msec;    /* ... the first of them, */
+        int64_t to_msec;      /* the last, */
+        int64_t back_msec;    /* and the call after that */
+} WatchedCalls;
 
 typedef struct Region {
         char *name;
@@ -42,7 +64,9 @@ typedef struct Region {
         size_t n_batches;
         uint64_t in_flight; /* id of the batch that is being asked; 0: none is */
         LookupTurn turn;
-        uint64_t crowded_boot; /* when there was last so much that pages took long; 0: never */
+        WatchedName watched[WATCHED_NAMES];
+        unsigned watch_failures; /* in a row */
+        uint64_t crowded_boot;   /* when there was last so much that pages took long; 0: never */
 } Region;
 
 typedef struct Topic {
@@ -136,15 +160,29 @@ typedef struct Trail {
         uint64_t next_inspect_boot;
         uint64_t inspected_boot; /* last look that told all; start of the run at first */
         unsigned inspect_failures;
+        AwsError inspect_error;                /* of the last one */
         TrailSettings found;                   /* as last read */
         char believed[DRIFT_DIGEST_SIZE];      /* of the changes that are told; "": none */
         char doubted_drift[DRIFT_DIGEST_SIZE]; /* of others, until reads agree on them */
         unsigned agreeing_drift; /* reads in a row that do; 0: the last was as believed */
         uint64_t doubted_drift_boot;
-        unsigned unlike_reads;  /* in a row that are not as believed ... */
-        int64_t otherwise_msec; /* ... the first of them */
-        unsigned better;        /* reads in a row that show more than the baseline has */
-        Incident *drift;        /* open, borrowed, as are the next two */
+        unsigned unlike_reads;   /* in a row that are not as believed ... */
+        int64_t otherwise_msec;  /* ... the first of them */
+        uint64_t otherwise_boot; /* ... when it was answered */
+        unsigned better;         /* reads in a row that show more than the baseline has */
+        TrailSettings earlier;   /* baseline before it became another, for calls of that time: of
+                                    several, the oldest of half an hour ... */
+        int64_t earlier_msec;    /* ... taken then */
+        int64_t rebased_msec;    /* when it last became another one; 0: not in this run */
+        WatchedCalls watched;
+        int64_t maintained_from_msec; /* the last window of maintenance that has ended */
+        int64_t maintained_to_msec;
+        struct Unexplained {
+                int64_t start_msec; /* StartLoggingTime that no known call explains; 0: none */
+                TrailMemory was;    /* what was known before; its pointers are not valid */
+                uint64_t until_boot;
+        } unexplained;
+        Incident *drift; /* open, borrowed, as are the next two */
         Incident *uninspected;
 
         Incident *delivery;
@@ -274,6 +312,8 @@ void reading_doubtful_stop(Core *c, Trail *t);
 Reading reading_settle(Core *c, Trail *t, const TrailStatus *s, Reading r);
 void reading_apply(Core *c, Trail *t, const TrailStatus *s, Reading r);
 void reading_watch_behind(Core *c, Trail *t, const TrailStatus *s);
+/* was: how it was known before. */
+void reading_open_recreated(Core *c, Trail *t, const TrailMemory *was, int64_t blind_to_msec);
 void reading_close_left_over(Core *c, Trail *t, const TrailStatus *s);
 
 /* driftwatch.c: settings against the baseline. */
@@ -285,6 +325,21 @@ void drift_accept(Core *c, const Input *in);
 void drift_tick(Core *c, Trail *t);
 uint64_t drift_next_boot(const Core *c, const Trail *t);
 void drift_resume(Trail *t, Incident *i); /* one that an earlier run left open */
+
+/* The baseline is about to become another one. */
+void drift_keep_earlier(const Core *c, Trail *t);
+
+/* watch.c: calls that have changed a trail, of which no look has shown the effect. */
+/* The event name that is due; NULL when none is. *ret_due: since when. */
+const char *watch_due(const Core *c, const Region *r, uint64_t *ret_due);
+uint64_t watch_next_boot(const Core *c, const Region *r);
+/* Begins to read: from then on. */
+int64_t watch_begin(Core *c, const Region *r, const char *event);
+void watch_found(Core *c, const Region *r, const Batch *b, const LookupPage *page);
+void watch_read(Core *c, Region *r, const Batch *b); /* to its end */
+void watch_failed(Core *c, Region *r, const AwsError *error);
+/* A start that no call explains: it may be that of another trail of the same name. */
+void watch_start(Core *c, Trail *t, int64_t start_msec);
 
 /* deliverywatch.c: whether what is recorded arrives. */
 void delivery_watch(Core *c, Trail *t, const TrailStatus *s);
@@ -326,7 +381,8 @@ typedef struct IncidentFacts {
         int64_t seen_msec;
         int64_t id_time_msec;  /* untimed kinds: what makes the id, beside the kind */
         const char *id_digest; /* untimed kinds: the bad state; NULL for none */
-        bool once;             /* untimed kinds: it cannot happen again */
+        bool between_looks;
+        bool once; /* untimed kinds: it cannot happen again */
 } IncidentFacts;
 
 /* The id of what has no time of its own, and may happen again: free to be used. False when such an

@@ -36,8 +36,9 @@
 typedef struct Waiting {
         Incident *incident;
         unsigned step;
-        const char *key; /* what it was used for; NULL: the step */
-        uint64_t batch;  /* the one that serves it, 0: none yet */
+        const char *key;   /* what it was used for; NULL: the step */
+        const char *watch; /* the event that the region's watch asks for; NULL: a search waits */
+        uint64_t batch;    /* the one that serves it, 0: none yet */
 } Waiting;
 
 typedef struct Claims {
@@ -162,8 +163,22 @@ static void claim_search(Core *c, Region *r, Incident *i, Claims *x)
                          .batch = find_batch(r, i->attribution.keyed) ? i->attribution.keyed : 0});
 }
 
+static void claim_watch(const Core *c, Region *r, Claims *x)
+{
+        LookupClaim y = {.rank = LOOKUP_WATCH};
+        Waiting w = {.watch = watch_due(c, r, &y.due_boot)};
+
+        if (!w.watch)
+                return;
+        for (size_t k = 0; k < r->n_batches; k++)
+                w.batch = r->batches[k].watch ? r->batches[k].id : w.batch;
+        y.asked_boot = y.due_boot;
+        claim(x, &y, &w);
+}
+
 static void claim_all(Core *c, Region *r, Claims *x)
 {
+        claim_watch(c, r, x);
         for (size_t k = 0; k < c->n_incidents; k++)
                 if (is_here(c, r, c->incidents[k]))
                         claim_search(c, r, c->incidents[k], x);
@@ -186,13 +201,15 @@ static void drop_unwanted(Region *r, const Claims *x)
 
 /* Asking */
 
-static Batch *begin_batch(Core *c, Region *r, int64_t from_msec, int64_t to_msec)
+/* event: NULL for those of a key. */
+static Batch *begin_batch(Core *c, Region *r, const char *event, int64_t from_msec, int64_t to_msec)
 {
         if (r->n_batches == BATCHES_MAX)
                 drop_batch(r, &r->batches[0]); /* its searches ask again */
         Batch *b = mem_push0(r->batches, r->n_batches);
 
         b->id = ++c->n_batches;
+        b->event_name = mem_strdup(event);
         b->from_msec = from_msec;
         b->to_msec = b->read_msec = b->rest_msec = to_msec;
         b->begun_boot = b->asked_boot = c->now.boot_usec;
@@ -231,12 +248,10 @@ static bool grow(Core *c, Region *r, Batch *b, int64_t most_msec)
 static Batch *begin_step(Core *c, Region *r, const Waiting *w, LookupRank rank)
 {
         SearchStep s;
-        bool found = search_step(c, w->incident, w->step, &s);
 
-        assert(found);
-        (void)found;
-        Batch *b = begin_batch(c, r, s.from_msec, s.to_msec);
-        b->event_name = mem_strdup(s.event);
+        if (!search_step(c, w->incident, w->step, &s))
+                abort(); /* it was there when it was claimed */
+        Batch *b = begin_batch(c, r, s.event, s.from_msec, s.to_msec);
         int64_t most = !lookup_is_crowded(c, r) || rank >= LOOKUP_SECOND
                                ? INT64_MAX
                                : s.to_msec - s.from_msec +
@@ -254,7 +269,7 @@ static int64_t deeds_from_msec(const Incident *i)
 /* All whose culprit has this key are served at once. */
 static Batch *begin_key(Core *c, Region *r, const char *key)
 {
-        Batch *b = begin_batch(c, r, INT64_MAX, c->now.wall_msec);
+        Batch *b = begin_batch(c, r, NULL, INT64_MAX, c->now.wall_msec);
 
         b->access_key = mem_strdup(key);
         for (size_t k = 0; k < c->n_incidents; k++) {
@@ -275,15 +290,21 @@ static void ask(Core *c, Region *r, const Waiting *w, LookupRank rank)
 {
         Batch *b = find_batch(r, w->batch);
 
-        if (!b)
+        if (!b && w->watch) {
+                b = begin_batch(c, r, w->watch, watch_begin(c, r, w->watch), c->now.wall_msec);
+                b->watch = true;
+        } else if (!b) {
                 b = w->key ? begin_key(c, r, w->key) : begin_step(c, r, w, rank);
+        }
         r->in_flight = b->id;
         r->next_lookup_boot = c->now.boot_usec + c->policy.lookup_spacing_usec;
         lookup_turn_note(&r->turn, rank, c->now.boot_usec);
-        c->trails[w->incident->trail].lookup_boot = c->now.boot_usec;
         Action *x = core_emit(c, ACTION_LOOKUP);
-        x->incident = w->incident;
-        x->trail = w->incident->trail;
+        if (w->incident) {
+                c->trails[w->incident->trail].lookup_boot = c->now.boot_usec;
+                x->incident = w->incident;
+                x->trail = w->incident->trail;
+        }
         x->account = r->account;
         x->batch = b->id;
         x->lookup = (LookupQuery){
@@ -316,6 +337,9 @@ uint64_t lookup_next_boot(const Core *c)
 {
         uint64_t next = USEC_INFINITY;
 
+        for (const Region *r = c->regions; r < c->regions + c->n_regions; r++)
+                if (!r->in_flight)
+                        next = MIN(next, MAX(watch_next_boot(c, r), r->next_lookup_boot));
         for (size_t k = 0; k < c->n_incidents; k++) {
                 const Incident *i = c->incidents[k];
 
@@ -397,6 +421,8 @@ static void failed(Core *c, Region *r, Batch *b, const AwsError *error)
                 }
                 search_failed(c, i, error);
         }
+        if (b->watch)
+                watch_failed(c, r, error);
         drop_batch(r, b);
 }
 
@@ -519,6 +545,8 @@ static void page_found(Core *c, Region *r, Batch *b, const LookupPage *page)
         bool crowded = lookup_is_crowded(c, r);
 
         offer(c, r, b, page);
+        if (b->watch)
+                watch_found(c, r, b, page);
         mem_strset(&b->next_token, page->next_token);
         note_read(c, r, b, page);
         bool whole = !b->next_token;
@@ -531,10 +559,12 @@ static void page_found(Core *c, Region *r, Batch *b, const LookupPage *page)
                 b->asked_boot = c->now.boot_usec;
         }
         /* Windows were wide as long as that cost nothing: they are asked for anew. */
-        if (!ended && !crowded && lookup_is_crowded(c, r)) {
+        if (!ended && !b->watch && !crowded && lookup_is_crowded(c, r)) {
                 recount(c, r, b);
                 ended = true;
         }
+        if (ended && b->watch)
+                watch_read(c, r, b);
         if (ended)
                 drop_batch(r, b);
 }

@@ -164,6 +164,17 @@ static unsigned count_left(const Core *c, const Incident *w)
 static void end(Core *c, Incident *w, const char *by)
 {
         unsigned left = count_left(c, w);
+
+        for (size_t k = 0; k < c->n_trails; k++) {
+                Trail *t = &c->trails[k];
+
+                if (!window_covers(w, t->config.arn))
+                        continue;
+                t->maintained_from_msec = w->detected_msec > t->maintained_to_msec
+                                                  ? w->detected_msec
+                                                  : MIN(w->detected_msec, t->maintained_from_msec);
+                t->maintained_to_msec = c->now.wall_msec;
+        }
         _cleanup_free_ char *name = window_name(w->scope_arn);
         _cleanup_free_ char *who = escape_text(by, WORDS_MAX);
         _cleanup_free_ char *title =

@@ -463,10 +463,13 @@ typedef struct Incident {
         Changes changes;  /* DRIFT, DELIVERY */
         char **resources; /* ... what else than the trail may have been changed: ARNs, names */
         size_t n_resources;
-        int64_t good_msec; /* last seen as it was; 0: never */
-        int64_t seen_msec; /* last change first seen */
-        char *accepted_by; /* who took the drift for the new baseline */
-        AwsError cause;    /* CANNOT_SEE, NOT_FOUND, DELETED */
+        int64_t good_msec;  /* last seen as it was; 0: never */
+        int64_t seen_msec;  /* last change first seen */
+        bool between_looks; /* DRIFT: no look has seen it, Event history has: good_msec to seen_msec
+                               are the calls that changed it, blind_to_msec is the one that
+                               restored it */
+        char *accepted_by;  /* who took the drift for the new baseline */
+        AwsError cause;     /* CANNOT_SEE, NOT_FOUND, DELETED */
         Attribution attribution;
         Message *messages;
         size_t n_messages;

@@ -21,6 +21,8 @@ const Policy policy_default = {
         .lookup_max_usec = 15 * USEC_PER_MINUTE,
         /* Half of a quarter of what people who investigate share with us: 0.5 of 2 TPS. */
         .lookup_spacing_usec = 2 * USEC_PER_SEC,
+        .watch_usec = 5 * USEC_PER_MINUTE,
+        .watch_overlap_msec = 20 * MSEC_PER_MINUTE, /* Event history lags */
         .lookup_not_yet_msec = 30 * MSEC_PER_MINUTE,
         .lookup_settle_msec = 15 * MSEC_PER_MINUTE,
         .lookup_give_up_msec = 24 * MSEC_PER_HOUR,
@@ -34,6 +36,7 @@ const Policy policy_default = {
         .memory_store_usec = 1 * USEC_PER_MINUTE,
         .inspect_usec = 1 * USEC_PER_MINUTE,
         .inspect_again_usec = 5 * USEC_PER_SEC,
+        .inspect_doubt_usec = 90 * USEC_PER_SEC,
         .inspect_patience_usec = 30 * USEC_PER_MINUTE,
         .late_least_msec = 1 * MSEC_PER_HOUR,
         .habit_after_msec = 1 * MSEC_PER_DAY,

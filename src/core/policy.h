@@ -20,6 +20,9 @@ typedef struct Policy {
         uint64_t lookup_first_usec;      /* between the looks of a young search ... */
         int64_t lookup_young_msec;       /* ... which it is for so long; then doubling up to ... */
         uint64_t lookup_max_usec;
+        uint64_t watch_usec; /* between two look-ups of calls that no look has shown the effect of,
+                                each event name; 0: there are none */
+        int64_t watch_overlap_msec;   /* ... and how far back each of them goes again */
         uint64_t lookup_spacing_usec; /* between any two LookupEvents of one account and region */
         int64_t lookup_not_yet_msec;  /* "not yet known" is said */
         int64_t lookup_settle_msec;   /* one more look after the actor was found */
@@ -34,6 +37,8 @@ typedef struct Policy {
         uint64_t memory_store_usec; /* last seen times reach the disk at least so often */
         uint64_t inspect_usec;      /* between two looks at a trail's settings; 0: none are taken */
         uint64_t inspect_again_usec;    /* ... when they are not as they were, until reads agree */
+        uint64_t inspect_doubt_usec;    /* a change that one look shows and looks that fail after it
+                                           do not confirm is told then */
         uint64_t inspect_patience_usec; /* settings that cannot be read for so long are told */
         int64_t late_least_msec;  /* deliveries that stay away are told after that, at the earliest
                                    */

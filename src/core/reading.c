@@ -184,6 +184,7 @@ static void on_redundant_start(Core *c, Trail *t, const TrailStatus *s)
                        "%s: StartLogging on a trail that was logging, not by this guard (%u in a "
                        "day)",
                        arn_trail_name(&t->arn), t->redundant);
+        watch_start(c, t, s->start_logging_msec);
         if (t->redundant != REDUNDANT_STARTS_MAX)
                 return;
         Incident *i = incident_open(c, t,
@@ -194,8 +195,7 @@ static void on_redundant_start(Core *c, Trail *t, const TrailStatus *s)
                 i->redundant_starts = t->redundant;
 }
 
-/* was: how it was known before. */
-static void open_recreated(Core *c, Trail *t, const TrailMemory *was, int64_t blind_to_msec)
+void reading_open_recreated(Core *c, Trail *t, const TrailMemory *was, int64_t blind_to_msec)
 {
         incident_open(c, t,
                       &(IncidentFacts){.kind = INCIDENT_RECREATED,
@@ -225,7 +225,7 @@ static void on_recreated(Core *c, Trail *t, const TrailStatus *s)
         if (i)
                 incident_close(c, i, s->start_logging_msec);
         if (!told)
-                open_recreated(c, t, &t->memory, s->start_logging_msec);
+                reading_open_recreated(c, t, &t->memory, s->start_logging_msec);
         if (!stopped || !started)
                 return;
         if (s->is_logging || s->start_logging_msec > s->stop_logging_msec)
@@ -248,7 +248,7 @@ void reading_watch_behind(Core *c, Trail *t, const TrailStatus *s)
         trail_read_again_soon(c, t);
         if (t->behind_reads < AGREEING_READS || s->start_logging_msec <= t->behind.start_msec)
                 return;
-        open_recreated(c, t, &t->behind, s->start_logging_msec);
+        reading_open_recreated(c, t, &t->behind, s->start_logging_msec);
         t->behind_reads = 0;
         t->memory.delivery_msec = 0;
 }

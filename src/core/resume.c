@@ -146,7 +146,7 @@ static Incident **place_of(Trail *t, const Incident *i)
         case INCIDENT_NOT_FOUND:
                 return &t->blind;
         case INCIDENT_DRIFT:
-                return &t->drift;
+                return i->between_looks ? NULL : &t->drift;
         case INCIDENT_DELIVERY:
                 return &t->delivery;
         case INCIDENT_UNINSPECTED:
@@ -197,6 +197,7 @@ static void merge_restart(Restart *to, Restart *from)
         to->attempts += from->attempts;
         to->unanswered += from->unanswered;
         to->told |= from->told;
+        to->untimed = to->untimed || from->untimed;
         if (from->requested_msec)
                 to->requested_msec = to->requested_msec
                                              ? MIN(to->requested_msec, from->requested_msec)

@@ -85,6 +85,11 @@ static int64_t window_begin(const Core *c, const Incident *i, int64_t end_msec)
 
 static void set_widest(const Core *c, const Incident *i, SearchStep *s)
 {
+        if (i->between_looks) {
+                s->from_msec = i->good_msec;
+                s->to_msec = i->blind_to_msec + MSEC_PER_SEC; /* records tell whole seconds */
+                return;
+        }
         if (incident_kind_is_change(i->kind)) {
                 /* Between the last look that showed it well and the first that did not; reads may
                  * lag. */

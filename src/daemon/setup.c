@@ -24,21 +24,42 @@ static Policy scaled_policy(const Conf *conf, unsigned n)
         p.cannot_see_after_usec = conf->cannot_see_after_usec;
         p.inspect_usec = conf->drift_usec;
         uint64_t *const usecs[] = {
-                &p.fast_poll_usec,           &p.fast_poll_for_usec,  &p.cannot_see_after_usec,
-                &p.verify_within_usec,       &p.restart_retry_usec,  &p.restart_retry_max_usec,
-                &p.store_retry_usec,         &p.lookup_first_usec,   &p.lookup_max_usec,
-                &p.lookup_spacing_usec,      &p.send_retry_usec,     &p.send_retry_max_usec,
-                &p.heartbeat_usec,           &p.unheard_after_usec,  &p.memory_store_usec,
-                &p.group_quiet_usec,         &p.group_storm_usec,    &p.group_first_usec,
-                &p.group_loud_usec,          &p.group_spacing_usec,  &p.group_spacing_max_usec,
-                &p.topic_failing_after_usec, &p.inspect_usec,        &p.inspect_again_usec,
-                &p.inspect_patience_usec,    &p.overdue_usec,        &p.restart_throttled_usec,
-                &p.unseen_start_usec,        &p.unseen_spacing_usec,
+                &p.fast_poll_usec,
+                &p.fast_poll_for_usec,
+                &p.cannot_see_after_usec,
+                &p.verify_within_usec,
+                &p.restart_retry_usec,
+                &p.restart_retry_max_usec,
+                &p.store_retry_usec,
+                &p.lookup_first_usec,
+                &p.lookup_max_usec,
+                &p.lookup_spacing_usec,
+                &p.send_retry_usec,
+                &p.send_retry_max_usec,
+                &p.heartbeat_usec,
+                &p.unheard_after_usec,
+                &p.memory_store_usec,
+                &p.group_quiet_usec,
+                &p.group_storm_usec,
+                &p.group_first_usec,
+                &p.group_loud_usec,
+                &p.group_spacing_usec,
+                &p.group_spacing_max_usec,
+                &p.topic_failing_after_usec,
+                &p.inspect_usec,
+                &p.inspect_again_usec,
+                &p.inspect_patience_usec,
+                &p.overdue_usec,
+                &p.restart_throttled_usec,
+                &p.unseen_start_usec,
+                &p.unseen_spacing_usec,
+                &p.inspect_doubt_usec,
+                &p.watch_usec,
         };
         int64_t *const msecs[] = {&p.lookup_young_msec,  &p.lookup_not_yet_msec,
                                   &p.lookup_settle_msec, &p.lookup_give_up_msec,
                                   &p.remind_msec,        &p.late_least_msec,
-                                  &p.habit_after_msec};
+                                  &p.habit_after_msec,   &p.watch_overlap_msec};
 
         for (size_t k = 0; k < ELEMENTSOF(usecs); k++)
                 *usecs[k] = scaled(*usecs[k], n);

@@ -72,7 +72,7 @@ def test_check_proves_what_can_be_proved_and_changes_nothing(aws, make_guard):
     assert f"cloudtrail:StartLogging on {TRAIL}, for {ROLE}" in text
     assert f"sns:Publish to {TOPIC}, for the role trailsentry-guard of account" in text
     assert "cloudwatch:PutMetricData in eu-west-1, namespace trailsentry" in text
-    assert "about 701338 read events" in text
+    assert "about 753938 read events" in text
     assert "All that was tried works." in text
     assert "there is one topic" in text  # which is a note and no fault
     operations = {c["operation"] for c in aws.calls() if c["service"] != "imds"}
@@ -92,7 +92,7 @@ def test_check_for_machines(guard):
     assert [told["trails"][0][o]["state"] for o in ("GetTrailStatus", "GetTrail", "LookupEvents")] \
         == ["ok"] * 3
     assert told["accounts"][1]["role_arn"] == ROLE
-    assert told["read_events_a_month"] == 2717683
+    assert told["read_events_a_month"] == 2743983
 
 
 def test_check_offline_asks_nothing(aws, guard):

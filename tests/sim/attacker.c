@@ -50,6 +50,8 @@ static void hurry(Policy *p)
         p->lookup_give_up_msec = 15 * MSEC_PER_MINUTE;
         p->send_retry_max_usec = USEC_PER_MINUTE;
         p->remind_msec = 5 * MSEC_PER_MINUTE;
+        /* What was told of stays in memory for less than it takes to be read again. */
+        p->watch_overlap_msec = 4 * MSEC_PER_MINUTE;
 }
 
 static void hurry_groups(Policy *p)

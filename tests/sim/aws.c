@@ -178,7 +178,8 @@ static void record_update(World *w, const Act *act, unsigned bits, bool undo)
         size_t index = record(w, "UpdateTrail", act);
         Record *r = &w->records[index];
 
-        (void)snprintf(r->parameters, sizeof(r->parameters), "isOrganizationTrail=false%s%s%s",
+        (void)snprintf(r->parameters, sizeof(r->parameters), "isOrganizationTrail=%s%s%s%s",
+                       w->nature.organization ? "true" : "false",
                        !(bits & DRIFT_BUCKET) ? ""
                        : undo                 ? " s3BucketName=ours"
                                               : " s3BucketName=theirs",
@@ -202,8 +203,11 @@ static void change(World *w, const Act *act)
                 return;
         if (bits & ~selectors)
                 record_update(w, act, bits, undo);
-        if (bits & selectors)
-                (void)record(w, "PutEventSelectors", act);
+        if (bits & selectors) {
+                size_t index = record(w, "PutEventSelectors", act);
+
+                w->records[index].selectors = aws_selectors(now);
+        }
         world_trace(w, "aws: trail %zu: settings by actor %u: drift %#x", act->trail, act->actor,
                     now);
         new_version(w, act->trail)->drift = now;

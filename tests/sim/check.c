@@ -343,9 +343,9 @@ static void note_letter(World *w, const Incident *i, const Message *m)
 
 static void trace_findings(World *w, const Incident *i)
 {
-        world_trace(w, "check: %s: round %u: %s, confidence %s", i->id, i->attribution.rounds,
-                    search_state_to_string(i->attribution.state),
-                    confidence_to_string(i->attribution.confidence));
+        world_trace(w, "check: %s: round %u: %s, confidence %s, doubts %#x", i->id,
+                    i->attribution.rounds, search_state_to_string(i->attribution.state),
+                    confidence_to_string(i->attribution.confidence), i->attribution.doubts);
         for (size_t k = 0; k < i->attribution.n_findings; k++) {
                 const Finding *f = &i->attribution.findings[k];
 
@@ -391,6 +391,7 @@ static void note_case(World *w, const Incident *i)
         c->open = i->open;
         c->search = i->attribution.state;
         c->settled = incident_is_settled(i);
+        c->ever_good = i->good_msec != 0;
         c->confidence = i->attribution.confidence;
         c->misused = i->attribution.misused;
         if (i->attribution.rounds != c->rounds) {
@@ -557,5 +558,6 @@ void check_end(World *w)
         for (size_t i = 0; i < w->guard->n_letters; i++)
                 check_letter_end(w, &w->guard->letters[i]);
         check_cases_end(w);
+        check_drift_end(w);
         check_groups_end(w);
 }

@@ -31,6 +31,7 @@ void check_inspected(World *w, const Input *in); /* before the step */
 void check_drift(World *w, size_t trail);        /* after it */
 bool check_drift_caused(const World *w, const Incident *i);
 void check_drift_culprit(World *w, const Case *c);
+void check_drift_end(World *w);
 
 /* check_cases.c: that incidents have their causes. */
 void check_case_opened(World *w, Case *c, const Incident *i);

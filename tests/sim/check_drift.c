@@ -6,6 +6,8 @@
 #include "check.h"
 
 #define DRIFT_UNLIKE_MAX 6
+/* The baseline has been taken by then. */
+#define DRIFT_KNOWN_USEC (110 * USEC_PER_SEC)
 
 static const struct {
         Drift bit;
@@ -64,7 +66,8 @@ static const Incident *open_drift(const World *w, size_t trail)
 
         for (size_t i = 0; i < core_n_incidents(c); i++)
                 if (core_incident(c, i)->trail == trail && core_incident(c, i)->open &&
-                    core_incident(c, i)->kind == INCIDENT_DRIFT)
+                    core_incident(c, i)->kind == INCIDENT_DRIFT &&
+                    !core_incident(c, i)->between_looks)
                         return core_incident(c, i);
         return NULL;
 }
@@ -120,12 +123,32 @@ void check_drift(World *w, size_t trail)
                                 trail);
 }
 
+/* Whether the trail was set so at the time that it is said to have been. */
+static bool was_set_so(const World *w, const Incident *i)
+{
+        const SimTrail *t = &w->trails[i->trail];
+        unsigned was = 0;
+
+        for (size_t k = 0; k < t->n_versions; k++) {
+                int64_t at = SIM_EPOCH_MSEC + (int64_t)(t->versions[k].at_usec / USEC_PER_MSEC);
+
+                if (at / MSEC_PER_SEC * MSEC_PER_SEC >= i->good_msec &&
+                    at < i->blind_to_msec + MSEC_PER_SEC)
+                        was |= t->versions[k].drift;
+        }
+        return told_bits(i) && (told_bits(i) & ~was) == 0;
+}
+
 bool check_drift_caused(const World *w, const Incident *i)
 {
         const GuardTrail *t = &w->guard->trails[i->trail];
+        /* One look has shown it, and none since was possible: the message says so. */
+        bool unconfirmed = t->drift_seen == 1 && i->cause.class != AWS_ERROR_NONE;
 
-        return (t->drift_seen >= 2 || t->drift_unlike >= DRIFT_UNLIKE_MAX) && t->expected &&
-               told_bits(i) == t->expected && i->severity >= SEVERITY_HIGH;
+        if (i->between_looks)
+                return was_set_so(w, i);
+        return (t->drift_seen >= 2 || unconfirmed || t->drift_unlike >= DRIFT_UNLIKE_MAX) &&
+               t->expected && told_bits(i) == t->expected && i->severity >= SEVERITY_HIGH;
 }
 
 static bool is_change_of_any(const Record *r)
@@ -166,9 +189,50 @@ void check_drift_culprit(World *w, const Case *c)
                 first = first ? first : r;
         }
         if (!several && first && c->confidence != CONFIDENCE_EXACT && w->kills == 0 &&
-            w->guard->clock_msec == 0 && !w->nature.organization)
+            w->guard->clock_msec == 0 && !w->nature.organization && c->ever_good)
                 world_violation(w,
                                 "%s: nobody else than actor %u has changed the trail, and the "
                                 "verdict is %s",
                                 c->id, first->actor, confidence_to_string(c->confidence));
+}
+
+/* Whether nothing has kept the guard from knowing what was called on this trail since it began. */
+static bool is_history_read(const World *w, size_t trail)
+{
+        uint64_t shown = 0;
+
+        for (size_t i = 0; i < w->n_records; i++) {
+                const Record *r = &w->records[i];
+
+                if (r->omitted || (r->trail == trail && r->visible_usec == USEC_INFINITY))
+                        return false;
+                shown = MAX(shown, r->trail == trail && is_change_of_any(r) ? r->visible_usec : 0);
+        }
+        return w->n_faults == 0 && w->kills == 0 && w->guard->clock_msec == 0 &&
+               w->guard->clock_set_usec == 0 && w->nature.lost_percent == 0 &&
+               w->nature.history_lag_usec <= USEC_PER_MINUTE && !aws_was_gone_since(w, trail, 0) &&
+               w->now_usec > shown + 2 * w->policy.watch_usec + USEC_PER_MINUTE;
+}
+
+/* What was changed, for however short a time, is told. */
+void check_drift_end(World *w)
+{
+        for (size_t k = 0; k < w->n_trails; k++) {
+                const SimTrail *t = &w->trails[k];
+                uint64_t first_usec = 0;
+                bool told = false;
+
+                for (size_t i = 0; i < t->n_versions && !first_usec; i++)
+                        first_usec = t->versions[i].drift ? t->versions[i].at_usec : 0;
+                if (first_usec < DRIFT_KNOWN_USEC || !is_history_read(w, k))
+                        continue;
+                for (size_t i = 0; i < w->guard->n_cases; i++)
+                        told = told || (w->guard->cases[i].trail == k &&
+                                        w->guard->cases[i].kind == INCIDENT_DRIFT);
+                if (!told)
+                        world_violation(w,
+                                        "trail %zu: its settings were changed at %.3f s, and that "
+                                        "is not told",
+                                        k, (double)first_usec / USEC_PER_SEC);
+        }
 }

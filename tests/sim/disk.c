@@ -103,14 +103,18 @@ static void read_back(World *w, const Incident *i, const Message *m)
         memset(l->tried, 0, sizeof(l->tried));
         memset(l->refused, 0, sizeof(l->refused));
         /* A guard that did without its state had another of that number, which has died with it. */
-        bool other = !isempty(m->body) && l->text != check_letter_text(m);
+        uint64_t text = check_letter_text(m);
+        bool other = w->gave_up && !isempty(m->body) && l->text != text;
+        if (other)
+                l->text = text;
         for (size_t t = 0; t < w->n_topics; t++) {
                 const Delivery *d = message_find_delivery(m, guard_topic(w, t));
                 bool sent = d && d->sent;
 
-                if (other && w->gave_up)
+                if (other)
                         l->wanted[t] = d != NULL;
-                check_read_back(w, l, t, sent);
+                else
+                        check_read_back(w, l, t, sent);
                 l->acknowledged[t] = sent;
         }
 }
@@ -131,6 +135,8 @@ static void note_restored(World *w, const Incident *i)
                 /* What it is to be again, the reader has heard of: what has ended it is forgotten.
                  */
                 c->told_failing = c->told_failing || i->n_messages < c->n_messages;
+                for (size_t m = 0; m < i->n_messages; m++)
+                        c->told_failing = c->told_failing || i->messages[m].phase == PHASE_FAILING;
                 c->n_messages = i->n_messages;
                 c->rounds = i->attribution.rounds;
                 c->summaries = i->series ? i->series->summaries : 0;

@@ -128,8 +128,8 @@ void expect_starts(World *w, unsigned n)
 
 void expect_lookups(World *w, size_t n)
 {
-        if (w->n_lookups != n)
-                world_violation(w, "%zu LookupEvents, not %zu", w->n_lookups, n);
+        if (w->n_searched != n)
+                world_violation(w, "%zu LookupEvents for incidents, not %zu", w->n_searched, n);
 }
 
 void expect_lookups_at_least(World *w, size_t n)

@@ -170,6 +170,7 @@ static void carry_out(World *w, const Actions *actions)
                 const Action *a = &actions->items[i];
 
                 trace_action(w, a);
+                w->n_searched += a->kind == ACTION_LOOKUP && a->incident;
                 if (a->kind == ACTION_SEND)
                         note_send(w, a);
                 if (a->kind == ACTION_STORE)

@@ -82,11 +82,12 @@ typedef struct Case {
         uint64_t named_usec; /* when a message first had it */
         Confidence confidence;
         SearchState search;
-        bool settled;  /* but for the last look */
-        uint64_t seen; /* its generation when it was last looked at, plus one */
-        bool changed;  /* ... since */
-        char lead[33]; /* who tells of it */
-        bool failing;  /* its restart does, as last seen */
+        bool settled;   /* but for the last look */
+        bool ever_good; /* a look at settings had shown it well before */
+        uint64_t seen;  /* its generation when it was last looked at, plus one */
+        bool changed;   /* ... since */
+        char lead[33];  /* who tells of it */
+        bool failing;   /* its restart does, as last seen */
         bool goes_on;
         bool told;         /* some message has been made since it was opened */
         SeriesSum summary; /* of a lead: what its last summary said */

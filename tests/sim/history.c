@@ -63,6 +63,7 @@ static void fill(const World *w, size_t index, CloudTrailRecord *ret)
                 .region = mem_strdup(r->trail == SIZE_MAX ? aws_region(0) : aws_region(r->trail)),
                 .recipient_account_id = mem_strdup("111122223333"),
                 .parameters = *r->parameters ? mem_strdup(r->parameters) : NULL,
+                .selectors = r->omitted ? NULL : mem_strdup(r->selectors),
                 .source_ip = mem_strdup("203.0.113.7"),
                 .user_agent = mem_strdup("aws-cli/2.15"),
                 .error_code = r->refused ? mem_strdup("AccessDenied") : NULL,

@@ -42,6 +42,9 @@ static void do_inspect(World *w, const Action *a)
 
         e->trail = a->trail;
         e->asked_msec = guard_now(w).wall_msec;
+        w->looks++;
+        if (w->on_look)
+                w->on_look(w);
         if (world_has_fault(w, FAULT_INSPECT_DENIED, a->trail)) {
                 e->class = AWS_ERROR_DENIED;
                 e->code = "AccessDeniedException";
@@ -98,7 +101,10 @@ static void do_start(World *w, const Action *a)
 static void do_lookup(World *w, const Action *a)
 {
         bool silent = world_has_fault(w, FAULT_LOOKUP_SILENT, SIZE_MAX);
-        uint64_t takes = silent ? SIM_CALL_TIMEOUT_USEC : guard_latency(w);
+        /* Those of no incident change no other luck either. */
+        uint64_t takes = silent        ? SIM_CALL_TIMEOUT_USEC
+                         : a->incident ? guard_latency(w)
+                                       : rng_below(&w->settings_rng, w->nature.latency_usec);
         Event *e = world_schedule(w, w->now_usec + takes, EVENT_FOUND);
         const char *error = history_lookup(w, &a->lookup, &e->page);
 

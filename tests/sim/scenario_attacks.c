@@ -150,7 +150,7 @@ SCENARIO(own_credentials_start_judge)
 /* The bucket goes with the trail: switched on again, it delivers nothing. */
 SCENARIO(bucket_deleted)
 {
-        w->nature.history_lag_usec = 0;
+        w->nature.history_lag_usec = 12 * USEC_PER_SEC; /* after it was closed */
         script_begin(w);
         ACT(33.3, .kind = ACT_STOP, .actor = 1);
         ACT(60, .kind = ACT_DELIVERY_FAILS);

@@ -22,8 +22,9 @@ static void count(World *w, const char *name, size_t letters, size_t lookups)
                cases, exact, w->guard->n_letters, w->n_lookups);
         if (w->guard->n_letters > letters)
                 world_violation(w, "%zu messages, more than %zu", w->guard->n_letters, letters);
-        if (w->n_lookups > lookups)
-                world_violation(w, "%zu LookupEvents, more than %zu", w->n_lookups, lookups);
+        if (w->n_searched > lookups)
+                world_violation(w, "%zu LookupEvents for incidents, more than %zu", w->n_searched,
+                                lookups);
 }
 
 /* Whoever did it is known of every single one. */

@@ -209,6 +209,30 @@ static void get_settings(World *w, size_t trail, bool selectors, SimReply *r)
         trail_settings_done(&s);
 }
 
+/* As records spell members: with a small first letter. */
+static json_t *as_recorded(const json_t *v)
+{
+        json_t *copy = json_is_array(v) ? json_array() : json_object(), *member;
+        const char *name;
+        size_t k;
+
+        json_array_foreach(v, k, member)
+        {
+                (void)json_array_append_new(copy, as_recorded(member));
+        }
+        json_object_foreach((json_t *)v, name, member)
+        {
+                _cleanup_free_ char *small = mem_strdup(name);
+
+                *small = (char)(*small - 'A' + 'a');
+                (void)json_object_set_new(copy, small, as_recorded(member));
+        }
+        if (json_is_array(v) || json_is_object(v))
+                return copy;
+        json_decref(copy);
+        return json_incref((json_t *)v);
+}
+
 /* "name isMultiRegionTrail=false", as members of a request. */
 static json_t *parameters_to_json(const CloudTrailRecord *x)
 {
@@ -216,6 +240,14 @@ static json_t *parameters_to_json(const CloudTrailRecord *x)
         _cleanup_free_ char *all = mem_strdup(x->parameters);
         char *rest = all;
 
+        if (x->selectors) {
+                json_t *answer = json_loads(x->selectors, 0, NULL);
+                json_t *selectors = as_recorded(answer);
+
+                (void)json_object_update(o, selectors);
+                json_decref(selectors);
+                json_decref(answer);
+        }
         for (char *p; (p = strsep(&rest, " "));) {
                 char *value = strchr(p, '=');
 

@@ -165,7 +165,8 @@ typedef struct Record {
         uint64_t visible_usec; /* USEC_INFINITY: never; to history_add(): how much later */
         bool refused;
         bool omitted;
-        char parameters[128]; /* what of the request attribution looks at */
+        char parameters[128];  /* what of the request attribution looks at */
+        const char *selectors; /* of PutEventSelectors, as the service would answer them */
         char request_id[40];
 } Record;
 
@@ -258,6 +259,7 @@ typedef struct World {
         Span *gone; /* trail did not exist */
         size_t n_gone;
         unsigned other_starts[SIM_TRAILS_MAX];
+        size_t n_searched; /* LookupEvents for an incident */
         uint64_t *lookups; /* boot times, for the TPS */
         size_t n_lookups;
         bool may_kill;
@@ -265,7 +267,9 @@ typedef struct World {
         bool endless; /* however many steps it takes */
         bool measure; /* what the incidents hold in memory */
         size_t max_bytes;
-        bool patient; /* it goes on until every last look has been taken */
+        void (*on_look)(struct World *w); /* at each look at settings that is asked; may be NULL */
+        unsigned looks;                   /* ... of which it is this one */
+        bool patient;                     /* it goes on until every last look has been taken */
         uint64_t poll_usec;
         uint64_t last_kill_usec; /* nothing is read from the disk after */
         unsigned kills;

@@ -32,6 +32,7 @@ CloudTrailRecord fixture_record(const RecordFacts *f)
                 .error_code = mem_strdup(f->error),
                 .request_id = mem_strdup(f->request_id ? f->request_id : "theirs"),
                 .trail = f->omitted ? NULL : mem_strdup(f->trail ? f->trail : TRAIL),
+                .selectors = mem_strdup(f->selectors),
                 .parameters_omitted = f->omitted,
                 .time_msec = BASE + f->at / 1000 * 1000,
                 .identity = {.type = role ? IDENTITY_ASSUMED_ROLE : IDENTITY_IAM_USER,
@@ -108,8 +109,9 @@ static Core *new_core(const RigOptions *options, Now now)
         static char arns[RIG_TRAILS_MAX][sizeof(TRAIL) + 8] = {TRAIL};
         TopicConfig topics[] = {{.arn = TOPIC}, options->second};
         TrailConfig trails[RIG_TRAILS_MAX];
+        Policy policy = options->policy ? *options->policy : policy_default;
         CoreConfig config = {
-                .policy = options->policy ? options->policy : &policy_default,
+                .policy = &policy,
                 .trails = trails,
                 .n_trails = options->n_trails ? options->n_trails : 1,
                 .topics = topics,
@@ -123,6 +125,8 @@ static Core *new_core(const RigOptions *options, Now now)
         for (size_t i = 0; i < RIG_TRAILS_MAX; i++)
                 trails[i] = (TrailConfig){
                         .arn = arns[i], .action = options->action, .poll_usec = 10 * USEC_PER_SEC};
+        if (!options->watch)
+                policy.watch_usec = 0;
         trails[0].expect = options->expect;
         topics[1].arn = TOPIC2;
         return core_new(&config, now);
@@ -219,7 +223,7 @@ void rig_restored(Rig *r, const char *missing)
 
 static void advance(Rig *r, uint64_t to_boot)
 {
-        r->now.wall_msec += (int64_t)((to_boot - r->now.boot_usec) / USEC_PER_MSEC);
+        r->now.wall_msec += (int64_t)(to_boot / USEC_PER_MSEC - r->now.boot_usec / USEC_PER_MSEC);
         r->now.boot_usec = to_boot;
 }
 

@@ -24,6 +24,7 @@ typedef struct RecordFacts {
         const char *request_id;
         const char *trail;      /* TRAIL */
         const char *parameters; /* of UpdateTrail: all of them; "": none */
+        const char *selectors;  /* of PutEventSelectors, as the service would answer them */
         const char *source;     /* cloudtrail.amazonaws.com */
         const char *region;     /* us-east-1 */
         const char *account;    /* recipientAccountId: 111122223333 */
@@ -75,6 +76,7 @@ typedef struct RigOptions {
         size_t n_topics;    /* 1 */
         TopicConfig second; /* of TOPIC2; its arn does not count */
         size_t n_trails;    /* 1 */
+        bool watch;         /* Event history is asked for what no look has seen */
         bool awaiting;      /* what an earlier run left: rig_restored() ends that */
 } RigOptions;
 

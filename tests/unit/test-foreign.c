@@ -62,8 +62,7 @@ static void test_what_stays(void **state)
                 "ASIAIOSFODNN7EXAMPLE",
                 "i-0123456789abcdef0",
                 "aws-cli/2.15.0 Python/3.11.6 Linux/5.15.0-1034-aws md/command#cloudtrail",
-                "not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::444455556666:"
-                "role/ops",
+                "not authorized to perform: sts:AssumeRole on arn:aws:iam::444455556666:role/ops",
                 "a sentence. Another one... and 1.5 of it",
                 "2026-11-23T15:15:54Z",
                 "",
