@@ -313,8 +313,9 @@ static void begin_waiting(Core *c, Incident *i)
 {
         Attribution *a = &i->attribution;
 
-        if (a->confidence != CONFIDENCE_NONE && !a->named_boot && !told_is_current(i) &&
-            !waits_for_settings(c, i))
+        if (waits_for_settings(c, i))
+                a->named_boot = 0; /* that has an end of its own */
+        else if (a->confidence != CONFIDENCE_NONE && !a->named_boot && !told_is_current(i))
                 a->named_boot = c->now.boot_usec;
 }
 

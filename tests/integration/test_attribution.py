@@ -158,6 +158,7 @@ def test_stops_of_other_trails_are_not_confused(aws, guard):
     aws.create_trail(beside, logging=True)
     aws.create_trail(TRAIL.replace(WORKLOAD_ACCOUNT, "777788889999"), logging=True)
     guard.run()
+    guard.record("taken for the baseline")
     attack = aws.attacks({"trail": beside, "identity": "root"},
                          {"trail": TRAIL, "identity": "user"},
                          {"trail": TRAIL.replace(WORKLOAD_ACCOUNT, "777788889999")})[1]

@@ -10,9 +10,10 @@ from guard import SLOW, TRAIL, in_own
 
 def stop_and_see(aws):
     attack = aws.attack(TRAIL)
-    named = aws.actor(attack)
+    # Told with a doubt before, when the trail's settings were not read yet.
+    named = aws.message(contains="How sure        exact", kind="stopped")
     closed = aws.message(phase="CLOSED", kind="stopped")
-    assert named.value("How sure").startswith("exact")
+    assert named.value("Event id") == attack["event_id"]
     assert closed.value("Restart").startswith("by this guard, verified")
     return attack, closed
 

@@ -162,7 +162,7 @@ def test_starved_of_cpu_it_is_not_taken_for_wedged(aws, make_guard):
     arns = [TRAIL.replace("management-events", f"trail-{n}") for n in range(24)]
     for arn in arns:
         aws.create_trail(arn, logging=True)
-    guard = make_guard(scale=100, poll="10s", environment={"WATCHDOG_USEC": str(int(8e6 * SLOW))},
+    guard = make_guard(scale=100, poll="10s", environment={"WATCHDOG_USEC": str(int(20e6 * SLOW))},
                        trails=[reached_by_role(arn) for arn in arns]).run(*arns)
     other = make_guard(scale=100, poll="10s", trails=[reached_by_role(FAR_TRAIL)]).run()
     beats = guard.notes.count("WATCHDOG=1")
@@ -171,13 +171,13 @@ def test_starved_of_cpu_it_is_not_taken_for_wedged(aws, make_guard):
         aws.fault(operation="GetTrailStatus", trail=arn, kind="delay", seconds=0.1, count=1)
     aws.polls(1, arns[-1])
     guard.process.send_signal(signal.SIGSTOP)
-    aws.polls(25, FAR_TRAIL)
+    aws.polls(60, FAR_TRAIL)
     beats = guard.notes.count("WATCHDOG=1")
     begun = aws.last_call()
     guard.process.send_signal(signal.SIGCONT)
     guard.wait(lambda: guard.notes.count("WATCHDOG=1") > beats, what="WATCHDOG=1")
     waited = aws.calls(after=begun, operation="GetTrailStatus", trail=FAR_TRAIL)
-    assert len(waited) < 15
+    assert len(waited) < 40  # a quarter is fifty
     assert other.process.poll() is None and guard.process.poll() is None
 
 

@@ -267,6 +267,29 @@ static void test_settings_and_no_key(void **state)
         assert_has(rig_message(r, 2).body, "How sure        exact: ");
 }
 
+/* The patience with what else makes it sure ends with that, not while the settings are read. */
+static void test_settings_after_the_starts(void **state)
+{
+        static const RecordFacts stop = {.at = 2 * RIG_START};
+        static const RecordFacts start = {.at = RIG_START, .event = "StartLogging"};
+        _cleanup_rig_ Rig *r = rig_new(&(RigOptions){.action = TRAIL_ACTION_ALERT});
+
+        rig_polled(r, true, RIG_START, 2 * RIG_START);
+        rig_pass(r, USEC_PER_SEC);
+        rig_found(r, &stop, 1);
+        assert_int_equal(rig_incident(r)->attribution.doubts,
+                         1U << DOUBT_SETTINGS | 1U << DOUBT_UNREAD);
+        rig_pass(r, policy_default.lookup_spacing_usec);
+        rig_found(r, &start, 1);
+        assert_int_equal(rig_incident(r)->attribution.doubts, 1U << DOUBT_SETTINGS);
+        rig_pass(r, 4 * policy_default.lookup_spacing_usec);
+        assert_int_equal(rig_incident(r)->n_messages, 1);
+        rig_inspected(r);
+        rig_pass(r, 4 * policy_default.lookup_spacing_usec);
+        assert_int_equal(rig_incident(r)->n_messages, 2);
+        assert_has(rig_message(r, 2).body, "How sure        exact: ");
+}
+
 static void test_settings_of_an_organization(void **state)
 {
         _cleanup_rig_ Rig *r = found_before_the_settings();
@@ -297,8 +320,8 @@ static void test_settings_that_cannot_be_read(void **state)
 }
 
 UNIT_MAIN(T(test_waits_for_the_settings), T(test_settings_before_the_key),
-          T(test_settings_and_no_key), T(test_settings_of_an_organization),
-          T(test_settings_that_cannot_be_read), T(test_last_look_corrects),
-          T(test_last_look_finds_nothing_new), T(test_last_look_is_denied),
-          T(test_last_look_after_a_restart), T(test_what_is_a_correction), T(test_no_correction),
-          T(test_correction_stays_in_view))
+          T(test_settings_after_the_starts), T(test_settings_and_no_key),
+          T(test_settings_of_an_organization), T(test_settings_that_cannot_be_read),
+          T(test_last_look_corrects), T(test_last_look_finds_nothing_new),
+          T(test_last_look_is_denied), T(test_last_look_after_a_restart),
+          T(test_what_is_a_correction), T(test_no_correction), T(test_correction_stays_in_view))
