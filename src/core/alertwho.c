@@ -11,6 +11,7 @@
 #include "base/timefmt.h"
 #include "core/alerttext.h"
 #include "core/attribution.h"
+#include "core/findings.h"
 #include "core/told.h"
 
 #define LISTED_MAX 20
@@ -355,7 +356,7 @@ static void add_deeds(StrBuf *b, const Incident *i)
 {
         const Attribution *a = &i->attribution;
 
-        if (!attribution_has_deeds(a))
+        if (!findings_has_deeds(a))
                 return;
         for (size_t k = 0; k < a->n_deeds; k++) {
                 const Deed *d = &a->deeds[k];

@@ -594,8 +594,3 @@ const char *attribution_key(const Incident *i)
                        ? f->record.identity.access_key_id
                        : NULL;
 }
-
-bool attribution_has_deeds(const Attribution *a)
-{
-        return a->n_deeds > 1 || (a->n_deeds == 1 && a->deeds[0].calls > 1);
-}

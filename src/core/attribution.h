@@ -26,8 +26,6 @@ typedef struct AttributionFacts {
 
 /* The culprit's access key, when one is known and is fit to be looked up; borrowed, else NULL. */
 const char *attribution_key(const Incident *i);
-/* Whether that key did more than what is told already. */
-bool attribution_has_deeds(const Attribution *a);
 
 /* Gives each finding its role, and the whole its confidence and its doubts. */
 void attribution_evaluate(Incident *i, const AttributionFacts *f);

@@ -438,3 +438,8 @@ void findings_count_deeds(Attribution *a, const CloudTrailRecord *records, size_
                 d->refused += records[k].error_code != NULL;
         }
 }
+
+bool findings_has_deeds(const Attribution *a)
+{
+        return a->n_deeds > 1 || (a->n_deeds == 1 && a->deeds[0].calls > 1);
+}

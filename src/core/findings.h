@@ -57,3 +57,5 @@ FindingsSpan findings_span(const Incident *i);
 void findings_begin_deeds(Attribution *a, const char *key);
 void findings_count_deeds(Attribution *a, const CloudTrailRecord *records, size_t n,
                           int64_t from_msec);
+/* Whether it did more than what is told already. */
+bool findings_has_deeds(const Attribution *a);

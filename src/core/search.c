@@ -383,7 +383,7 @@ static void conclude(Core *c, Incident *i, uint64_t begun_boot)
         a->named_boot = 0;
         /* A message for another reason may have told who it was before the key's page was there;
          * and what waited for its actor closes all the same. */
-        if (!told_is_current(i) || (attribution_has_deeds(a) && !a->told_deeds) ||
+        if (!told_is_current(i) || (findings_has_deeds(a) && !a->told_deeds) ||
             (i->open && incident_is_over(i)))
                 tell(c, i);
 }
