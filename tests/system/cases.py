@@ -5,6 +5,7 @@ cases go on where earlier ones left the machine."""
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import time
@@ -79,9 +80,9 @@ class World:
 
     def begin_anew(self):
         """What happens from here on is told alone: nothing is known of before."""
-        for name in os.listdir(self.path("/var/lib/trailsentry")):
-            if name.endswith(".json"):
-                os.unlink(self.path("/var/lib/trailsentry/" + name))
+        with os.scandir(self.path("/var/lib/trailsentry")) as entries:
+            for entry in entries:
+                shutil.rmtree(entry.path) if entry.is_dir() else os.unlink(entry.path)
         self.aws.create_trail(TRAIL, logging=True, start_time=-864000.0, multi_region=True,
                               bucket="amzn-s3-demo-bucket")
         return max([row["seq"] for row in self.aws.messages()], default=0)
