@@ -58,6 +58,7 @@ typedef struct Region {
         unsigned account;
         uint64_t next_lookup_boot; /* budget: spacing of LookupEvents */
         unsigned throttles;        /* in a row */
+        bool throttle_told;        /* ... which the journal has of an incident */
         uint64_t next_unseen_boot; /* no StartLogging without sight before */
         int64_t throttled_msec;    /* since then; 0: it is not */
         Batch *batches;            /* begun, and not at their end */

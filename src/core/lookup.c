@@ -375,9 +375,9 @@ static bool is_served(const Core *c, const Region *r, const Batch *b, const Inci
 static void throttled(Core *c, Region *r, const AwsError *error)
 {
         Incident *first = NULL;
+        bool told = r->throttles++ > 0 && r->throttle_told;
 
-        if (!r->throttled_msec)
-                r->throttled_msec = c->now.wall_msec;
+        r->throttled_msec = r->throttled_msec ? r->throttled_msec : c->now.wall_msec;
         for (size_t k = 0; k < c->n_incidents; k++) {
                 Incident *i = c->incidents[k];
 
@@ -388,9 +388,10 @@ static void throttled(Core *c, Region *r, const AwsError *error)
                         i->attribution.throttled_msec =
                                 MAX(r->throttled_msec, i->attribution.begun_msec);
         }
-        if (r->throttles++ == 0 && first)
+        if (first && !told)
                 core_log(c, LOG_EVENT_LOOKUP_FAILED, LOG_WARNING, first, error,
                          "incident %s: LookupEvents is throttled, goes on being asked", first->id);
+        r->throttle_told = told || first;
         r->next_lookup_boot =
                 c->now.boot_usec +
                 backoff_usec(c->policy.lookup_spacing_usec,

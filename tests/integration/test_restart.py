@@ -76,8 +76,10 @@ def test_lost_answer_and_decoys_are_no_misuse(aws, guard):
     attack = aws.attacks({"trail": TRAIL, "ago": 5}, {"trail": TRAIL, "identity": "sso"})[0]
     # Told with a doubt before that has been read.
     named = aws.message(contains="exact: the first successful call after")
-    assert [c["params"]["LookupAttributes"][0]["AttributeValue"]
-            for c in aws.calls(operation="LookupEvents")][:2] == ["StopLogging", "StartLogging"]
+    asked = [c["params"]["LookupAttributes"][0]["AttributeValue"]
+             for c in aws.calls(operation="LookupEvents")]
+    # Beside what may have changed settings.
+    assert [a for a in asked if a.endswith("Logging")][:2] == ["StopLogging", "StartLogging"]
     assert named.value("Event id") == attack["event_id"]
     for message in aws.all_messages():
         assert "MISUSED" not in message.subject and message.severity == "high"

@@ -308,7 +308,26 @@ static void test_looks_are_not_foreseen(void **state)
         assert_in_range(most, 80, 92);
 }
 
-UNIT_MAIN(T(test_between_looks), T(test_more_of_the_same), T(test_innocent), T(test_single_call),
-          T(test_told_by_looks), T(test_in_the_shadow), T(test_narrower_before_it_was_wider),
-          T(test_in_maintenance), T(test_costs), T(test_recreated), T(test_redundant_start),
-          T(test_unconfirmed), T(test_looks_are_not_foreseen))
+/* Throttled before there was an incident, which is no reason to say nothing of it to that one. */
+static void test_throttled_before_a_stop(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new(&watched);
+
+        r->lookups = AWS_ERROR_THROTTLED;
+        rig_truth(r, true, RIG_START, 0);
+        rig_live(r, 5 * MINUTE);
+        assert_true(r->asked[ACTION_LOOKUP] > 0);
+        rig_polled(r, false, RIG_START, 299000);
+        rig_pass(r, 10 * USEC_PER_SEC);
+        rig_lookup_failed(r, AWS_ERROR_THROTTLED);
+        assert_non_null(rig_log(r, LOG_EVENT_LOOKUP_FAILED));
+        rig_pass(r, 10 * USEC_PER_SEC);
+        rig_lookup_failed(r, AWS_ERROR_THROTTLED); /* said once */
+        assert_null(rig_log(r, LOG_EVENT_LOOKUP_FAILED));
+}
+
+UNIT_MAIN(T(test_throttled_before_a_stop), T(test_between_looks), T(test_more_of_the_same),
+          T(test_innocent), T(test_single_call), T(test_told_by_looks), T(test_in_the_shadow),
+          T(test_narrower_before_it_was_wider), T(test_in_maintenance), T(test_costs),
+          T(test_recreated), T(test_redundant_start), T(test_unconfirmed),
+          T(test_looks_are_not_foreseen))
