@@ -90,8 +90,9 @@ static const char *resource_of_service(const char *arn, const char *service)
                 if (colons == 2 && (strncmp(at, service, n) != 0 || at[n] != ':'))
                         return NULL;
                 at = strchr(at, ':');
-                if (!at++)
+                if (!at)
                         return NULL;
+                at++;
         }
         return at;
 }
