@@ -308,7 +308,7 @@ typedef struct Attribution {
         uint32_t covered;         /* bits of its steps that were read since it began ... */
         uint32_t cut;             /* ... and of those of which there was more than could be read */
         bool reads;               /* a page of it has been read */
-        bool whole;               /* it, or one before it, has read everything */
+        bool whole;               /* it, or one that led to a verdict, has read everything */
         bool overfull;            /* findings were dropped for want of room */
         bool keying;              /* what the culprit's key was used for is to be asked yet ... */
         uint64_t keyed;           /* ... by this batch */

@@ -276,7 +276,7 @@ static bool is_everything_read(const Core *c, const Incident *i)
         return a->cut == 0;
 }
 
-/* What one look has read does not become unknown because the next one read less. */
+/* What made a verdict does not become unknown because the next look reads less. */
 static void note_whole(const Core *c, Incident *i)
 {
         Attribution *a = &i->attribution;
@@ -344,6 +344,7 @@ void search_advance(Core *c, Incident *i)
 static void look_complete_none(Core *c, Incident *i)
 {
         i->attribution.state = SEARCH_RUNNING;
+        i->attribution.whole = false; /* what comes in late was not in it */
         if (i->attribution.last)
                 give_up(c, i);
         else

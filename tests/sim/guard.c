@@ -351,6 +351,12 @@ static void restored(World *w)
                 t->stop_msec = MAX(t->stop_msec, m->stop_msec);
                 t->start_msec = MAX(t->start_msec, m->start_msec);
                 t->version_msec = MAX(t->version_msec, MAX(m->start_msec, m->stop_msec));
+                /* A replica that lags has shown it, and the life before was shown what came later.
+                 */
+                for (size_t k = 0; k < w->n_stops; k++)
+                        if (w->stops[k].trail == i &&
+                            w->stops[k].msec < MAX(m->start_msec, m->stop_msec))
+                                w->stops[k].must = false;
         }
         step(w, &(Input){.kind = INPUT_RESTORED, .trail = SIZE_MAX, .report = &(StateReport){}});
 }

@@ -473,9 +473,9 @@ void rig_sent(Rig *r, unsigned sequence, const char *topic, AwsErrorClass class)
         rig_step(r, &in);
 }
 
-void rig_found(Rig *r, const RecordFacts *f, size_t n)
+static void found(Rig *r, const RecordFacts *f, size_t n, const char *next_token)
 {
-        LookupPage page = {};
+        LookupPage page = {.next_token = mem_strdup(next_token)};
 
         for (size_t i = 0; i < n; i++)
                 *mem_push0(page.records, page.n_records) = fixture_record(&f[i]);
@@ -483,6 +483,16 @@ void rig_found(Rig *r, const RecordFacts *f, size_t n)
                 r,
                 &(Input){.kind = INPUT_FOUND, .trail = SIZE_MAX, .batch = r->batch, .page = &page});
         lookup_page_done(&page);
+}
+
+void rig_found(Rig *r, const RecordFacts *f, size_t n)
+{
+        found(r, f, n, NULL);
+}
+
+void rig_found_first(Rig *r, const RecordFacts *f, size_t n)
+{
+        found(r, f, n, "more");
 }
 
 void rig_lookup_failed(Rig *r, AwsErrorClass class)

@@ -109,6 +109,7 @@ void rig_stored(Rig *r);                  /* whatever was asked last, of the onl
 void rig_store_failed(Rig *r, int error); /* negative */
 void rig_sent(Rig *r, unsigned sequence, const char *topic, AwsErrorClass class);
 void rig_found(Rig *r, const RecordFacts *f, size_t n); /* the answer to the look-up in flight */
+void rig_found_first(Rig *r, const RecordFacts *f, size_t n); /* ... and there is more of it */
 void rig_lookup_failed(Rig *r, AwsErrorClass class);
 
 const Action *rig_action(const Rig *r, ActionKind kind); /* the first of the kind, NULL */

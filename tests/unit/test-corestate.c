@@ -100,6 +100,25 @@ static void test_denied_time_counts(void **state)
         assert_int_equal(core_n_incidents(r->core), 0);
 }
 
+/* That nothing had shown when all was read says nothing of what has shown since. */
+static void test_an_earlier_look_in_vain(void **state)
+{
+        static const RecordFacts page[] = {{.at = STOP},
+                                           {.at = STOP - 5000, .error = "AccessDenied"}};
+        _cleanup_rig_ Rig *r = rig_new_stopped(NULL);
+        const Attribution *a = &rig_incident(r)->attribution;
+
+        rig_found(r, NULL, 0);
+        assert_int_equal(a->rounds, 1);
+        rig_pass(r, 10 * USEC_PER_SEC);
+        rig_found_first(r, page, 2);
+        assert_int_equal(a->confidence, CONFIDENCE_AMBIGUOUS);
+        assert_true(a->doubts & (1U << DOUBT_UNREAD));
+        rig_pass(r, 2 * USEC_PER_SEC);
+        rig_found(r, page, 2);
+        assert_false(a->doubts & (1U << DOUBT_UNREAD));
+}
+
 /* The trail logs again between the answer that names who it was and that of what his key did. */
 static void test_closed_before_the_deeds_are_known(void **state)
 {
@@ -143,30 +162,6 @@ static void test_settling_corrects(void **state)
         rig_live(r, 3 * USEC_PER_MINUTE);
         assert_int_equal(r->phases[PHASE_UPDATE] + r->phases[PHASE_CLOSED], 2);
         assert_true(incident_is_settled(rig_incident(r)));
-}
-
-/* A record that shows after that is found by the last look. */
-static void test_last_look_corrects(void **state)
-{
-        static const RecordFacts both[] = {{.at = STOP}, {.at = STOP - 2000, .who = BOB}};
-        _cleanup_rig_ Rig *r = rig_new(NULL);
-
-        rig_truth(r, true, START, 0);
-        rig_live(r, USEC_PER_SEC);
-        r->records = both;
-        r->n_records = 1;
-        rig_pass(r, 6 * USEC_PER_SEC);
-        rig_truth(r, false, START, STOP);
-        rig_live(r, USEC_PER_HOUR);
-        assert_true(incident_is_settled(rig_incident(r)));
-        r->n_records = 2;
-        unsigned told = r->phases[PHASE_UPDATE];
-        rig_live(r, 22 * USEC_PER_HOUR);
-        assert_int_equal(r->phases[PHASE_UPDATE], told);
-        rig_live(r, 61 * USEC_PER_MINUTE);
-        assert_int_equal(r->phases[PHASE_UPDATE], told + 1);
-        rig_live(r, USEC_PER_MINUTE);
-        assert_int_equal(core_n_incidents(r->core), 0);
 }
 
 static void test_misuse_is_critical(void **state)
@@ -613,8 +608,8 @@ static void test_restore_with_clock_set_back(void **state)
 
 UNIT_MAIN(T(test_blink_waits_for_its_actor), T(test_not_yet_and_given_up),
           T(test_throttled_time_counts), T(test_throttled_is_asked_on), T(test_denied_time_counts),
-          T(test_settling_corrects), T(test_last_look_corrects), T(test_misuse_is_critical),
-          T(test_closed_before_the_deeds_are_known),
+          T(test_settling_corrects), T(test_misuse_is_critical),
+          T(test_closed_before_the_deeds_are_known), T(test_an_earlier_look_in_vain),
           T(test_misuse_is_told_when_the_own_name_is_known), T(test_search_waits_for_the_own_name),
           T(test_restore), T(test_restore_for_alerts_only), T(test_restore_without_memory),
           T(test_restore_with_old_memory), T(test_restore_left_over), T(test_restore_finished),

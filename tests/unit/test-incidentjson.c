@@ -6,6 +6,7 @@
 #include "base/jsonmap.h"
 #include "base/mem.h"
 #include "core-fixture.h"
+#include "json-at.h"
 #include "unit.h"
 
 static void set_error(AwsError *e)
@@ -206,22 +207,6 @@ static void test_unknown_members(void **state)
         assert_true(json_equal(before, again));
 }
 
-/* Object at a path such as "attribution.findings.0", NULL when there is none. */
-static json_t *at(json_t *o, const char *path)
-{
-        char name[64];
-
-        while (*path && o) {
-                size_t n = strcspn(path, ".");
-
-                (void)snprintf(name, sizeof(name), "%.*s", (int)n, path);
-                o = json_is_array(o) ? json_array_get(o, strtoul(name, NULL, 10))
-                                     : json_object_get(o, name);
-                path += path[n] ? n + 1 : n;
-        }
-        return o;
-}
-
 static const struct {
         const char *path, *member;
 } needed[] = {
@@ -266,7 +251,7 @@ static void test_missing_members(void **state)
                 _cleanup_json_ json_t *o = incident_to_json(i);
                 const char *field = NULL;
 
-                assert_int_equal(json_object_del(at(o, needed[k].path), needed[k].member), 0);
+                assert_int_equal(json_object_del(json_at(o, needed[k].path), needed[k].member), 0);
                 if (read_back(o, &field) >= 0)
                         fail_msg("%s.%s was missed by nobody", needed[k].path, needed[k].member);
                 assert_string_equal(field, needed[k].member);
@@ -280,7 +265,7 @@ static void test_wrong_types(void **state)
         for (size_t k = 0; k < ELEMENTSOF(needed); k++) {
                 _cleanup_json_ json_t *o = incident_to_json(i);
 
-                json_object_set_new(at(o, needed[k].path), needed[k].member, json_real(1.5));
+                json_object_set_new(json_at(o, needed[k].path), needed[k].member, json_real(1.5));
                 if (read_back(o, NULL) >= 0)
                         fail_msg("%s.%s may be anything", needed[k].path, needed[k].member);
         }
@@ -311,7 +296,7 @@ static void test_wrong_values(void **state)
         for (size_t k = 0; k < ELEMENTSOF(rows); k++) {
                 _cleanup_json_ json_t *o = incident_to_json(i);
 
-                json_object_set_new(at(o, rows[k].path), rows[k].member,
+                json_object_set_new(json_at(o, rows[k].path), rows[k].member,
                                     json_loads(rows[k].value, JSON_DECODE_ANY, NULL));
                 if (read_back(o, NULL) >= 0)
                         fail_msg("%s.%s may be %s", rows[k].path, rows[k].member, rows[k].value);

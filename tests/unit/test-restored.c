@@ -8,23 +8,8 @@
 #include "base/mem.h"
 #include "core-fixture.h"
 #include "core/incidentjson.h"
+#include "json-at.h"
 #include "unit.h"
-
-/* Object at a path such as "attribution.findings.0". */
-static json_t *at(json_t *o, const char *path)
-{
-        char name[64];
-
-        while (*path && o) {
-                size_t n = strcspn(path, ".");
-
-                (void)snprintf(name, sizeof(name), "%.*s", (int)n, path);
-                o = json_is_array(o) ? json_array_get(o, strtoul(name, NULL, 10))
-                                     : json_object_get(o, name);
-                path += path[n] ? n + 1 : n;
-        }
-        return o;
-}
 
 static const char *const changed[_INCIDENT_KIND_MAX] = {
         [INCIDENT_DRIFT] = "[{\"kind\": \"s3-bucket\", \"severity\": \"critical\", \"before\": "
@@ -139,7 +124,7 @@ static void test_what_no_guard_writes_is_refused(void **state)
 {
         for (size_t k = 0; k < ELEMENTSOF(rows); k++) {
                 _cleanup_json_ json_t *o = good(rows[k].kind);
-                json_t *to = at(o, rows[k].path);
+                json_t *to = json_at(o, rows[k].path);
 
                 assert_non_null(to);
                 if (rows[k].value)
@@ -161,7 +146,7 @@ static void test_body_of_300_kib(void **state)
         _cleanup_free_ char *body = mem_alloc0((size_t)300 * 1024 + 1);
 
         memset(body, 'x', (size_t)300 * 1024);
-        json_set(at(o, "messages.0"), "body", json_string(body));
+        json_set(json_at(o, "messages.0"), "body", json_string(body));
         assert_string_equal(wrong_of(o), "body");
 }
 
@@ -179,7 +164,8 @@ static void test_more_than_is_ever_kept(void **state)
 
         for (size_t k = 0; k < ELEMENTSOF(lists); k++) {
                 _cleanup_json_ json_t *o = good(INCIDENT_STOPPED);
-                json_t *to = at(o, lists[k].path), *list = json_object_get(to, lists[k].member);
+                json_t *to = json_at(o, lists[k].path),
+                       *list = json_object_get(to, lists[k].member);
                 _cleanup_json_ json_t *one = json_deep_copy(json_array_get(list, 0));
 
                 if (!one)
@@ -196,7 +182,7 @@ static void test_what_was_retired_is_taken(void **state)
         _cleanup_json_ json_t *o = good(INCIDENT_CANNOT_SEE);
 
         json_set(o, "open", json_false());
-        json_set(at(o, "attribution"), "state", json_string("done"));
+        json_set(json_at(o, "attribution"), "state", json_string("done"));
         assert_null(wrong_of(o));
         json_set(o, "open", json_true());
         assert_string_equal(wrong_of(o), "state");
