@@ -33,27 +33,32 @@ ca_file = "%(ca)s";
 
 COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 began = time.monotonic()
+lock = threading.Lock()
 
 
 def paint(code, text):
     return f"\033[{code}m{text}\033[0m" if COLOUR else text
 
 
+def put(text):
+    """A block that nothing else is printed into: the journal comes by a thread of its own."""
+    with lock:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+
 def say(text):
-    print(paint("1", f"\n[{time.monotonic() - began:5.1f} s] {text}"), flush=True)
+    put(paint("1", f"\n[{time.monotonic() - began:5.1f} s] {text}"))
 
 
 def follow(stream):
     for line in stream:
-        print(paint("36", "    journal | ") + line.rstrip(), flush=True)
+        put(paint("36", "    journal | ") + line.rstrip())
 
 
 def show_alert(message):
-    print(paint("33", "    alert   | Subject: " + message["subject"]))
-    print(paint("33", "    alert   | "))
-    for line in message["message"].rstrip().split("\n"):
-        print(paint("33", "    alert   | ") + line)
-    sys.stdout.flush()
+    lines = ["Subject: " + message["subject"], "", *message["message"].rstrip().split("\n")]
+    put("\n".join(paint("33", "    alert   | ") + line for line in lines))
 
 
 def stop_as_attacker(aws):
@@ -81,7 +86,7 @@ def play(build, folder, aws):
     say("The guard's configuration:")
     with open(configuration, encoding="ascii") as f:
         for line in f:
-            print("    " + line.rstrip())
+            put("    " + line.rstrip())
 
     say("trailsentryd starts: credentials from the instance metadata service, then the role in "
         "the workload account.")
@@ -113,7 +118,6 @@ def play(build, folder, aws):
         reader.join(timeout=5)
 
     say("What stays on the guard's disk: trailsentry incidents")
-    sys.stdout.flush()
     subprocess.run([os.path.join(build, "trailsentry"), "--state-directory", state, "incidents"],
                    env={"PATH": "/usr/bin:/bin"}, check=False)
     say("The trail is logging: " + ("yes." if logging else "NO, which is a defect."))
