@@ -30,7 +30,8 @@ static const char *const names[] = {
         "TERM",
 };
 
-static char **for_programs; /* NULL: nothing has been taken out */
+/* Reachable for as long as the process lives: a library's setenv() puts a copy into environ. */
+static char **for_programs, **for_us; /* NULL: nothing has been taken out */
 
 const char *environment_name(size_t i)
 {
@@ -75,7 +76,7 @@ void environment_restrict(void)
         if (for_programs || !environ)
                 return;
         for_programs = select_from(environ, is_for_programs);
-        environ = select_from(environ, counts);
+        environ = for_us = select_from(environ, counts);
 }
 
 char *const *environment_for_programs(void)

@@ -457,14 +457,12 @@ static char *dump(json_t *taken)
         return text;
 }
 
-static void store(Spool *s, size_t k, int64_t version, bool finished)
+static void store(Spool *s, size_t k, int64_t version)
 {
-        Incident i = {.stop_msec = version, .trail_arn = (char *)TRAIL_ARN, .open = !finished};
+        Incident i = {.stop_msec = version, .trail_arn = (char *)TRAIL_ARN, .open = version < 3};
 
         (void)snprintf(i.id, sizeof(i.id), "%s", ids[k]);
         spool_store_incident(s, ids[k], (uint64_t)version, dump(incident_to_json(&i)));
-        if (finished)
-                spool_archive(s, ids[k]);
 }
 
 static void store_memories(Spool *s, int64_t version)
@@ -513,9 +511,12 @@ static int setup(void **state)
                          0);
         for (int64_t version = 1; version <= 3; version++) {
                 for (size_t k = 0; k < N_INCIDENTS; k++, asked++)
-                        store(s, k, version, version == 3);
+                        store(s, k, version);
                 store_memories(s, version);
                 asked++;
+                /* One that the memories still call unfinished is not the oldest of 10,000. */
+                for (size_t k = 0; version == 3 && k < N_INCIDENTS; k++)
+                        spool_archive(s, ids[k]);
                 while (stored < asked)
                         assert_true(sd_event_run(event, PATIENCE) > 0);
         }
