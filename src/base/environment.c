@@ -30,8 +30,7 @@ static const char *const names[] = {
         "TERM",
 };
 
-/* Reachable for as long as the process lives: a library's setenv() puts a copy into environ. */
-static char **for_programs, **for_us; /* NULL: nothing has been taken out */
+static char **for_programs; /* NULL: nothing has been taken out */
 
 const char *environment_name(size_t i)
 {
@@ -58,25 +57,26 @@ static bool is_for_programs(const char *variable)
         return !is_named(variable, "SSLKEYLOGFILE");
 }
 
-/* The strings are borrowed. */
-static char **select_from(char **from, bool (*wanted)(const char *variable))
+/* The strings are borrowed. The list has room for what it is selected from. */
+static void select_into(char **list, char **from, bool (*wanted)(const char *variable))
 {
-        char **kept = NULL;
-        size_t n = 0;
-
         for (; *from; from++)
                 if (wanted(*from))
-                        *mem_push0(kept, n) = *from;
-        *mem_push0(kept, n) = NULL;
-        return kept;
+                        *list++ = *from;
+        *list = NULL;
 }
 
 void environment_restrict(void)
 {
+        size_t n = 1;
+
         if (for_programs || !environ)
                 return;
-        for_programs = select_from(environ, is_for_programs);
-        environ = for_us = select_from(environ, counts);
+        for (char **e = environ; *e; e++)
+                n++;
+        for_programs = mem_alloc0(n * sizeof(*for_programs));
+        select_into(for_programs, environ, is_for_programs);
+        select_into(environ, environ, counts);
 }
 
 char *const *environment_for_programs(void)

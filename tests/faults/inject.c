@@ -133,6 +133,18 @@ static void describe(pid_t tid, const struct ptrace_syscall_info *info, ObjectKi
                 (void)snprintf(ret + strlen(ret), 257, "%s%s", *ret ? "/" : "", path);
 }
 
+/* The spool's thread says who it is: prctl(2), PR_SET_NAME. */
+static void note_name(pid_t tid, const struct ptrace_syscall_info *info)
+{
+        char name[16] = "";
+        struct iovec to = {name, sizeof(name) - 1},
+                     from = {(void *)(uintptr_t)info->entry.args[1], sizeof(name) - 1};
+
+        if (info->entry.nr == SYS_prctl && info->entry.args[0] == PR_SET_NAME &&
+            process_vm_readv(tid, &to, 1, &from, 1, 0) > 0 && streq(name, "disk"))
+                writer = tid;
+}
+
 /* Whether this is the call that was asked for, which is then noted. */
 static bool is_met(pid_t tid, const struct ptrace_syscall_info *info)
 {
@@ -178,6 +190,8 @@ static void at_call(pid_t tid)
                 return;
         if (info.op == PTRACE_SYSCALL_INFO_EXIT && tid == returns)
                 (void)kill(program, SIGKILL);
+        if (info.op == PTRACE_SYSCALL_INFO_ENTRY)
+                note_name(tid, &info);
         if (info.op != PTRACE_SYSCALL_INFO_ENTRY || !is_met(tid, &info))
                 return;
         if (arg_error) {
@@ -229,10 +243,8 @@ static void trace(void)
                         unsigned long made = 0;
 
                         (void)ptrace(PTRACE_GETEVENTMSG, tid, 0, &made);
-                        if (!begun && !logger)
-                                logger = (pid_t)made;
-                        else if (begun && !writer)
-                                writer = (pid_t)made;
+                        if (!logger)
+                                logger = (pid_t)made; /* the first that is made */
                 } else if (WSTOPSIG(status) == (SIGTRAP | 0x80))
                         at_call(tid);
                 else if (event == 0)

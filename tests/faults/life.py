@@ -102,7 +102,8 @@ class Life:
 
     def is_stored(self):
         """Whether all that was told is on disk, and known to be told."""
-        found = [i for i in self.guard.incidents().values() if i["kind"] != "maintenance"]
+        found = [i for i in self.guard.incidents().values()
+                 if i["kind"] not in ("maintenance", "state-lost")]
         self.settled = len(found) == 1 and not found[0]["open"] and all(
             d["sent"] for m in found[0]["messages"] for d in m["deliveries"])
         return self.settled

@@ -28,6 +28,15 @@
 #define PROXY 200
 #define HANG_MAX_MSEC 60000
 
+static const char *path;
+
+/* Before the guard takes out of its environment what it does not know. */
+static __attribute__((constructor)) void note_path(void)
+{
+        path = getenv(PAGE_ENVIRONMENT);
+        path = path ? strdup(path) : NULL;
+}
+
 Page *page_map(void)
 {
         static Page *page;
@@ -35,7 +44,6 @@ Page *page_map(void)
 
         if (known)
                 return known;
-        const char *path = getenv(PAGE_ENVIRONMENT);
         int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
         void *p = fd < 0 ? MAP_FAILED
                          : mmap(NULL, sizeof(Page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

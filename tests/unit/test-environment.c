@@ -16,23 +16,27 @@ static bool has(char *const *variables, const char *text)
 /* One process, one test: what is taken out stays out. */
 static void test_what_counts_is_kept(void **state)
 {
-        char *before[] = {(char *)"SSLKEYLOGFILE=/tmp/keys",
-                          (char *)"AWS_PROFILE=guard",
-                          (char *)"AWS_=x",
-                          (char *)"AWS=x",
-                          (char *)"PATH=/bin",
-                          (char *)"PATHS=/bin",
-                          (char *)"PAT=/bin",
-                          (char *)"OPENSSL_CONF=/tmp/x",
-                          (char *)"VAULT_ADDR=https://vault.example",
-                          (char *)"malformed",
-                          (char *)"HOME",
-                          (char *)"=x",
-                          (char *)"https_proxy=http://x:1",
-                          NULL};
+        char *const before[] = {(char *)"SSLKEYLOGFILE=/tmp/keys",
+                                (char *)"AWS_PROFILE=guard",
+                                (char *)"AWS_=x",
+                                (char *)"AWS=x",
+                                (char *)"PATH=/bin",
+                                (char *)"PATHS=/bin",
+                                (char *)"PAT=/bin",
+                                (char *)"OPENSSL_CONF=/tmp/x",
+                                (char *)"VAULT_ADDR=https://vault.example",
+                                (char *)"malformed",
+                                (char *)"HOME",
+                                (char *)"=x",
+                                (char *)"https_proxy=http://x:1",
+                                NULL};
 
-        environ = before;
-        assert_true(environment_for_programs() == before);
+        /* What environ points to outlives the test. */
+        static char *list[ELEMENTSOF(before)];
+
+        memcpy(list, before, sizeof(list));
+        environ = list;
+        assert_true(environment_for_programs() == list);
         environment_restrict();
         static const char *const kept[] = {"AWS_PROFILE=guard", "AWS_=x", "PATH=/bin", "HOME",
                                            "https_proxy=http://x:1"};
