@@ -11,6 +11,7 @@ const Policy policy_default = {
         .restart_retry_usec = 1 * USEC_PER_SEC,
         .restart_retry_max_usec = 15 * USEC_PER_SEC,
         .restart_throttled_usec = 1 * USEC_PER_SEC,
+        .start_patience_usec = 5 * USEC_PER_SEC,
         .unseen_start_usec = 1 * USEC_PER_MINUTE,
         .unseen_spacing_usec = 1 * USEC_PER_SEC,
         .store_patience_usec = 1 * USEC_PER_SEC,

@@ -13,6 +13,8 @@ typedef struct Policy {
         uint64_t restart_retry_usec;    /* between failed restarts, doubling up to ... */
         uint64_t restart_retry_max_usec;
         uint64_t restart_throttled_usec; /* ... between throttled ones, give or take a half */
+        uint64_t start_patience_usec;    /* our StartLogging without an answer, before the trail
+                                          * that logs again is told to */
         uint64_t unseen_start_usec;      /* StartLogging for a trail that cannot be seen */
         uint64_t unseen_spacing_usec;    /* ... between those of one account and region */
         uint64_t store_patience_usec;    /* an alert waits so long for the disk */

@@ -299,6 +299,10 @@ Reading reading_settle(Core *c, Trail *t, const TrailStatus *s, Reading r)
 {
         if (t->stop && t->stop->kind == INCIDENT_DELETED)
                 r = after_deletion(c, t, s, r);
+        /* Whose start that was is known when ours is answered, in an instant. */
+        if (r == READING_RESTARTED && t->starting &&
+            c->now.boot_usec < t->start_boot + c->policy.start_patience_usec)
+                return READING_STALE;
         bool same = t->agreeing > 0 && t->doubted == r && t->doubt.is_logging == s->is_logging &&
                     t->doubt.start_logging_msec == s->start_logging_msec &&
                     t->doubt.stop_logging_msec == s->stop_logging_msec;

@@ -25,11 +25,14 @@ PORTAL = b"<!DOCTYPE html><html><body>Please log in to use this network.</body><
 
 class Kind:
     def __init__(self, name, want, act=None, *, stage=None, imds="same", accepted=None, query=None, slow=False,
-                 network="good", context=None, idle=None, proxied=False, placed=True):
+                 network="good", context=None, idle=None, proxied=False, placed=True,
+                 shows_logging=False):
         self.name, self.want, self.act, self.stage = name, want, act, stage
         self.imds, self.accepted, self.query, self.slow = imds, accepted, query, slow
         self.network, self.context, self.idle = NETWORK[network], context, idle
         self.proxied = proxied
+        # What is left of GetTrailStatus says whether the trail logs, which is believed.
+        self.shows_logging = shows_logging
         self.placed = placed and not proxied  # also on a region's endpoint under the daemon
         KINDS.append(self)
 
@@ -381,13 +384,13 @@ def _(c, r):
 # Bodies that are not what they should be
 
 
-def body_kind(name, change, headers=(), query=None):
+def body_kind(name, change, headers=(), query=None, shows_logging=False):
     def answer(c, r):
         body = change(c.good(r)[1])
         c.send(answers.head(length=len(body), headers=headers) + body)
         return True
     Kind(name, UNREADABLE, answer, stage="request", accepted="ok", query=query,
-         imds={"ImdsCredentials": "- ImdsError"})
+         imds={"ImdsCredentials": "- ImdsError"}, shows_logging=shows_logging)
 
 
 def is_json(body):
@@ -420,7 +423,7 @@ def doubled(body):
         b"<AccessKeyId>", b"<AccessKeyId>OTHER</AccessKeyId><AccessKeyId>")
 
 
-body_kind("body cut in the middle", lambda body: body[:len(body) // 2])
+body_kind("body cut in the middle", lambda body: body[:len(body) // 2], shows_logging=True)
 body_kind("body of wrong types", of_wrong_types)
 body_kind("body deeply nested", nested)
 body_kind("body compressed unasked", gzip.compress, headers=("Content-Encoding: gzip",))
