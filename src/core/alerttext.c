@@ -23,33 +23,13 @@ static const char *trail_name(const Incident *i, Arn *a)
         return arn_parse_trail(i->trail_arn, a, &why) < 0 ? i->trail_arn : arn_trail_name(a);
 }
 
-/* After "CloudTrail trail NAME": while it goes on, when it is over, and short for a subject. */
-static const struct {
-        const char *happened, *was, *headline;
-} kind_words[_INCIDENT_KIND_MAX] = {
-        [INCIDENT_STOPPED] = {"was stopped"},
-        [INCIDENT_BLINK] = {"was stopped and started again between two looks", NULL,
-                            "was stopped for a moment"},
-        [INCIDENT_ALREADY_STOPPED] = {"was already stopped when first seen", NULL,
-                                      "is NOT LOGGING"},
-        [INCIDENT_RECENT_STOP] = {"had been stopped shortly before the guard first saw it", NULL,
-                                  "had been stopped"},
-        [INCIDENT_RECREATED] = {"was deleted and made again: its times vanished or went back", NULL,
-                                "was re-created"},
-        [INCIDENT_DELETED] = {"was deleted"},
-        [INCIDENT_NOT_FOUND] = {"does not exist", "did not exist"},
-        [INCIDENT_CANNOT_SEE] = {"cannot be seen", "could not be seen"},
-        [INCIDENT_OTHER_CONTROLLER] = {"is started again and again by somebody else", NULL,
-                                       "is started by others"},
-};
-
 static const char *what_happened(const Incident *i)
 {
-        const char *was = kind_words[i->kind].was;
+        const IncidentKindRow *row = incident_kind_row(i->kind);
 
         if (incident_kind_is_change(i->kind))
                 return alert_change_happened(i);
-        return was && !i->open ? was : kind_words[i->kind].happened;
+        return row->was && !i->open ? row->was : row->happened;
 }
 
 static const char *state_now(const Incident *i)
@@ -233,7 +213,7 @@ static void subject(const Incident *i, const AlertContext *c, const Arn *a, char
 {
         char d[TIMEFMT_MAX];
         StrBuf b = STRBUF_INIT(512);
-        const char *headline = kind_words[i->kind].headline;
+        const char *headline = incident_kind_row(i->kind)->headline;
         _cleanup_free_ char *short_name = escape_ascii(trail_name(i, (Arn *)a), 32);
 
         strbuf_addf(&b, "%s: trail %s ", phase_to_string(c->phase), short_name);

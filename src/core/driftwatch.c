@@ -299,7 +299,6 @@ static void open_uninspected(Core *c, Trail *t, const Input *in)
         memcpy(cause.request_id, in->error.request_id, sizeof(cause.request_id));
         t->uninspected = incident_open(c, t,
                                        &(IncidentFacts){.kind = INCIDENT_UNINSPECTED,
-                                                        .severity = SEVERITY_WARNING,
                                                         .cause = &cause,
                                                         .blind_from_msec = since,
                                                         .id_time_msec = t->memory.start_msec,

@@ -26,7 +26,7 @@ static void untimed_id(const char *arn, const IncidentFacts *f, unsigned again, 
 {
         char hex[DIGEST_HEX_SIZE];
         _cleanup_free_ char *text =
-                mem_printf("%s\n%s\n%" PRId64 "\n%s\n%u", arn, incident_kind_to_string(f->kind),
+                mem_printf("%s\n%s\n%" PRId64 "\n%s\n%u", arn, incident_kind_row(f->kind)->id_name,
                            f->id_time_msec, strempty(f->id_digest), again);
 
         digest_sha256_hex(text, strlen(text), hex);
@@ -112,7 +112,7 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
         *mem_push0(c->incidents, c->n_incidents) = i;
         memcpy(i->id, id, sizeof(id));
         i->kind = f->kind;
-        i->severity = f->severity;
+        i->severity = MAX(f->severity, incident_kind_row(f->kind)->severity);
         i->trail = (size_t)(t - c->trails);
         i->trail_arn = mem_strdup(t->config.arn);
         i->open = true;

@@ -11,7 +11,9 @@
 #include "aws/cloudtrail.h"
 #include "base/macro.h"
 #include "core/evidence.h"
+#include "core/incidentkind.h"
 #include "core/policy.h"
+#include "core/severity.h"
 
 typedef struct Now {
         uint64_t boot_usec; /* for deadlines */
@@ -39,18 +41,6 @@ typedef enum TopicFormat {
 
 const char *topic_format_to_string(TopicFormat f);
 TopicFormat topic_format_from_string(const char *s);
-
-typedef enum Severity {
-        SEVERITY_INFO,
-        SEVERITY_WARNING,
-        SEVERITY_HIGH,
-        SEVERITY_CRITICAL,
-        _SEVERITY_MAX,
-        _SEVERITY_INVALID = -EINVAL,
-} Severity;
-
-const char *severity_to_string(Severity s); /* "critical" */
-Severity severity_from_string(const char *s);
 
 /* What the settings of a trail are declared to be; NULL and UNSAID: as first seen. "" is none. */
 typedef enum Declared {
@@ -123,46 +113,6 @@ typedef struct TrailMemory {
 } TrailMemory;
 
 void trail_memory_done(TrailMemory *m);
-
-typedef enum IncidentKind {
-        INCIDENT_STOPPED,          /* seen to stop */
-        INCIDENT_BLINK,            /* stopped and started between two looks */
-        INCIDENT_ALREADY_STOPPED,  /* not logging when first seen */
-        INCIDENT_RECENT_STOP,      /* logging when first seen, stopped less than a day before */
-        INCIDENT_RECREATED,        /* its times vanished or went back */
-        INCIDENT_DELETED,          /* TrailNotFound, seen before */
-        INCIDENT_NOT_FOUND,        /* TrailNotFound, never seen: configuration */
-        INCIDENT_CANNOT_SEE,       /* no good poll for too long */
-        INCIDENT_OTHER_CONTROLLER, /* somebody else keeps starting it */
-        INCIDENT_DRIFT,            /* its settings are not as they were, or were declared */
-        INCIDENT_DELIVERY,         /* what it records does not arrive */
-        INCIDENT_UNINSPECTED,      /* its settings cannot be read: drift would not be seen */
-        /* Notices, about the guard itself: */
-        INCIDENT_MAINTENANCE,   /* approved changes are recorded, not fought */
-        INCIDENT_TOPIC_FAILING, /* does not take what is sent to it */
-        INCIDENT_RECONFIGURED,  /* guards other trails than before, or otherwise */
-        INCIDENT_STATE_LOST,    /* what was stored is damaged, gone, or not to be had just now */
-        _INCIDENT_KIND_MAX,
-        _INCIDENT_KIND_INVALID = -EINVAL,
-} IncidentKind;
-
-/* What can be told in one message: incidents of a family are grouped with each other only. */
-typedef enum Family {
-        FAMILY_NONE, /* each told by itself */
-        FAMILY_STOP,
-        FAMILY_DELETED,
-        FAMILY_RECREATED,
-        FAMILY_SIGHT,
-        FAMILY_CONTROLLER,
-        _FAMILY_MAX,
-} Family;
-
-Family incident_kind_family(IncidentKind k);
-
-const char *incident_kind_to_string(IncidentKind k); /* "stopped", "blink", "cannot-see" */
-IncidentKind incident_kind_from_string(const char *s);
-/* Whether it is about the guard itself, and so without a trail. */
-bool incident_kind_is_notice(IncidentKind k);
 
 typedef enum Phase {
         PHASE_OPEN,
@@ -507,12 +457,6 @@ DEFINE_CLEANUP(Incident *, incident_free)
 bool incident_is_finished(const Incident *i);
 /* The same, but for the last look at who did it, at the end of the search's time. */
 bool incident_is_settled(const Incident *i);
-
-/* Whether it is about changes, and not about whether the trail logs. */
-bool incident_kind_is_change(IncidentKind k);
-
-/* Its ATT&CK technique, as messages have it; NULL without one. */
-const char *incident_kind_technique(IncidentKind k);
 
 /* The finding with a role, NULL when there is none. */
 const Finding *incident_find_role(const Incident *i, Role role);

@@ -32,7 +32,6 @@ static void on_first(Core *c, Trail *t, const TrailStatus *s, Reading r)
                 s->stop_logging_msec >= s->start_logging_msec || !down ? s->stop_logging_msec : 0;
         IncidentFacts f = {
                 .kind = down ? INCIDENT_ALREADY_STOPPED : INCIDENT_RECENT_STOP,
-                .severity = SEVERITY_HIGH,
                 .stop_msec = stop,
                 .start_before_msec = down ? s->start_logging_msec : 0,
                 .blind_from_msec = stop,
@@ -54,7 +53,6 @@ static void open_stopped(Core *c, Trail *t, const TrailStatus *s)
 {
         incident_open(c, t,
                       &(IncidentFacts){.kind = INCIDENT_STOPPED,
-                                       .severity = SEVERITY_HIGH,
                                        .stop_msec = s->stop_logging_msec,
                                        .start_before_msec = s->start_logging_msec,
                                        .blind_from_msec = s->stop_logging_msec});
@@ -74,7 +72,6 @@ static void on_stopped(Core *c, Trail *t, const TrailStatus *s)
 static void on_untimed_stop(Core *c, Trail *t)
 {
         IncidentFacts f = {.kind = t->memory.seen ? INCIDENT_STOPPED : INCIDENT_ALREADY_STOPPED,
-                           .severity = SEVERITY_HIGH,
                            .blind_from_msec = t->memory.last_logging_msec,
                            .id_time_msec = t->memory.start_msec,
                            .id_digest = "not-logging"};
@@ -98,7 +95,6 @@ static void on_still_stopped(Core *c, Trail *t, const TrailStatus *s)
         /* ... or was overtaken by a deletion that has proved to be none. */
         incident_open(c, t,
                       &(IncidentFacts){.kind = INCIDENT_ALREADY_STOPPED,
-                                       .severity = SEVERITY_HIGH,
                                        .start_before_msec = s->start_logging_msec,
                                        .blind_from_msec = s->stop_logging_msec,
                                        .id_time_msec = s->stop_logging_msec,
@@ -111,7 +107,6 @@ static void on_blink(Core *c, Trail *t, const TrailStatus *s)
                 return;
         incident_open(c, t,
                       &(IncidentFacts){.kind = INCIDENT_BLINK,
-                                       .severity = SEVERITY_HIGH,
                                        .stop_msec = s->stop_logging_msec,
                                        .blind_from_msec = s->stop_logging_msec,
                                        .blind_to_msec = s->start_logging_msec,
@@ -189,7 +184,6 @@ static void on_redundant_start(Core *c, Trail *t, const TrailStatus *s)
                 return;
         Incident *i = incident_open(c, t,
                                     &(IncidentFacts){.kind = INCIDENT_OTHER_CONTROLLER,
-                                                     .severity = SEVERITY_WARNING,
                                                      .id_time_msec = s->start_logging_msec});
         if (i)
                 i->redundant_starts = t->redundant;
@@ -199,7 +193,6 @@ void reading_open_recreated(Core *c, Trail *t, const TrailMemory *was, int64_t b
 {
         incident_open(c, t,
                       &(IncidentFacts){.kind = INCIDENT_RECREATED,
-                                       .severity = SEVERITY_CRITICAL,
                                        .start_before_msec = was->start_msec,
                                        .last_logging_msec = was->last_logging_msec,
                                        .blind_from_msec = was->last_logging_msec,

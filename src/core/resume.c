@@ -141,15 +141,14 @@ static uint64_t resume_search_boot(const Core *c, const Attribution *a)
 /* What its trail has at most one of that is open; NULL for what has no place there. */
 static Incident **place_of(Trail *t, const Incident *i)
 {
-        switch (i->kind) {
-        case INCIDENT_CANNOT_SEE:
-        case INCIDENT_NOT_FOUND:
+        switch (incident_kind_row(i->kind)->slot) {
+        case SLOT_BLIND:
                 return &t->blind;
-        case INCIDENT_DRIFT:
+        case SLOT_DRIFT:
                 return i->between_looks ? NULL : &t->drift;
-        case INCIDENT_DELIVERY:
+        case SLOT_DELIVERY:
                 return &t->delivery;
-        case INCIDENT_UNINSPECTED:
+        case SLOT_SETTINGS:
                 return &t->uninspected;
         default:
                 return incident_is_over(i) ? NULL : &t->stop;

@@ -168,7 +168,6 @@ static void on_never_found(Core *c, Trail *t, const AwsError *error)
                 incident_close(c, t->blind, c->now.wall_msec);
         incident_open(c, t,
                       &(IncidentFacts){.kind = INCIDENT_NOT_FOUND,
-                                       .severity = SEVERITY_HIGH,
                                        .blind_from_msec = c->now.wall_msec,
                                        .cause = error,
                                        .id_time_msec = c->now.wall_msec});
@@ -199,7 +198,6 @@ static void on_not_found(Core *c, Trail *t, const AwsError *error)
                 incident_close(c, t->stop, 0);
         incident_open(c, t,
                       &(IncidentFacts){.kind = INCIDENT_DELETED,
-                                       .severity = SEVERITY_CRITICAL,
                                        .blind_from_msec = t->memory.logging
                                                                   ? t->memory.last_logging_msec
                                                                   : t->memory.stop_msec,
@@ -300,7 +298,6 @@ static void on_too_long_blind(Core *c, Trail *t)
         incident_open(c, t,
                       &(IncidentFacts){
                               .kind = INCIDENT_CANNOT_SEE,
-                              .severity = SEVERITY_HIGH,
                               .blind_from_msec = t->memory.last_good_msec ? t->memory.last_good_msec
                                                                           : c->begun_msec,
                               .cause = &cause,
