@@ -346,6 +346,8 @@ static void test_doubtful_stop(void **state)
         rig_polled(r, false, START, STOP);
         assert_int_equal(rig_incident(r)->stop_msec, BASE + STOP);
         assert_true(rig_incident(r)->restart.untimed);
+        rig_started(r, AWS_ERROR_NONE, "first");
+        rig_started(r, AWS_ERROR_NONE, "again, because of the time");
         rig_polled(r, true, 9000, STOP);
         assert_false(rig_incident(r)->open);
         assert_int_equal(rig_incident(r)->n_messages, 2);

@@ -249,6 +249,7 @@ static void test_restore(void **state)
         assert_int_equal(again->actions.items[0].kind, ACTION_START_LOGGING);
         assert_int_equal(core_n_incidents(again->core), 1);
         assert_ptr_equal(core_trail_incident(again->core, 0), rig_incident(again));
+        rig_started(again, AWS_ERROR_NONE, "first");
         rig_polled(again, true, 9000, STOP);
         assert_false(rig_incident(again)->open);
 }

@@ -38,6 +38,28 @@ static void test_throttled(void **state)
         assert_non_null(strstr(last_body(r), "was throttled for 3 min 59 s, 2"));
 }
 
+/* The trail is seen to log before our StartLogging is answered: whose start that was is told when
+ * it has been, or when that takes too long. */
+static void test_seen_before_it_is_answered(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_stopped(NULL), *late = rig_new_stopped(NULL);
+
+        rig_polled(r, true, RIG_STOP + 500, RIG_STOP);
+        assert_true(rig_incident(r)->open);
+        rig_started(r, AWS_ERROR_NONE, "r-1");
+        rig_polled(r, true, RIG_STOP + 500, RIG_STOP);
+        assert_false(rig_incident(r)->open);
+        assert_int_equal(rig_incident(r)->restart.state, RESTART_VERIFIED);
+        assert_int_equal(rig_incident(r)->restart.unanswered, 0);
+
+        rig_polled(late, true, RIG_STOP + 500, RIG_STOP);
+        assert_true(rig_incident(late)->open);
+        rig_pass(late, 5 * USEC_PER_SEC);
+        rig_polled(late, true, RIG_STOP + 500, RIG_STOP);
+        assert_false(rig_incident(late)->open);
+        assert_int_equal(rig_incident(late)->restart.unanswered, 1);
+}
+
 /* Nobody can foresee when, and it is never long. */
 static void test_throttled_with_jitter(void **state)
 {
@@ -323,5 +345,6 @@ UNIT_MAIN(T(test_unseen), T(test_unseen_where_nothing_is_to_be_sent), T(test_uns
           T(test_unseen_stop), T(test_unseen_started_by_others), T(test_unseen_and_denied),
           T(test_unseen_and_throttled), T(test_unseen_trail_of_another_account),
           T(test_unseen_trails_take_turns), T(test_unseen_and_stopped_before), T(test_throttled),
-          T(test_throttled_with_jitter), T(test_throttled_among_other_failures),
+          T(test_seen_before_it_is_answered), T(test_throttled_with_jitter),
+          T(test_throttled_among_other_failures),
           T(test_throttled_after_an_attempt_without_an_answer))
