@@ -7,54 +7,41 @@
 #include "cli/incidents.h"
 #include "cli/timeline.h"
 #include "core/advice.h"
-#include "core/alertpart.h"
 #include "core/alerttext.h"
+#include "core/facts.h"
 
-#define WHO_MAX (64 * 1024)
+#define SECTION_MAX (64 * 1024)
 
-static void print_error(const Printer *p, const char *label, const AwsError *e)
+static void print_facts(const Printer *p, const Facts *f)
 {
-        _cleanup_free_ char *words = NULL;
+        static const PrintStyle styles[] = {
+                [FACT_PLAIN] = PRINT_PLAIN, [FACT_GOOD] = PRINT_GOOD, [FACT_BAD] = PRINT_BAD};
 
-        if (e->class == AWS_ERROR_NONE)
-                return;
-        words = alert_error_words(e);
-        print_row(p, label, PRINT_WARNING, "%s", words);
+        for (size_t k = 0; k < f->n_items; k++) {
+                const Fact *i = &f->items[k];
+                const char *line = i->value;
+
+                if (i->section != FACT_OVERVIEW)
+                        continue;
+                for (const char *label = i->label; line; label = "") {
+                        size_t n = strcspn(line, "\n");
+
+                        print_row(p, label, styles[i->weight], "%.*s", (int)n, line);
+                        line = line[n] ? line + n + 1 : NULL;
+                }
+        }
 }
 
-static void print_overview(const Printer *p, const Incident *i, int64_t now_msec)
+static void print_overview(const Printer *p, const Incident *i, const Facts *f)
 {
-        _cleanup_free_ char *summary = alert_summary(i), *actor = alert_actor(i);
-        _cleanup_free_ char *blind = incidents_blind_words(i, now_msec);
-        const Restart *r = &i->restart;
-        const Attribution *a = &i->attribution;
+        _cleanup_free_ char *summary = alert_summary(i);
 
         print_line(p, PRINT_HEADING, "Incident %s", i->id);
         print_row(p, "Summary", i->open ? PRINT_BAD : PRINT_PLAIN, "%s", summary);
-        print_row(p, "Trail", PRINT_PLAIN, "%s", strempty(i->trail_arn));
         print_row(p, "Kind", PRINT_PLAIN, "%s, severity %s", incident_kind_to_string(i->kind),
                   severity_to_string(i->severity));
         print_row(p, "State", i->open ? PRINT_BAD : PRINT_GOOD, "%s", i->open ? "open" : "closed");
-        if (incident_kind_is_notice(i->kind))
-                return;
-        print_error(p, "Cause", &i->cause);
-        print_row(p, "Blind for", PRINT_PLAIN, "%s", blind);
-        if (r->state != RESTART_NOT_WANTED) {
-                print_row(p, "Restart", r->state == RESTART_FAILING ? PRINT_BAD : PRINT_PLAIN,
-                          "%s (%u StartLogging, %u unanswered)", restart_state_to_string(r->state),
-                          r->attempts, r->unanswered);
-                print_error(p, "Last failure", &r->error);
-                print_row(p, "Delivering", i->delivering == DELIVERING_NO ? PRINT_BAD : PRINT_PLAIN,
-                          "%s %s", delivering_to_string(i->delivering),
-                          strempty(i->delivery_error));
-        }
-        if (a->state == SEARCH_NOT_NEEDED && !a->misused)
-                return;
-        print_row(p, "Actor", a->misused ? PRINT_BAD : PRINT_PLAIN, "%s", actor);
-        print_row(p, "Confidence", PRINT_PLAIN, "%s; search %s, %u complete look%s%s",
-                  confidence_to_string(a->confidence), search_state_to_string(a->state), a->rounds,
-                  a->rounds == 1 ? "" : "s", a->incomplete ? ", not all events were read" : "");
-        print_error(p, "Last failure", &a->error);
+        print_facts(p, f);
 }
 
 static void print_timeline(const Printer *p, const Incident *i)
@@ -96,19 +83,11 @@ static void print_timeline(const Printer *p, const Incident *i)
         table_print(table, p);
 }
 
-static void print_who(const Printer *p, const Incident *i)
+static void print_section(const Printer *p, const Facts *f, FactSection section)
 {
-        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(WHO_MAX);
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(SECTION_MAX);
 
-        alert_add_who(&b, i);
-        print_block(p, strbuf_str(&b));
-}
-
-static void print_changes(const Printer *p, const Incident *i)
-{
-        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(WHO_MAX);
-
-        alert_add_changes(&b, i);
+        facts_print(f, section, &b);
         print_block(p, strbuf_str(&b));
 }
 
@@ -130,16 +109,20 @@ static void print_advice(const Printer *p, const Incident *i, int64_t now_msec)
 void incidents_show(const Cli *c, const Incident *i)
 {
         const Printer *p = &c->out;
+        const AlertContext context = {.phase = i->open ? PHASE_OPEN : PHASE_CLOSED,
+                                      .hostname = "",
+                                      .now_msec = c->now_msec};
+        _cleanup_facts_ Facts f = alert_facts(i, &context);
 
-        print_overview(p, i, c->now_msec);
+        print_overview(p, i, &f);
         if (i->text) {
                 print_blank(p);
                 print_block(p, i->text);
         }
-        print_changes(p, i);
+        print_section(p, &f, FACT_CHANGES);
         print_timeline(p, i);
-        if (!incident_kind_is_notice(i->kind)) {
-                print_who(p, i);
+        for (FactSection s = FACT_WHO; s < _FACT_SECTION_MAX; s++)
+                print_section(p, &f, s);
+        if (!incident_kind_is_notice(i->kind))
                 print_advice(p, i, c->now_msec);
-        }
 }

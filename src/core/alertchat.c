@@ -21,6 +21,7 @@
 #define STEPS_MAX 10
 #define SUMMARY_MAX 300
 #define COMMANDS_MAX 3000 /* bytes of the description */
+#define WHO_MAX 3000      /* ... and of it */
 
 /* Nothing of s is markup; within `code` only what ends it, or rings everywhere, matters. At most
  * max bytes and a bit: no character and no entity is cut. */
@@ -116,64 +117,34 @@ static void lines_take(StrBuf *lines, StrBuf *line)
         strbuf_reset(line);
 }
 
-static void add_window(StrBuf *line, const json_t *o)
+/* The facts of a section, each a line: "*Label* `value`". */
+static void add_facts(StrBuf *lines, StrBuf *line, const json_t *facts, const char *section)
 {
-        json_int_t seconds = json_integer_value(json_object_get(member(o, "window"), "seconds"));
-        char t[TIMEFMT_MAX];
+        const json_t *fact;
+        size_t k;
 
-        line_add(line, "*From* ", at(o, "window", "from"));
-        line_add(line, "*to* ", at(o, "window", "to"));
-        if (line->len > 0 && seconds > 0 && seconds <= MSEC_MAX / MSEC_PER_SEC)
-                strbuf_addf(line, ", %s", timefmt_duration(seconds * MSEC_PER_SEC, t));
-}
+        json_array_foreach(facts, k, fact)
+        {
+                const char *label = at(fact, NULL, "label"), *value = at(fact, NULL, "value");
+                _cleanup_free_ char *copy = mem_strdup(value);
 
-static void add_error(StrBuf *line, const char *label, const json_t *error)
-{
-        line_add_foreign(line, label, at(error, NULL, "code"), ALERT_FOREIGN_MAX);
-        line_add_foreign(line, "", at(error, NULL, "message"), ALERT_ERROR_MAX);
-}
-
-/* Together under 2 KiB. */
-static void add_actor_value(StrBuf *line, const char *label, const json_t *actor, const char *name)
-{
-        line_add_foreign(line, label, at(actor, NULL, name),
-                         streq(name, "arn") ? ALERT_FOREIGN_MAX : ALERT_FOREIGN_MAX / 3);
-}
-
-static void add_who(StrBuf *lines, StrBuf *line, const json_t *attribution)
-{
-        const json_t *actor = json_object_get(attribution, "actor");
-        size_t others = json_array_size(json_object_get(attribution, "others")) +
-                        (size_t)json_integer_value(member(attribution, "others_left_out"));
-
-        if (!json_is_object(attribution))
-                return;
-        if (json_is_true(json_object_get(attribution, "credentials_misused")))
-                strbuf_add(lines, "*THE GUARD'S OWN CREDENTIALS WERE USED BY SOMEBODY ELSE*\n");
-        if (!json_is_object(actor)) {
-                _cleanup_free_ char *summary =
-                        foreign_text(at(attribution, NULL, "summary"), ALERT_FOREIGN_MAX);
-
-                strbuf_add(line, "*Who* ");
-                add_inert(line, summary, false, 2 * ALERT_FOREIGN_MAX);
-                lines_take(lines, line);
-        } else {
-                add_actor_value(line, "*Who* ", actor, "display_name");
-                add_actor_value(line, "", actor, "type");
-                add_actor_value(line, "from ", actor, "source_ip");
-                line_add(line, "at ", at(attribution, "actor", "event_time"));
-                line_add(line, "how sure: ", at(attribution, NULL, "confidence"));
-                lines_take(lines, line);
-                add_actor_value(line, "*ARN* ", actor, "arn");
-                lines_take(lines, line);
-                add_actor_value(line, "*Access key* ", actor, "access_key_id");
-                line_add(line, "", at(attribution, "actor", "access_key_kind"));
-                add_actor_value(line, "*tool* ", actor, "user_agent");
+                if (!streq(at(fact, NULL, "section"), section))
+                        continue;
+                for (char *c = copy; (c = strchr(c, '\n'));)
+                        *c = ' ';
+                if (*label) {
+                        strbuf_add_char(line, '*');
+                        add_inert(line, label, false, ALERT_VALUE_CHARS);
+                        strbuf_add(line, "* `");
+                        add_inert(line, copy, true, 2 * ALERT_ERROR_MAX);
+                        strbuf_add_char(line, '`');
+                } else {
+                        if (streq(section, "who") && lines->len == 0)
+                                strbuf_add(lines, "*Who*\n");
+                        add_inert(line, copy, false, 2 * ALERT_ERROR_MAX);
+                }
                 lines_take(lines, line);
         }
-        if (others > 0)
-                strbuf_addf(line, "%zu other call%s around it", others, others == 1 ? "" : "s");
-        lines_take(lines, line);
 }
 
 /* What is otherwise than it was. */
@@ -227,41 +198,15 @@ static void add_commands(StrBuf *lines, const json_t *steps)
                 strbuf_add(lines, "```\n");
 }
 
-/* What it tells of at once; what follows is of the first of them alone. */
-static void add_group(StrBuf *lines, StrBuf *line, const json_t *group)
-{
-        static const struct {
-                const char *name, *label;
-        } counts[] = {
-                {"incidents", "*Incidents* "},
-                {"trails", "trails "},
-                {"down", "not logging "},
-                {"failing", "restart fails "},
-                {"unseen", "not seen "},
-                {"undelivered", "without log files "},
-                {"actor_known", "actor known of "},
-        };
-
-        if (!json_is_object(group))
-                return;
-        for (size_t k = 0; k < ELEMENTSOF(counts); k++) {
-                json_int_t n = json_integer_value(json_object_get(group, counts[k].name));
-
-                if (n > 0)
-                        strbuf_addf(line, "%s%s`%lld`", line->len > 0 ? ", " : "", counts[k].label,
-                                    (long long)n);
-        }
-        lines_take(lines, line);
-        strbuf_add(line, "The first of them:");
-        lines_take(lines, line);
-}
-
 /* Who it was, which incident, what to do: always there, whatever the rest is. */
 static void add_end(StrBuf *end, const json_t *o)
 {
-        StrBuf line = STRBUF_INIT(DESCRIPTION_MAX);
+        StrBuf line = STRBUF_INIT(DESCRIPTION_MAX), who = STRBUF_INIT(WHO_MAX);
 
-        add_who(end, &line, member(o, "attribution"));
+        if (json_is_true(json_object_get(member(o, "attribution"), "credentials_misused")))
+                strbuf_add(&who, "*THE GUARD'S OWN CREDENTIALS WERE USED BY SOMEBODY ELSE*\n");
+        add_facts(&who, &line, member(o, "facts"), "who");
+        strbuf_add(end, strbuf_str(&who));
         line_add(&line, "*NOT DURABLE* on the guard's disk: ", at(o, NULL, "not_durable_because"));
         lines_take(end, &line);
         line_add(&line, "Incident ", at(o, "incident", "id"));
@@ -269,6 +214,7 @@ static void add_end(StrBuf *end, const json_t *o)
         line_add(&line, "guard ", at(o, "guard", "hostname"));
         lines_take(end, &line);
         add_commands(end, member(o, "what_to_do"));
+        strbuf_done(&who);
         strbuf_done(&line);
 }
 
@@ -286,27 +232,7 @@ static json_t *description(const json_t *o)
         lines_take(&lines, &line);
         add_inert(&line, at(o, NULL, "details"), false, lines.max / 2);
         lines_take(&lines, &line);
-        add_group(&lines, &line, member(o, "group"));
-        line_add(&line, "*Trail* ", at(o, "trail", "name"));
-        line_add(&line, "account ", at(o, "trail", "account"));
-        line_add(&line, "region ", at(o, "trail", "region"));
-        lines_take(&lines, &line);
-        add_window(&line, o);
-        lines_take(&lines, &line);
-        add_error(&line, "*Cause* ", member(o, "cause"));
-        lines_take(&lines, &line);
-        if (streq(at(o, "restart", "state"), restart_state_to_string(RESTART_FAILING)))
-                add_error(&line, "*Restart fails* ",
-                          json_object_get(member(o, "restart"), "error"));
-        if (streq(at(o, "restart", "state"), restart_state_to_string(RESTART_UNSEEN))) {
-                strbuf_add(&line, "*Restart* StartLogging is sent once a minute, in case the trail "
-                                  "was stopped ");
-                add_error(&line, "and *fails* ", json_object_get(member(o, "restart"), "error"));
-        }
-        lines_take(&lines, &line);
-        line_add_foreign(&line, "*Delivery fails* ", at(o, "restart", "delivery_error"),
-                         ALERT_FOREIGN_MAX);
-        lines_take(&lines, &line);
+        add_facts(&lines, &line, member(o, "facts"), "overview");
         add_changes(&lines, &line, json_object_get(member(o, "incident"), "changes"));
         lines.max = DESCRIPTION_MAX;
         strbuf_add(&lines, strbuf_str(&end));
@@ -381,12 +307,14 @@ char *alert_chat(const json_t *document)
         json_t *o = json_object(), *content = json_object(),
                *steps = next_steps(member(document, "what_to_do"));
         const char *incident = at(document, "incident", "id");
+        _cleanup_free_ char *title =
+                alert_one_line(document, at(document, NULL, "subject"), TITLE_MAX);
         _cleanup_free_ char *id = mem_printf("%s-%d", *incident ? incident : "test",
                                              (int)json_integer_value(member(document, "sequence")));
         char *text;
 
         json_set(content, "textType", json_string("client-markdown"));
-        json_set(content, "title", inert(at(document, NULL, "subject"), TITLE_MAX));
+        json_set(content, "title", inert(title, TITLE_MAX));
         json_set(content, "description", description(document));
         if (json_array_size(steps) > 0)
                 json_set(content, "nextSteps", steps);

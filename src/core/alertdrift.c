@@ -49,46 +49,49 @@ const char *alert_change_state(const Incident *i)
                                                                    : "not put back";
 }
 
-void alert_add_change_window(StrBuf *b, const Incident *i, const char *duration)
+static const char *change_window_label(const Incident *i)
+{
+        if (i->kind == INCIDENT_UNINSPECTED)
+                return "Not watched";
+        if (i->kind == INCIDENT_DELIVERY)
+                return "Failing since";
+        if (changes_have(&i->changes, CHANGE_MANAGEMENT_EVENTS))
+                return i->between_looks ? "Blind" : "Blind since";
+        return "Changed";
+}
+
+void alert_add_change_window(Facts *f, const Incident *i, const char *duration)
 {
         char good[TIMEFMT_MAX], seen[TIMEFMT_MAX], to[TIMEFMT_MAX];
-        const char *label = "Changed";
+        StrBuf *b = facts_begin(f, FACT_OVERVIEW, change_window_label(i));
 
-        if (i->kind == INCIDENT_UNINSPECTED)
-                label = "Not watched";
-        else if (i->kind == INCIDENT_DELIVERY)
-                label = "Failing since";
-        else if (changes_have(&i->changes, CHANGE_MANAGEMENT_EVENTS))
-                label = i->between_looks ? "Blind" : "Blind since";
-        if (i->between_looks) {
-                strbuf_addf(b,
-                            "%-16sfrom %s to %s\n%16sby Event history; it was restored before "
-                            "the guard read its settings\n",
-                            label, timefmt_iso8601(i->good_msec, good),
-                            timefmt_iso8601(i->blind_to_msec, to), "");
-                return;
-        }
         timefmt_iso8601(i->good_msec, good);
         timefmt_iso8601(i->seen_msec, seen);
+        if (i->between_looks) {
+                strbuf_addf(b,
+                            "from %s to %s\nby Event history; it was restored before the guard "
+                            "read its settings",
+                            good, timefmt_iso8601(i->blind_to_msec, to));
+                return;
+        }
         if (i->kind == INCIDENT_UNINSPECTED)
-                strbuf_addf(b, "%-16sfrom %s %s%s", label,
-                            timefmt_iso8601(i->blind_from_msec, good),
+                strbuf_addf(b, "from %s %s%s", timefmt_iso8601(i->blind_from_msec, good),
                             i->open ? "until now" : "to ",
                             i->open ? "" : timefmt_iso8601(i->blind_to_msec, to));
         else if (!i->good_msec)
-                strbuf_addf(b, "%-16sbefore %s, when it was first looked at", label, seen);
+                strbuf_addf(b, "before %s, when it was first looked at", seen);
         else
-                strbuf_addf(b,
-                            "%-16sbetween %s (last seen well)\n%16sand %s (first seen otherwise)",
-                            label, good, "", seen);
+                strbuf_addf(b, "between %s (last seen well)\nand %s (first seen otherwise)", good,
+                            seen);
+        if (i->open && *duration)
+                strbuf_addf(b, "\nfor %s so far", duration);
         if (i->kind != INCIDENT_UNINSPECTED && !i->open)
-                strbuf_addf(b, "\n%-16s%s", i->accepted_by ? "Accepted" : "Well again",
-                            timefmt_iso8601(i->closed_msec, to));
-        if (*duration)
-                strbuf_addf(b, "\n%16sfor %s%s", "", duration, i->open ? " so far" : "");
-        strbuf_add_char(b, '\n');
-        if (i->accepted_by)
-                alert_foreign_row(b, "Accepted by", i->accepted_by);
+                b = facts_begin(f, FACT_OVERVIEW, i->accepted_by ? "Accepted" : "Well again");
+        if (i->kind != INCIDENT_UNINSPECTED && !i->open)
+                strbuf_add(b, timefmt_iso8601(i->closed_msec, to));
+        if (!i->open && *duration)
+                strbuf_addf(b, "\nfor %s", duration);
+        facts_foreign(f, FACT_OVERVIEW, "Accepted by", i->accepted_by);
 }
 
 /* Lines of a value one below the other. */
@@ -109,10 +112,11 @@ static void add_value(StrBuf *b, const char *label, const char *value)
         }
 }
 
-static void add_change(StrBuf *b, const Incident *i, const Change *c)
+static void add_change(Facts *f, const Incident *i, const Change *c)
 {
         const ChangeInfo *info = change_info(c->kind);
         bool failure = c->kind >= CHANGE_LOG_FILES;
+        StrBuf *b = facts_begin(f, FACT_CHANGES, NULL);
 
         strbuf_addf(b, "  %s (%s%s)\n", info->label, severity_to_string(c->severity),
                     c->undone && i->open ? "; as it was, again" : "");
@@ -123,12 +127,11 @@ static void add_change(StrBuf *b, const Incident *i, const Change *c)
 }
 
 /* The worst first. */
-void alert_add_changes(StrBuf *b, const Incident *i)
+void alert_add_changes(Facts *f, const Incident *i)
 {
-        if (i->changes.n > 0)
-                strbuf_addf(b, "\nWhat %s\n", i->kind == INCIDENT_DRIFT ? "changed" : "fails");
+        f->headings[FACT_CHANGES] = i->kind == INCIDENT_DRIFT ? "What changed" : "What fails";
         for (int s = _SEVERITY_MAX - 1; s >= 0; s--)
                 for (size_t k = 0; k < i->changes.n; k++)
                         if ((int)i->changes.items[k].severity == s)
-                                add_change(b, i, &i->changes.items[k]);
+                                add_change(f, i, &i->changes.items[k]);
 }

@@ -4,11 +4,11 @@
 
 #include "aws/digest.h"
 #include "base/escape.h"
-#include "base/foreign.h"
 #include "base/jsonmap.h"
 #include "base/mem.h"
 #include "core/alertjson.h"
 #include "core/alertpart.h"
+#include "core/facts.h"
 
 #define RENDERED_MAX ((size_t)248 * 1024) /* Publish's 256 KiB less attributes */
 #define SMS_MAX 140                       /* one message of SNS's, in the GSM alphabet */
@@ -64,13 +64,9 @@ static void add_gsm(StrBuf *b, const char *s, size_t max)
         }
 }
 
-/* What, where and in which state is the subject; who, where it is known; which incident. */
+/* The headline, and which incident. */
 static char *sms_of(const Message *m, const json_t *document)
 {
-        const json_t *attribution = json_object_get(document, "attribution");
-        bool group = json_is_object(json_object_get(document, "group")); /* has many */
-        const char *actor = json_string_value(
-                json_object_get(json_object_get(attribution, "actor"), "display_name"));
         const char *id =
                 json_string_value(json_object_get(json_object_get(document, "incident"), "id"));
         StrBuf b = STRBUF_INIT(SMS_MAX);
@@ -81,15 +77,8 @@ static char *sms_of(const Message *m, const json_t *document)
                 id = NULL;
                 tail = 0;
         }
-        add_gsm(&b, m->subject, SMS_MAX - tail);
-        if (actor && !group && b.len + strlen(". By x") + tail <= SMS_MAX) {
-                StrBuf name = STRBUF_INIT(SMS_MAX);
-
-                strbuf_add(&b, ". By ");
-                foreign_add_ascii(&name, actor, SMS_MAX - tail - b.len);
-                add_gsm(&b, strbuf_str(&name), SMS_MAX - tail - b.len);
-                strbuf_done(&name);
-        }
+        _cleanup_free_ char *line = alert_one_line(document, m->subject, SMS_MAX - tail);
+        add_gsm(&b, line, SMS_MAX - tail);
         if (id) {
                 strbuf_add(&b, ". ");
                 add_gsm(&b, id, tail);

@@ -13,7 +13,6 @@
 #define TRAILS_LISTED 50
 #define ACTORS_LISTED 10
 #define REASONS_LISTED 3
-#define TRAILS_MAX (8 * 1024) /* bytes of a body that the list of trails may have */
 #define NAME_CHARS 128
 
 /* By family, of one and of many: "trail X was stopped 3 times", "3 trails were stopped 7 times". */
@@ -233,22 +232,28 @@ static void add_where(StrBuf *b, const GroupView *v)
         free(seen);
 }
 
-/* "trail X stopped 37 times in 36 s", "200 trails stopped 350 times in 2 min" */
-static void add_what(StrBuf *b, const GroupView *v, size_t name_chars)
+/* "trail X", "200 trails" */
+static void add_about(StrBuf *b, const GroupView *v, size_t name_chars)
+{
+        _cleanup_free_ char *name = NULL, *text = NULL;
+        Arn a;
+
+        if (count_trails(v) != 1) {
+                strbuf_addf(b, "%zu trails", count_trails(v));
+                return;
+        }
+        trail_name(v->lead->trail_arn, &a, &name);
+        text = escape_ascii(name, name_chars);
+        strbuf_addf(b, "trail %s", text);
+}
+
+/* "stopped 37 times in 36 s" */
+static void add_what(StrBuf *b, const GroupView *v)
 {
         const SeriesSum *s = sum(v);
         char d[TIMEFMT_MAX], n[32];
-        Arn a;
 
-        if (count_trails(v) == 1) {
-                _cleanup_free_ char *name = NULL;
-                trail_name(v->lead->trail_arn, &a, &name);
-                strbuf_add(b, "trail ");
-                escape_add(b, name, name_chars);
-        } else {
-                strbuf_addf(b, "%zu trails", count_trails(v));
-        }
-        strbuf_addf(b, " %s", words[family(v)].did);
+        strbuf_add(b, words[family(v)].did);
         if (s->incidents != count_trails(v))
                 strbuf_addf(b, " %s", times(s->incidents, n));
         if (s->last_msec - s->first_msec >= MSEC_PER_SEC)
@@ -280,43 +285,54 @@ static void add_state(StrBuf *b, const GroupView *v)
                 strbuf_add(b, ", NO LOG FILES arrive");
 }
 
-static void add_by(StrBuf *b, const GroupView *v)
+/* Who did it, as far as that is one caller or a number of them; NULL when it is not known. */
+static char *who(const GroupView *v)
 {
-        if (v->n_actors == 0 || sum(v)->misused > 0)
-                return;
-        if (v->n_actors > 1) {
-                strbuf_addf(b, " by %zu callers", v->n_actors);
-                return;
-        }
-        const GroupActor *a = &v->actors[0];
-        _cleanup_free_ char *name = identity_display_name(&a->culprit->record.identity);
-        if (a->incidents == sum(v)->incidents)
-                strbuf_add(b, " by ");
-        else if (a->incidents > 0)
-                strbuf_addf(b, ", %u by ", a->incidents);
-        else
-                strbuf_add(b, ", perhaps by ");
-        foreign_add_ascii(b, name, 20);
-}
-
-static char *subject(const GroupView *v, const AlertContext *c)
-{
-        StrBuf b = STRBUF_INIT(512);
+        const GroupActor *a = v->actors;
+        StrBuf b = STRBUF_INIT(128);
         char *text;
 
-        strbuf_addf(&b, "%s: ", phase_to_string(c->phase));
-        add_what(&b, v, 32);
-        add_by(&b, v);
-        strbuf_add(&b, " - ");
-        if (sum(v)->misused > 0)
-                strbuf_add(&b, "GUARD'S CREDENTIALS MISUSED, ");
-        add_state(&b, v);
-        strbuf_add(&b, " (");
-        add_where(&b, v);
-        strbuf_add(&b, ")");
-        text = alert_subject(strbuf_str(&b));
+        if (v->n_actors == 0)
+                return NULL;
+        if (v->n_actors > 1)
+                return mem_printf("%zu callers", v->n_actors);
+        _cleanup_free_ char *name = identity_display_name(&a->culprit->record.identity);
+        foreign_add_ascii(&b, name, 20);
+        if (a->incidents == 0)
+                strbuf_add(&b, ", perhaps");
+        else if (a->incidents < sum(v)->incidents)
+                strbuf_addf(&b, " (%u of them)", a->incidents);
+        text = mem_strdup(strbuf_str(&b));
         strbuf_done(&b);
         return text;
+}
+
+static char *taken(StrBuf *b)
+{
+        char *text = mem_strdup(strbuf_str(b));
+
+        strbuf_done(b);
+        return text;
+}
+
+static void add_headline(Facts *f, const GroupView *v)
+{
+        StrBuf state = STRBUF_INIT(512), where = STRBUF_INIT(512), about = STRBUF_INIT(512),
+               what = STRBUF_INIT(512);
+
+        if (sum(v)->misused > 0)
+                strbuf_add(&state, "GUARD'S CREDENTIALS MISUSED, ");
+        add_state(&state, v);
+        add_where(&where, v);
+        add_about(&about, v, 32);
+        add_what(&what, v);
+        f->headline = (Headline){
+                .state = taken(&state),
+                .where = taken(&where),
+                .about = taken(&about),
+                .what = taken(&what),
+                .who = sum(v)->misused > 0 ? NULL : who(v),
+        };
 }
 
 static void add_head(StrBuf *b, const GroupView *v, int64_t now_msec)
@@ -325,7 +341,9 @@ static void add_head(StrBuf *b, const GroupView *v, int64_t now_msec)
         char d[TIMEFMT_MAX];
 
         strbuf_add(b, "CloudTrail: ");
-        add_what(b, v, NAME_CHARS);
+        add_about(b, v, NAME_CHARS);
+        strbuf_add_char(b, ' ');
+        add_what(b, v);
         strbuf_add(b, ".\nNow: ");
         add_state(b, v);
         if (v->lead->series->ended)
@@ -337,7 +355,7 @@ static void add_head(StrBuf *b, const GroupView *v, int64_t now_msec)
         strbuf_add(b, ".\n\n");
 }
 
-static void add_unseen_starts(StrBuf *b, const GroupView *v)
+static void add_unseen_starts(Facts *f, const GroupView *v)
 {
         unsigned n = 0, failing = 0;
 
@@ -350,25 +368,24 @@ static void add_unseen_starts(StrBuf *b, const GroupView *v)
         }
         if (n == 0)
                 return;
+        StrBuf *b = facts_begin(f, FACT_OVERVIEW, "Restart");
         strbuf_addf(b,
-                    "%-16sStartLogging is sent once a minute for %u of them, in case they were "
-                    "stopped",
-                    "Restart", n);
+                    "StartLogging is sent once a minute for %u of them, in case they were stopped",
+                    n);
         if (failing > 0)
                 strbuf_addf(b, "; it FAILS for %u", failing);
-        strbuf_add_char(b, '\n');
 }
 
-static void add_times(StrBuf *b, const GroupView *v, int64_t now_msec)
+static void add_times(Facts *f, const GroupView *v, int64_t now_msec)
 {
         const SeriesSum *s = sum(v);
         int64_t blind = s->blind_msec;
-        char t[TIMEFMT_MAX];
+        char first[TIMEFMT_MAX], last[TIMEFMT_MAX];
         const char *noun = words[family(v)].noun;
 
-        strbuf_addf(b, "%-16s%u %s%s, first at %s", "How often", s->incidents, noun,
-                    plural(s->incidents), timefmt_iso8601(s->first_msec, t));
-        strbuf_addf(b, ", last at %s\n", timefmt_iso8601(s->last_msec, t));
+        facts_add(f, FACT_OVERVIEW, "How often", "%u %s%s, first at %s, last at %s", s->incidents,
+                  noun, plural(s->incidents), timefmt_iso8601(s->first_msec, first),
+                  timefmt_iso8601(s->last_msec, last));
         for (size_t k = 0; k < v->n_trails; k++) {
                 const Incident *i = v->trails[k].latest;
 
@@ -376,24 +393,25 @@ static void add_times(StrBuf *b, const GroupView *v, int64_t now_msec)
                         blind += now_msec - i->blind_from_msec;
         }
         if (family(v) != FAMILY_CONTROLLER)
-                strbuf_addf(b, "%-16s%s in all%s; a lower bound\n",
-                            family(v) == FAMILY_SIGHT ? "Unseen" : "Blind",
-                            timefmt_duration(blind, t), count_on(v) > 0 ? " until now" : "");
-        add_unseen_starts(b, v);
+                facts_add(f, FACT_OVERVIEW, family(v) == FAMILY_SIGHT ? "Unseen" : "Blind",
+                          "%s in all%s; a lower bound", timefmt_duration(blind, first),
+                          count_on(v) > 0 ? " until now" : "");
+        add_unseen_starts(f, v);
         for (size_t k = 0; k < MIN(v->n_reasons, (size_t)REASONS_LISTED); k++) {
                 _cleanup_free_ char *why = alert_error_words(&v->reasons[k].error);
                 _cleanup_free_ char *line =
                         mem_printf("for %u trail%s, goes on being tried: %s", v->reasons[k].trails,
                                    plural(v->reasons[k].trails), why);
-                alert_error_row(b, "Restart FAILS", line);
+                facts_error(f, FACT_OVERVIEW, "Restart FAILS", line);
         }
 }
 
-static void add_trail(StrBuf *b, const GroupView *v, const GroupTrail *t)
+static void add_trail(Facts *f, const GroupView *v, const GroupTrail *t)
 {
         _cleanup_free_ char *name = NULL;
-        Arn a = {};
+        StrBuf *b = facts_begin(f, FACT_TRAILS, NULL);
         const char *state = words[family(v)].over;
+        Arn a = {};
 
         if (t->goes_on)
                 state = t->latest->restart.state == RESTART_FAILING ? "NOT LOGGING, restart FAILS"
@@ -406,25 +424,31 @@ static void add_trail(StrBuf *b, const GroupView *v, const GroupTrail *t)
                 strbuf_addf(b, ", %u %ss", t->incidents, words[family(v)].noun);
         if (t->latest)
                 strbuf_addf(b, ", incident %s", t->latest->id);
-        strbuf_add_char(b, '\n');
 }
 
-static void add_trails(StrBuf *b, const GroupView *v)
+static void add_trails(Facts *f, const GroupView *v)
 {
         size_t listed = MIN(v->n_trails, (size_t)TRAILS_LISTED);
 
         if (count_trails(v) == 1) {
-                alert_row(b, "Trail", v->lead->trail_arn);
+                facts_text(f, FACT_OVERVIEW, "Trail", v->lead->trail_arn);
                 return;
         }
-        strbuf_addf(b, "\nTrails%s\n", count_on(v) > 0 ? ", worst first" : "");
+        f->headings[FACT_TRAILS] = count_on(v) > 0 ? "Trails, worst first" : "Trails";
         for (size_t k = 0; k < listed; k++)
-                add_trail(b, v, &v->trails[k]);
+                add_trail(f, v, &v->trails[k]);
         if (count_trails(v) > listed)
-                strbuf_addf(b, "  and %zu more: trailsentry incidents\n", count_trails(v) - listed);
+                facts_add(f, FACT_TRAILS, NULL, "  and %zu more: trailsentry incidents",
+                          count_trails(v) - listed);
 }
 
-static void add_who(StrBuf *b, const GroupView *v)
+static void add_share(Facts *f, const GroupView *v, unsigned n, const char *what)
+{
+        if (n > 0)
+                facts_add(f, FACT_WHO, NULL, "  %4u of %u: %s", n, sum(v)->incidents, what);
+}
+
+static void add_who(Facts *f, const GroupView *v)
 {
         const SeriesSum *s = sum(v);
         size_t listed = MIN(v->n_actors, (size_t)ACTORS_LISTED);
@@ -432,37 +456,41 @@ static void add_who(StrBuf *b, const GroupView *v)
 
         if (s->confirmed + s->ambiguous + s->nobody + s->pending == 0)
                 return;
+        f->headings[FACT_WHO] = "Who, as Event history has it so far";
         if (s->misused > 0)
-                strbuf_addf(
-                        b, "\nTHE GUARD'S OWN CREDENTIALS WERE USED BY SOMEBODY ELSE (%u of %u).\n",
-                        s->misused, s->incidents);
-        strbuf_add(b, "\nWho, as Event history has it so far\n");
+                facts_add(f, FACT_OVERVIEW, NULL,
+                          "THE GUARD'S OWN CREDENTIALS WERE USED BY SOMEBODY ELSE (%u of %u).",
+                          s->misused, s->incidents);
         for (size_t k = 0; k < listed; k++) {
                 const GroupActor *a = &v->actors[k];
+                StrBuf *b = facts_begin(f, FACT_WHO, NULL);
 
                 strbuf_addf(b, "  %4u of %u: ", a->incidents, s->incidents);
                 alert_add_caller(b, &a->culprit->record);
                 if (a->maybe > 0)
                         strbuf_addf(b, "; perhaps %u more", a->maybe);
-                strbuf_add_char(b, '\n');
         }
         for (size_t k = listed; k < v->n_actors; k++)
                 others += v->actors[k].incidents;
-        if (others > 0)
-                strbuf_addf(b, "  %4u of %u: others than these\n", others, s->incidents);
-        if (s->ambiguous > 0)
-                strbuf_addf(b, "  %4u of %u: ambiguous, several calls fit\n", s->ambiguous,
-                            s->incidents);
-        if (s->nobody > 0)
-                strbuf_addf(b, "  %4u of %u: not found\n", s->nobody, s->incidents);
-        if (s->corrected > 0)
-                strbuf_addf(b, "  %4u of %u: corrected, an earlier message was wrong\n",
-                            s->corrected, s->incidents);
+        add_share(f, v, others, "others than these");
+        add_share(f, v, s->ambiguous, "ambiguous, several calls fit");
+        add_share(f, v, s->nobody, "not found");
+        add_share(f, v, s->corrected, "corrected, an earlier message was wrong");
         for (size_t k = 0; k < v->n_corrected; k++)
-                alert_row(b, "       it said", v->corrected[k]);
-        if (s->pending > 0)
-                strbuf_addf(b, "  %4u of %u: not known yet, Event history lags by minutes\n",
-                            s->pending, s->incidents);
+                facts_text(f, FACT_WHO, "       it said", v->corrected[k]);
+        add_share(f, v, s->pending, "not known yet, Event history lags by minutes");
+}
+
+Facts alert_group_facts(const GroupView *v, int64_t now_msec)
+{
+        Facts f = {};
+
+        add_headline(&f, v);
+        add_times(&f, v, now_msec);
+        add_trails(&f, v);
+        add_who(&f, v);
+        facts_end(&f);
+        return f;
 }
 
 char *alert_group_summary(const GroupView *v)
@@ -470,7 +498,9 @@ char *alert_group_summary(const GroupView *v)
         StrBuf b = STRBUF_INIT(1024);
         char *text;
 
-        add_what(&b, v, NAME_CHARS);
+        add_about(&b, v, NAME_CHARS);
+        strbuf_add_char(&b, ' ');
+        add_what(&b, v);
         strbuf_add(&b, "; ");
         add_state(&b, v);
         text = mem_strdup(strbuf_str(&b));
@@ -506,25 +536,16 @@ static void add_advice(StrBuf *b, const GroupView *v, int64_t now_msec)
 void alert_group_text(const GroupView *v, const AlertContext *c, char **ret_subject,
                       char **ret_body)
 {
+        _cleanup_facts_ Facts f = alert_group_facts(v, c->now_msec);
         StrBuf b = STRBUF_INIT(ALERT_BODY_MAX), end = STRBUF_INIT(ALERT_END_MAX);
-        StrBuf trails = ALERT_PART_INIT, who = ALERT_PART_INIT;
 
-        *ret_subject = subject(v, c);
+        *ret_subject = headline_print(&f.headline, phase_to_string(c->phase), ALERT_SUBJECT_MAX);
         add_head(&b, v, c->now_msec);
-        add_times(&b, v, c->now_msec);
         add_advice(&end, v, c->now_msec);
         strbuf_addf(&end,
                     "\nEach is an incident of its own, from %s to %s:\n"
                     "     trailsentry incidents\n",
                     v->lead->id, strempty(v->lead->series->last_id));
         alert_add_footer(&end, v->lead, c);
-        add_trails(&trails, v);
-        alert_add_part(&b, &trails, TRAILS_MAX, v->lead->id);
-        add_who(&who, v);
-        alert_add_part(&b, &who, ALERT_BODY_MAX - MIN(b.len + end.len, (size_t)ALERT_BODY_MAX),
-                       v->lead->id);
-        strbuf_add(&b, strbuf_str(&end));
-        *ret_body = mem_strdup(strbuf_str(&b));
-        strbuf_done(&end);
-        strbuf_done(&b);
+        *ret_body = alert_body(&f, &b, &end, v->lead->id);
 }

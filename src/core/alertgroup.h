@@ -43,7 +43,8 @@ typedef struct GroupView {
 GroupView group_view(Incident *const *incidents, size_t n, const Incident *lead);
 void group_view_done(GroupView *v);
 
-/* As alert_summary() and advice_make(). */
+/* As alert_facts(), alert_summary() and advice_make(). */
+Facts alert_group_facts(const GroupView *v, int64_t now_msec);
 char *alert_group_summary(const GroupView *v);
 Advice alert_group_advice(const GroupView *v, int64_t now_msec);
 

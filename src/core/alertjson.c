@@ -374,6 +374,13 @@ char *alert_document(const Incident *i, const AlertContext *c, const char *subje
         _cleanup_free_ char *details = alert_details(i);
         _cleanup_free_ char *summary = c->group ? alert_group_summary(c->group) : alert_summary(i);
 
+        _cleanup_free_ char *now = alert_now(i);
+        _cleanup_facts_ Facts f =
+                c->group ? alert_group_facts(c->group, c->now_msec) : alert_facts(i, c);
+
+        json_set(o, "headline", headline_to_json(&f.headline));
+        json_set(o, "facts", facts_to_json(&f));
+        json_set(o, "now", incident_kind_is_notice(i->kind) ? json_null() : text(now));
         json_set(o, "summary", json_string(summary));
         json_set(o, "details", i->text ? json_string(details) : json_null());
         json_set(o, "incident", incident(i));
@@ -389,14 +396,16 @@ char *alert_document(const Incident *i, const AlertContext *c, const char *subje
 
 char *alert_test_document(const AlertContext *c, const char *subject, const char *summary)
 {
-        static const char *const none[] = {"details", "incident", "trail", "window",
-                                           "group",   "restart",  "cause", "attribution"};
+        static const char *const none[] = {"details", "incident", "trail",       "window", "group",
+                                           "restart", "cause",    "attribution", "now"};
         json_t *o = begin(c, "TEST", SEVERITY_INFO, subject);
 
         json_set(o, "sequence", json_integer(0));
         json_set(o, "summary", json_string(summary));
         for (size_t k = 0; k < ELEMENTSOF(none); k++)
                 json_set(o, none[k], json_null());
+        json_set(o, "headline", headline_to_json(&(Headline){.state = (char *)summary}));
+        json_set(o, "facts", json_array());
         json_set(o, "what_to_do", json_array());
         return finish(o);
 }

@@ -3,16 +3,13 @@
 #include "core/alertpart.h"
 
 #include "base/escape.h"
-#include "base/foreign.h"
 #include "base/mem.h"
-#include "base/timefmt.h"
 
-char *alert_subject(const char *text)
+char *alert_cut(const char *text, size_t max)
 {
-        size_t n = strlen(text), max = ALERT_SUBJECT_MAX - strlen("...");
-
-        if (n <= max)
+        if (strlen(text) <= max)
                 return mem_strdup(text);
+        max -= strlen("...");
         /* What begins shortly before the cut has to end there. */
         for (size_t at = max - 12; at < max; at++) {
                 size_t length = 0;
@@ -27,42 +24,6 @@ char *alert_subject(const char *text)
                         max = at;
         }
         return mem_printf("%.*s...", (int)max, text);
-}
-
-void alert_row(StrBuf *b, const char *label, const char *value)
-{
-        if (isempty(value))
-                return;
-        strbuf_addf(b, "%-15s ", label); /* some labels are longer than their column */
-        escape_add(b, value, ALERT_VALUE_CHARS);
-        strbuf_add_char(b, '\n');
-}
-
-static void foreign_row(StrBuf *b, const char *label, const char *value, size_t max)
-{
-        if (isempty(value))
-                return;
-        strbuf_addf(b, "%-15s ", label);
-        foreign_add(b, value, max);
-        strbuf_add_char(b, '\n');
-}
-
-void alert_foreign_row(StrBuf *b, const char *label, const char *value)
-{
-        foreign_row(b, label, value, ALERT_FOREIGN_MAX);
-}
-
-void alert_error_row(StrBuf *b, const char *label, const char *words)
-{
-        foreign_row(b, label, words, ALERT_ERROR_MAX);
-}
-
-void alert_time_row(StrBuf *b, const char *label, int64_t msec)
-{
-        char t[TIMEFMT_MAX];
-
-        if (msec)
-                alert_row(b, label, timefmt_iso8601(msec, t));
 }
 
 void alert_add_part(StrBuf *b, StrBuf *part, size_t max, const char *incident_id)
@@ -81,6 +42,42 @@ void alert_add_part(StrBuf *b, StrBuf *part, size_t max, const char *incident_id
         if (n < part->len)
                 strbuf_add(b, more);
         strbuf_done(part);
+}
+
+char *alert_one_line(const json_t *document, const char *subject, size_t max)
+{
+        const json_t *o = json_object_get(document, "headline");
+        const char *phase = json_string_value(json_object_get(document, "phase"));
+        Headline h = headline_from_json(o);
+
+        return json_is_object(o) && phase ? headline_print(&h, phase, max) : mem_strdup(subject);
+}
+
+char *alert_body(const Facts *f, StrBuf *begin, StrBuf *end, const char *incident_id)
+{
+        char *body;
+
+        facts_print(f, FACT_OVERVIEW, begin);
+        for (FactSection k = FACT_CHANGES; k < FACT_OTHERS; k++) {
+                StrBuf part = ALERT_PART_INIT;
+                size_t max = k == FACT_CHANGES  ? ALERT_CHANGES_MAX
+                             : k == FACT_TRAILS ? ALERT_TRAILS_MAX
+                                                : SIZE_MAX;
+
+                facts_print(f, k, &part);
+                if (k == FACT_WHO) {
+                        facts_print(f, FACT_OTHERS, &part);
+                        facts_print(f, FACT_CALLS, &part);
+                }
+                alert_add_part(begin, &part,
+                               MIN(max, begin->max - MIN(begin->len + end->len, begin->max)),
+                               incident_id);
+        }
+        strbuf_add(begin, strbuf_str(end));
+        body = mem_strdup(strbuf_str(begin));
+        strbuf_done(end);
+        strbuf_done(begin);
+        return body;
 }
 
 void alert_add_advice(StrBuf *b, const Advice *a, const char *incident_id)

@@ -13,7 +13,9 @@
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "core/advice.h"
+#include "core/drift.h"
 #include "core/alertpart.h"
+#include "core/facts.h"
 #include "core/told.h"
 
 static const char *trail_name(const Incident *i, Arn *a)
@@ -160,83 +162,124 @@ static bool is_reminder(const Incident *i)
         return i->open && !i->blind_to_msec && i->reminders > 0;
 }
 
-static void add_actor_news(StrBuf *b, const Incident *i)
+/* The headline */
+
+static char *actor_news(const Incident *i)
 {
         const Finding *f = incident_find_role(i, ROLE_CULPRIT);
+        const char *corrected = told_is_corrected(i) ? "corrected: " : "";
 
-        strbuf_addf(b, "- %s", told_is_corrected(i) ? "corrected: " : "");
         if (f && i->attribution.confidence == CONFIDENCE_EXACT) {
                 _cleanup_free_ char *name = identity_display_name(&f->record.identity);
-                strbuf_add(b, "who did it: ");
-                foreign_add_ascii(b, name, 24);
-        } else if (i->attribution.confidence != CONFIDENCE_NONE) {
-                strbuf_add(b, "several may have done it");
-        } else {
-                strbuf_addf(b, "who did it is not known%s",
-                            i->attribution.state == SEARCH_GAVE_UP ? "" : " yet");
+                StrBuf b = STRBUF_INIT(64);
+                char *text;
+
+                foreign_add_ascii(&b, name, 24);
+                text = mem_printf("%sby %s", corrected, strbuf_str(&b));
+                strbuf_done(&b);
+                return text;
         }
+        if (i->attribution.confidence != CONFIDENCE_NONE)
+                return mem_printf("%sseveral may have done it", corrected);
+        return mem_printf("%swho did it is not known%s", corrected,
+                          i->attribution.state == SEARCH_GAVE_UP ? "" : " yet");
 }
 
-static void add_update(StrBuf *b, const Incident *i, int64_t now_msec)
+/* What an update was sent for; NULL: for the state itself. */
+static char *update_news(const Incident *i, int64_t now_msec)
 {
-        bool corrected = told_is_corrected(i);
-        char d[TIMEFMT_MAX];
-
-        if (alert_has_unseen_starts(i) && i->open && !is_reminder(i)) {
-                strbuf_add(b, "still not seen, and StartLogging FAILS");
-                return;
-        }
-
-        /* Who did it is news, and that it goes on is worse. */
-        if ((alert_has_restart(i) || i->kind == INCIDENT_DELETED) && i->open && !i->blind_to_msec &&
-            (corrected || !is_reminder(i)))
-                strbuf_addf(b, "%s ",
-                            i->kind == INCIDENT_DELETED ? "still missing" : "NOT LOGGING");
-        if (corrected) {
-                add_actor_news(b, i);
-        } else if (is_reminder(i)) {
-                strbuf_add(b, state_now(i));
-                if (*duration(i, now_msec, d))
-                        strbuf_addf(b, ", %s so far", d);
-        } else if (i->delivering == DELIVERING_NO) {
-                strbuf_add(b, state_now(i));
-        } else if (i->delivering == DELIVERING_YES && i->delivering_msec == now_msec) {
-                strbuf_addf(b, "%s, log files arrive", state_now(i)); /* what is new in it */
-        } else if (i->changes.n > 0 && i->attribution.rounds == 0) {
-                strbuf_addf(b, "%s, and more has changed", what_happened(i));
-        } else {
-                add_actor_news(b, i);
-        }
+        if (told_is_corrected(i))
+                return actor_news(i);
+        if (alert_has_unseen_starts(i) && i->open && !is_reminder(i))
+                return mem_strdup("StartLogging FAILS");
+        if (is_reminder(i) || i->delivering == DELIVERING_NO)
+                return NULL;
+        if (i->delivering == DELIVERING_YES && i->delivering_msec == now_msec)
+                return mem_strdup("log files arrive");
+        if (i->changes.n > 0 && i->attribution.rounds == 0)
+                return mem_strdup("more has changed");
+        return actor_news(i);
 }
 
-static void subject(const Incident *i, const AlertContext *c, const Arn *a, char **ret)
+/* No fractions: what was short was short. */
+static const char *short_duration(const Incident *i, int64_t now_msec, char buf[static TIMEFMT_MAX])
 {
-        char d[TIMEFMT_MAX];
-        StrBuf b = STRBUF_INIT(512);
-        const char *headline = incident_kind_row(i->kind)->headline;
-        _cleanup_free_ char *short_name = escape_ascii(trail_name(i, (Arn *)a), 32);
+        int64_t to = i->blind_to_msec ? i->blind_to_msec : i->open ? now_msec : 0;
+        int64_t msec = to - i->blind_from_msec;
 
-        strbuf_addf(&b, "%s: trail %s ", phase_to_string(c->phase), short_name);
+        if (!i->blind_from_msec || msec <= 0)
+                return "";
+        return msec < MSEC_PER_SEC ? "under 1 s"
+                                   : timefmt_duration(msec / MSEC_PER_SEC * MSEC_PER_SEC, buf);
+}
+
+static const char *short_state(const Incident *i)
+{
+        if (!i->open && !i->blind_to_msec && i->kind != INCIDENT_DELETED &&
+            i->kind != INCIDENT_OTHER_CONTROLLER && !incident_kind_is_change(i->kind))
+                return "see its next incident";
+        if (i->open && !i->blind_to_msec && alert_has_restart(i))
+                return "NOT LOGGING";
+        if (i->kind == INCIDENT_CANNOT_SEE && i->open)
+                return "NOT SEEN";
+        if (i->kind == INCIDENT_NOT_FOUND && i->open)
+                return "NOT FOUND";
+        if (i->kind == INCIDENT_DELETED && i->open)
+                return is_reminder(i) ? "still MISSING" : "MISSING";
+        if (i->blind_to_msec && i->delivering == DELIVERING_NO)
+                return "NO LOG FILES arrive";
+        if (i->kind == INCIDENT_DRIFT && i->between_looks)
+                return "restored";
+        if (i->kind == INCIDENT_DRIFT && i->open &&
+            !changes_have(&i->changes, CHANGE_MANAGEMENT_EVENTS))
+                return "SETTINGS CHANGED";
+        return state_now(i);
+}
+
+static char *headline_state(const Incident *i, const AlertContext *c)
+{
+        const char *state = short_state(i);
+        bool failing = c->phase == PHASE_FAILING ||
+                       (i->open && !i->blind_to_msec && i->restart.state == RESTART_FAILING);
+        char d[TIMEFMT_MAX];
+
         if (i->attribution.misused)
-                strbuf_add(&b, "- GUARD'S CREDENTIALS MISUSED");
-        else if (c->phase == PHASE_UPDATE)
-                add_update(&b, i, c->now_msec);
-        else if (c->phase == PHASE_CLOSED && i->kind != INCIDENT_OTHER_CONTROLLER)
-                strbuf_add(&b, i->blind_to_msec || i->kind == INCIDENT_DELETED
-                                       ? state_now(i)
-                                       : "- see its next incident");
-        else if (c->phase == PHASE_FAILING && is_reminder(i) && *duration(i, c->now_msec, d))
-                strbuf_addf(&b, "NOT LOGGING for %s, restart FAILS", d);
-        else if (c->phase == PHASE_FAILING)
-                strbuf_add(&b, "NOT LOGGING, restart FAILS");
-        else
-                strbuf_add(&b, headline ? headline : what_happened(i));
-        if (c->phase == PHASE_CLOSED && i->blind_to_msec && *duration(i, 0, d))
-                strbuf_addf(&b, "%s%s", is_of_sight(i) ? " after " : ", blind ", duration(i, 0, d));
-        strbuf_addf(&b, " (%s %s)", a->account, a->region);
-        *ret = alert_subject(strbuf_str(&b));
-        strbuf_done(&b);
+                return mem_strdup("GUARD'S CREDENTIALS MISUSED");
+        if (is_reminder(i) && *short_duration(i, c->now_msec, d))
+                return mem_printf("%s for %s%s", state, short_duration(i, c->now_msec, d),
+                                  failing ? ", restart FAILS" : "");
+        if (failing)
+                return mem_printf("%s, restart FAILS", state);
+        if (c->phase == PHASE_CLOSED && i->blind_to_msec && *short_duration(i, 0, d))
+                return mem_printf("%s%s%s", state, is_of_sight(i) ? " after " : ", blind ",
+                                  short_duration(i, 0, d));
+        return mem_strdup(state);
 }
+
+static void add_headline(Facts *f, const Incident *i, const AlertContext *c, const Arn *a)
+{
+        const char *headline = incident_kind_row(i->kind)->headline;
+        const Finding *culprit = incident_find_role(i, ROLE_CULPRIT);
+        _cleanup_free_ char *name = escape_ascii(trail_name(i, (Arn *)a), 32);
+        Headline *h = &f->headline;
+
+        h->news = c->phase == PHASE_UPDATE && !i->attribution.misused ? update_news(i, c->now_msec)
+                                                                      : NULL;
+        h->state = headline_state(i, c);
+        h->where = mem_printf("%s %s", a->account, a->region);
+        h->about = mem_printf("trail %s", name);
+        h->what = mem_strdup(headline ? headline : what_happened(i));
+        if (culprit && i->attribution.confidence == CONFIDENCE_EXACT && c->phase != PHASE_UPDATE) {
+                _cleanup_free_ char *who = identity_display_name(&culprit->record.identity);
+                StrBuf b = STRBUF_INIT(64);
+
+                foreign_add_ascii(&b, who, 24);
+                h->who = mem_strdup(strbuf_str(&b));
+                strbuf_done(&b);
+        }
+}
+
+/* The overview */
 
 static const char *window_source(const Incident *i)
 {
@@ -253,17 +296,20 @@ bool alert_has_window(const Incident *i)
                !incident_kind_is_notice(i->kind);
 }
 
-static void add_window(StrBuf *b, const Incident *i, int64_t now_msec)
+static void add_window(Facts *f, const Incident *i, int64_t now_msec)
 {
         char t[TIMEFMT_MAX];
 
         if (!alert_has_window(i))
                 return;
         if (incident_kind_is_change(i->kind)) {
-                alert_add_change_window(b, i, duration(i, now_msec, t));
+                alert_add_change_window(f, i, duration(i, now_msec, t));
                 return;
         }
-        strbuf_addf(b, "%-16s", i->kind == INCIDENT_CANNOT_SEE ? "Unseen" : "Blind");
+        StrBuf *b =
+                facts_begin(f, FACT_OVERVIEW, i->kind == INCIDENT_CANNOT_SEE ? "Unseen" : "Blind");
+        if (!i->blind_to_msec && i->open)
+                facts_weigh(f, FACT_BAD);
         if (i->blind_from_msec)
                 strbuf_addf(b, "from %s ", timefmt_iso8601(i->blind_from_msec, t));
         else
@@ -274,16 +320,15 @@ static void add_window(StrBuf *b, const Incident *i, int64_t now_msec)
                 strbuf_add(b, i->open ? "until now" : "to a time that is no longer visible");
         if (*duration(i, now_msec, t))
                 strbuf_addf(b, " (%s)", duration(i, now_msec, t));
-        strbuf_add_char(b, '\n');
         if (i->blind_from_msec)
-                strbuf_addf(b, "%16s%s\n", "", window_source(i));
+                strbuf_addf(b, "\n%s", window_source(i));
         if (i->kind == INCIDENT_BLINK)
-                strbuf_addf(b, "%16sOnly the latest stop shows; there may have been others\n", "");
+                strbuf_add(b, "\nOnly the latest stop shows; there may have been others");
         if (i->stop_moved_msec)
-                strbuf_addf(b, "%16sStopLogging was called again at %s, while it was stopped\n", "",
+                strbuf_addf(b, "\nStopLogging was called again at %s, while it was stopped",
                             timefmt_iso8601(i->stop_moved_msec, t));
         if (!i->stop_msec && i->kind == INCIDENT_ALREADY_STOPPED)
-                strbuf_addf(b, "%16sIt shows no StopLoggingTime: it may never have logged\n", "");
+                strbuf_add(b, "\nIt shows no StopLoggingTime: it may never have logged");
 }
 
 bool alert_has_restart(const Incident *i)
@@ -296,7 +341,7 @@ static void add_throttled(StrBuf *b, const Restart *r)
         _cleanup_free_ char *words = alert_throttled_words(r->throttled, r->throttled_msec);
 
         if (words)
-                strbuf_addf(b, "%16sStartLogging was %s\n", "", words);
+                strbuf_addf(b, "\nStartLogging was %s", words);
 }
 
 bool alert_has_unseen_starts(const Incident *i)
@@ -305,117 +350,164 @@ bool alert_has_unseen_starts(const Incident *i)
                (i->restart.state == RESTART_UNSEEN || i->restart.attempts > 0);
 }
 
-static void add_unseen_starts(StrBuf *b, const Incident *i)
+static void add_unseen_starts(Facts *f, const Incident *i)
 {
         const Restart *r = &i->restart;
         char t[TIMEFMT_MAX];
 
         if (!alert_has_unseen_starts(i))
                 return;
-        strbuf_addf(b, "%-16s%s, in case the trail was stopped\n", "Restart",
+        StrBuf *b = facts_begin(f, FACT_OVERVIEW, "Restart");
+        strbuf_addf(b, "%s, in case the trail was stopped",
                     !i->open                     ? "StartLogging was sent meanwhile"
                     : r->state == RESTART_UNSEEN ? "StartLogging is sent once a minute"
                                                  : "StartLogging was sent for a while");
         if (r->attempts > 0)
-                strbuf_addf(b, "%16s%u sent so far, %s%s\n", "", r->attempts,
+                strbuf_addf(b, "\n%u sent so far, %s%s", r->attempts,
                             r->accepted_msec ? "last accepted at " : "none accepted",
                             r->accepted_msec ? timefmt_iso8601(r->accepted_msec, t) : "");
         add_throttled(b, r);
         if (r->error.class == AWS_ERROR_NONE)
                 return;
         _cleanup_free_ char *words = alert_error_words(&r->error);
-        strbuf_addf(b, "%16sThe last one FAILED: ", "");
+        facts_weigh(f, FACT_BAD);
+        strbuf_add(b, "\nThe last one FAILED: ");
         foreign_add(b, words, ALERT_ERROR_MAX);
-        strbuf_add_char(b, '\n');
 }
 
-static void add_restart(StrBuf *b, const Incident *i)
+/* False when nothing follows about what is delivered since. */
+static bool add_restart_state(Facts *f, const Incident *i)
 {
         const Restart *r = &i->restart;
+        StrBuf *b = facts_begin(f, FACT_OVERVIEW, "Restart");
 
-        add_unseen_starts(b, i);
-        if (!alert_has_restart(i) || r->state == RESTART_UNSEEN)
-                return;
-        strbuf_addf(b, "%-16s", "Restart");
         if (!i->open && !i->blind_to_msec) {
-                strbuf_add(b, "goes on with the next incident of this trail\n");
-                return;
+                strbuf_add(b, "goes on with the next incident of this trail");
+                return false;
         }
         switch (r->state) {
         case RESTART_NOT_WANTED:
-                strbuf_add(b, i->blind_to_msec    ? "not needed: it was logging again when seen\n"
-                              : i->in_maintenance ? "not wanted (maintenance)\n"
-                                                  : "not wanted (action = \"alert\")\n");
-                if (!i->blind_to_msec)
-                        return;
-                break;
+                strbuf_add(b, i->blind_to_msec    ? "not needed: it was logging again when seen"
+                              : i->in_maintenance ? "not wanted (maintenance)"
+                                                  : "not wanted (action = \"alert\")");
+                return i->blind_to_msec != 0;
         case RESTART_REQUESTED:
-                strbuf_add(b, "StartLogging has been sent, no answer yet\n");
-                return;
+                strbuf_add(b, "StartLogging has been sent, no answer yet");
+                return false;
         case RESTART_ACCEPTED:
-                strbuf_add(b, "StartLogging was accepted; not yet verified\n");
-                return;
+                strbuf_add(b, "StartLogging was accepted; not yet verified");
+                return false;
         case RESTART_VERIFIED:
-                strbuf_addf(b, "%s, verified by GetTrailStatus (%u StartLogging)\n",
+                facts_weigh(f, FACT_GOOD);
+                strbuf_addf(b, "%s, verified by GetTrailStatus (%u StartLogging)",
                             r->unanswered > 0 && !r->accepted_msec
                                     ? "probably by this guard, whose StartLogging had no answer"
                                     : "by this guard",
                             r->attempts);
                 add_throttled(b, r);
-                break;
+                return true;
         case RESTART_BY_OTHERS:
-                strbuf_add(b, "started by somebody else, not by this guard\n");
-                break;
+                strbuf_add(b, "started by somebody else, not by this guard");
+                return true;
         case RESTART_FAILING: {
                 _cleanup_free_ char *words = alert_error_words(&r->error);
-                strbuf_addf(b, "FAILS (%u StartLogging so far), goes on being tried\n%16s",
-                            r->attempts, "");
+
+                facts_weigh(f, FACT_BAD);
+                strbuf_addf(b, "FAILS (%u StartLogging so far), goes on being tried\n",
+                            r->attempts);
                 foreign_add(b, words, ALERT_ERROR_MAX);
-                strbuf_add_char(b, '\n');
                 add_throttled(b, r);
-                return;
+                return false;
         }
         default:
-                return;
+                return false;
         }
-        if (i->delivering == DELIVERING_YES)
-                strbuf_addf(b, "%-16slog files are delivered again\n", "Delivery");
-        else if (i->delivering == DELIVERING_NO)
-                alert_foreign_row(b, "Delivery FAILS", i->delivery_error);
-        else
-                strbuf_addf(b, "%-16snot seen yet since the restart (takes about 5 minutes)\n",
-                            "Delivery");
 }
 
-static void add_cause(StrBuf *b, const Incident *i)
+static void add_restart(Facts *f, const Incident *i)
+{
+        add_unseen_starts(f, i);
+        if (!alert_has_restart(i) || i->restart.state == RESTART_UNSEEN || !add_restart_state(f, i))
+                return;
+        if (i->delivering == DELIVERING_YES) {
+                facts_add(f, FACT_OVERVIEW, "Delivery", "log files are delivered again");
+        } else if (i->delivering == DELIVERING_NO) {
+                foreign_add(facts_begin(f, FACT_OVERVIEW, "Delivery FAILS"), i->delivery_error,
+                            ALERT_FOREIGN_MAX);
+                facts_weigh(f, FACT_BAD);
+        } else {
+                facts_add(f, FACT_OVERVIEW, "Delivery",
+                          "not seen yet since the restart (takes about 5 minutes)");
+        }
+}
+
+static void add_cause(Facts *f, const Incident *i)
 {
         _cleanup_free_ char *words = alert_error_words(&i->cause);
 
         if (i->cause.class != AWS_ERROR_NONE)
-                alert_error_row(b, i->kind == INCIDENT_DRIFT ? "Not confirmed" : "Cause", words);
+                facts_error(f, FACT_OVERVIEW, i->kind == INCIDENT_DRIFT ? "Not confirmed" : "Cause",
+                            words);
 }
 
-/* The end of every message about one incident. */
-static void add_end(StrBuf *b, const Incident *i, const AlertContext *c)
+static void add_notice(Facts *f, const Incident *i, const AlertContext *c)
 {
-        _cleanup_(advice_done) Advice a = advice_make(i, c->now_msec);
+        _cleanup_free_ char *host = escape_ascii(c->hostname, 64);
+        _cleanup_free_ char *title = escape_ascii(i->title, 600);
 
-        alert_add_advice(b, &a, i->id);
-        alert_add_footer(b, i, c);
+        f->headline.state = mem_printf("trailsentry on %s: %s", host, title);
+        add_cause(f, i);
+        facts_time(f, FACT_OVERVIEW, i->closed_msec == i->detected_msec ? "Time" : "Since",
+                   i->detected_msec);
+        facts_time(f, FACT_OVERVIEW, "Until",
+                   i->closed_msec > i->detected_msec ? i->closed_msec : 0);
+        if (i->kind == INCIDENT_MAINTENANCE && i->open)
+                facts_time(f, FACT_OVERVIEW, "Ends", i->until_msec);
+        facts_end(f);
 }
+
+Facts alert_facts(const Incident *i, const AlertContext *c)
+{
+        Facts f = {};
+        Arn a = {};
+
+        if (incident_kind_is_notice(i->kind)) {
+                add_notice(&f, i, c);
+                return f;
+        }
+        (void)trail_name(i, &a);
+        add_headline(&f, i, c, &a);
+        facts_text(&f, FACT_OVERVIEW, "Trail", i->trail_arn);
+        facts_text(&f, FACT_OVERVIEW, "Account", a.account);
+        facts_text(&f, FACT_OVERVIEW, "Region", a.region);
+        add_window(&f, i, c->now_msec);
+        facts_time(&f, FACT_OVERVIEW, "Detected", i->detected_msec);
+        add_cause(&f, i);
+        facts_text(&f, FACT_OVERVIEW, "ATT&CK", incident_kind_technique(i->kind));
+        add_restart(&f, i);
+        alert_add_changes(&f, i);
+        alert_add_who(&f, i);
+        facts_end(&f);
+        return f;
+}
+
+char *alert_now(const Incident *i)
+{
+        return mem_strdup(state_now(i));
+}
+
+/* The text */
 
 static void add_maintenance(StrBuf *b, const Incident *i)
 {
-        if (!i->open) {
+        if (!i->open)
                 strbuf_add(b, "\nA trail that it leaves stopped is restarted now, and told.\n");
-                return;
-        }
-        alert_time_row(b, "Ends", i->until_msec);
-        strbuf_addf(b,
-                    "\nStops and other changes are recorded meanwhile, not undone and not told one "
-                    "by one.\nIf nobody has approved this, on the guard and as root:\n"
-                    "     trailsentry maintenance stop --trail %s\n",
-                    i->scope_arn ? i->scope_arn : "all");
+        else
+                strbuf_addf(b,
+                            "\nStops and other changes are recorded meanwhile, not undone and not "
+                            "told one by one.\nIf nobody has approved this, on the guard and as "
+                            "root:\n     trailsentry maintenance stop --trail %s\n",
+                            i->scope_arn ? i->scope_arn : "all");
 }
 
 char *alert_details(const Incident *i)
@@ -438,72 +530,46 @@ char *alert_details(const Incident *i)
         return details;
 }
 
-static void notice_text(const Incident *i, const AlertContext *c, char **ret_subject,
-                        char **ret_body)
+static void add_notice_head(StrBuf *b, const Incident *i, const AlertContext *c)
 {
-        StrBuf b = STRBUF_INIT(ALERT_BODY_MAX);
-        _cleanup_free_ char *line = mem_printf("%s: trailsentry on %s: %s",
-                                               phase_to_string(c->phase), c->hostname, i->title);
-
-        _cleanup_free_ char *ascii = escape_ascii(line, SIZE_MAX);
-        *ret_subject = alert_subject(ascii);
-        strbuf_add(&b, "trailsentry on ");
-        escape_add(&b, c->hostname, 64);
-        strbuf_add(&b, ": ");
-        foreign_add_exact(&b, i->title, 600);
-        strbuf_add(&b, ".\n\n");
+        strbuf_add(b, "trailsentry on ");
+        escape_add(b, c->hostname, 64);
+        strbuf_add(b, ": ");
+        foreign_add_exact(b, i->title, 600);
+        strbuf_add(b, ".\n\n");
         if (i->text) {
                 _cleanup_free_ char *details = alert_details(i);
 
-                strbuf_addf(&b, "%s\n", details);
+                strbuf_addf(b, "%s\n", details);
         }
-        add_cause(&b, i);
-        alert_time_row(&b, i->closed_msec == i->detected_msec ? "Time" : "Since", i->detected_msec);
-        alert_time_row(&b, "Until", i->closed_msec > i->detected_msec ? i->closed_msec : 0);
-        if (i->kind == INCIDENT_MAINTENANCE)
-                add_maintenance(&b, i);
-        add_end(&b, i, c);
-        *ret_body = mem_strdup(strbuf_str(&b));
-        strbuf_done(&b);
+}
+
+static void add_head(StrBuf *b, const Incident *i)
+{
+        Arn a = {};
+
+        strbuf_add(b, "CloudTrail trail ");
+        escape_add(b, trail_name(i, &a), 128);
+        strbuf_addf(b, " %s", what_happened(i));
+        if (i->changes.n > 1)
+                strbuf_addf(b, ", and %zu more (below)", i->changes.n - 1);
+        strbuf_addf(b, ".\nNow: %s.\n\n", state_now(i));
 }
 
 void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, char **ret_body)
 {
-        if (incident_kind_is_notice(i->kind)) {
-                notice_text(i, c, ret_subject, ret_body);
-                return;
-        }
-
+        _cleanup_(advice_done) Advice advice = advice_make(i, c->now_msec);
+        _cleanup_facts_ Facts f = alert_facts(i, c);
         StrBuf b = STRBUF_INIT(ALERT_BODY_MAX), end = STRBUF_INIT(ALERT_END_MAX);
-        StrBuf changes = ALERT_PART_INIT, who = ALERT_PART_INIT;
-        Arn a = {};
-        const char *name = trail_name(i, &a);
 
-        subject(i, c, &a, ret_subject);
-
-        strbuf_add(&b, "CloudTrail trail ");
-        escape_add(&b, name, 128);
-        strbuf_addf(&b, " %s", what_happened(i));
-        if (i->changes.n > 1)
-                strbuf_addf(&b, ", and %zu more (below)", i->changes.n - 1);
-        strbuf_addf(&b, ".\nNow: %s.\n\n", state_now(i));
-        alert_row(&b, "Trail", i->trail_arn);
-        alert_row(&b, "Account", a.account);
-        alert_row(&b, "Region", a.region);
-        add_window(&b, i, c->now_msec);
-        alert_time_row(&b, "Detected", i->detected_msec);
-        add_cause(&b, i);
-        alert_row(&b, "ATT&CK", incident_kind_technique(i->kind));
-        add_restart(&b, i);
-        /* The end is whole, whatever stands before it. */
-        add_end(&end, i, c);
-        alert_add_changes(&changes, i);
-        alert_add_part(&b, &changes, ALERT_CHANGES_MAX, i->id);
-        alert_add_who(&who, i);
-        alert_add_part(&b, &who, ALERT_BODY_MAX - MIN(b.len + end.len, (size_t)ALERT_BODY_MAX),
-                       i->id);
-        strbuf_add(&b, strbuf_str(&end));
-        strbuf_done(&end);
-        *ret_body = mem_strdup(strbuf_str(&b));
-        strbuf_done(&b);
+        *ret_subject = headline_print(&f.headline, phase_to_string(c->phase), ALERT_SUBJECT_MAX);
+        if (incident_kind_is_notice(i->kind))
+                add_notice_head(&b, i, c);
+        else
+                add_head(&b, i);
+        if (i->kind == INCIDENT_MAINTENANCE)
+                add_maintenance(&end, i);
+        alert_add_advice(&end, &advice, i->id);
+        alert_add_footer(&end, i, c);
+        *ret_body = alert_body(&f, &b, &end, i->id);
 }

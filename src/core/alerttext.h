@@ -5,6 +5,7 @@
  * journal and the command. Everything foreign in them is escaped and capped. */
 
 #include "base/strbuf.h"
+#include "core/facts.h"
 #include "core/model.h"
 
 typedef struct AlertContext {
@@ -17,6 +18,10 @@ typedef struct AlertContext {
 
 /* Subject: printable ASCII, at most 99 characters. Body: plain text, at most 32 KiB. Both owned. */
 void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, char **ret_body);
+
+/* What is said of it in every format; the group of the context is not looked at. */
+Facts alert_facts(const Incident *i, const AlertContext *c);
+char *alert_now(const Incident *i); /* how it stands, in words: "logging again"; owned */
 
 /* One line each, owned, never empty. */
 char *alert_summary(const Incident *i); /* "management-events was stopped; logging again ..." */

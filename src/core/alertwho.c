@@ -99,51 +99,17 @@ static const char *key_words(const UserIdentity *u)
         }
 }
 
-static void add_event(StrBuf *b, const CloudTrailRecord *r)
+static void add_event(Facts *f, const CloudTrailRecord *r)
 {
-        alert_foreign_row(b, "  Event", r->event_name);
-        alert_foreign_row(b, "  Event id", r->event_id);
-        alert_time_row(b, "  Event time", r->time_msec);
-}
-
-static void add_record(StrBuf *b, const CloudTrailRecord *r)
-{
-        const UserIdentity *u = &r->identity;
-
-        strbuf_addf(b, "%-16s", "Who");
-        add_identity(b, u, foreign_add);
-        strbuf_add_char(b, '\n');
-        alert_foreign_row(b, "  ARN", u->arn);
-        alert_foreign_row(b, "  Account", u->account_id);
-        alert_foreign_row(b, "  Principal", u->principal_id);
-        alert_foreign_row(b, "  Issuer", u->issuer_arn);
-        alert_foreign_row(b, "  Source identity", u->source_identity);
-        alert_foreign_row(b, "  Provider",
-                          u->web_id_provider ? u->web_id_provider : u->identity_provider);
-        alert_foreign_row(b, "  On behalf of", u->on_behalf_of);
-        alert_foreign_row(b, "  Invoked by", u->invoked_by);
-        alert_foreign_row(b, "  Vendor account", u->invoked_by_delegate);
-        if (u->access_key_id) {
-                _cleanup_free_ char *key = mem_printf("%s%s", u->access_key_id, key_words(u));
-                alert_foreign_row(b, "  Access key", key);
-        }
-        alert_row(b, "  MFA",
-                  u->mfa == MFA_YES  ? "yes"
-                  : u->mfa == MFA_NO ? "no"
-                                     : "the record does not say");
-        alert_time_row(b, "  Session since", u->session_created_msec);
-        alert_foreign_row(b, "  From", r->source_ip);
-        alert_foreign_row(b, "  VPC endpoint", r->vpc_endpoint_id);
-        alert_foreign_row(b, "  Tool", r->user_agent);
-        if (r->session_from_console)
-                alert_row(b, "  Console", "yes, a console session");
-        add_event(b, r);
+        facts_foreign(f, FACT_WHO, "  Event", r->event_name);
+        facts_foreign(f, FACT_WHO, "  Event id", r->event_id);
+        facts_time(f, FACT_WHO, "  Event time", r->time_msec);
 }
 
 /* Why it is not certain, a line each. */
 static void add_doubts(StrBuf *b, const Incident *i)
 {
-        const char *label = "How sure", *lead = "ambiguous: ";
+        const char *lead = "ambiguous: ";
         static const char *const words[_DOUBT_MAX] = {
                 [DOUBT_RIVALS] = "other calls fit as well, see below",
                 [DOUBT_UNREAD] = "not all events of that time were read",
@@ -161,80 +127,23 @@ static void add_doubts(StrBuf *b, const Incident *i)
         for (Doubt d = 0; d < _DOUBT_MAX; d++) {
                 if (!(i->attribution.doubts & (1U << d)))
                         continue;
-                strbuf_addf(b, "%-16s%s%s", label, lead, words[d]);
+                strbuf_addf(b, "%s%s", lead, words[d]);
                 if (d == DOUBT_ORGANIZATION && i->attribution.searched_account) {
                         strbuf_add(b, " (only that of ");
                         foreign_add(b, i->attribution.searched_account, 12);
                         strbuf_add(b, ")");
                 }
                 strbuf_add_char(b, '\n');
-                label = lead = "";
+                lead = "";
         }
 }
 
-/* Said when it matters: a delegated administrator's call may stand in another account. */
-static void add_searched(StrBuf *b, const Incident *i)
-{
-        const char *account = i->attribution.searched_account;
-        Arn a;
-        const char *why;
-
-        if (!account || arn_parse_trail(i->trail_arn, &a, &why) < 0)
-                return;
-        if (!streq(a.account, account)) {
-                strbuf_addf(b, "%-16sonly the Event history of account ", "  Searched");
-                foreign_add(b, account, 12);
-                strbuf_addf(b, ", not that of the trail's account %s\n", a.account);
-        } else if (i->attribution.doubts & (1U << DOUBT_ORGANIZATION)) {
-                strbuf_addf(b,
-                            "%-16sonly the Event history of account %s, not those of the "
-                            "organization's delegated administrators\n",
-                            "  Searched", a.account);
-        }
-}
-
-static void add_not_known(StrBuf *b, const Incident *i)
-{
-        const Attribution *a = &i->attribution;
-
-        if (a->confidence == CONFIDENCE_AMBIGUOUS)
-                strbuf_addf(b, "%-16sambiguous: %s\n", "Who",
-                            a->doubts & (1U << DOUBT_RIVALS) || a->doubts == 0
-                                    ? "several calls fit, listed below"
-                                    : "the records listed below do not say enough");
-        else if (a->state == SEARCH_GAVE_UP && a->crowded_out)
-                strbuf_addf(b, "%-16snot found before the search was given up: too many at once\n",
-                            "Who");
-        else if (a->state == SEARCH_GAVE_UP && a->rounds == 0 && a->error.class == AWS_ERROR_NONE)
-                strbuf_addf(b, "%-16snot to be found: it is older than Event history (90 days)\n",
-                            "Who");
-        else if (a->state == SEARCH_GAVE_UP)
-                strbuf_addf(b, "%-16snot found in Event history within 24 hours\n", "Who");
-        else if (a->said_not_yet)
-                strbuf_addf(b, "%-16snot known yet; the search goes on for 24 hours\n", "Who");
-        else
-                strbuf_addf(b,
-                            "%-16snot known yet: Event history lags by minutes; an UPDATE will "
-                            "follow\n",
-                            "Who");
-        if (a->throttled_msec) {
-                char since[TIMEFMT_MAX];
-
-                strbuf_addf(b, "%-16sLookupEvents is throttled since %s\n", "  because",
-                            timefmt_iso8601(a->throttled_msec, since));
-        } else if (a->error.class != AWS_ERROR_NONE) {
-                _cleanup_free_ char *words = alert_error_words(&a->error);
-                alert_error_row(b, "  because", words);
-        }
-        add_searched(b, i);
-}
-
-static void add_confidence(StrBuf *b, const Incident *i)
+static void add_confidence(Facts *f, const Incident *i)
 {
         const char *words = "exact: the only successful call in the window";
 
         if (i->attribution.confidence == CONFIDENCE_AMBIGUOUS && i->attribution.doubts != 0) {
-                add_doubts(b, i);
+                add_doubts(facts_begin(f, FACT_WHO, "How sure"), i);
                 return;
         }
         if (i->attribution.confidence == CONFIDENCE_AMBIGUOUS)
@@ -243,17 +152,109 @@ static void add_confidence(StrBuf *b, const Incident *i)
                 words = "exact: the first successful call after it was last known to log";
         else if (incident_kind_is_change(i->kind))
                 words = "exact: nobody else called it successfully in that time";
-        alert_row(b, "How sure", words);
+        facts_text(f, FACT_WHO, "How sure", words);
 }
 
-static void add_correction(StrBuf *b, const Incident *i)
+/* Of the incident the first of its culprits; NULL: another one of them. */
+static void add_record(Facts *f, const CloudTrailRecord *r, const Incident *first_of)
+{
+        const UserIdentity *u = &r->identity;
+
+        add_identity(facts_begin(f, FACT_WHO, "Who"), u, foreign_add);
+        if (first_of)
+                add_confidence(f, first_of);
+        facts_foreign(f, FACT_WHO, "  ARN", u->arn);
+        facts_foreign(f, FACT_WHO, "  Account", u->account_id);
+        facts_foreign(f, FACT_WHO, "  Principal", u->principal_id);
+        facts_foreign(f, FACT_WHO, "  Issuer", u->issuer_arn);
+        facts_foreign(f, FACT_WHO, "  Source identity", u->source_identity);
+        facts_foreign(f, FACT_WHO, "  Provider",
+                      u->web_id_provider ? u->web_id_provider : u->identity_provider);
+        facts_foreign(f, FACT_WHO, "  On behalf of", u->on_behalf_of);
+        facts_foreign(f, FACT_WHO, "  Invoked by", u->invoked_by);
+        facts_foreign(f, FACT_WHO, "  Vendor account", u->invoked_by_delegate);
+        if (u->access_key_id) {
+                _cleanup_free_ char *key = mem_printf("%s%s", u->access_key_id, key_words(u));
+                facts_foreign(f, FACT_WHO, "  Access key", key);
+        }
+        facts_text(f, FACT_WHO, "  MFA",
+                   u->mfa == MFA_YES  ? "yes"
+                   : u->mfa == MFA_NO ? "no"
+                                      : "the record does not say");
+        facts_time(f, FACT_WHO, "  Session since", u->session_created_msec);
+        facts_foreign(f, FACT_WHO, "  From", r->source_ip);
+        facts_foreign(f, FACT_WHO, "  VPC endpoint", r->vpc_endpoint_id);
+        facts_foreign(f, FACT_WHO, "  Tool", r->user_agent);
+        if (r->session_from_console)
+                facts_text(f, FACT_WHO, "  Console", "yes, a console session");
+        add_event(f, r);
+}
+
+/* Said when it matters: a delegated administrator's call may stand in another account. */
+static void add_searched(Facts *f, const Incident *i)
+{
+        const char *account = i->attribution.searched_account;
+        Arn a;
+        const char *why;
+
+        if (!account || arn_parse_trail(i->trail_arn, &a, &why) < 0)
+                return;
+        if (!streq(a.account, account)) {
+                StrBuf *b = facts_begin(f, FACT_WHO, "  Searched");
+
+                strbuf_add(b, "only the Event history of account ");
+                foreign_add(b, account, 12);
+                strbuf_addf(b, ", not that of the trail's account %s", a.account);
+        } else if (i->attribution.doubts & (1U << DOUBT_ORGANIZATION)) {
+                facts_add(f, FACT_WHO, "  Searched",
+                          "only the Event history of account %s, not those of the organization's "
+                          "delegated administrators",
+                          a.account);
+        }
+}
+
+static const char *unknown_words(const Attribution *a)
+{
+        if (a->confidence == CONFIDENCE_AMBIGUOUS)
+                return a->doubts & (1U << DOUBT_RIVALS) || a->doubts == 0
+                               ? "ambiguous: several calls fit, listed below"
+                               : "ambiguous: the records listed below do not say enough";
+        if (a->state == SEARCH_GAVE_UP && a->crowded_out)
+                return "not found before the search was given up: too many at once";
+        if (a->state == SEARCH_GAVE_UP && a->rounds == 0 && a->error.class == AWS_ERROR_NONE)
+                return "not to be found: it is older than Event history (90 days)";
+        if (a->state == SEARCH_GAVE_UP)
+                return "not found in Event history within 24 hours";
+        if (a->said_not_yet)
+                return "not known yet; the search goes on for 24 hours";
+        return "not known yet: Event history lags by minutes; an UPDATE will follow";
+}
+
+static void add_not_known(Facts *f, const Incident *i)
+{
+        const Attribution *a = &i->attribution;
+
+        facts_text(f, FACT_WHO, "Who", unknown_words(a));
+        if (a->throttled_msec) {
+                char since[TIMEFMT_MAX];
+
+                facts_add(f, FACT_WHO, "  because", "LookupEvents is throttled since %s",
+                          timefmt_iso8601(a->throttled_msec, since));
+        } else if (a->error.class != AWS_ERROR_NONE) {
+                _cleanup_free_ char *words = alert_error_words(&a->error);
+                facts_error(f, FACT_WHO, "  because", words);
+        }
+        add_searched(f, i);
+}
+
+static void add_correction(Facts *f, const Incident *i)
 {
         _cleanup_free_ char *before = told_correction(i), *words = NULL;
 
         if (!before)
                 return;
         words = mem_printf("an earlier message said: %s", before);
-        alert_row(b, "Corrected", words);
+        facts_text(f, FACT_WHO, "Corrected", words);
 }
 
 bool alert_role_is_listed(Role r)
@@ -286,8 +287,10 @@ bool alert_role_is_suspect(Role r)
         return r == ROLE_CANDIDATE || r == ROLE_UNREADABLE || r == ROLE_OWN_MISUSED;
 }
 
-static void add_other(StrBuf *b, const Finding *f)
+static void add_other(Facts *to, const Finding *f)
 {
+        StrBuf *b = facts_begin(to, FACT_OTHERS, NULL);
+
         strbuf_add(b, "  ");
         foreign_add(b, f->record.event_name, 40);
         strbuf_addf(b, ", %s", role_words(f));
@@ -302,11 +305,10 @@ static void add_other(StrBuf *b, const Finding *f)
         add_actor_line(b, &f->record, foreign_add);
         strbuf_add(b, ", event ");
         foreign_add(b, strempty(f->record.event_id), 64);
-        strbuf_add_char(b, '\n');
 }
 
 /* What is known by its number only. */
-static void add_uncounted(StrBuf *b, const Attribution *a)
+static void add_uncounted(Facts *f, const Attribution *a)
 {
         unsigned refused = a->n_refused;
 
@@ -314,16 +316,17 @@ static void add_uncounted(StrBuf *b, const Attribution *a)
                 if (a->findings[k].record.error_code)
                         refused -= MIN(refused, a->findings[k].calls);
         if (refused > 0)
-                strbuf_addf(b, "  %u more calls were refused, of other callers.\n", refused);
+                facts_add(f, FACT_OTHERS, NULL, "  %u more calls were refused, of other callers.",
+                          refused);
         if (a->n_not_kept > 0)
-                strbuf_addf(b, "  %u more calls are not kept.\n", a->n_not_kept);
+                facts_add(f, FACT_OTHERS, NULL, "  %u more calls are not kept.", a->n_not_kept);
         if (a->incomplete)
-                strbuf_add(b, "  The window holds more events than were read.\n");
+                facts_add(f, FACT_OTHERS, NULL, "  The window holds more events than were read.");
         if (a->n_unreadable > 0)
-                strbuf_addf(b, "  %u events could not be read.\n", a->n_unreadable);
+                facts_add(f, FACT_OTHERS, NULL, "  %u events could not be read.", a->n_unreadable);
 }
 
-static void add_others(StrBuf *b, const Incident *i)
+static void add_others(Facts *f, const Incident *i)
 {
         const Attribution *a = &i->attribution;
         size_t listed = 0, more = 0;
@@ -332,39 +335,44 @@ static void add_others(StrBuf *b, const Incident *i)
                 bool suspects = turn == 0;
 
                 for (size_t k = 0; k < a->n_findings; k++) {
-                        const Finding *f = &a->findings[k];
+                        const Finding *g = &a->findings[k];
 
-                        if (!alert_role_is_listed(f->role) ||
-                            alert_role_is_suspect(f->role) != suspects)
+                        if (!alert_role_is_listed(g->role) ||
+                            alert_role_is_suspect(g->role) != suspects)
                                 continue;
                         if (listed >= (suspects ? SUSPECTS_LISTED_MAX : LISTED_MAX)) {
                                 more++;
                                 continue;
                         }
-                        if (listed++ == 0)
-                                strbuf_add(b, "\nOther calls around it\n");
-                        add_other(b, f);
+                        listed++;
+                        add_other(f, g);
                 }
         }
         if (more > 0)
-                strbuf_addf(b, "  and %zu more: trailsentry incidents %s\n", more, i->id);
-        add_uncounted(b, a);
+                facts_add(f, FACT_OTHERS, NULL, "  and %zu more: trailsentry incidents %s", more,
+                          i->id);
+        f->headings[FACT_OTHERS] = "Other calls around it";
+        add_uncounted(f, a);
 }
 
 /* What else to look into; nothing when the key did only what is told already. */
-static void add_deeds(StrBuf *b, const Incident *i)
+static void add_deeds(Facts *f, const Incident *i)
 {
+        static const char *const headings[2][2] = {
+                {"All calls with its key, from an hour before the stop",
+                 "All calls with its key, from an hour before this was seen"},
+                {"The latest calls with its key, from an hour before the stop",
+                 "The latest calls with its key, from an hour before this was seen"},
+        };
         const Attribution *a = &i->attribution;
 
         if (!findings_has_deeds(a))
                 return;
+        f->headings[FACT_CALLS] = headings[a->deeds_cut][incident_kind_is_change(i->kind)];
         for (size_t k = 0; k < a->n_deeds; k++) {
                 const Deed *d = &a->deeds[k];
-                if (k == 0)
-                        strbuf_addf(b, "\n%s calls with its key, from an hour before%s\n",
-                                    a->deeds_cut ? "The latest" : "All",
-                                    incident_kind_is_change(i->kind) ? " this was seen"
-                                                                     : " the stop");
+                StrBuf *b = facts_begin(f, FACT_CALLS, NULL);
+
                 strbuf_addf(b, "  %4u  ", d->calls);
                 foreign_add(b, strempty(d->event_name), 64);
                 strbuf_add(b, " (");
@@ -372,32 +380,30 @@ static void add_deeds(StrBuf *b, const Incident *i)
                 strbuf_add(b, ")");
                 if (d->refused > 0)
                         strbuf_addf(b, ", %u refused", d->refused);
-                strbuf_add_char(b, '\n');
         }
 }
 
-void alert_add_who(StrBuf *b, const Incident *i)
+void alert_add_who(Facts *f, const Incident *i)
 {
-        const Finding *f = incident_find_role(i, ROLE_CULPRIT);
+        const Finding *culprit = incident_find_role(i, ROLE_CULPRIT), *g = culprit;
 
         if (i->attribution.state == SEARCH_NOT_NEEDED)
                 return;
         if (i->attribution.misused)
-                strbuf_add(b, "\nTHE GUARD'S OWN CREDENTIALS WERE USED BY SOMEBODY ELSE.\n");
-        strbuf_add_char(b, '\n');
-        add_correction(b, i);
-        if (f) {
+                f->headings[FACT_WHO] = "THE GUARD'S OWN CREDENTIALS WERE USED BY SOMEBODY ELSE.\n";
+        add_correction(f, i);
+        if (culprit) {
                 /* Several settings may have been changed by several people, or by one. */
-                add_record(b, &f->record);
-                for (const Finding *g = f; (g = incident_next_culprit(i, g)); f = g)
-                        if (identity_is_same(&g->record.identity, &f->record.identity))
-                                add_event(b, &g->record);
+                add_record(f, &culprit->record, i);
+                for (; (g = incident_next_culprit(i, g)); culprit = g)
+                        if (identity_is_same(&g->record.identity, &culprit->record.identity))
+                                add_event(f, &g->record);
                         else
-                                add_record(b, &g->record);
-                add_confidence(b, i);
+                                add_record(f, &g->record, NULL);
         } else {
-                add_not_known(b, i);
+                add_not_known(f, i);
         }
-        add_others(b, i);
-        add_deeds(b, i);
+        add_others(f, i);
+        add_deeds(f, i);
+        facts_end(f);
 }

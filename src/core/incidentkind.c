@@ -17,7 +17,7 @@ static const IncidentKindRow rows[_INCIDENT_KIND_MAX] = {
         [INCIDENT_ALREADY_STOPPED] = {"already-stopped", "already-stopped", DISABLE_CLOUD_LOG,
                                       FAMILY_STOP, SLOT_STOP, SEVERITY_HIGH,
                                       "was already stopped when first seen", NULL,
-                                      "is NOT LOGGING"},
+                                      "was stopped already"},
         [INCIDENT_RECENT_STOP] = {"recent-stop", "recent-stop", DISABLE_CLOUD_LOG, FAMILY_STOP,
                                   SLOT_STOP, SEVERITY_HIGH,
                                   "had been stopped shortly before the guard first saw it", NULL,

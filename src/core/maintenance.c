@@ -57,11 +57,14 @@ static char *window_name(const char *scope_arn)
 static char *window_text(const MaintenanceRequest *m)
 {
         StrBuf b = STRBUF_INIT(RECORDED_TEXT_MAX);
+        _cleanup_facts_ Facts f = {};
         char *text;
 
-        alert_row(&b, "Trails", m->trail_arn ? m->trail_arn : "all that this guard has");
-        alert_row(&b, "Reason", m->reason);
-        alert_row(&b, "Set by", m->who);
+        facts_text(&f, FACT_OVERVIEW, "Trails",
+                   m->trail_arn ? m->trail_arn : "all that this guard has");
+        facts_text(&f, FACT_OVERVIEW, "Reason", m->reason);
+        facts_text(&f, FACT_OVERVIEW, "Set by", m->who);
+        facts_print(&f, FACT_OVERVIEW, &b);
         text = mem_strdup(strbuf_str(&b));
         strbuf_done(&b);
         return text;

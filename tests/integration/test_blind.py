@@ -32,7 +32,7 @@ def test_one_blind_trail_is_told_and_delays_no_other(aws, make_guard, cause):
     assert opened.trail == FAR_TRAIL and opened.severity == "high"
     last = aws.calls(operation="GetTrailStatus", trail=FAR_TRAIL, ok=True)[-1]
     assert opened.time - last["time"] >= 20 / guard.scale
-    assert opened.subject.startswith("OPEN: trail data-events cannot be seen")
+    assert opened.subject.startswith("OPEN: NOT SEEN (444455556666 us-east-1) trail data-events cannot be seen")
     for word in words:
         assert word in opened.text
     status = guard.wait_status(lambda s: s["trails"][1]["incident"] == opened.incident)

@@ -56,8 +56,8 @@ def test_one_call_that_changes_four_settings(aws, guard):
         "IncludeGlobalServiceEvents": False, "KmsKeyId": "arn:aws:kms:::key/theirs"})
     opened = aws.message(phase="OPEN", kind="drift")
     assert opened.severity == "critical"
-    assert opened.subject == ("OPEN: trail management-events delivers to another bucket "
-                              "(444455556666 eu-west-1)")
+    assert opened.subject == ("OPEN: SETTINGS CHANGED (444455556666 eu-west-1) trail "
+                              "management-events delivers to another bucket")
     for words in ("    was         amzn-s3-demo-bucket\n    is          amzn-s3-evil-bucket\n",
                   "Multi-region (critical)", "Global events (high)", "KMS key (high)",
                   "T1685.002 Disable or Modify Cloud Log (formerly T1562.008)",
@@ -85,7 +85,7 @@ def test_selectors_that_blind(aws, guard, how):
                         identity="role-session")
     opened = aws.message(phase="OPEN", kind="drift")
     assert opened.severity == "critical"
-    assert "does not record all management events" in opened.subject
+    assert "NOT ALL IS RECORDED (" in opened.subject
     assert opened.value("Blind since").startswith("between ")
     assert f"    was         all\n    is          {words}\n" in opened.text
     assert "NOT ALL IS RECORDED" in opened.text

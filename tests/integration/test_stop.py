@@ -32,7 +32,7 @@ def test_stop_is_undone_at_once_proved_and_told(aws, make_guard):
     assert opened.attributes == {
         "incident_id": opened.incident, "phase": "OPEN", "sequence": "1", "kind": "stopped",
         "severity": "high", "account": "444455556666", "region": "eu-west-1", "trail": TRAIL}
-    assert opened.subject == f"OPEN: trail {NAME} was stopped (444455556666 eu-west-1)"
+    assert opened.subject == f"OPEN: NOT LOGGING (444455556666 eu-west-1) trail {NAME} was stopped"
 
     assert closed.value("Restart") == "by this guard, verified by GetTrailStatus (1 StartLogging)"
     assert closed.value("Blind").startswith(
@@ -69,7 +69,7 @@ def test_actor_comes_in_an_update_when_history_lags(aws, guard):
     assert sorted(m.sequence for m in aws.all_messages()) == [1, 2, 3]
     assert {m.incident for m in aws.all_messages()} == {closed.incident}
 
-    assert update.subject.startswith(f"UPDATE: trail {NAME} - who did it")
+    assert update.subject.startswith("UPDATE: logging again (444455556666 eu-west-1) ")
     assert update.value("Who") == "Nikki_Wolf (AssumedRole, role DeployPipeline)"
     assert update.value("ARN") == "arn:aws:sts::444455556666:assumed-role/DeployPipeline/build-4711"
     assert update.value("Access key") == "ASIAIOSFODNN7EXAMPLE (temporary)"
@@ -111,7 +111,7 @@ def test_blink_between_two_polls_is_an_incident(aws, guard):
     opened = aws.message(phase="OPEN")
     trail = aws.trail(TRAIL)
     assert opened.kind == "blink" and opened.incident == closed.incident
-    assert opened.subject.startswith(f"OPEN: trail {NAME} was stopped for a moment")
+    assert opened.subject.startswith(f"OPEN: logging again (444455556666 eu-west-1) trail {NAME} was stopped for a moment")
     assert closed.value("Blind").startswith(
         f"from {iso(trail['stop_time'])} to {iso(trail['start_time'])} (2 s 50")
     assert "a lower bound" in closed.text
@@ -186,7 +186,7 @@ def test_already_stopped_when_first_seen(aws, guard):
     closed = aws.message(phase="CLOSED")
     opened = aws.message(phase="OPEN")
     assert opened.kind == "already-stopped"
-    assert opened.subject == f"OPEN: trail {NAME} is NOT LOGGING (444455556666 eu-west-1)"
+    assert opened.subject == f"OPEN: NOT LOGGING (444455556666 eu-west-1) trail {NAME} was stopped already"
     assert "was already stopped when first seen" in opened.text
     assert opened.value("Blind").startswith(f"from {iso(now - 5400)} until now (1 h 30 min")
     assert closed.value("Restart").startswith("by this guard, verified")
@@ -273,7 +273,7 @@ def test_deleted_and_created_again(aws, guard):
     attack = aws.attack(TRAIL, event="DeleteTrail", identity="assume-root")
     opened = aws.message(phase="OPEN")
     assert (opened.kind, opened.severity) == ("deleted", "critical")
-    assert opened.subject.startswith(f"OPEN: trail {NAME} was deleted")
+    assert opened.subject.startswith(f"OPEN: MISSING (444455556666 eu-west-1) trail {NAME} was deleted")
     assert "Create the trail again" in opened.text
     named = aws.actor(attack)
     assert named.value("Who") == "Nikki_Wolf (Root)"

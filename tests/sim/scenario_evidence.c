@@ -38,7 +38,7 @@ SCENARIO(late_record_judge)
         if (w->guard->n_letters < 3 || w->guard->n_letters > 4)
                 world_violation(w, "%zu messages", w->guard->n_letters);
         expect_subject(w, w->guard->n_letters - 1,
-                       "UPDATE: trail trail-0 - corrected: who did it: mallory");
+                       "corrected: by mallory, trail trail-0");
 }
 
 /* Killed and started in between, the guard keeps the time of its last look. */

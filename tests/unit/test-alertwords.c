@@ -70,10 +70,12 @@ static void test_news_of_what_goes_on(void **state)
 
         i->restart.state = RESTART_FAILING;
         _cleanup_text_ Text down = text_of(i, PHASE_UPDATE);
-        assert_has(down.subject, " NOT LOGGING - who did it is not known yet (");
+        assert_has(down.subject, "UPDATE: NOT LOGGING, restart FAILS (111122223333 us-east-1) "
+                                 "who did it is not known yet");
         i->kind = INCIDENT_DELETED;
         _cleanup_text_ Text gone = text_of(i, PHASE_UPDATE);
-        assert_has(gone.subject, " still missing - who did it is not known yet (");
+        assert_has(gone.subject, "UPDATE: MISSING, restart FAILS (111122223333 us-east-1) "
+                                 "who did it is not known yet");
         i->kind = INCIDENT_STOPPED;
         i->open = false;
         i->blind_to_msec = BASE + STOP + 1000;

@@ -515,7 +515,7 @@ static void test_delivery(void **state)
         assert_int_equal(rig_incident(r)->delivering, DELIVERING_YES);
         assert_int_equal(rig_incident(r)->delivering_msec, r->now.wall_msec);
         assert_int_equal(rig_incident(r)->n_messages, 4); /* who was told of it hears of its end */
-        assert_has(rig_message(r, 4).subject, " logging again, log files arrive (");
+        assert_has(rig_message(r, 4).subject, "UPDATE: logging again (111122223333 us-east-1) log files arrive, ");
         assert_non_null(rig_log(r, LOG_EVENT_DELIVERING));
 }
 

@@ -308,7 +308,7 @@ static void assert_chat(const json_t *o, const char *id, const Advice *a, bool n
         assert_inert(text_at(content, "title"), "chat");
         assert_has_not(description, "<!");
         if (named)
-                assert_has(description, "*Who* `");
+                assert_has(description, "*Who*");
         assert_int_equal(json_array_size(steps), MIN(a->n_steps, 10U));
         json_array_foreach(steps, k, step)
         {

@@ -62,8 +62,8 @@ static void test_between_looks(void **state)
         assert_string_equal(incident_find_role(i, ROLE_CULPRIT)->record.identity.arn, MALLORY);
         assert_string_equal(incident_find_role(i, ROLE_RELATED)->record.identity.arn, BOB);
         assert_string_equal(i->messages[0].subject,
-                            "OPEN: trail management-events did not record all events for a "
-                            "time (111122223333 us-east-1)");
+                            "OPEN: restored (111122223333 us-east-1) trail management-ev... did "
+                            "not record all events for a time");
         assert_has(i->messages[0].body, "Blind           from 2026-11-23T00:05:10");
         assert_has(i->messages[0].body, "    was         all\n    set to      none\n");
         assert_int_equal(i->n_messages, 2);
