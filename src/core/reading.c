@@ -293,7 +293,7 @@ Reading reading_settle(Core *c, Trail *t, const TrailStatus *s, Reading r)
         if (t->stop && t->stop->kind == INCIDENT_DELETED)
                 r = after_deletion(c, t, s, r);
         /* Whose start that was is known when ours is answered, in an instant. */
-        if (r == READING_RESTARTED && t->starting &&
+        if (r == READING_RESTARTED && t->starting && s->stop_logging_msec == t->memory.stop_msec &&
             c->now.boot_usec < t->start_boot + c->policy.start_patience_usec)
                 return READING_STALE;
         bool same = t->agreeing > 0 && t->doubted == r && t->doubt.is_logging == s->is_logging &&
