@@ -373,7 +373,7 @@ def test_status_of_a_trail_that_is_down(aws, guard):
     listed = command("incidents", "--state-directory", guard.state)
     assert listed.returncode == WRONG and "open" in listed.stdout, listed
     shown = command("incidents", incident, "--state-directory", guard.state).stdout
-    assert "failing" in shown and "access denied (AccessDeniedException" in shown
+    assert "restart FAILS" in shown and "access denied (AccessDeniedException" in shown
 
 
 def made_up_status(path, configuration_error=None, withheld=0, **changes):

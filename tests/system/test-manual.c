@@ -395,6 +395,7 @@ static void test_members_of_the_document(void **state)
                                                 {"change", "A change"},
                                                 {"deed", "Calls with its key"},
                                                 {"error", "An error"},
+                                                {"fact", "A fact"},
                                                 {"step", "A step"}};
         _cleanup_free_ char *page = read_source("man/trailsentry-alert.5");
         _cleanup_free_ char *text = read_source("share/alert-1.schema.json");
