@@ -212,6 +212,7 @@ Core *core_new(const CoreConfig *config, Now now)
         memcpy(c->seed, config->seed, sizeof(c->seed));
         c->now = now;
         c->begun_msec = now.wall_msec;
+        c->begun_boot = now.boot_usec;
         c->findings_share = compact_findings_share(0);
         c->next_heartbeat_boot = now.boot_usec;
         c->next_memory_boot = now.boot_usec + config->policy->memory_store_usec;

@@ -219,6 +219,7 @@ struct Core {
         LedgerEntry *ledger; /* ring */
         size_t n_ledger;
         int64_t begun_msec;
+        uint64_t begun_boot;
         bool clock_doubtful; /* off, at some time, by more than the ledger can bear */
         uint64_t next_heartbeat_boot;
         int64_t withheld_msec; /* wall clock, since when there are none; 0: there are */

@@ -158,16 +158,26 @@ static uint64_t may_leave_boot(const Core *c, const Incident *i, const Message *
         return m->created_boot + c->policy.store_patience_usec;
 }
 
-/* A FIFO topic keeps the order in which it takes messages, so that it is the order of sending. */
-static bool has_to_wait(const Topic *t, const Incident *i, size_t k)
+/* Until when message k waits for those before it on a topic; 0: it does not. A FIFO topic keeps the
+ * order in which it takes messages, so that it is the order of sending. Others promise none: there
+ * an earlier one is waited for as long as it helps the reader, and bad news waits for nothing. */
+static uint64_t waits_until_boot(const Core *c, const Topic *t, const Incident *i, size_t k)
 {
-        while (t->fifo && k-- > 0) {
+        const Message *m = &i->messages[k];
+        uint64_t until = t->fifo                     ? USEC_INFINITY
+                         : m->phase == PHASE_FAILING ? 0
+                                                     : MAX(m->created_boot, c->begun_boot) +
+                                                               c->policy.order_patience_usec;
+
+        if (c->now.boot_usec >= until)
+                return 0;
+        while (k-- > 0) {
                 const Delivery *d = message_find_delivery(&i->messages[k], t->config.arn);
 
                 if (d && !d->sent)
-                        return true;
+                        return until;
         }
-        return false;
+        return 0;
 }
 
 void notify_send(Core *c, Incident *i)
@@ -182,7 +192,7 @@ void notify_send(Core *c, Incident *i)
                         Topic *t = topic_find(c, d->topic_arn);
 
                         if (!t || d->sent || d->in_flight || c->now.boot_usec < d->next_boot ||
-                            t->in_flight >= CORE_SENDS_PER_TOPIC || has_to_wait(t, i, k))
+                            t->in_flight >= CORE_SENDS_PER_TOPIC || waits_until_boot(c, t, i, k))
                                 continue;
                         d->in_flight = true;
                         t->in_flight++;
@@ -260,10 +270,10 @@ uint64_t notify_next_boot(const Core *c, const Incident *i)
                         const Delivery *d = &m->deliveries[n];
                         const Topic *t = topic_find((Core *)c, d->topic_arn);
 
-                        if (!t || d->sent || d->in_flight || t->in_flight >= CORE_SENDS_PER_TOPIC ||
-                            has_to_wait(t, i, k))
+                        if (!t || d->sent || d->in_flight || t->in_flight >= CORE_SENDS_PER_TOPIC)
                                 continue;
-                        next = MIN(next, MAX(d->next_boot, may_leave_boot(c, i, m)));
+                        next = MIN(next, MAX(MAX(d->next_boot, may_leave_boot(c, i, m)),
+                                             waits_until_boot(c, t, i, k)));
                 }
         }
         return next;

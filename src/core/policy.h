@@ -18,6 +18,7 @@ typedef struct Policy {
         uint64_t unseen_start_usec;      /* StartLogging for a trail that cannot be seen */
         uint64_t unseen_spacing_usec;    /* ... between those of one account and region */
         uint64_t store_patience_usec;    /* an alert waits so long for the disk */
+        uint64_t order_patience_usec;    /* ... and so long for the messages before it */
         uint64_t store_retry_usec;       /* between failed stores of an incident */
         uint64_t lookup_first_usec;      /* between the looks of a young search ... */
         int64_t lookup_young_msec;       /* ... which it is for so long; then doubling up to ... */

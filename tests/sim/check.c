@@ -232,24 +232,30 @@ static void check_sends(World *w, const Actions *a)
         }
 }
 
-/* Whether the messages of its incident before it have been acknowledged. */
-static bool is_next(const World *w, const Letter *l, size_t topic)
+/* Whether the messages of its incident before it have been acknowledged, as far as this run must
+ * know of them; or all that there ever were. */
+static bool is_next(const World *w, const Letter *l, size_t topic, bool all)
 {
         const Guard *g = w->guard;
 
         for (size_t i = 0; i < g->n_letters; i++)
                 if (streq(g->letters[i].incident, l->incident) &&
                     g->letters[i].sequence < l->sequence && g->letters[i].wanted[topic] &&
-                    !g->letters[i].of_before && !g->letters[i].acknowledged[topic])
+                    (all || !g->letters[i].of_before) && !g->letters[i].acknowledged[topic])
                         return false;
         return true;
 }
 
-void check_order(World *w, const Letter *l, size_t topic)
+void check_order(World *w, const Letter *l, const Message *m, size_t topic)
 {
-        if (l && topic == 1 && w->fifo && !is_next(w, l, topic))
+        if (l && topic == 1 && w->fifo && !is_next(w, l, topic, false))
                 world_violation(w, "%s/%u overtakes another on its way to the FIFO topic",
                                 l->incident, l->sequence);
+        else if (l && m->phase != PHASE_FAILING && m->created_boot &&
+                 w->now_usec < m->created_boot + w->policy.order_patience_usec &&
+                 !is_next(w, l, topic, false))
+                world_violation(w, "%s/%u overtakes another on its way to topic %zu", l->incident,
+                                l->sequence, topic);
 }
 
 /* Whoever heard of an incident hears all of it, and a topic nothing of its own failing. */
@@ -266,6 +272,14 @@ static bool is_wanted(const World *w, const Incident *i, const Message *m, size_
         return topic == 0 || m->severity >= w->min_severity || incident_kind_is_notice(i->kind);
 }
 
+/* When it has waited long enough for the disk, and for the messages before it. */
+static uint64_t patience_usec(const World *w, const Letter *l, size_t topic)
+{
+        if (l->phase == PHASE_FAILING || is_next(w, l, topic, true))
+                return l->created_usec + w->policy.store_patience_usec;
+        return MAX(l->created_usec, w->guard->run_usec) + w->policy.order_patience_usec;
+}
+
 /* However the disk is: each topic that has room is tried in time. */
 void check_letters(World *w)
 {
@@ -277,8 +291,7 @@ void check_letters(World *w)
                 for (size_t t = 0; t < w->n_topics; t++)
                         if (l->wanted[t] && !l->of_before && !l->tried[t] && !l->acknowledged[t] &&
                             g->sends_in_flight[t] < 8 && !(t == 1 && w->fifo) &&
-                            w->now_usec > l->created_usec + w->policy.store_patience_usec +
-                                                  TICK_USEC / 10)
+                            w->now_usec > patience_usec(w, l, t) + TICK_USEC / 10)
                                 world_violation(w, "%s/%u is not sent to topic %zu in time",
                                                 l->incident, l->sequence, t);
         }

@@ -11,7 +11,7 @@ void check_input(World *w, const Input *in);
 void check_step(World *w, const Input *in, const Actions *a);
 /* When that has been carried out. */
 /* A FIFO topic is given a message when it has the ones before. */
-void check_order(World *w, const Letter *l, size_t topic);
+void check_order(World *w, const Letter *l, const Message *m, size_t topic);
 void check_letters(World *w);
 void check_letter_end(World *w, const Letter *l); /* of one that has had its time */
 uint64_t check_letter_text(const Message *m);     /* a digest of it */

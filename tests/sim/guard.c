@@ -140,7 +140,7 @@ static void note_send(World *w, const Action *a)
                 l->tried[topic] = true;
         if (l && !l->wanted[topic])
                 world_violation(w, "%s/%u is not for topic %zu", l->incident, l->sequence, topic);
-        check_order(w, l, topic);
+        check_order(w, l, a->message, topic);
 }
 
 void guard_letter_arrives(World *w, Letter *l, size_t topic)

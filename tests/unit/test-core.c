@@ -465,6 +465,41 @@ static void test_dead_topic(void **state)
         assert_string_equal(rig_message(r, 1).deliveries[0].message_id, "m-1");
 }
 
+/* Bad news overtakes; the rest is read in its order, unless an earlier message does not get out. */
+static void test_order_of_messages(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new_stopped(NULL), *stuck = rig_new_stopped(NULL),
+                          *bad = rig_new_stopped(NULL);
+
+        rig_stored(r);
+        rig_started(r, AWS_ERROR_NONE, "r-1");
+        rig_polled(r, true, 9000, STOP);
+        rig_stored(r);
+        assert_int_equal(rig_message(r, 2).phase, PHASE_CLOSED);
+        assert_int_equal(rig_count(r, ACTION_SEND), 0);
+        rig_sent(r, 1, TOPIC, AWS_ERROR_THROTTLED);
+        assert_int_equal(rig_count(r, ACTION_SEND), 0);
+        rig_pass(r, 5 * USEC_PER_SEC);
+        assert_true(rig_message(r, 1).deliveries[0].in_flight);
+        rig_sent(r, 1, TOPIC, AWS_ERROR_NONE);
+        assert_true(rig_message(r, 2).deliveries[0].in_flight);
+
+        rig_stored(stuck);
+        rig_started(stuck, AWS_ERROR_NONE, "r-1");
+        rig_polled(stuck, true, 9000, STOP);
+        rig_stored(stuck);
+        rig_pass(stuck, 30 * USEC_PER_SEC - 1);
+        assert_false(rig_message(stuck, 2).deliveries[0].in_flight);
+        rig_pass(stuck, 1);
+        assert_true(rig_message(stuck, 2).deliveries[0].in_flight);
+
+        rig_stored(bad);
+        rig_started(bad, AWS_ERROR_DENIED, "r-1");
+        rig_stored(bad);
+        assert_int_equal(rig_message(bad, 2).phase, PHASE_FAILING);
+        assert_true(rig_message(bad, 2).deliveries[0].in_flight);
+}
+
 /* A topic that swallows calls gets eight at a time. */
 static void test_sends_in_flight(void **state)
 {
@@ -515,7 +550,8 @@ static void test_delivery(void **state)
         assert_int_equal(rig_incident(r)->delivering, DELIVERING_YES);
         assert_int_equal(rig_incident(r)->delivering_msec, r->now.wall_msec);
         assert_int_equal(rig_incident(r)->n_messages, 4); /* who was told of it hears of its end */
-        assert_has(rig_message(r, 4).subject, "UPDATE: logging again (111122223333 us-east-1) log files arrive, ");
+        assert_has(rig_message(r, 4).subject,
+                   "UPDATE: logging again (111122223333 us-east-1) log files arrive, ");
         assert_non_null(rig_log(r, LOG_EVENT_DELIVERING));
 }
 
@@ -588,5 +624,6 @@ UNIT_MAIN(T(test_act_store_send), T(test_steps_have_times), T(test_disk_fails),
           T(test_deleted_and_back), T(test_one_not_found_is_none), T(test_never_found),
           T(test_cannot_see), T(test_cannot_see_without_any_answer),
 
-          T(test_dead_topic), T(test_sends_in_flight), T(test_delivery), T(test_heartbeat),
-          T(test_trails_do_not_wait_for_each_other), T(test_overdue), T(test_late_answers))
+          T(test_dead_topic), T(test_order_of_messages), T(test_sends_in_flight), T(test_delivery),
+          T(test_heartbeat), T(test_trails_do_not_wait_for_each_other), T(test_overdue),
+          T(test_late_answers))

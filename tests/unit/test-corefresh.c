@@ -94,9 +94,13 @@ static void test_topic_that_fails_again(void **state)
         rig_started(r, AWS_ERROR_DENIED, "r-1");
         rig_stored(r);
         rig_sent(r, 2, TOPIC, AWS_ERROR_NONE);
-        rig_sent(r, 1, TOPIC, AWS_ERROR_DENIED); /* woken by that, and refused */
+        for (unsigned k = 0; k < 8; k++) { /* woken by that, and refused for a long time */
+                rig_sent(r, 1, TOPIC, AWS_ERROR_DENIED);
+                rig_pass(r, k < 7 ? 320 * USEC_PER_SEC : 0);
+        }
         rig_polled(r, true, 7100, RIG_STOP);
         rig_stored(r);
+        rig_pass(r, 31 * USEC_PER_SEC); /* which waits for the first so long */
         assert_false(rig_message(r, 1).deliveries[0].in_flight);
         rig_sent(r, 3, TOPIC, AWS_ERROR_NONE);
         assert_true(rig_message(r, 1).deliveries[0].in_flight);
