@@ -102,7 +102,10 @@ static const JsonField attribute_fields[] = {
 };
 
 static const JsonField web_id_fields[] = {IDENTITY_TEXT(web_id_provider, "federatedProvider")};
-static const JsonField behalf_fields[] = {IDENTITY_TEXT(on_behalf_of, "userId")};
+static const JsonField behalf_fields[] = {
+        IDENTITY_TEXT(on_behalf_of, "userId"),
+        IDENTITY_TEXT(identity_store, "identityStoreArn"),
+};
 static const JsonField delegate_fields[] = {IDENTITY_TEXT(invoked_by_delegate, "accountId")};
 
 /* The objects below userIdentity, by path. */
@@ -330,6 +333,7 @@ static const struct {
         OWNED(identity.invoked_by_delegate, 64),
         OWNED(identity.identity_provider, 512),
         OWNED(identity.on_behalf_of, 256),
+        OWNED(identity.identity_store, 256),
         OWNED(identity.credential_id, 256),
         OWNED(identity.issuer_type, 64),
         OWNED(identity.issuer_arn, 1024),

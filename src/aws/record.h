@@ -47,7 +47,8 @@ typedef struct UserIdentity {
         char *invoked_by;          /* service that acted on somebody's behalf */
         char *invoked_by_delegate; /* account id of a vendor */
         char *identity_provider;
-        char *on_behalf_of; /* Identity Center user id */
+        char *on_behalf_of;   /* Identity Center user id ... */
+        char *identity_store; /* ... and the ARN of the store that has it */
         char *credential_id;
         char *issuer_type; /* sessionContext.sessionIssuer */
         char *issuer_arn;

@@ -50,136 +50,6 @@ static unsigned count_on(const GroupView *v)
         return sum(v)->down + sum(v)->unseen;
 }
 
-/* Making the view */
-
-static GroupTrail *view_trail(GroupView *v, const char *arn)
-{
-        for (size_t k = 0; k < v->n_trails; k++)
-                if (streq(v->trails[k].arn, arn))
-                        return &v->trails[k];
-        GroupTrail *t = mem_push0(v->trails, v->n_trails);
-        t->arn = arn;
-        return t;
-}
-
-static void view_actor(GroupView *v, const Finding *culprit, unsigned incidents, unsigned maybe)
-{
-        GroupActor *a = NULL;
-
-        for (size_t k = 0; k < v->n_actors && !a; k++)
-                if (attribution_is_same_caller(&v->actors[k].culprit->record, &culprit->record))
-                        a = &v->actors[k];
-        if (!a) {
-                a = mem_push0(v->actors, v->n_actors);
-                a->culprit = culprit;
-        }
-        a->incidents += incidents;
-        a->maybe += maybe;
-}
-
-static void view_reason(GroupView *v, const AwsError *e)
-{
-        for (size_t k = 0; k < v->n_reasons; k++)
-                if (v->reasons[k].error.class == e->class &&
-                    streq(v->reasons[k].error.code, e->code)) {
-                        v->reasons[k].trails++;
-                        return;
-                }
-        GroupReason *r = mem_push0(v->reasons, v->n_reasons);
-        *r = (GroupReason){*e, 1};
-        *r->error.request_id = '\0';
-}
-
-/* What was told and is taken back, each once. */
-static void view_corrected(GroupView *v, const char *from)
-{
-        for (size_t k = 0; from && k < v->n_corrected; k++)
-                if (streq(v->corrected[k], from))
-                        return;
-        if (from && v->n_corrected < ELEMENTSOF(v->corrected))
-                v->corrected[v->n_corrected++] = from;
-}
-
-/* Whose loss is louder of two that go on. */
-static int loudness(const Incident *i)
-{
-        return i->restart.state == RESTART_FAILING ? 2 : i->kind == INCIDENT_DELETED;
-}
-
-static void view_incident(GroupView *v, const Incident *i)
-{
-        bool on = i->open && !i->blind_to_msec && i->kind != INCIDENT_OTHER_CONTROLLER &&
-                  !i->in_maintenance;
-        GroupTrail *t = view_trail(v, i->trail_arn);
-        const Attribution *a = &i->attribution;
-
-        t->incidents++;
-        if (!t->latest || on || (!t->goes_on && i->detected_msec >= t->latest->detected_msec))
-                t->latest = i;
-        t->goes_on = t->goes_on || on;
-        view_corrected(v, a->corrected_from);
-        if (on && (!v->worst || loudness(i) > loudness(v->worst)))
-                v->worst = i;
-        if (on && i->restart.state == RESTART_FAILING)
-                view_reason(v, &i->restart.error);
-        for (size_t k = 0; k < a->n_findings; k++)
-                if (attribution_is_suspect(a, k))
-                        view_actor(v, &a->findings[k], a->confidence == CONFIDENCE_EXACT,
-                                   a->confidence != CONFIDENCE_EXACT);
-}
-
-static int compare_trails(const void *x, const void *y)
-{
-        const GroupTrail *a = x, *b = y;
-        int la = a->goes_on ? 1 + loudness(a->latest) : 0;
-        int lb = b->goes_on ? 1 + loudness(b->latest) : 0;
-
-        if (la != lb)
-                return lb - la;
-        if (a->incidents != b->incidents)
-                return a->incidents < b->incidents ? 1 : -1;
-        return strcmp(a->arn, b->arn);
-}
-
-static int compare_actors(const void *x, const void *y)
-{
-        const GroupActor *a = x, *b = y;
-
-        if (a->incidents != b->incidents)
-                return a->incidents < b->incidents ? 1 : -1;
-        if (a->maybe != b->maybe)
-                return a->maybe < b->maybe ? 1 : -1;
-        return strcmp(strempty(a->culprit->record.identity.arn),
-                      strempty(b->culprit->record.identity.arn));
-}
-
-GroupView group_view(Incident *const *incidents, size_t n, const Incident *lead)
-{
-        const Series *s = lead->series;
-        GroupView v = {.lead = lead};
-
-        for (size_t k = 0; k < s->n_trails; k++)
-                view_trail(&v, s->trails[k].arn)->incidents = s->trails[k].incidents;
-        for (size_t k = 0; k < s->n_actors; k++)
-                view_actor(&v, &s->actors[k].culprit, s->actors[k].incidents, s->actors[k].maybe);
-        for (size_t k = 0; k < n; k++)
-                if (incidents[k]->lead == lead)
-                        view_incident(&v, incidents[k]);
-        if (v.n_trails > 0)
-                qsort(v.trails, v.n_trails, sizeof(*v.trails), compare_trails);
-        if (v.n_actors > 0)
-                qsort(v.actors, v.n_actors, sizeof(*v.actors), compare_actors);
-        return v;
-}
-
-void group_view_done(GroupView *v)
-{
-        free(v->trails);
-        free(v->actors);
-        free(v->reasons);
-        *v = (GroupView){};
-}
-
 /* The text */
 
 static const char *plural(size_t n)
@@ -288,14 +158,14 @@ static void add_state(StrBuf *b, const GroupView *v)
 /* Who did it, as far as that is one caller or a number of them; NULL when it is not known. */
 static char *who(const GroupView *v)
 {
-        const GroupActor *a = v->actors;
+        const GroupPerson *a = v->people;
         StrBuf b = STRBUF_INIT(128);
         char *text;
 
-        if (v->n_actors == 0)
+        if (v->n_people == 0)
                 return NULL;
-        if (v->n_actors > 1)
-                return mem_printf("%zu callers", v->n_actors);
+        if (v->n_people > 1)
+                return mem_printf("%zu callers", v->n_people);
         _cleanup_free_ char *name = identity_display_name(&a->culprit->record.identity);
         foreign_add_ascii(&b, name, 20);
         if (a->incidents == 0)
@@ -451,7 +321,7 @@ static void add_share(Facts *f, const GroupView *v, unsigned n, const char *what
 static void add_who(Facts *f, const GroupView *v)
 {
         const SeriesSum *s = sum(v);
-        size_t listed = MIN(v->n_actors, (size_t)ACTORS_LISTED);
+        size_t listed = MIN(v->n_people, (size_t)ACTORS_LISTED);
         unsigned others = v->lead->series->more_actors;
 
         if (s->confirmed + s->ambiguous + s->nobody + s->pending == 0)
@@ -462,16 +332,19 @@ static void add_who(Facts *f, const GroupView *v)
                           "THE GUARD'S OWN CREDENTIALS WERE USED BY SOMEBODY ELSE (%u of %u).",
                           s->misused, s->incidents);
         for (size_t k = 0; k < listed; k++) {
-                const GroupActor *a = &v->actors[k];
+                const GroupPerson *a = &v->people[k];
                 StrBuf *b = facts_begin(f, FACT_WHO, NULL);
 
-                strbuf_addf(b, "  %4u of %u: ", a->incidents, s->incidents);
-                alert_add_caller(b, &a->culprit->record);
+                strbuf_addf(b, "  %4u of %u: %s", a->incidents, s->incidents,
+                            a->alike ? "looks like one: " : "");
+                alert_add_caller(b, &a->culprit->record, a->n_keys);
+                if (a->n_accounts > 1)
+                        strbuf_addf(b, ", in %u accounts", a->n_accounts);
                 if (a->maybe > 0)
                         strbuf_addf(b, "; perhaps %u more", a->maybe);
         }
-        for (size_t k = listed; k < v->n_actors; k++)
-                others += v->actors[k].incidents;
+        for (size_t k = listed; k < v->n_people; k++)
+                others += v->people[k].incidents;
         add_share(f, v, others, "others than these");
         add_share(f, v, s->ambiguous, "ambiguous, several calls fit");
         add_share(f, v, s->nobody, "not found");
@@ -512,14 +385,14 @@ char *alert_group_summary(const GroupView *v)
 Advice alert_group_advice(const GroupView *v, int64_t now_msec)
 {
         Incident i = *(v->worst ? v->worst : v->lead);
-        Finding f = v->n_actors > 0 ? *v->actors[0].culprit : (Finding){};
+        Finding f = v->n_people > 0 ? *v->people[0].culprit : (Finding){};
 
         i.attribution = (Attribution){
                 .state = v->lead->attribution.state,
                 .misused = sum(v)->misused > 0,
                 .confidence = sum(v)->ambiguous > 0 ? CONFIDENCE_AMBIGUOUS : CONFIDENCE_NONE,
                 .findings = &f,
-                .n_findings = v->n_actors > 0,
+                .n_findings = v->n_people > 0,
         };
         return advice_make(&i, now_msec);
 }

@@ -14,11 +14,21 @@ typedef struct GroupTrail {
         bool goes_on;
 } GroupTrail;
 
+/* One identity with one key, from one address. */
 typedef struct GroupActor {
         const Finding *culprit;
         unsigned incidents;
         unsigned maybe; /* ... of which it is not sure */
+        size_t person;  /* which of those it is, before they are sorted */
 } GroupActor;
+
+typedef struct GroupPerson {
+        const Finding *culprit; /* one of its calls */
+        unsigned incidents;
+        unsigned maybe;
+        bool alike; /* told as one by name, role and address only */
+        unsigned n_keys, n_accounts;
+} GroupPerson;
 
 typedef struct GroupReason {
         AwsError error; /* without the request id, which is of one call */
@@ -31,8 +41,10 @@ typedef struct GroupView {
         const Incident *worst; /* goes on; NULL when all is over */
         GroupTrail *trails;    /* those that are down first, then by their number of incidents */
         size_t n_trails;
-        GroupActor *actors; /* most incidents first */
-        size_t n_actors;
+        GroupActor *callers; /* most incidents first */
+        size_t n_callers;
+        GroupPerson *people; /* ... */
+        size_t n_people;
         GroupReason *reasons; /* why restarts fail */
         size_t n_reasons;
         const char *corrected[3]; /* what messages said that proved wrong: some of it */

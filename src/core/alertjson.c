@@ -15,6 +15,8 @@
  * to say. */
 #define DOCUMENT_MAX ((size_t)40 * 1024)
 #define OTHERS_MAX 20
+#define CALLERS_MAX 50
+#define ACTORS_MAX 5
 
 static json_t *text_within(const char *s, size_t max)
 {
@@ -63,6 +65,7 @@ static const TextField identity_texts[] = {
         {"identity_provider", offsetof(UserIdentity, identity_provider)},
         {"web_identity_provider", offsetof(UserIdentity, web_id_provider)},
         {"on_behalf_of", offsetof(UserIdentity, on_behalf_of)},
+        {"identity_store", offsetof(UserIdentity, identity_store)},
         {"invoked_by", offsetof(UserIdentity, invoked_by)},
         {"vendor_account", offsetof(UserIdentity, invoked_by_delegate)},
         {"access_key_id", offsetof(UserIdentity, access_key_id)},
@@ -192,7 +195,29 @@ static json_t *window(const Incident *i, int64_t now_msec)
 }
 
 /* What this message tells of at once; null for an incident that is alone. */
-static json_t *group(const Incident *i)
+/* Each caller by itself, with its key: which of them are one person is for a reader to say. */
+static json_t *group_callers(const GroupView *v)
+{
+        json_t *all = json_array();
+
+        for (size_t k = 0; v && k < MIN(v->n_callers, (size_t)CALLERS_MAX); k++) {
+                const GroupActor *a = &v->callers[k];
+                const UserIdentity *u = &a->culprit->record.identity;
+                _cleanup_free_ char *name = identity_display_name(u);
+                json_t *o = json_object();
+
+                json_set(o, "display_name", text(name));
+                json_set(o, "arn", text(u->arn));
+                json_set(o, "access_key_id", text(u->access_key_id));
+                json_set(o, "source_ip", text(a->culprit->record.source_ip));
+                json_set(o, "incidents", json_integer((json_int_t)a->incidents));
+                json_set(o, "maybe", json_integer((json_int_t)a->maybe));
+                json_append(all, o);
+        }
+        return all;
+}
+
+static json_t *group(const Incident *i, const GroupView *v)
 {
         const Series *s = i->series;
 
@@ -222,6 +247,7 @@ static json_t *group(const Incident *i)
         json_set(o, "first", moment(s->now.first_msec));
         json_set(o, "last", moment(s->now.last_msec));
         json_set(o, "ended", json_boolean(s->ended));
+        json_set(o, "actors", group_callers(v));
         return o;
 }
 
@@ -259,6 +285,17 @@ static json_t *deeds(const Attribution *a)
         return array;
 }
 
+/* Of several changes several may be the culprit. */
+static json_t *culprits(const Incident *i)
+{
+        json_t *all = json_array();
+
+        for (const Finding *f = incident_find_role(i, ROLE_CULPRIT);
+             f && json_array_size(all) < ACTORS_MAX; f = incident_next_culprit(i, f))
+                json_append(all, call(f));
+        return all;
+}
+
 static json_t *attribution(const Incident *i)
 {
         const Attribution *a = &i->attribution;
@@ -291,6 +328,7 @@ static json_t *attribution(const Incident *i)
         json_set(o, "searched_account", text(a->searched_account));
         json_set(o, "error", error_of(&a->error));
         json_set(o, "actor", culprit ? call(culprit) : json_null());
+        json_set(o, "actors", culprits(i));
         json_set(o, "others", others);
         json_set(o, "others_left_out",
                  json_integer((json_int_t)(listed - MIN(listed, OTHERS_MAX))));
@@ -352,6 +390,7 @@ static char *finish(json_t *o)
         static const char *const lists[][2] = {
                 {"attribution", "calls_with_its_key"},
                 {"attribution", "others"},
+                {"group", "actors"},
         };
         char *s = alert_json_text(o);
 
@@ -386,7 +425,7 @@ char *alert_document(const Incident *i, const AlertContext *c, const char *subje
         json_set(o, "incident", incident(i));
         json_set(o, "trail", trail(i));
         json_set(o, "window", window(i, c->now_msec));
-        json_set(o, "group", group(i));
+        json_set(o, "group", group(i, c->group));
         json_set(o, "restart", restart(i));
         json_set(o, "cause", error_of(&i->cause));
         json_set(o, "attribution", attribution(i));

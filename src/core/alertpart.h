@@ -47,7 +47,9 @@ void alert_add_advice(StrBuf *b, const Advice *a, const char *incident_id);
 void alert_add_footer(StrBuf *b, const Incident *i, const AlertContext *c);
 
 /* alertwho.c: who it is, from where, with which key and tool, in one line. */
-void alert_add_caller(StrBuf *b, const CloudTrailRecord *r);
+void alert_add_caller(StrBuf *b, const CloudTrailRecord *r, unsigned n_keys);
+/* Those who did it, ASCII: "alice", "alice and 1 more"; owned, NULL while that is not certain. */
+char *alert_culprits(const Incident *i);
 /* Nothing when nobody was looked for. */
 void alert_add_who(Facts *f, const Incident *i);
 bool alert_role_is_listed(Role r);  /* among the other calls */

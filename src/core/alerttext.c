@@ -166,19 +166,11 @@ static bool is_reminder(const Incident *i)
 
 static char *actor_news(const Incident *i)
 {
-        const Finding *f = incident_find_role(i, ROLE_CULPRIT);
+        _cleanup_free_ char *who = alert_culprits(i);
         const char *corrected = told_is_corrected(i) ? "corrected: " : "";
 
-        if (f && i->attribution.confidence == CONFIDENCE_EXACT) {
-                _cleanup_free_ char *name = identity_display_name(&f->record.identity);
-                StrBuf b = STRBUF_INIT(64);
-                char *text;
-
-                foreign_add_ascii(&b, name, 24);
-                text = mem_printf("%sby %s", corrected, strbuf_str(&b));
-                strbuf_done(&b);
-                return text;
-        }
+        if (who)
+                return mem_printf("%sby %s", corrected, who);
         if (i->attribution.confidence != CONFIDENCE_NONE)
                 return mem_printf("%sseveral may have done it", corrected);
         return mem_printf("%swho did it is not known%s", corrected,
@@ -259,7 +251,6 @@ static char *headline_state(const Incident *i, const AlertContext *c)
 static void add_headline(Facts *f, const Incident *i, const AlertContext *c, const Arn *a)
 {
         const char *headline = incident_kind_row(i->kind)->headline;
-        const Finding *culprit = incident_find_role(i, ROLE_CULPRIT);
         _cleanup_free_ char *name = escape_ascii(trail_name(i, (Arn *)a), 32);
         Headline *h = &f->headline;
 
@@ -269,14 +260,7 @@ static void add_headline(Facts *f, const Incident *i, const AlertContext *c, con
         h->where = mem_printf("%s %s", a->account, a->region);
         h->about = mem_printf("trail %s", name);
         h->what = mem_strdup(headline ? headline : what_happened(i));
-        if (culprit && i->attribution.confidence == CONFIDENCE_EXACT && c->phase != PHASE_UPDATE) {
-                _cleanup_free_ char *who = identity_display_name(&culprit->record.identity);
-                StrBuf b = STRBUF_INIT(64);
-
-                foreign_add_ascii(&b, who, 24);
-                h->who = mem_strdup(strbuf_str(&b));
-                strbuf_done(&b);
-        }
+        h->who = c->phase == PHASE_UPDATE ? NULL : alert_culprits(i);
 }
 
 /* The overview */

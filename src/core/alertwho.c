@@ -45,12 +45,14 @@ static void add_actor_line(StrBuf *b, const CloudTrailRecord *r, AddForeign add)
         strbuf_addf(b, " at %s", timefmt_iso8601(r->time_msec, t));
 }
 
-void alert_add_caller(StrBuf *b, const CloudTrailRecord *r)
+void alert_add_caller(StrBuf *b, const CloudTrailRecord *r, unsigned n_keys)
 {
         add_identity(b, &r->identity, foreign_add);
         strbuf_add(b, " from ");
         foreign_add(b, r->source_ip ? r->source_ip : "an unknown address", 100);
-        if (r->identity.access_key_id) {
+        if (n_keys > 1) {
+                strbuf_addf(b, ", %u keys", n_keys);
+        } else if (r->identity.access_key_id) {
                 strbuf_add(b, ", key ");
                 foreign_add(b, r->identity.access_key_id, 128);
         }
@@ -58,6 +60,39 @@ void alert_add_caller(StrBuf *b, const CloudTrailRecord *r)
                 strbuf_add(b, ", ");
                 foreign_add(b, r->user_agent, 60);
         }
+}
+
+/* How many beside the first. */
+static unsigned count_more(const Incident *i)
+{
+        const Finding *first = incident_find_role(i, ROLE_CULPRIT), *f = first;
+        unsigned n = 0;
+
+        for (; f && (f = incident_next_culprit(i, f));) {
+                const Finding *g = first;
+
+                while (g != f && !identity_is_same(&g->record.identity, &f->record.identity))
+                        g = incident_next_culprit(i, g);
+                n += g == f;
+        }
+        return n;
+}
+
+char *alert_culprits(const Incident *i)
+{
+        const Finding *f = incident_find_role(i, ROLE_CULPRIT);
+        StrBuf b = STRBUF_INIT(128);
+        char *text;
+
+        if (!f || i->attribution.confidence != CONFIDENCE_EXACT)
+                return NULL;
+        _cleanup_free_ char *name = identity_display_name(&f->record.identity);
+        foreign_add_ascii(&b, name, 24);
+        if (count_more(i) > 0)
+                strbuf_addf(&b, " and %u more", count_more(i));
+        text = mem_strdup(strbuf_str(&b));
+        strbuf_done(&b);
+        return text;
 }
 
 char *alert_actor(const Incident *i)
@@ -71,9 +106,11 @@ char *alert_actor(const Incident *i)
                 strbuf_add(&b, "SOMEBODY USING THE GUARD'S OWN CREDENTIALS: ");
         if (f && a->confidence == CONFIDENCE_AMBIGUOUS)
                 strbuf_add(&b, "perhaps ");
-        if (f)
+        if (f) {
                 add_actor_line(&b, &f->record, foreign_add_exact);
-        else if (a->confidence == CONFIDENCE_AMBIGUOUS)
+                if (count_more(i) > 0)
+                        strbuf_addf(&b, ", and %u more", count_more(i));
+        } else if (a->confidence == CONFIDENCE_AMBIGUOUS)
                 strbuf_add(&b, "ambiguous: several calls fit");
         else if (a->state == SEARCH_GAVE_UP)
                 strbuf_add(&b, "not found");
@@ -171,6 +208,7 @@ static void add_record(Facts *f, const CloudTrailRecord *r, const Incident *firs
         facts_foreign(f, FACT_WHO, "  Provider",
                       u->web_id_provider ? u->web_id_provider : u->identity_provider);
         facts_foreign(f, FACT_WHO, "  On behalf of", u->on_behalf_of);
+        facts_foreign(f, FACT_WHO, "  Identity store", u->identity_store);
         facts_foreign(f, FACT_WHO, "  Invoked by", u->invoked_by);
         facts_foreign(f, FACT_WHO, "  Vendor account", u->invoked_by_delegate);
         if (u->access_key_id) {

@@ -156,6 +156,7 @@ static const JsonField identity_fields[] = {
         FIELD(UserIdentity, invoked_by_delegate, JSONMAP_STRING),
         FIELD(UserIdentity, identity_provider, JSONMAP_STRING),
         FIELD(UserIdentity, on_behalf_of, JSONMAP_STRING),
+        FIELD(UserIdentity, identity_store, JSONMAP_STRING),
         FIELD(UserIdentity, credential_id, JSONMAP_STRING),
         FIELD(UserIdentity, issuer_type, JSONMAP_STRING),
         FIELD(UserIdentity, issuer_arn, JSONMAP_STRING),

@@ -392,6 +392,7 @@ static void assert_members_are_in(const char *page, const char *title, const jso
 static void test_members_of_the_document(void **state)
 {
         static const char *const titles[][2] = {{"call", "A call"},
+                                                {"caller", "A caller"},
                                                 {"change", "A change"},
                                                 {"deed", "Calls with its key"},
                                                 {"error", "An error"},

@@ -4,6 +4,7 @@
 
 #include "core-fixture.h"
 #include "core/alertformat.h"
+#include "core/alertgroup.h"
 #include "core/alertjson.h"
 #include "unit.h"
 
@@ -276,6 +277,72 @@ static void test_series_on_disk(void **state)
         json_decref(again);
 }
 
+/* The trails of many accounts, each stopped with another session. The text of a summary. */
+static char *summary_of_sessions(const char *store, bool two_names)
+{
+        enum { N = 20 };
+        _cleanup_incident_ Incident *lead = fixture_incident(INCIDENT_STOPPED, RIG_STOP);
+        Series *s = lead->series = mem_new0(Series);
+        const AlertContext c = {
+                .hostname = "guard-1", .phase = PHASE_UPDATE, .now_msec = BASE + MSEC_PER_HOUR};
+        char *subject = NULL, *body = NULL, *text;
+
+        s->now = (SeriesSum){.incidents = N, .confirmed = N, .first_msec = BASE, .last_msec = BASE};
+        for (unsigned k = 0; k < N; k++) {
+                _cleanup_free_ char *account = mem_printf("1111222233%02u", k);
+                SeriesActor *a = mem_push0(s->actors, s->n_actors);
+                UserIdentity *u = &a->culprit.record.identity;
+
+                *mem_push0(s->trails, s->n_trails) = (SeriesTrail){
+                        .arn = mem_printf("arn:aws:cloudtrail:us-east-1:%s:trail/t", account),
+                        .incidents = 1};
+                a->culprit.record = fixture_record(&(RecordFacts){.at = 12000});
+                a->culprit.role = ROLE_CULPRIT;
+                a->incidents = 1;
+                u->type = IDENTITY_ASSUMED_ROLE;
+                mem_strset(&u->type_text, "AssumedRole");
+                mem_strset(&u->account_id, account);
+                mem_strset(&a->culprit.record.recipient_account_id, account);
+                free(u->arn);
+                u->arn = mem_printf("arn:aws:sts::%s:assumed-role/AWSReservedSSO_Admin_%02u/%s",
+                                    account, k, two_names && k % 2 ? "bob" : "mary");
+                free(u->principal_id);
+                u->principal_id = mem_printf("AROA%02u:%s", k, two_names && k % 2 ? "bob" : "mary");
+                free(u->access_key_id);
+                u->access_key_id = mem_printf("ASIA00000000000000%02u", k);
+                mem_strset(&u->user_name, NULL);
+                mem_strset(&u->issuer_user_name, "AWSReservedSSO_Admin");
+                mem_strset(&u->on_behalf_of, store ? "user-1" : NULL);
+                mem_strset(&u->identity_store, store);
+        }
+        _cleanup_(group_view_done) GroupView v = group_view(NULL, 0, lead);
+        assert_int_equal(v.n_callers, N); /* for programs each key stays */
+        alert_group_text(&v, &c, &subject, &body);
+        text = mem_printf("%s\n%s", subject, body);
+        free(subject);
+        free(body);
+        return text;
+}
+
+/* One person is one only by AWS's fields; who looks like one is said to look so. */
+static void test_one_person_in_many_accounts(void **state)
+{
+        _cleanup_free_ char *one = summary_of_sessions("arn:aws:identitystore::1:identitystore/d-1",
+                                                       false),
+                            *alike = summary_of_sessions(NULL, false),
+                            *two = summary_of_sessions(NULL, true);
+
+        assert_has(one, " by mary\n");
+        assert_has(one, "    20 of 20: mary (AssumedRole, role AWSReservedSSO_Admin) from "
+                        "203.0.113.7, 20 keys, ");
+        assert_has(one, ", in 20 accounts\n");
+        assert_has_not(one, "looks like");
+        assert_has(alike, "    20 of 20: looks like one: mary (");
+        assert_has(two, " by 2 callers\n");
+        assert_has(two, "    10 of 20: looks like one: bob (");
+        assert_has(two, "    10 of 20: looks like one: mary (");
+}
+
 #define T(f) cmocka_unit_test(f)
 
 /* A trail that is down in maintenance is not well: the group is not over before it logs. */
@@ -303,4 +370,5 @@ static void test_down_in_maintenance(void **state)
 
 UNIT_MAIN(T(test_one_stop), T(test_two_stops), T(test_flood), T(test_storm),
           T(test_more_trails_than_are_listed), T(test_storm_in_other_formats), T(test_failing),
-          T(test_who), T(test_who_of_some), T(test_series_on_disk), T(test_down_in_maintenance))
+          T(test_who), T(test_who_of_some), T(test_one_person_in_many_accounts),
+          T(test_series_on_disk), T(test_down_in_maintenance))

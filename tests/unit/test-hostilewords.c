@@ -97,26 +97,13 @@ static void add_finding(Incident *i)
         CloudTrailRecord *r = &f->record;
         UserIdentity *u = &r->identity;
         char **all[] = {
-                &u->type_text,
-                &u->principal_id,
-                &u->arn,
-                &u->account_id,
-                &u->access_key_id,
-                &u->user_name,
-                &u->invoked_by,
-                &u->on_behalf_of,
-                &u->issuer_arn,
-                &u->source_identity,
-                &u->issuer_user_name,
-                &u->web_id_provider,
-                &u->identity_provider,
-                &u->invoked_by_delegate,
-                &r->source_ip,
-                &r->user_agent,
-                &r->event_id,
-                &r->error_code,
-                &r->vpc_endpoint_id,
-                &r->event_name,
+                &u->type_text,       &u->principal_id,      &u->arn,
+                &u->account_id,      &u->access_key_id,     &u->user_name,
+                &u->invoked_by,      &u->on_behalf_of,      &u->identity_store,
+                &u->issuer_arn,      &u->source_identity,   &u->issuer_user_name,
+                &u->web_id_provider, &u->identity_provider, &u->invoked_by_delegate,
+                &r->source_ip,       &r->user_agent,        &r->event_id,
+                &r->error_code,      &r->vpc_endpoint_id,   &r->event_name,
         };
 
         for (size_t k = 0; k < ELEMENTSOF(all); k++)
@@ -418,9 +405,13 @@ static void test_groups(void **state)
                 v.worst = draw(2) ? lead : NULL;
                 for (unsigned n = 0; n < 60; n++)
                         *mem_push0(v.trails, v.n_trails) = (GroupTrail){TRAIL, 2, lead, draw(2)};
-                for (unsigned n = 0; n < 20; n++)
-                        *mem_push0(v.actors, v.n_actors) =
-                                (GroupActor){&lead->attribution.findings[n], 3, draw(3)};
+                for (unsigned n = 0; n < 20; n++) {
+                        const Finding *f = &lead->attribution.findings[n];
+
+                        *mem_push0(v.callers, v.n_callers) = (GroupActor){f, 3, draw(3), n};
+                        *mem_push0(v.people, v.n_people) =
+                                (GroupPerson){f, 3, draw(3), draw(2), 1 + draw(2), 1 + draw(2)};
+                }
                 for (unsigned n = draw(6); n > 0; n--) {
                         GroupReason *r = mem_push0(v.reasons, v.n_reasons);
 

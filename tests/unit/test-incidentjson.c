@@ -31,6 +31,7 @@ static void fill_record(CloudTrailRecord *r)
                 &u->invoked_by_delegate,
                 &u->identity_provider,
                 &u->on_behalf_of,
+                &u->identity_store,
                 &u->credential_id,
                 &u->issuer_type,
                 &u->issuer_arn,
