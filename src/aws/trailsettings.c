@@ -92,6 +92,7 @@ void event_selectors_done(EventSelectors *s)
         for (size_t i = 0; i < s->n; i++) {
                 EventSelector *x = &s->items[i];
 
+                free(x->name);
                 for (size_t k = 0; k < x->n_fields; k++) {
                         free(x->fields[k].name);
                         patterns_free(x->fields[k].select, x->fields[k].n_select);
@@ -167,6 +168,7 @@ static void add_advanced(EventSelectors *to, const json_t *from)
         size_t k;
         json_t *o, *v;
 
+        mem_strset(&s->name, json_string_value(json_object_get(from, "Name")));
         json_array_foreach(fields, k, o)
         {
                 const char *name = json_string_value(json_object_get(o, "Field"));
@@ -417,7 +419,8 @@ static json_t *selector_to_json(const EventSelector *s)
                 }
                 json_append(fields, o);
         }
-        return json_pack("{s:o, s:b}", "FieldSelectors", fields, "Odd", s->odd);
+        return json_pack("{s:s*, s:o, s:b}", "Name", s->name, "FieldSelectors", fields, "Odd",
+                         s->odd);
 }
 
 void trail_settings_done(TrailSettings *s)

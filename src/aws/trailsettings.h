@@ -54,6 +54,7 @@ typedef struct SelectorField {
 } SelectorField;
 
 typedef struct EventSelector {
+        char *name; /* as somebody has called it; NULL without */
         SelectorField *fields;
         size_t n_fields;
         bool odd; /* says something that is not known here: what it records cannot be told */

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "core/drift.h"
+#include "core/undo.h"
 
 #define NAME_SIZE 201 /* of a name within a step, as text */
 #define ADVISED_MAX 3 /* callers with steps of their own */
@@ -82,20 +83,23 @@ static void advise_iam_user(Advice *a, const UserIdentity *u, int64_t now_msec)
         bool plain = is_plain(u->user_name);
 
         if (identity_access_key_kind(u) == ACCESS_KEY_LONG_LIVED) {
-                stepf(a, "Deactivate the long-lived access key of IAM user %s in account %s:",
-                      NAMED(u->user_name), NAMED(u->account_id));
-                if (plain && identity_access_key_is_valid(u->access_key_id))
+                bool valid = plain && identity_access_key_is_valid(u->access_key_id);
+
+                stepf(a, "Deactivate the long-lived access key of IAM user %s in account %s%s",
+                      NAMED(u->user_name), NAMED(u->account_id), valid ? ":" : ".");
+                if (valid)
                         commandf(a,
                                  "aws iam update-access-key --user-name %s "
                                  "--access-key-id %s --status Inactive",
                                  u->user_name, u->access_key_id);
-                step(a, "Sessions made from that key outlive it; deny them, too:");
+                step(a, plain ? "Sessions made from that key outlive it; deny them, too:"
+                              : "Sessions made from that key outlive it; deny them, too.");
         } else {
                 stepf(a,
                       "IAM user %s acted in a console or MFA session, not with a long-lived key: "
                       "remove the console password (aws iam delete-login-profile), list its keys, "
-                      "and deny sessions issued until now:",
-                      NAMED(u->user_name));
+                      "and deny sessions issued until now%s",
+                      NAMED(u->user_name), plain ? ":" : ".");
         }
         if (plain)
                 revoke_command(a, "user", u->user_name, now_msec);
@@ -125,8 +129,9 @@ static void advise_role(Advice *a, const UserIdentity *u, int64_t now_msec)
                       NAMED(identity_session_name(u)));
         stepf(a,
               "Revoke the sessions of role %s in account %s (deactivating the temporary key "
-              "does nothing):",
-              NAMED(u->issuer_user_name), NAMED(u->account_id));
+              "does nothing)%s",
+              NAMED(u->issuer_user_name), NAMED(u->account_id),
+              is_plain(u->issuer_user_name) ? ":" : ".");
         if (is_plain(u->issuer_user_name))
                 revoke_command(a, "role", u->issuer_user_name, now_msec);
         step(a, "Find who assumed it: the AssumeRole event just before, and the role's trust "
@@ -281,58 +286,43 @@ static void advise_down(Advice *a, const Incident *i)
                 advise_restart(a, i);
 }
 
-/* Fit for a command line: what an ARN, a bucket or a prefix usually holds. */
-static bool is_plain_value(const char *s)
+static void command(Advice *a, char *text)
 {
-        size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                             "._:/@+=-");
-
-        return n > 0 && n <= 500 && !s[n] && *s != '-';
+        if (text)
+                a->steps[a->n_steps - 1].command = text;
 }
 
-/* One option of update-trail; false when there is none for it, or none that is safe to paste. */
-static bool add_undo(StrBuf *b, const Change *c)
+static void advise_selectors(Advice *a, const Incident *i)
 {
-        const char *option = change_info(c->kind)->option;
-        bool flag = streq(c->before, "on") || streq(c->before, "off");
+        char *text = undo_put_event_selectors(i);
 
-        if (!option || c->undone || (!flag && !is_plain_value(c->before)) ||
-            (c->declared && c->kind == CHANGE_SNS_TOPIC && !strchr(c->before, ':')))
-                return false;
-        if (flag)
-                strbuf_addf(b, " --%s%s", streq(c->before, "on") ? "" : "no-", option + 2);
-        else if (streq(c->before, "none"))
-                strbuf_addf(b, " %s \"\"", option);
-        else
-                strbuf_addf(b, " %s %s", option, c->before);
-        /* The one demands the other. */
-        if (c->kind == CHANGE_MULTI_REGION && streq(c->before, "on"))
-                strbuf_add(b, " --include-global-service-events");
-        return true;
+        if (text) {
+                step(a, "Put the event selectors back; this replaces all of them:");
+                command(a, text);
+        } else {
+                step(a, "Put the event selectors back with aws cloudtrail put-event-selectors: it "
+                        "replaces all of them, so give the whole list; what they recorded stands "
+                        "above.");
+        }
 }
 
 static void advise_undo(Advice *a, const Incident *i)
 {
-        _cleanup_strbuf_ StrBuf b = STRBUF_INIT(4000);
-        bool selectors = changes_have(&i->changes, CHANGE_MANAGEMENT_EVENTS) ||
-                         changes_have(&i->changes, CHANGE_DATA_EVENTS);
-        Arn trail;
-        const char *why;
+        _cleanup_free_ char *left_out = NULL;
+        char *update = undo_update_trail(i, &left_out);
 
-        if (arn_parse_trail(i->trail_arn, &trail, &why) < 0 ||
-            !arn_name_is_plain(arn_trail_name(&trail)))
-                return;
-        for (size_t k = 0; k < i->changes.n; k++)
-                (void)add_undo(&b, &i->changes.items[k]); /* told above, at least */
         step(a, "Nothing has been put back: this guard tells of settings, it does not change "
-                "them. Put back what was not meant, from an administrator of the account:");
-        if (b.len > 0)
-                commandf(a, "aws cloudtrail update-trail --region %s --name %s%s", trail.region,
-                         i->trail_arn, strbuf_str(&b));
-        if (selectors)
-                step(a, "Put the event selectors back with aws cloudtrail put-event-selectors: it "
-                        "replaces all of them, so give the whole list; what they recorded stands "
-                        "above.");
+                "them.");
+        if (update) {
+                step(a, "Put back what was not meant, from an administrator of the account:");
+                command(a, update);
+        }
+        if (left_out)
+                stepf(a, "Put back by hand what no command here says: %s; it stands above.",
+                      left_out);
+        if (changes_have(&i->changes, CHANGE_MANAGEMENT_EVENTS) ||
+            changes_have(&i->changes, CHANGE_DATA_EVENTS))
+                advise_selectors(a, i);
         if (changes_have(&i->changes, CHANGE_S3_BUCKET))
                 step(a, "Find out whose the new bucket is before anything else is written to it: "
                         "what was delivered there is to be taken for read by others.");
@@ -340,6 +330,31 @@ static void advise_undo(Advice *a, const Incident *i)
                 step(a, "If it was meant, change expect of this trail in trailsentry.conf.");
         step(a, "If it was meant, take it for the new baseline on the guard, as root:");
         commandf(a, "trailsentry baseline accept --trail %s", i->trail_arn);
+}
+
+/* CreateTrail, its selectors, StartLogging; into a bucket that still is ours. */
+static void advise_create(Advice *a, const Incident *i)
+{
+        char *create = undo_create_trail(i);
+        Arn trail;
+        const char *why;
+
+        if (!create || arn_parse_trail(i->trail_arn, &trail, &why) < 0) {
+                free(create);
+                step(a, "Create the trail again with its former settings (CreateTrail, "
+                        "PutEventSelectors, StartLogging); the guard will see it.");
+        } else {
+                step(a, "See whether the bucket that it wrote to is still there and yours:");
+                command(a, undo_check_bucket(i));
+                step(a, "Create the trail again as it was, from an administrator of the account:");
+                command(a, create);
+                if (i->former.selected)
+                        advise_selectors(a, i);
+                step(a, "Then start it; the guard will see it:");
+                commandf(a, "aws cloudtrail start-logging --region %s --name %s", trail.region,
+                         i->trail_arn);
+        }
+        step(a, "If it is an organization trail, the account may have left the organization.");
 }
 
 static void advise_delivery(Advice *a, const Incident *i)
@@ -369,11 +384,10 @@ static void advise_kind(Advice *a, const Incident *i)
 
         switch (i->kind) {
         case INCIDENT_DELETED:
-                step(a, i->open ? "Create the trail again with its former settings (CreateTrail, "
-                                  "PutEventSelectors, StartLogging); the guard will see it. If it "
-                                  "is an organization trail, the account may have left the "
-                                  "organization."
-                                : compare);
+                if (i->open)
+                        advise_create(a, i);
+                else
+                        step(a, compare);
                 break;
         case INCIDENT_RECREATED:
                 advise_down(a, i);

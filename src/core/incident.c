@@ -132,6 +132,9 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
                 i->changes = *f->changes;
                 *f->changes = (Changes){};
         }
+        if (i->kind == INCIDENT_DRIFT || i->kind == INCIDENT_DELETED ||
+            i->kind == INCIDENT_RECREATED)
+                trail_settings_update(&i->former, &t->memory.baseline);
         if (f->cause)
                 i->cause = *f->cause;
         if (incident_is_outage(i->kind) && !incident_is_over(i)) {

@@ -348,6 +348,8 @@ json_t *incident_to_json(const Incident *i)
         json_set(o, "cause", aws_error_to_value(&i->cause));
         if (incident_kind_is_change(i->kind))
                 changes_to_json(i, o);
+        if (i->former.described || i->former.selected)
+                json_set(o, "former", trail_settings_to_json(&i->former));
         json_set(o, "restart", restart_to_json(&i->restart));
         json_set(o, "attribution", attribution_to_json(&i->attribution));
         for (size_t k = 0; k < i->n_messages; k++)
@@ -581,6 +583,9 @@ int incident_from_json(const json_t *object, Incident **ret, const char **reterr
         if (r < 0)
                 return r;
         aws_error_from_value(json_object_get(object, "cause"), &i->cause);
+        if (json_is_object(json_object_get(object, "former")) &&
+            trail_settings_from_json(json_object_get(object, "former"), &i->former) < 0)
+                i->former = (TrailSettings){}; /* for advice only */
         *field = restored_incident_wrong(i);
         if (*field)
                 return -EINVAL;

@@ -234,6 +234,7 @@ Incident *incident_free(Incident *i)
         free(i->attribution.findings);
         free(i->delivery_error);
         changes_done(&i->changes);
+        trail_settings_done(&i->former);
         mem_free_strv(i->resources, i->n_resources);
         free(i->accepted_by);
         free(i->trail_arn);

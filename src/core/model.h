@@ -410,8 +410,9 @@ typedef struct Incident {
         Delivering delivering;
         int64_t delivering_msec; /* wall clock, when that was seen */
         char *delivery_error;
-        Changes changes;  /* DRIFT, DELIVERY */
-        char **resources; /* ... what else than the trail may have been changed: ARNs, names */
+        Changes changes;      /* DRIFT, DELIVERY */
+        TrailSettings former; /* DRIFT, DELETED, RECREATED: what the trail was set to */
+        char **resources;     /* ... what else than the trail may have been changed: ARNs, names */
         size_t n_resources;
         int64_t good_msec;  /* last seen as it was; 0: never */
         int64_t seen_msec;  /* last change first seen */

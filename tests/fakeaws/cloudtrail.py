@@ -24,6 +24,18 @@ UPDATES = {"S3BucketName": "bucket", "S3KeyPrefix": "prefix", "SnsTopicName": "s
            "IsOrganizationTrail": "organization"}
 
 
+def check_log_group(params):
+    """The log group and the role that writes to it come as a pair, or are taken away as one."""
+    group, role = params.get("CloudWatchLogsLogGroupArn"), params.get("CloudWatchLogsRoleArn")
+    if (group is None) != (role is None) or bool(group) != bool(role):
+        raise ApiError("InvalidParameterCombinationException",
+                       "You must specify values for both the CloudWatch Logs log group ARN and the "
+                       "role ARN, or for neither.")
+    if group and not group.endswith(":*"):
+        raise ApiError("InvalidCloudWatchLogsLogGroupArnException",
+                       "CloudTrail cannot validate the specified log group ARN.")
+
+
 def apart(seconds, other):
     """A time in milliseconds that is not the very same as the other one."""
     seconds = milliseconds(seconds)
@@ -201,6 +213,7 @@ class CloudTrail:
 
     def UpdateTrail(self, call):
         trail = self.writable(call, call.params["Name"])
+        check_log_group(call.params)
         changes = {}
         for member, key in UPDATES.items():
             if member in call.params:
@@ -253,6 +266,7 @@ class CloudTrail:
         if len(here) >= 5:
             raise ApiError("MaximumNumberOfTrailsExceededException",
                            f"User: {call.account} already has 5 trails in {call.region}.")
+        check_log_group(call.params)
         if self.settings.bucket_checks:
             check_bucket(self.world.buckets.get(call.params["S3BucketName"]), arn, call)
         trail = self.world.add_trail({"arn": arn, "logging": False, "multi_region": False,

@@ -2,8 +2,11 @@
 """A trail that logs and is of no use all the same: its settings, its selectors, its deliveries."""
 
 import json
+import os
 import pathlib
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -11,6 +14,14 @@ from guard import FAR_TRAIL, ROLE, TRAIL, reached_by_role
 from test_cli import USAGE, UNKNOWN, WELL, WRONG, command
 
 KMS = "kms.amazonaws.com"
+MARY = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+
+
+def awscli_path():
+    """Debian's; a version manager's shim needs the caller's environment."""
+    return shutil.which("aws", path="/usr/local/bin:/usr/bin:/bin")
+
+
 EVERYTHING = [{"ReadWriteType": "All", "IncludeManagementEvents": True}]
 
 
@@ -285,3 +296,78 @@ def test_switched_off(aws, make_guard):
     guard.stop()
     guard.run()
     guard.record("taken for the baseline")
+
+
+COMMANDS = re.compile(r"^     (aws cloudtrail (?:update-trail|put-event-selectors|create-trail|start-logging) .*)$",
+                      re.M)
+
+
+def paste(aws, message):
+    """Runs what a message says, as an administrator would with the AWS CLI; how many there were."""
+    environment = {"PATH": os.path.dirname(awscli_path()) + ":/usr/bin:/bin", "HOME": aws.folder,
+                   "AWS_ACCESS_KEY_ID": MARY[0], "AWS_SECRET_ACCESS_KEY": MARY[1],
+                   "AWS_CA_BUNDLE": aws.ca_file, "AWS_PAGER": "", "AWS_MAX_ATTEMPTS": "1"}
+    commands = COMMANDS.findall(message.text)
+    for line in commands:
+        done = subprocess.run(["bash", "-c", f"{line} --endpoint-url {aws.url()}"], check=False,
+                              env=environment, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, f"{line}: {done.stderr}"
+    return len(commands)
+
+
+WHOLE = {"bucket": "amzn-s3-demo-bucket", "prefix": "a/b", "multi_region": True,
+         "global_events": True, "validation": True,
+         "log_group": "arn:aws:logs:eu-west-1:444455556666:log-group:trail:*",
+         "log_role": "arn:aws:iam::444455556666:role/trail"}
+SELECTORS = [{"Name": "all of it", "FieldSelectors": [
+    {"Field": "eventCategory", "Equals": ["Management"]}]},
+    {"Name": "one bucket", "FieldSelectors": [
+        {"Field": "eventCategory", "Equals": ["Data"]},
+        {"Field": "resources.type", "Equals": ["AWS::S3::Object"]},
+        {"Field": "resources.ARN", "StartsWith": ["arn:aws:s3:::amzn-s3-demo-bucket/"]}]}]
+ATTACKS = {
+    "everything": {"S3BucketName": "evil", "S3KeyPrefix": "", "IsMultiRegionTrail": False,
+                   "IncludeGlobalServiceEvents": False, "EnableLogFileValidation": False,
+                   "CloudWatchLogsLogGroupArn": "", "CloudWatchLogsRoleArn": ""},
+    "log group alone": {"CloudWatchLogsLogGroupArn":
+                        "arn:aws:logs:eu-west-1:999999999999:log-group:x:*",
+                        "CloudWatchLogsRoleArn": WHOLE["log_role"]},
+    "validation": {"EnableLogFileValidation": False},
+}
+
+
+@pytest.mark.skipif(awscli_path() is None, reason="the AWS command line is not installed")
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_commands_put_back_what_was(aws, guard, attack):
+    """What a message tells to paste is taken by the CLI and by AWS; the trail is then as it was."""
+    aws.set_trail(TRAIL, advanced_selectors=SELECTORS, event_selectors=None, **WHOLE)
+    watched(aws, guard)
+    before = aws.trail(TRAIL)
+    aws.attack(TRAIL, event="UpdateTrail", params=ATTACKS[attack])
+    if attack == "everything":
+        aws.attack(TRAIL, event="PutEventSelectors",
+                   params=advanced({"Field": "readOnly", "Equals": ["true"]}))
+    aws.message(phase="OPEN", kind="drift")
+    wanted = 2 if attack == "everything" else 1
+    if attack == "everything":      # both calls are in one incident, as soon as both are seen
+        looked(aws)
+    told = max(aws.all_messages(kind="drift"), key=lambda m: m.sequence)
+    assert paste(aws, told) == wanted, told.text
+    after = aws.trail(TRAIL)
+    assert {k: after[k] for k in WHOLE} == {k: before[k] for k in WHOLE}
+    assert after["advanced_selectors"] == SELECTORS
+    aws.message(phase="CLOSED", kind="drift")
+
+
+@pytest.mark.skipif(awscli_path() is None, reason="the AWS command line is not installed")
+def test_commands_make_a_deleted_trail_again(aws, guard):
+    aws.set_trail(TRAIL, advanced_selectors=SELECTORS, event_selectors=None, **WHOLE)
+    watched(aws, guard)
+    aws.attack(TRAIL, event="DeleteTrail")
+    opened = aws.message(phase="OPEN", kind="deleted")
+    assert "aws s3api get-bucket-policy --bucket amzn-s3-demo-bucket\n" in opened.text
+    assert paste(aws, opened) == 3
+    after = aws.trail(TRAIL)
+    assert after["logging"] and {k: after[k] for k in WHOLE} == WHOLE
+    assert after["advanced_selectors"] == SELECTORS
+    aws.message(phase="CLOSED", kind="deleted")
