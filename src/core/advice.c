@@ -449,11 +449,56 @@ static void advise_state(Advice *a, const Incident *i)
         commandf(a, "trailsentry baseline show");
 }
 
+/* Whether who did it is to be taken for hostile until it is explained. A trail that records as it
+ * did and where it did may have been changed by a colleague; who starts trails is none to be locked
+ * out. */
+static bool is_hostile(const Incident *i)
+{
+        if (i->kind == INCIDENT_OTHER_CONTROLLER)
+                return false;
+        return i->kind != INCIDENT_DRIFT || changes_have(&i->changes, CHANGE_MANAGEMENT_EVENTS) ||
+               changes_have(&i->changes, CHANGE_S3_BUCKET) ||
+               changes_have(&i->changes, CHANGE_KMS_KEY) || i->between_looks;
+}
+
+static void advise_callers(Advice *a, const Incident *i, int64_t now_msec)
+{
+        const Finding *f = incident_find_role(i, ROLE_CULPRIT);
+        unsigned n_advised = 0;
+
+        if (i->attribution.misused || i->accepted_by || i->kind == INCIDENT_OTHER_CONTROLLER)
+                return;
+        if (f && !is_hostile(i))
+                step(a, "If this was not intended, take the access of who did it away, as "
+                        "follows; ask first.");
+        for (const Finding *last = NULL; f; last = f, f = incident_next_culprit(i, f)) {
+                if (last && identity_is_same(&f->record.identity, &last->record.identity))
+                        continue;
+                if (n_advised++ == ADVISED_MAX) {
+                        step(a, "Do the same for the other callers above.");
+                        break;
+                }
+                advise_actor(a, &f->record.identity, now_msec);
+        }
+}
+
+static void advise_ambiguous(Advice *a, const Incident *i)
+{
+        const char *lead = i->attribution.doubts & ~(1U << DOUBT_RIVALS)
+                                   ? "It is not certain who did it"
+                                   : "Several calls fit";
+
+        if (i->attribution.confidence != CONFIDENCE_AMBIGUOUS)
+                return;
+        if (is_hostile(i))
+                stepf(a, "%s: treat every one listed as hostile until it is explained.", lead);
+        else
+                stepf(a, "%s: ask each one listed.", lead);
+}
+
 Advice advice_make(const Incident *i, int64_t now_msec)
 {
         Advice a = {};
-        const Finding *f = incident_find_role(i, ROLE_CULPRIT);
-        unsigned n_advised = 0;
 
         if (incident_kind_is_notice(i->kind)) {
                 if (i->kind == INCIDENT_TOPIC_FAILING && i->open)
@@ -466,20 +511,8 @@ Advice advice_make(const Incident *i, int64_t now_msec)
                 step(&a, "Somebody uses the guard's own credentials: replace the guard's instance, "
                          "revoke its role's sessions, then look at all that role did.");
         advise_kind(&a, i);
-        for (const Finding *last = NULL; f && !i->attribution.misused && !i->accepted_by;
-             last = f, f = incident_next_culprit(i, f)) {
-                if (last && identity_is_same(&f->record.identity, &last->record.identity))
-                        continue;
-                if (n_advised++ == ADVISED_MAX) {
-                        step(&a, "Do the same for the other callers above.");
-                        break;
-                }
-                advise_actor(&a, &f->record.identity, now_msec);
-        }
-        if (i->attribution.confidence == CONFIDENCE_AMBIGUOUS)
-                stepf(&a, "%s: treat every one listed as hostile until it is explained.",
-                      i->attribution.doubts & ~(1U << DOUBT_RIVALS) ? "It is not certain who did it"
-                                                                    : "Several calls fit");
+        advise_callers(&a, i, now_msec);
+        advise_ambiguous(&a, i);
         if (i->kind != INCIDENT_CANNOT_SEE && i->kind != INCIDENT_NOT_FOUND &&
             i->kind != INCIDENT_OTHER_CONTROLLER &&
             (!incident_kind_is_change(i->kind) ||

@@ -117,6 +117,48 @@ static void test_more_deeds_than_are_read(void **state)
         assert_true(back->attribution.deeds_cut);
 }
 
+static Incident *done_by_mallory(IncidentKind kind, ChangeKind change)
+{
+        Incident *i = fixture_incident(kind, kind == INCIDENT_DRIFT ? 0 : STOP);
+
+        fixture_add(i, &(RecordFacts){.at = STOP, .who = MALLORY});
+        i->attribution.findings[0].role = ROLE_CULPRIT;
+        i->attribution.confidence = CONFIDENCE_EXACT;
+        if (kind == INCIDENT_DRIFT)
+                *mem_push0(i->changes.items, i->changes.n) = (Change){.kind = change,
+                                                                      .severity = SEVERITY_HIGH,
+                                                                      .before = mem_strdup("a"),
+                                                                      .after = mem_strdup("b")};
+        return i;
+}
+
+/* A colleague is not to be locked out because of a setting; who blinds a trail is. */
+static void test_no_advice_against_friends(void **state)
+{
+        static const char ask[] = "If this was not intended, take the access of who did it away";
+        _cleanup_incident_ Incident *starter = done_by_mallory(INCIDENT_OTHER_CONTROLLER, 0),
+                                    *prefix = done_by_mallory(INCIDENT_DRIFT, CHANGE_S3_KEY_PREFIX),
+                                    *bucket = done_by_mallory(INCIDENT_DRIFT, CHANGE_S3_BUCKET),
+                                    *stop = done_by_mallory(INCIDENT_STOPPED, 0);
+        _cleanup_text_ Text started = text_of(starter, PHASE_OPEN),
+                            moved = text_of(prefix, PHASE_OPEN),
+                            taken = text_of(bucket, PHASE_OPEN),
+                            stopped = text_of(stop, PHASE_OPEN);
+
+        assert_has_not(started.body, "Deactivate");
+        assert_has_not(started.body, "Deny");
+        assert_has(moved.body, ask);
+        assert_has(taken.body, "Deactivate the long-lived access key");
+        assert_has_not(taken.body, ask);
+        assert_has_not(stopped.body, ask);
+
+        starter->attribution.confidence = prefix->attribution.confidence = CONFIDENCE_AMBIGUOUS;
+        _cleanup_text_ Text some = text_of(starter, PHASE_OPEN), of = text_of(prefix, PHASE_OPEN);
+        assert_has_not(some.body, "hostile");
+        assert_has_not(of.body, "hostile");
+        assert_has(of.body, "ask each one listed");
+}
+
 UNIT_MAIN(T(test_denied_is_not_old), T(test_since_nobody_knows_when),
           T(test_delivery_after_a_blink), T(test_more_deeds_than_are_read),
-          T(test_news_of_what_goes_on))
+          T(test_news_of_what_goes_on), T(test_no_advice_against_friends))
