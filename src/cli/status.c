@@ -156,7 +156,9 @@ static void judge_trail(Status *s, const json_t *trail)
         _cleanup_free_ char *failure = error_words(trail, "restart_error");
         char ago[80];
 
-        if (json_is_false(logging))
+        if (streq(text_of(trail, "incident_kind"), "deleted"))
+                find(s, CLI_EXIT_WRONG, "%s was DELETED", name);
+        else if (json_is_false(logging))
                 find(s, CLI_EXIT_WRONG, "%s is NOT LOGGING, stopped %s%s%s", name,
                      cli_age(s->cli, number_of(trail, "stop_logging_msec"), ago),
                      failure ? "; the restart FAILS: " : "", strempty(failure));
@@ -240,7 +242,9 @@ static void add_trail(const Status *s, Table *t, const json_t *trail)
         table_cell(t, PRINT_PLAIN, "%s", name_of_trail(trail));
         table_cell(t, PRINT_PLAIN, "%s", text_of(trail, "account"));
         table_cell(t, PRINT_PLAIN, "%s", text_of(trail, "region"));
-        if (json_is_false(logging))
+        if (streq(kind, "deleted"))
+                table_cell(t, PRINT_BAD, "DELETED");
+        else if (json_is_false(logging))
                 table_cell(t, PRINT_BAD, "NOT LOGGING");
         else if (json_is_true(logging) && !unseen && streq(kind, "drift"))
                 table_cell(t, PRINT_WARNING, "logging, drift");
@@ -341,6 +345,19 @@ static void print_findings(const Status *s)
                 print_line(p, PRINT_GOOD, "All is well.");
 }
 
+static void print_last_incident(const Status *s)
+{
+        const json_t *last = json_object_get(s->object, "last_incident");
+        char ago[80];
+
+        if (!json_is_object(last))
+                return;
+        print_line(&s->cli->out, PRINT_PLAIN,
+                   "Last incident, %s: %s; who: %s (trailsentry incidents %s)",
+                   cli_age(s->cli, number_of(last, "detected_msec"), ago), text_of(last, "summary"),
+                   text_of(last, "actor"), text_of(last, "id"));
+}
+
 static void print_status(const Status *s)
 {
         const Printer *p = &s->cli->out;
@@ -367,6 +384,7 @@ static void print_status(const Status *s)
                 print_blank(p);
                 print_findings(s);
         }
+        print_last_incident(s);
 }
 
 static void print_status_json(const Status *s)

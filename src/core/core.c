@@ -445,7 +445,18 @@ const Incident *core_trail_incident(const Core *c, size_t trail)
 {
         const Trail *t = &c->trails[trail];
 
-        return t->stop ? t->stop : t->blind ? t->blind : t->drift ? t->drift : t->delivery;
+        const Incident *places[] = {t->stop, t->blind, t->drift, t->delivery, t->uninspected};
+        const Incident *worst = NULL;
+
+        for (size_t k = 0; k < ELEMENTSOF(places); k++)
+                if (places[k])
+                        return places[k];
+        /* What is over and open all the same, until all of it is told. */
+        for (size_t k = 0; k < c->n_incidents; k++)
+                if (c->incidents[k]->open && c->incidents[k]->trail == trail &&
+                    (!worst || c->incidents[k]->severity > worst->severity))
+                        worst = c->incidents[k];
+        return worst;
 }
 
 size_t core_n_incidents(const Core *c)

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/jsonmap.h"
 #include "base/mem.h"
+#include "core/alerttext.h"
 #include "base/timefmt.h"
 #include "daemon/status.h"
 
@@ -116,6 +117,26 @@ static json_t *account_report(Manager *m, size_t k)
                          aws_error_to_value(&s.last_error));
 }
 
+/* The newest, over or not. */
+static json_t *last_incident(Manager *m)
+{
+        const Incident *last = NULL;
+
+        for (size_t k = 0; k < core_n_incidents(m->core); k++) {
+                const Incident *i = core_incident(m->core, k);
+
+                if (!incident_kind_is_notice(i->kind) &&
+                    (!last || i->detected_msec > last->detected_msec))
+                        last = i;
+        }
+        if (!last)
+                return json_null();
+        _cleanup_free_ char *summary = alert_summary(last), *actor = alert_actor(last);
+        return json_pack("{s:s, s:s, s:b, s:I, s:s, s:s}", "id", last->id, "kind",
+                         incident_kind_to_string(last->kind), "open", last->open, "detected_msec",
+                         (json_int_t)last->detected_msec, "summary", summary, "actor", actor);
+}
+
 static size_t open_incidents(Manager *m)
 {
         size_t n = 0;
@@ -184,7 +205,7 @@ static json_t *report(Manager *m)
         json_t *o = json_pack(
                 "{s:i, s:i, s:s, s:s, s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:s, "
                 "s:b, "
-                "s:o, s:o, s:o}",
+                "s:o, s:o, s:o, s:o}",
                 "version", 1, "pid", (int)getpid(), "hostname", m->hostname, "program_version",
                 PACKAGE_VERSION, "started_msec", (json_int_t)m->started_msec, "written_msec",
                 (json_int_t)m->network->env->wall_msec(m->network->env), "configuration",
@@ -198,7 +219,7 @@ static json_t *report(Manager *m)
                 (json_int_t)pending(m, NULL, &ignored), "state_directory", m->state_directory,
                 "state_kept", m->state_kept, "state_error", string_or_null(m->state_error),
                 "configuration_error", string_or_null(m->config_error), "log_error",
-                string_or_null(log_error));
+                string_or_null(log_error), "last_incident", last_incident(m));
         if (!o)
                 abort(); /* memory, or a bug of ours */
         return o;

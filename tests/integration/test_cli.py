@@ -376,6 +376,33 @@ def test_status_of_a_trail_that_is_down(aws, guard):
     assert "restart FAILS" in shown and "access denied (AccessDeniedException" in shown
 
 
+def test_status_counts_what_is_over_and_open_all_the_same(aws, guard):
+    """Of a trail that logs, and of its settings: whatever is open is not well."""
+    aws.set(redundant_moves_times=True)
+    aws.permissions("trailsentry-target", deny=["cloudtrail:LookupEvents"])  # open until it is named
+    guard.run()
+    for _ in range(3):
+        aws.attack(TRAIL, event="StartLogging", identity="role-session")
+        aws.polls(3, trail=TRAIL)
+    incident = aws.message(phase="OPEN", kind="other-controller").incident
+    guard.wait_status(lambda s: s["trails"][0]["incident"] == incident)
+    done = status(guard)
+    assert done.returncode == WRONG and "All is well" not in done.stdout, done
+    assert f"has an open incident (other-controller): trailsentry incidents {incident}" in done.stdout
+    assert re.search(r"^Last incident, .* ago: management-events is started again and again.*"
+                     rf"\(trailsentry incidents {incident}\)$", done.stdout, re.M), done
+
+
+def test_status_of_a_deleted_trail(aws, guard):
+    guard.run()
+    aws.attack(TRAIL, event="DeleteTrail")
+    incident = aws.message(phase="OPEN", kind="deleted").incident
+    guard.wait_status(lambda s: s["trails"][0]["incident"] == incident)
+    done = status(guard)
+    assert done.returncode == WRONG and "management-events was DELETED" in done.stdout, done
+    assert re.search(r"^management-events .* DELETED ", done.stdout, re.M), done
+
+
 def made_up_status(path, configuration_error=None, withheld=0, **changes):
     """A status file as the daemon writes it, without a daemon."""
     now = int(time.time() * 1000)
