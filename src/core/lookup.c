@@ -4,8 +4,7 @@
  * serves every search of its account and region that needs the event name, as far as its window
  * goes: two hundred trails stopped at once cost one question, and twenty changed trails cost each
  * of their few event names once. Pages come newest first. What they have shown counts for whoever
- * looks for that event and that time, and a long batch yields, page by page, to what is more urgent
- * (lookupturn.h). */
+ * looks for that event and that time; a long batch yields to what is more urgent (lookupturn.h). */
 
 #include "core/internal.h"
 
@@ -72,20 +71,18 @@ static void batch_done(Batch *b)
         free(b->event_name);
         free(b->access_key);
         free(b->next_token);
-        *b = (Batch){};
 }
 
 static void drop_batch(Region *r, Batch *b)
 {
         batch_done(b);
         *b = r->batches[--r->n_batches];
-        r->batches[r->n_batches] = (Batch){};
 }
 
 void lookup_region_done(Region *r)
 {
-        for (size_t k = 0; k < r->n_batches; k++)
-                batch_done(&r->batches[k]);
+        while (r->n_batches > 0)
+                batch_done(&r->batches[--r->n_batches]);
         free(r->batches);
 }
 
@@ -187,16 +184,19 @@ static void claim_all(Core *c, Region *r, Claims *x)
 /* What nobody waits for any more is not asked for any further. */
 static void drop_unwanted(Region *r, const Claims *x)
 {
-        for (size_t k = 0; k < r->n_batches;) {
-                bool wanted = false;
+        size_t kept = 0;
 
-                for (size_t n = 0; n < x->n_waiting && !wanted; n++)
-                        wanted = x->waiting[n].batch == r->batches[k].id;
-                if (wanted)
-                        k++;
+        for (size_t k = 0; k < r->n_batches; k++) {
+                size_t n = 0;
+
+                while (n < x->n_waiting && x->waiting[n].batch != r->batches[k].id)
+                        n++;
+                if (n < x->n_waiting)
+                        r->batches[kept++] = r->batches[k];
                 else
-                        drop_batch(r, &r->batches[k]);
+                        batch_done(&r->batches[k]);
         }
+        r->n_batches = kept;
 }
 
 /* Asking */

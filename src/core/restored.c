@@ -190,7 +190,7 @@ static const char *group_wrong(const Incident *i)
 
 const char *restored_incident_wrong(const Incident *i)
 {
-        const char *(*const checks[])(const Incident *) = {
+        static const char *(*const checks[])(const Incident *) = {
                 subject_wrong, changes_wrong, attribution_wrong, messages_wrong, group_wrong,
         };
 

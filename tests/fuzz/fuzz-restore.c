@@ -392,7 +392,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         restore(&w, root);
         restored(&w, NULL);
         pass(&w, 2 * USEC_PER_SEC);
-        for (size_t k = 0; life[k] && k < LIFE_MAX; k++)
+        for (size_t k = 0; k < LIFE_MAX && life[k]; k++)
                 live(&w, life[k]);
         actions_done(&w.actions);
         core_free(w.core);

@@ -391,13 +391,11 @@ static void assert_members_are_in(const char *page, const char *title, const jso
 
 static void test_members_of_the_document(void **state)
 {
-        static const char *const titles[][2] = {{"call", "A call"},
-                                                {"caller", "A caller"},
-                                                {"change", "A change"},
-                                                {"deed", "Calls with its key"},
-                                                {"error", "An error"},
-                                                {"fact", "A fact"},
-                                                {"step", "A step"}};
+        static const char *const titles[][2] = {
+                {"call", "A call"},     {"caller", "A caller"},
+                {"change", "A change"}, {"deed", "Calls with its key"},
+                {"error", "An error"},  {"fact", "A fact"},
+                {"step", "A step"}};
         _cleanup_free_ char *page = read_source("man/trailsentry-alert.5");
         _cleanup_free_ char *text = read_source("share/alert-1.schema.json");
         _cleanup_(json_decrefp) json_t *schema = json_loads(text, 0, NULL);

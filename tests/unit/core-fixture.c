@@ -104,6 +104,8 @@ void fixture_text_done(Text *t)
         free(t->body);
 }
 
+static const RigOptions no_options;
+
 static Core *new_core(const RigOptions *options, Now now)
 {
         static char arns[RIG_TRAILS_MAX][sizeof(TRAIL) + 8] = {TRAIL};
@@ -142,7 +144,7 @@ Rig *rig_new(const RigOptions *o)
         Rig *r = mem_new0(Rig);
 
         r->now = (Now){.boot_usec = 1000 * USEC_PER_SEC, .wall_msec = BASE};
-        r->core = new_core(o ? o : &(RigOptions){}, r->now);
+        r->core = new_core(o ? o : &no_options, r->now);
         if (o && o->awaiting)
                 core_await_state(r->core);
         r->starts_work = true;
@@ -168,7 +170,7 @@ void rig_start_again(Rig *r, const RigOptions *o)
         Core *old = r->core;
 
         actions_done(&r->actions);
-        r->core = new_core(o ? o : &(RigOptions){}, r->now);
+        r->core = new_core(o ? o : &no_options, r->now);
         for (size_t i = 0; i < core_n_trails(old); i++)
                 core_restore_memory(r->core, core_trail_memory(old, i));
         for (size_t i = 0; i < core_n_incidents(old); i++)

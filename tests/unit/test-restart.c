@@ -255,8 +255,7 @@ static void test_unseen_and_denied(void **state)
         assert_int_equal(rig_incident(r)->n_messages, 2);
         assert_int_equal(rig_message(r, 2).phase, PHASE_UPDATE);
         assert_int_equal(rig_message(r, 2).severity, SEVERITY_CRITICAL);
-        assert_non_null(
-                strstr(rig_message(r, 2).subject, ") StartLogging FAILS, trail "));
+        assert_non_null(strstr(rig_message(r, 2).subject, ") StartLogging FAILS, trail "));
         assert_non_null(strstr(last_body(r), "FAILED: access denied (SomeException"));
 }
 
