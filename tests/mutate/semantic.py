@@ -157,7 +157,7 @@ BUGS = [
     ("send-before-store", "core/notify.c", "may_leave_boot", body("return 0;")),
     ("wait-for-the-disk-for-ever", "core/notify.c", "may_leave_boot", returns("USEC_INFINITY")),
     ("sent-is-not-written-down", "core/notify.c", "notify_sent", drop("incident_touch")),
-    ("fifo-messages-overtake", "core/notify.c", "has_to_wait", body("return false;")),
+    ("fifo-messages-overtake", "core/notify.c", "waits_until_boot", body("return 0;")),
     ("refused-call-did-it", "core/attribution.c", "plain_role", decided(0, "error_code")),
     ("group-is-never-told", "core/group.c", "consider", drop("tell")),
     ("failing-waits-its-turn", "core/group.c", "consider", value("loud", "false")),
