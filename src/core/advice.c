@@ -294,10 +294,13 @@ static void command(Advice *a, char *text)
 
 static void advise_selectors(Advice *a, const Incident *i)
 {
-        char *text = undo_put_event_selectors(i);
+        bool unnamed;
+        char *text = undo_put_event_selectors(i, &unnamed);
 
         if (text) {
-                step(a, "Put the event selectors back; this replaces all of them:");
+                step(a, unnamed ? "Put the event selectors back; this replaces all of them, and "
+                                  "leaves out a name that is not plain:"
+                                : "Put the event selectors back; this replaces all of them:");
                 command(a, text);
         } else {
                 step(a, "Put the event selectors back with aws cloudtrail put-event-selectors: it "
@@ -344,7 +347,8 @@ static void advise_create(Advice *a, const Incident *i)
                 step(a, "Create the trail again with its former settings (CreateTrail, "
                         "PutEventSelectors, StartLogging); the guard will see it.");
         } else {
-                step(a, "See whether the bucket that it wrote to is still there and yours:");
+                step(a, "See whether the bucket that it wrote to is still there and yours; one of "
+                        "a log archive has that account's id as its owner:");
                 command(a, undo_check_bucket(i));
                 step(a, "Create the trail again as it was, from an administrator of the account:");
                 command(a, create);

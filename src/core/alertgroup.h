@@ -19,7 +19,6 @@ typedef struct GroupActor {
         const Finding *culprit;
         unsigned incidents;
         unsigned maybe; /* ... of which it is not sure */
-        size_t person;  /* which of those it is, before they are sorted */
 } GroupActor;
 
 typedef struct GroupPerson {

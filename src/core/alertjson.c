@@ -390,6 +390,7 @@ static char *finish(json_t *o)
         static const char *const lists[][2] = {
                 {"attribution", "calls_with_its_key"},
                 {"attribution", "others"},
+                {"attribution", "actors"},
                 {"group", "actors"},
         };
         char *s = alert_json_text(o);

@@ -11,7 +11,7 @@ char *alert_cut(const char *text, size_t max)
                 return mem_strdup(text);
         max -= strlen("...");
         /* What begins shortly before the cut has to end there. */
-        for (size_t at = max - 12; at < max; at++) {
+        for (size_t at = max - MIN(max, (size_t)12); at < max; at++) {
                 size_t length = 0;
 
                 if (strncmp(text + at, "\\x", 2) == 0)

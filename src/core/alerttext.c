@@ -13,8 +13,8 @@
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "core/advice.h"
-#include "core/drift.h"
 #include "core/alertpart.h"
+#include "core/drift.h"
 #include "core/facts.h"
 #include "core/told.h"
 

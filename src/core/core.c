@@ -444,15 +444,11 @@ const AwsError *core_trail_error(const Core *c, size_t trail)
 const Incident *core_trail_incident(const Core *c, size_t trail)
 {
         const Trail *t = &c->trails[trail];
+        const Incident *worst = t->stop ? t->stop : t->blind;
 
-        const Incident *places[] = {t->stop, t->blind, t->drift, t->delivery, t->uninspected};
-        const Incident *worst = NULL;
-
-        for (size_t k = 0; k < ELEMENTSOF(places); k++)
-                if (places[k])
-                        return places[k];
-        /* What is over and open all the same, until all of it is told. */
-        for (size_t k = 0; k < c->n_incidents; k++)
+        /* That it is down or unseen comes first. What is over may be open all the same, until all
+         * of it is told. */
+        for (size_t k = 0; !(t->stop || t->blind) && k < c->n_incidents; k++)
                 if (c->incidents[k]->open && c->incidents[k]->trail == trail &&
                     (!worst || c->incidents[k]->severity > worst->severity))
                         worst = c->incidents[k];

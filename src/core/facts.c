@@ -2,8 +2,6 @@
 
 #include "core/facts.h"
 
-#include <stdio.h>
-
 #include "base/escape.h"
 #include "base/foreign.h"
 #include "base/jsonmap.h"
@@ -75,23 +73,17 @@ void facts_weigh(Facts *f, FactWeight w)
 void facts_add(Facts *f, FactSection s, const char *label, const char *fmt, ...)
 {
         va_list ap;
-        char *text = NULL;
 
         va_start(ap, fmt);
-        int n = vasprintf(&text, fmt, ap);
+        _cleanup_free_ char *text = mem_vprintf(fmt, ap);
         va_end(ap);
-        if (n < 0)
-                abort();
         strbuf_add(facts_begin(f, s, label), text);
-        free(text);
         facts_end(f);
 }
 
 void facts_text(Facts *f, FactSection s, const char *label, const char *value)
 {
-        if (isempty(value))
-                return;
-        escape_add(facts_begin(f, s, label), value, ALERT_VALUE_CHARS);
+        escape_add(facts_begin(f, s, label), strempty(value), ALERT_VALUE_CHARS);
         facts_end(f);
 }
 
@@ -105,16 +97,12 @@ void facts_time(Facts *f, FactSection s, const char *label, int64_t msec)
 
 void facts_foreign(Facts *f, FactSection s, const char *label, const char *value)
 {
-        if (isempty(value))
-                return;
         foreign_add(facts_begin(f, s, label), value, ALERT_FOREIGN_MAX);
         facts_end(f);
 }
 
 void facts_error(Facts *f, FactSection s, const char *label, const char *words)
 {
-        if (isempty(words))
-                return;
         foreign_add(facts_begin(f, s, label), words, ALERT_ERROR_MAX);
         facts_end(f);
 }

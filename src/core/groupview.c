@@ -140,6 +140,8 @@ static const char *account_of(const Finding *f)
 /* Callers that are one person, or look like one, are told as one. */
 static void make_people(GroupView *v)
 {
+        _cleanup_free_ size_t *person_of = mem_alloc0((v->n_callers + 1) * sizeof(*person_of));
+
         for (size_t k = 0; k < v->n_callers; k++) {
                 GroupActor *a = &v->callers[k];
                 Likeness like = LIKENESS_NONE;
@@ -153,13 +155,13 @@ static void make_people(GroupView *v)
                 for (size_t m = 0; m < k; m++) {
                         const Finding *f = v->callers[m].culprit;
 
-                        if (v->callers[m].person != p)
+                        if (person_of[m] != p)
                                 continue;
                         key = key && !streq_ptr(f->record.identity.access_key_id,
                                                 a->culprit->record.identity.access_key_id);
                         account = account && !streq_ptr(account_of(f), account_of(a->culprit));
                 }
-                a->person = p;
+                person_of[k] = p;
                 GroupPerson *person = &v->people[p];
                 person->incidents += a->incidents;
                 person->maybe += a->maybe;

@@ -164,12 +164,11 @@ static uint64_t may_leave_boot(const Core *c, const Incident *i, const Message *
 static uint64_t waits_until_boot(const Core *c, const Topic *t, const Incident *i, size_t k)
 {
         const Message *m = &i->messages[k];
-        uint64_t until = t->fifo                     ? USEC_INFINITY
-                         : m->phase == PHASE_FAILING ? 0
-                                                     : MAX(m->created_boot, c->begun_boot) +
-                                                               c->policy.order_patience_usec;
+        uint64_t until = MAX(m->created_boot, c->begun_boot) + c->policy.order_patience_usec;
 
-        if (c->now.boot_usec >= until)
+        if (t->fifo)
+                until = USEC_INFINITY;
+        else if (m->phase == PHASE_FAILING || c->now.boot_usec >= until)
                 return 0;
         while (k-- > 0) {
                 const Delivery *d = message_find_delivery(&i->messages[k], t->config.arn);

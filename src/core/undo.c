@@ -30,20 +30,25 @@ static bool add_quoted(StrBuf *b, const char *s, const char *quotable, size_t ma
         return true;
 }
 
-/* " --option value"; of "none" the empty one. False leaves nothing behind. */
+/* " --option value". False leaves nothing behind. */
 static bool add_option(StrBuf *b, const char *option, const char *value)
 {
         size_t begun = b->len;
 
         strbuf_addf(b, " %s ", option);
-        if (streq(value, "none")) {
-                strbuf_add(b, "\"\"");
-                return true;
-        }
         if (add_quoted(b, value, OF_VALUES, VALUE_MAX))
                 return true;
         strbuf_cut(b, begun);
         return false;
+}
+
+/* The same of a change's words, in which "none" is that there was none. */
+static bool add_former(StrBuf *b, const char *option, const char *words)
+{
+        if (!streq(words, "none"))
+                return add_option(b, option, words);
+        strbuf_addf(b, " %s \"\"", option);
+        return true;
 }
 
 static void add_flag(StrBuf *b, const char *option, bool on)
@@ -103,8 +108,8 @@ static bool add_log_group(StrBuf *b, const Incident *i)
                 group = role = "none";
         else if (strncmp(group, "arn:", 4) != 0 || strncmp(role, "arn:", 4) != 0)
                 return false;
-        if (add_option(b, change_info(CHANGE_LOG_GROUP)->option, group) &&
-            add_option(b, change_info(CHANGE_LOG_ROLE)->option, role))
+        if (add_former(b, change_info(CHANGE_LOG_GROUP)->option, group) &&
+            add_former(b, change_info(CHANGE_LOG_ROLE)->option, role))
                 return true;
         strbuf_cut(b, begun);
         return false;
@@ -125,7 +130,7 @@ static bool add_change(StrBuf *b, const Change *c)
                 return true;
         }
         return !(c->declared && c->kind == CHANGE_SNS_TOPIC && !strchr(c->before, ':')) &&
-               add_option(b, option, c->before);
+               add_former(b, option, c->before);
 }
 
 char *undo_update_trail(const Incident *i, char **ret_left_out)
@@ -165,7 +170,7 @@ static bool is_plain_label(const char *s)
                        '\0';
 }
 
-char *undo_put_event_selectors(const Incident *i)
+char *undo_put_event_selectors(const Incident *i, bool *ret_unnamed)
 {
         StrBuf b = STRBUF_INIT(COMMAND_MAX);
         _cleanup_json_ json_t *o = trail_settings_to_json(&i->former);
@@ -174,12 +179,14 @@ char *undo_put_event_selectors(const Incident *i)
                 json_array_size(all) > 0 && begin(&b, i, "put-event-selectors", "--trail-name");
         size_t k;
 
+        *ret_unnamed = false;
         json_array_foreach(all, k, selector)
         {
                 whole = whole && !json_is_true(json_object_get(selector, "Odd"));
                 (void)json_object_del(selector, "Odd");
-                if (!is_plain_label(json_string_value(json_object_get(selector, "Name"))))
-                        (void)json_object_del(selector, "Name");
+                if (is_plain_label(json_string_value(json_object_get(selector, "Name"))))
+                        continue;
+                *ret_unnamed = json_object_del(selector, "Name") >= 0 || *ret_unnamed;
         }
         if (whole) {
                 _cleanup_free_ char *text = json_dumps(all, JSON_COMPACT | JSON_ENSURE_ASCII);
@@ -233,7 +240,9 @@ char *undo_check_bucket(const Incident *i)
         bool whole =
                 i->former.described && bucket && arn_parse_trail(i->trail_arn, &trail, &why) >= 0;
 
-        strbuf_add(&b, "aws s3api get-bucket-policy --bucket ");
+        strbuf_add(&b, "aws s3api head-bucket --bucket ");
         whole = whole && add_quoted(&b, bucket, OF_VALUES, VALUE_MAX);
+        if (whole)
+                strbuf_addf(&b, " --expected-bucket-owner %s", trail.account);
         return finish(&b, whole);
 }

@@ -7,11 +7,11 @@
 
 #include <unistd.h>
 
-#include "base/log.h"
 #include "base/jsonmap.h"
+#include "base/log.h"
 #include "base/mem.h"
-#include "core/alerttext.h"
 #include "base/timefmt.h"
+#include "core/alerttext.h"
 #include "daemon/status.h"
 
 #define REPORT_EVERY_USEC USEC_PER_SEC

@@ -298,8 +298,8 @@ def test_switched_off(aws, make_guard):
     guard.record("taken for the baseline")
 
 
-COMMANDS = re.compile(r"^     (aws cloudtrail (?:update-trail|put-event-selectors|create-trail|start-logging) .*)$",
-                      re.M)
+COMMANDS = re.compile(r"^     (aws cloudtrail (?:update-trail|put-event-selectors|create-trail|"
+                      r"start-logging) .*)$", re.M)
 
 
 def paste(aws, message):
@@ -365,7 +365,8 @@ def test_commands_make_a_deleted_trail_again(aws, guard):
     watched(aws, guard)
     aws.attack(TRAIL, event="DeleteTrail")
     opened = aws.message(phase="OPEN", kind="deleted")
-    assert "aws s3api get-bucket-policy --bucket amzn-s3-demo-bucket\n" in opened.text
+    assert ("aws s3api head-bucket --bucket amzn-s3-demo-bucket --expected-bucket-owner "
+            "444455556666\n") in opened.text
     assert paste(aws, opened) == 3
     after = aws.trail(TRAIL)
     assert after["logging"] and {k: after[k] for k in WHOLE} == WHOLE

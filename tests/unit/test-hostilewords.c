@@ -408,7 +408,7 @@ static void test_groups(void **state)
                 for (unsigned n = 0; n < 20; n++) {
                         const Finding *f = &lead->attribution.findings[n];
 
-                        *mem_push0(v.callers, v.n_callers) = (GroupActor){f, 3, draw(3), n};
+                        *mem_push0(v.callers, v.n_callers) = (GroupActor){f, 3, draw(3)};
                         *mem_push0(v.people, v.n_people) =
                                 (GroupPerson){f, 3, draw(3), draw(2), 1 + draw(2), 1 + draw(2)};
                 }
