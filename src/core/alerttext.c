@@ -170,7 +170,7 @@ static char *actor_news(const Incident *i)
         const char *corrected = told_is_corrected(i) ? "corrected: " : "";
 
         if (who)
-                return mem_printf("%sby %s", corrected, who);
+                return mem_printf("%swho did it: %s", corrected, who);
         if (i->attribution.confidence != CONFIDENCE_NONE)
                 return mem_printf("%sseveral may have done it", corrected);
         return mem_printf("%swho did it is not known%s", corrected,

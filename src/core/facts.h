@@ -33,7 +33,8 @@ typedef struct Fact {
 typedef struct Headline {
         char *state; /* "NOT LOGGING, restart FAILS" */
         char *where; /* "444455556666 eu-west-1" */
-        char *news;  /* what this message was sent for, when it is not the state: "by alice" */
+        char *news; /* what this message was sent for, when it is not the state: "who did it: alice"
+                     */
         char *about; /* "trail management-events" */
         char *what;  /* "was stopped" */
         char *who;   /* "alice" */

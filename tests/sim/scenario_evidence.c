@@ -37,7 +37,7 @@ SCENARIO(late_record_judge)
         /* Whether the first of them tells of him depends on when his record showed. */
         if (w->guard->n_letters < 3 || w->guard->n_letters > 4)
                 world_violation(w, "%zu messages", w->guard->n_letters);
-        expect_subject(w, w->guard->n_letters - 1, "corrected: by mallory, trail trail-0");
+        expect_subject(w, w->guard->n_letters - 1, "corrected: who did it: mallory, trail trail-0");
 }
 
 /* Killed and started in between, the guard keeps the time of its last look. */

@@ -517,7 +517,7 @@ static void test_who_did_it_in_the_subject(void **state)
         i->open = false;
         i->blind_to_msec = BASE + STOP + 5000;
         _cleanup_text_ Text exact = text_of(i, PHASE_UPDATE);
-        assert_has(exact.subject, ") by mallory, trail management-events was stopped");
+        assert_has(exact.subject, ") who did it: mallory, trail ");
         i->attribution.confidence = CONFIDENCE_AMBIGUOUS;
         _cleanup_text_ Text ambiguous = text_of(i, PHASE_UPDATE);
         assert_has(ambiguous.subject, ") several may have done it, trail ");

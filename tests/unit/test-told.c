@@ -58,7 +58,7 @@ static void test_last_look_corrects(void **state)
                 }
         }
         assert_non_null(seen);
-        assert_has(seen, ") corrected: by mallory, trail ");
+        assert_has(seen, ") corrected: who did it: mallory");
         assert_has(seen,
                    "\nCorrected       an earlier message said: exact: bob, " BOB ", key AKIA");
         assert_has(seen, "\nWho             mallory (IAMUser)\n");
