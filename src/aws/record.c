@@ -185,7 +185,7 @@ static void decode_name(const json_t *parameters, CloudTrailRecord *r)
                 r->trail = mem_strdup(json_string_value(found));
 }
 
-#define PARAMETERS_MAX 1024
+#define PARAMETERS_MAX 2048 /* all of UpdateTrail's, each as long as may be */
 #define PARAMETER_MAX 64
 #define PARAMETER_VALUE_MAX 128
 

@@ -22,7 +22,8 @@
 #include "core/attribution.h"
 
 #include "aws/arn.h"
-#include "core/drift.h"
+#include "base/mem.h"
+#include "core/changecause.h"
 #include "core/findings.h"
 
 /* Between StopLoggingTime and the completion of the call, of which a record has the second. */
@@ -401,90 +402,74 @@ static bool is_misused(const Incident *i, const AttributionFacts *facts)
 
 /* Changes */
 
-static bool may_have_changed(const Finding *f, ChangeKind kind)
-{
-        const ChangeInfo *info = change_info(kind);
-
-        for (size_t e = 0; e < ELEMENTSOF(info->events) && info->events[e]; e++)
-                if (finding_is_event(f, info->events[e]))
-                        return true;
-        return false;
-}
-
-/* What an error of a delivery shows to have been done. */
-static bool error_shows(const Finding *f, const char *error)
-{
-        static const struct {
-                const char *error, *event;
-        } proofs[] = {
-                {"NoSuchBucket", "DeleteBucket"},
-                {"KMS.DisabledException", "DisableKey"},
-                {"KMS.KMSInvalidStateException", "ScheduleKeyDeletion"},
-                {"ResourceNotFoundException", "DeleteLogGroup"},
-                {"NotFound", "DeleteTopic"},
-        };
-
-        for (size_t k = 0; k < ELEMENTSOF(proofs); k++)
-                if (streq(strempty(error), proofs[k].error) && finding_is_event(f, proofs[k].event))
-                        return true;
-        return false;
-}
-
-/* Whether a request's value is what a setting is said to be. */
-static bool is_value_of(const char *value, const char *words)
-{
-        if (streq(words, "on") || streq(words, "off"))
-                return streq(value, streq(words, "on") ? "true" : "false");
-        return streq(words, "none") ? isempty(value) : resource_is_same(value, words);
-}
-
-/* Whether the record shows that the call did this: UpdateTrail leaves alone what is not in its
- * request, or stands there as it was; the others take the place of all there was. */
-static bool shows_change(const Finding *f, const Change *c)
-{
-        const char *parameter = change_parameter(c->kind);
-        bool known = false;
-
-        if (c->kind >= CHANGE_LOG_FILES)
-                return error_shows(f, c->after);
-        if (!finding_is_event(f, "UpdateTrail"))
-                return true;
-        _cleanup_free_ char *value =
-                parameter ? cloudtrail_record_parameter(&f->record, parameter, &known) : NULL;
-        return value && !(known && is_value_of(value, strempty(c->before)));
-}
-
 /* What no look has seen is known by the calls: the last one is that which restored it. */
 static bool has_restored(const Incident *i, const Finding *f)
 {
         return i->between_looks && f->record.time_msec > i->seen_msec;
 }
 
-static bool is_suspect_of(const Incident *i, const Finding *f, const Change *c, bool shown)
+/* How well a call explains a change: the best fits are its suspects. */
+typedef enum Fit {
+        FIT_NOT,
+        FIT_AROUND,       /* it may have, before or after the time in question ... */
+        FIT_ASKED_AROUND, /* ... and asked for what was found */
+        FIT_WITHIN,       /* it may have, between the two looks ... */
+        FIT_ASKED_WITHIN, /* ... and asked for what was found */
+} Fit;
+
+/* Between the last look that showed it well and the first that did not. Reads may lag, and clocks
+ * differ: by a little, for a call that asked for what was found. */
+static bool is_between_looks(const Incident *i, const Finding *f, Cause cause)
 {
-        return !has_restored(i, f) && (f->role == ROLE_CANDIDATE || f->role == ROLE_CULPRIT) &&
-               may_have_changed(f, c->kind) && (!shown || shows_change(f, c));
+        int64_t slack = cause == CAUSE_SHOWN ? FIT_MSEC : 0;
+
+        return f->record.time_msec >= findings_second_of(i->good_msec - slack) &&
+               f->record.time_msec <= i->seen_msec + slack;
+}
+
+static Fit fit_of(const Incident *i, const Finding *f, const Change *c)
+{
+        Cause cause = CAUSE_NOT;
+
+        if ((f->role == ROLE_CANDIDATE || f->role == ROLE_CULPRIT) && !has_restored(i, f))
+                cause = change_cause(f, c);
+        if (cause == CAUSE_NOT)
+                return FIT_NOT;
+        if (is_between_looks(i, f, cause))
+                return cause == CAUSE_SHOWN ? FIT_ASKED_WITHIN : FIT_WITHIN;
+        return cause == CAUSE_SHOWN ? FIT_ASKED_AROUND : FIT_AROUND;
+}
+
+/* A call before the trail was seen well did not change it: one that may have all the same, because
+ * a read lagged, counts when no other can come into Event history any more. */
+static bool is_enough(Fit fit, const AttributionFacts *facts)
+{
+        return fit == FIT_ASKED_WITHIN || fit == FIT_WITHIN ||
+               (fit != FIT_NOT && (facts->complete || facts->last_chance));
 }
 
 /* Who changed this: the one who called what changes it, when all of those calls are his. */
-static Confidence judge_change(Incident *i, const Change *c)
+static Confidence judge_change(Incident *i, const Change *c, const AttributionFacts *facts,
+                               bool *suspects)
 {
         Attribution *a = &i->attribution;
         Finding *first = NULL;
-        bool rivals = false, unreadable = false, shown = false;
+        bool rivals = false, unreadable = false;
+        Fit best = FIT_NOT;
 
         for (size_t k = 0; k < a->n_findings; k++) {
                 const Finding *f = &a->findings[k];
 
-                unreadable =
-                        unreadable || (f->role == ROLE_UNREADABLE && may_have_changed(f, c->kind));
-                shown = shown || is_suspect_of(i, f, c, true);
+                unreadable = unreadable ||
+                             (f->role == ROLE_UNREADABLE && change_cause(f, c) != CAUSE_NOT);
+                best = MAX(best, fit_of(i, f, c));
         }
-        for (size_t k = 0; k < a->n_findings; k++) {
+        for (size_t k = 0; k < a->n_findings && is_enough(best, facts); k++) {
                 Finding *f = &a->findings[k];
 
-                if (!is_suspect_of(i, f, c, shown))
+                if (fit_of(i, f, c) != best)
                         continue;
+                suspects[k] = true;
                 rivals = rivals ||
                          (first && !identity_is_same(&f->record.identity, &first->record.identity));
                 first = first ? first : f;
@@ -495,9 +480,9 @@ static Confidence judge_change(Incident *i, const Change *c)
                 doubt(i, DOUBT_RIVALS);
         if (!first || rivals)
                 return first || unreadable ? CONFIDENCE_AMBIGUOUS : CONFIDENCE_NONE;
-        if (!shown)
+        if (best == FIT_AROUND || best == FIT_WITHIN)
                 doubt(i, DOUBT_CAUSE);
-        if (!i->good_msec)
+        if (!i->good_msec || best == FIT_AROUND || best == FIT_ASKED_AROUND)
                 doubt(i, DOUBT_TIME);
         first->role = ROLE_CULPRIT;
         return CONFIDENCE_EXACT;
@@ -524,11 +509,12 @@ static Confidence judge_changes(Incident *i, const AttributionFacts *facts)
 {
         Attribution *a = &i->attribution;
         Confidence worst = CONFIDENCE_EXACT, best = CONFIDENCE_NONE, all;
+        _cleanup_free_ bool *suspects = mem_alloc0(a->n_findings + 1);
 
         if (has_resource_elsewhere(i))
                 doubt(i, DOUBT_ACCOUNT);
         for (size_t k = 0; k < i->changes.n; k++) {
-                Confidence c = judge_change(i, &i->changes.items[k]);
+                Confidence c = judge_change(i, &i->changes.items[k], facts, suspects);
 
                 worst = MIN(worst, c);
                 best = MAX(best, c);
@@ -537,11 +523,12 @@ static Confidence judge_changes(Incident *i, const AttributionFacts *facts)
         if (facts->last_chance && all == CONFIDENCE_NONE && best > CONFIDENCE_NONE)
                 all = CONFIDENCE_AMBIGUOUS;
         for (size_t k = 0; k < a->n_findings; k++) {
-                if (all == CONFIDENCE_NONE && a->findings[k].role == ROLE_CULPRIT)
-                        a->findings[k].role = ROLE_CANDIDATE; /* not before all is explained */
-                else if (a->findings[k].role == ROLE_CANDIDATE &&
-                         (all == CONFIDENCE_EXACT || has_restored(i, &a->findings[k])))
-                        a->findings[k].role = ROLE_RELATED;
+                Finding *f = &a->findings[k];
+
+                if (all == CONFIDENCE_NONE && f->role == ROLE_CULPRIT)
+                        f->role = ROLE_CANDIDATE; /* not before all is explained */
+                else if (f->role == ROLE_CANDIDATE && (all == CONFIDENCE_EXACT || !suspects[k]))
+                        f->role = ROLE_RELATED;
         }
         return all;
 }

@@ -19,6 +19,7 @@ typedef struct AttributionFacts {
         const void *userdata;
         bool whole;          /* a look has just been completed: the window was read to its end */
         bool starts_known;   /* StartLogging has been looked up, too */
+        bool complete;       /* no record of then is to come into Event history any more */
         bool last_chance;    /* settle for less than a record at the anchor */
         bool settings_known; /* whether it is an organization trail is known */
         bool organization;   /* ... and it is: other accounts may call its operations */

@@ -8,115 +8,74 @@
 #define WORDS_MAX ((size_t)16 * 1024)
 
 static const ChangeInfo infos[_CHANGE_KIND_MAX] = {
-        [CHANGE_S3_BUCKET] = {"S3 bucket",
-                              "delivers to another bucket",
+        [CHANGE_S3_BUCKET] = {"S3 bucket", "delivers to another bucket",
                               "Log files go to another bucket. It may be the attacker's, and "
                               "nobody of yours may read it.",
-                              "--s3-bucket-name",
-                              {"UpdateTrail", "CreateTrail"}},
-        [CHANGE_S3_KEY_PREFIX] = {"S3 key prefix",
-                                  "delivers under another prefix",
+                              "--s3-bucket-name"},
+        [CHANGE_S3_KEY_PREFIX] = {"S3 key prefix", "delivers under another prefix",
                                   "Log files get other names: what reads or watches them by prefix "
                                   "finds none.",
-                                  "--s3-key-prefix",
-                                  {"UpdateTrail", "CreateTrail"}},
-        [CHANGE_KMS_KEY] = {"KMS key",
-                            "is encrypted otherwise",
+                                  "--s3-key-prefix"},
+        [CHANGE_KMS_KEY] = {"KMS key", "is encrypted otherwise",
                             "Log files are encrypted otherwise: with a foreign key you cannot read "
                             "them, without any everybody can who reads the bucket.",
-                            "--kms-key-id",
-                            {"UpdateTrail", "CreateTrail"}},
-        [CHANGE_MULTI_REGION] = {"Multi-region",
-                                 "records one region only",
+                            "--kms-key-id"},
+        [CHANGE_MULTI_REGION] = {"Multi-region", "records one region only",
                                  "Only its home region is recorded: what is done in any other "
                                  "region goes unseen.",
-                                 "--is-multi-region-trail",
-                                 {"UpdateTrail", "CreateTrail"}},
-        [CHANGE_ORGANIZATION] = {"Organization",
-                                 "does not record the organization",
+                                 "--is-multi-region-trail"},
+        [CHANGE_ORGANIZATION] = {"Organization", "does not record the organization",
                                  "Only its own account is recorded: the other accounts of the "
                                  "organization go unseen.",
-                                 "--is-organization-trail",
-                                 {"UpdateTrail", "CreateTrail"}},
-        [CHANGE_GLOBAL_SERVICE_EVENTS] = {"Global events",
-                                          "does not record global services",
+                                 "--is-organization-trail"},
+        [CHANGE_GLOBAL_SERVICE_EVENTS] = {"Global events", "does not record global services",
                                           "IAM, STS and other services without a region are not "
                                           "recorded.",
-                                          "--include-global-service-events",
-                                          {"UpdateTrail", "CreateTrail"}},
-        [CHANGE_LOG_FILE_VALIDATION] = {"File validation",
-                                        "does not validate its log files",
+                                          "--include-global-service-events"},
+        [CHANGE_LOG_FILE_VALIDATION] = {"File validation", "does not validate its log files",
                                         "No digest files are written: log files can be changed or "
                                         "deleted without a trace.",
-                                        "--enable-log-file-validation",
-                                        {"UpdateTrail", "CreateTrail"}},
-        [CHANGE_SNS_TOPIC] = {"SNS topic",
-                              "notifies another topic, or none",
+                                        "--enable-log-file-validation"},
+        [CHANGE_SNS_TOPIC] = {"SNS topic", "notifies another topic, or none",
                               "Whoever waits for its notifications of new log files hears nothing, "
                               "or somebody else does.",
-                              "--sns-topic-name",
-                              {"UpdateTrail", "CreateTrail"}},
-        [CHANGE_LOG_GROUP] = {"Log group",
-                              "writes to another log group, or none",
+                              "--sns-topic-name"},
+        [CHANGE_LOG_GROUP] = {"Log group", "writes to another log group, or none",
                               "Alarms and subscriptions on the log group in CloudWatch Logs see "
                               "nothing any more, or somebody else does.",
-                              "--cloud-watch-logs-log-group-arn",
-                              {"UpdateTrail", "CreateTrail"}},
-        [CHANGE_LOG_ROLE] = {"Log role",
-                             "has another role for CloudWatch Logs",
+                              "--cloud-watch-logs-log-group-arn"},
+        [CHANGE_LOG_ROLE] = {"Log role", "has another role for CloudWatch Logs",
                              "Another role writes to CloudWatch Logs; without its permissions "
                              "nothing arrives there.",
-                             "--cloud-watch-logs-role-arn",
-                             {"UpdateTrail", "CreateTrail"}},
-        [CHANGE_INSIGHTS] = {"Insights",
-                             "does not point out unusual activity",
-                             "Unusual activity is not pointed out any more.",
-                             NULL,
-                             {"PutInsightSelectors", "CreateTrail"}},
-        [CHANGE_MANAGEMENT_EVENTS] = {"Management",
-                                      "does not record all management events",
+                             "--cloud-watch-logs-role-arn"},
+        [CHANGE_INSIGHTS] = {"Insights", "does not point out unusual activity",
+                             "Unusual activity is not pointed out any more.", NULL},
+        [CHANGE_MANAGEMENT_EVENTS] = {"Management", "does not record all management events",
                                       "The trail logs, and yet does not record this: it is as "
                                       "blind to it as a stopped one.",
-                                      NULL,
-                                      {"PutEventSelectors", "CreateTrail"}},
-        [CHANGE_DATA_EVENTS] = {"Other events",
-                                "records fewer data events",
-                                "These events are not recorded any more.",
-                                NULL,
-                                {"PutEventSelectors", "CreateTrail"}},
-        [CHANGE_LOG_FILES] = {"Log files",
-                              "delivers no log files",
+                                      NULL},
+        [CHANGE_DATA_EVENTS] = {"Other events", "records fewer data events",
+                                "These events are not recorded any more.", NULL},
+        [CHANGE_LOG_FILES] = {"Log files", "delivers no log files",
                               "No log file reaches the bucket: what is recorded cannot be read. "
                               "CloudTrail goes on trying for 30 days.",
-                              NULL,
-                              {"DeleteBucket", "PutBucketPolicy", "DeleteBucketPolicy",
-                               "DisableKey", "ScheduleKeyDeletion", "PutKeyPolicy", "UpdateTrail"}},
-        [CHANGE_DIGEST_FILES] = {"Digest files",
-                                 "delivers no digest files",
+                              NULL},
+        [CHANGE_DIGEST_FILES] = {"Digest files", "delivers no digest files",
                                  "No digest file reaches the bucket: log files cannot be proven "
                                  "unchanged.",
-                                 NULL,
-                                 {"DeleteBucket", "PutBucketPolicy", "DeleteBucketPolicy",
-                                  "DisableKey", "ScheduleKeyDeletion", "PutKeyPolicy",
-                                  "UpdateTrail"}},
-        [CHANGE_CLOUDWATCH_LOGS] = {"CloudWatch Logs",
-                                    "does not reach CloudWatch Logs",
+                                 NULL},
+        [CHANGE_CLOUDWATCH_LOGS] = {"CloudWatch Logs", "does not reach CloudWatch Logs",
                                     "Nothing reaches the log group: alarms and subscriptions on it "
                                     "are dead.",
-                                    NULL,
-                                    {"DeleteLogGroup", "UpdateTrail"}},
-        [CHANGE_NOTIFICATIONS] = {"Notifications",
-                                  "does not notify of new log files",
+                                    NULL},
+        [CHANGE_NOTIFICATIONS] = {"Notifications", "does not notify of new log files",
                                   "Nobody is notified of new log files: what waits for that does "
                                   "not run.",
-                                  NULL,
-                                  {"DeleteTopic", "SetTopicAttributes", "UpdateTrail"}},
-        [CHANGE_LATE] = {"Deliveries",
-                         "has delivered nothing for long",
+                                  NULL},
+        [CHANGE_LATE] = {"Deliveries", "has delivered nothing for long",
                          "No log file has been delivered for far longer than is usual for this "
                          "trail, and no error says why. Its account may just be quiet.",
-                         NULL,
-                         {NULL}},
+                         NULL},
 
 };
 
@@ -551,33 +510,4 @@ bool changes_have(const Changes *c, ChangeKind k)
         const Change *x = find_change((Changes *)c, k);
 
         return x && !x->undone;
-}
-
-/* Whether an earlier change, or this one before n, has the name, too. */
-static bool is_had(const Changes *c, size_t change, size_t n, const char *name)
-{
-        for (size_t k = 0; k <= change; k++)
-                for (size_t e = 0; e < ELEMENTSOF(infos[0].events) && (k < change || e < n); e++) {
-                        const char *had = infos[c->items[k].kind].events[e];
-
-                        if (!had)
-                                break;
-                        if (streq(had, name))
-                                return true;
-                }
-        return false;
-}
-
-const char *changes_event_name(const Changes *c, unsigned step)
-{
-        for (size_t k = 0; k < c->n; k++)
-                for (size_t e = 0; e < ELEMENTSOF(infos[0].events); e++) {
-                        const char *name = infos[c->items[k].kind].events[e];
-
-                        if (!name)
-                                break;
-                        if (!is_had(c, k, e, name) && step-- == 0)
-                                return name;
-                }
-        return NULL;
 }

@@ -9,11 +9,10 @@
 
 /* Facts of each kind of change, by table. */
 typedef struct ChangeInfo {
-        const char *label;     /* "S3 bucket" */
-        const char *happened;  /* after "CloudTrail trail NAME" */
-        const char *meaning;   /* a sentence: what it is to the reader that it changed */
-        const char *option;    /* of `aws cloudtrail update-trail`; NULL: not undone by that */
-        const char *events[8]; /* calls that may have done it; NULL ends them */
+        const char *label;    /* "S3 bucket" */
+        const char *happened; /* after "CloudTrail trail NAME" */
+        const char *meaning;  /* a sentence: what it is to the reader that it changed */
+        const char *option;   /* of `aws cloudtrail update-trail`; NULL: not undone by that */
 } ChangeInfo;
 
 const ChangeInfo *change_info(ChangeKind k);
@@ -53,9 +52,6 @@ bool changes_merge(Incident *i, Changes *now);
 const Change *changes_worst(const Changes *c);
 Severity changes_severity(const Changes *c);
 bool changes_have(const Changes *c, ChangeKind k); /* and it is not undone */
-
-/* The step-th event name to look the actor of the incident up by, NULL past the last. */
-const char *changes_event_name(const Changes *c, unsigned step);
 
 /* Whether two ways of naming it mean the same resource: ARN, name, id. */
 bool resource_is_same(const char *a, const char *b);

@@ -36,6 +36,8 @@ typedef struct Finding {
         /* Not stored: */
         unsigned counted; /* ... in the look that is under way */
         TrailMatch match;
+        bool compared;      /* what it asked for is known, of events that are recorded ... */
+        uint32_t asked_for; /* ... and these ChangeKind are as it asked: a bit each */
 } Finding;
 
 typedef enum Confidence {

@@ -7,6 +7,7 @@
 
 #include "aws/arn.h"
 #include "base/mem.h"
+#include "core/changecause.h"
 #include "core/drift.h"
 
 /* Polls read replicas that may lag: known to be logging only so long before the poll said so. */
@@ -215,12 +216,13 @@ static void keep_within(Incident *i, const FindingsLimit *l)
         }
 }
 
-static void push(Attribution *a, const CloudTrailRecord *r, TrailMatch match, bool counts)
+static void push(Incident *i, const CloudTrailRecord *r, TrailMatch match, bool counts)
 {
-        Finding *f = mem_push0(a->findings, a->n_findings);
+        Finding *f = mem_push0(i->attribution.findings, i->attribution.n_findings);
 
         *f = (Finding){.role = ROLE_RELATED, .calls = 1, .counted = counts, .match = match};
         cloudtrail_record_copy(r, &f->record);
+        change_note_request(i, r, f);
 }
 
 static void add_call(Incident *i, const CloudTrailRecord *r, TrailMatch match,
@@ -233,9 +235,10 @@ static void add_call(Incident *i, const CloudTrailRecord *r, TrailMatch match,
                 if (is_same_event(&a->findings[k].record, r)) {
                         a->findings[k].match = match;
                         a->findings[k].counted |= l->counts;
+                        change_note_request(i, r, &a->findings[k]);
                         return;
                 }
-        push(a, r, match, l->counts);
+        push(i, r, match, l->counts);
         keep_within(i, l);
 }
 
@@ -292,7 +295,7 @@ static void add_refused(Incident *i, const CloudTrailRecord *r, TrailMatch match
                 return;
         if (farthest)
                 drop(a, farthest);
-        push(a, r, match, l->counts);
+        push(i, r, match, l->counts);
         keep_within(i, l);
 }
 

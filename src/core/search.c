@@ -129,6 +129,7 @@ static void evaluate(Core *c, Incident *i, Look look)
                 .userdata = c,
                 .whole = look == LOOK_NOW || (look == LOOK_BEFORE && i->attribution.rounds > 0),
                 .starts_known = are_starts_known(c, i),
+                .complete = c->now.wall_msec - i->detected_msec >= c->policy.lookup_young_msec,
                 .last_chance = look == LOOK_LAST,
         };
 

@@ -5,6 +5,7 @@
  * seconds around that, so that nobody is buried under what others called before and after; the
  * wider window, with attempts and earlier stops, makes the verdict sure. */
 
+#include "core/changecause.h"
 #include "core/internal.h"
 
 #include <limits.h>

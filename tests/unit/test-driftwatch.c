@@ -103,7 +103,7 @@ static void test_bucket(void **state)
 {
         static const RecordFacts records[] = {
                 {.event = "UpdateTrail", .who = BOB, .at = -1000000}, /* long before */
-                {.event = "UpdateTrail", .at = 330000},
+                {.event = "UpdateTrail", .at = 330000, .parameters = "s3BucketName=evil-bucket"},
                 {.event = "UpdateTrail", .who = BOB, .at = 331000, .error = "AccessDenied"},
         };
         _cleanup_rig_ Rig *r = rig_watched(NULL);
@@ -171,8 +171,11 @@ static void test_put_back_holds(void **state)
 static void test_more_changes(void **state)
 {
         static const RecordFacts records[] = {
-                {.event = "UpdateTrail", .at = 301000},
-                {.event = "PutEventSelectors", .who = BOB, .at = 421000},
+                {.event = "UpdateTrail", .at = 301000, .parameters = "s3BucketName=evil"},
+                {.event = "PutEventSelectors",
+                 .who = BOB,
+                 .at = 421000,
+                 .selectors = NO_MANAGEMENT},
         };
         _cleanup_rig_ Rig *r = rig_watched(NULL);
 
@@ -203,8 +206,11 @@ static void test_more_changes(void **state)
 static void test_ambiguous(void **state)
 {
         static const RecordFacts records[] = {
-                {.event = "UpdateTrail", .at = 301000},
-                {.event = "UpdateTrail", .who = BOB, .at = 303000},
+                {.event = "UpdateTrail", .at = 301000, .parameters = "s3BucketName=evil"},
+                {.event = "UpdateTrail",
+                 .who = BOB,
+                 .at = 303000,
+                 .parameters = "s3BucketName=evil"},
         };
         _cleanup_rig_ Rig *r = rig_watched(NULL);
 
@@ -221,7 +227,8 @@ static void test_ambiguous(void **state)
 /* One of two calls has not shown yet: nobody is accused of both. */
 static void test_half_explained(void **state)
 {
-        static const RecordFacts records[] = {{.event = "UpdateTrail", .at = 301000}};
+        static const RecordFacts records[] = {
+                {.event = "UpdateTrail", .at = 301000, .parameters = "s3BucketName=evil"}};
         _cleanup_rig_ Rig *r = rig_watched(NULL);
 
         r->records = records;
@@ -424,8 +431,8 @@ static void test_ids(void **state)
 static void test_log_files(void **state)
 {
         static const RecordFacts records[] = {
-                {.event = "DeleteBucket", .trail = "another-bucket", .who = BOB, .at = 320000},
-                {.event = "DeleteBucket", .trail = "amzn-s3-demo-bucket", .at = 330000},
+                {.event = "DeleteBucket", .trail = "another-bucket", .who = BOB, .at = 299000},
+                {.event = "DeleteBucket", .trail = "amzn-s3-demo-bucket", .at = 300000},
         };
         _cleanup_rig_ Rig *r = rig_watched(NULL);
 

@@ -246,24 +246,26 @@ static void test_settings(void **state)
         _cleanup_incident_ Incident *i = changed(INCIDENT_DRIFT, CHANGE_MULTI_REGION, "off");
 
         ADD(i, .at = SECOND(-30), .id = "decoy", .event = "UpdateTrail", .who = BOB,
-            .parameters = "s3BucketName");
+            .parameters = "s3BucketName=another");
         evaluate(i, false);
-        assert_verdict(i, CONFIDENCE_AMBIGUOUS, "decoy");
-        assert_int_equal(i->attribution.doubts, 1U << DOUBT_CAUSE);
+        assert_verdict(i, CONFIDENCE_NONE, NULL);
         ADD(i, .at = SECOND(-28), .id = "undo", .event = "UpdateTrail", .who = BOB,
             .parameters = "isMultiRegionTrail=true");
+        evaluate(i, false);
+        assert_verdict(i, CONFIDENCE_NONE, NULL);
         ADD(i, .at = SECOND(-20), .id = "it", .event = "UpdateTrail",
             .parameters = "isMultiRegionTrail=false");
         evaluate(i, false);
         assert_verdict(i, CONFIDENCE_EXACT, "it");
         assert_int_equal(role_of(i, "decoy"), ROLE_RELATED);
+        assert_int_equal(role_of(i, "undo"), ROLE_RELATED);
         ADD(i, .at = SECOND(-10), .id = "bob", .event = "UpdateTrail", .who = BOB,
             .parameters = "isMultiRegionTrail=false");
         evaluate(i, false);
         assert_verdict(i, CONFIDENCE_AMBIGUOUS, NULL);
 }
 
-/* Nor does who restores a setting change it. */
+/* Nor does who restores a setting change it, nor who sets it to what is not found since. */
 static void test_restored_setting(void **state)
 {
         _cleanup_incident_ Incident *i = changed(INCIDENT_DRIFT, CHANGE_S3_BUCKET, "theirs");
@@ -272,12 +274,88 @@ static void test_restored_setting(void **state)
             .parameters = "s3BucketName=theirs");
         ADD(i, .at = SECOND(-5), .id = "restored", .event = "UpdateTrail", .who = BOB,
             .parameters = "s3BucketName=ours");
-        evaluate(i, false);
-        assert_verdict(i, CONFIDENCE_EXACT, "it");
+        ADD(i, .at = SECOND(-4), .id = "other", .event = "UpdateTrail", .who = BOB,
+            .parameters = "s3BucketName=bobs");
         ADD(i, .at = SECOND(-4), .id = "too-long", .event = "UpdateTrail", .who = BOB,
             .parameters = "s3BucketName");
         evaluate(i, false);
-        assert_verdict(i, CONFIDENCE_AMBIGUOUS, NULL);
+        assert_verdict(i, CONFIDENCE_EXACT, "it");
+        assert_int_equal(role_of(i, "other"), ROLE_RELATED);
+        assert_int_equal(role_of(i, "too-long"), ROLE_RELATED);
+}
+
+/* The calls around the last look that showed it well, of somebody else: made before it, they have
+ * not done it. Only when no other can come any more, a look may have lagged. */
+static void test_calls_before_it_was_seen_well(void **state)
+{
+        static const struct {
+                const char *event, *parameters;
+                ChangeKind kind;
+                const char *after;
+        } rows[] = {
+                {"CreateTrail", "s3BucketName=ours", CHANGE_KMS_KEY, "none"},
+                {"UpdateTrail", "isMultiRegionTrail=false", CHANGE_MULTI_REGION, "off"},
+                {"PutEventSelectors", NULL, CHANGE_MANAGEMENT_EVENTS, "none"},
+        };
+
+        for (size_t k = 0; k < ELEMENTSOF(rows); k++) {
+                _cleanup_incident_ Incident *i =
+                        changed(INCIDENT_DRIFT, rows[k].kind, rows[k].after);
+                AttributionFacts f = {.own_arn = OWN,
+                                      .own_start = own_start,
+                                      .userdata = &(OwnCall){OWN_CALL_NO},
+                                      .whole = true,
+                                      .settings_known = true,
+                                      .complete = true};
+
+                ADD(i, .at = SECOND(-120), .id = "bob", .event = rows[k].event, .who = BOB,
+                    .parameters = rows[k].parameters);
+                evaluate(i, false);
+                assert_verdict(i, CONFIDENCE_NONE, NULL);
+                attribution_evaluate(i, &f);
+                assert_verdict(i, CONFIDENCE_AMBIGUOUS, "bob");
+                assert_true(i->attribution.doubts & 1U << DOUBT_TIME);
+                ADD(i, .at = SECOND(-20), .id = "it", .event = rows[k].event,
+                    .parameters = rows[k].parameters);
+                attribution_evaluate(i, &f);
+                assert_string_equal(incident_find_role(i, ROLE_CULPRIT)->record.event_id, "it");
+                assert_int_equal(role_of(i, "bob"), ROLE_RELATED);
+        }
+}
+
+/* What PutEventSelectors asked for against what was found since. */
+static void test_selectors_asked_for(void **state)
+{
+        static const char *const all = "{\"EventSelectors\":[{\"ReadWriteType\":\"All\","
+                                       "\"IncludeManagementEvents\":true}]}";
+        static const char *const writes = "{\"EventSelectors\":[{\"ReadWriteType\":\"WriteOnly\","
+                                          "\"IncludeManagementEvents\":true}]}";
+        static const char *const none = "{\"EventSelectors\":[{\"ReadWriteType\":\"All\","
+                                        "\"IncludeManagementEvents\":false}]}";
+        _cleanup_incident_ Incident *i =
+                changed(INCIDENT_DRIFT, CHANGE_MANAGEMENT_EVENTS, "write events only");
+        RecordFacts calls[] = {
+                {.at = SECOND(-30),
+                 .id = "all",
+                 .event = "PutEventSelectors",
+                 .who = BOB,
+                 .selectors = all},
+                {.at = SECOND(-25), .id = "it", .event = "PutEventSelectors", .selectors = writes},
+                {.at = SECOND(-20),
+                 .id = "none",
+                 .event = "PutEventSelectors",
+                 .who = BOB,
+                 .selectors = none},
+        };
+
+        i->former.described = i->former.selected = true;
+        assert_int_equal(cloudtrail_parse_event_selectors(all, strlen(all), &i->former.selectors),
+                         0);
+        add_page(i, calls, ELEMENTSOF(calls));
+        evaluate(i, false);
+        assert_verdict(i, CONFIDENCE_EXACT, "it");
+        assert_int_equal(role_of(i, "all"), ROLE_RELATED);
+        assert_int_equal(role_of(i, "none"), ROLE_RELATED);
 }
 
 /* Whatever lowers the certainty of a stop lowers that of a change, too. */
@@ -290,7 +368,10 @@ static void test_doubts_of_changes(void **state)
                 _cleanup_incident_ Incident *i =
                         changed(kinds[k], drift ? CHANGE_S3_BUCKET : CHANGE_LOG_FILES,
                                 drift ? "evil" : "NoSuchBucket");
-                RecordFacts it = {.at = SECOND(-20), .id = "it", .event = "UpdateTrail"};
+                RecordFacts it = {.at = SECOND(-20),
+                                  .id = "it",
+                                  .event = "UpdateTrail",
+                                  .parameters = "s3BucketName=evil"};
 
                 if (!drift) {
                         *mem_push0(i->resources, i->n_resources) = mem_strdup("logs");
@@ -312,7 +393,7 @@ static void test_doubts_of_changes(void **state)
                 i->good_msec = 0; /* it may have been so for longer than was looked */
                 evaluate(i, false);
                 assert_int_equal(i->attribution.doubts, 1U << DOUBT_TIME);
-                i->good_msec = BASE;
+                i->good_msec = BASE + SECOND(-60);
                 mem_strset(&i->attribution.searched_account, "444455556666");
                 evaluate(i, false);
                 assert_int_equal(i->attribution.confidence, CONFIDENCE_AMBIGUOUS);
@@ -343,6 +424,15 @@ static void test_deliveries(void **state)
                  CONFIDENCE_NONE, 0},
                 {"NoSuchBucket", "DeleteBucket", "s3.amazonaws.com", "logs-2", "us-east-1",
                  CONFIDENCE_NONE, 0},
+                /* Another call on the same bucket or key than the error speaks of. */
+                {"NoSuchBucket", "PutBucketPolicy", "s3.amazonaws.com", "logs", "us-east-1",
+                 CONFIDENCE_NONE, 0},
+                {"KMS.DisabledException", "PutKeyPolicy", "kms.amazonaws.com", key, "us-east-1",
+                 CONFIDENCE_NONE, 0},
+                {"KMS.KMSInvalidStateException", "ScheduleKeyDeletion", "kms.amazonaws.com", key,
+                 "us-east-1", CONFIDENCE_EXACT, 0},
+                {"AccessDenied", "DeleteBucket", "s3.amazonaws.com", "logs", "us-east-1",
+                 CONFIDENCE_NONE, 0},
         };
 
         for (size_t k = 0; k < ELEMENTSOF(rows); k++) {
@@ -370,7 +460,8 @@ static void test_deliveries(void **state)
         }
 }
 
-UNIT_MAIN(T(test_settings), T(test_restored_setting), T(test_doubts_of_changes), T(test_deliveries),
+UNIT_MAIN(T(test_settings), T(test_restored_setting), T(test_calls_before_it_was_seen_well),
+          T(test_selectors_asked_for), T(test_doubts_of_changes), T(test_deliveries),
           T(test_deleted), T(test_recreated), T(test_untimed_stop), T(test_other_controller),
           T(test_doubts), T(test_records_that_do_not_say_enough), T(test_nobody),
           T(test_own_start_without_an_id), T(test_thirty_borrowed_names),
