@@ -209,7 +209,7 @@ static void test_ambiguous(void **state)
                 {.event = "UpdateTrail", .at = 301000, .parameters = "s3BucketName=evil"},
                 {.event = "UpdateTrail",
                  .who = BOB,
-                 .at = 303000,
+                 .at = 301000,
                  .parameters = "s3BucketName=evil"},
         };
         _cleanup_rig_ Rig *r = rig_watched(NULL);
