@@ -10,6 +10,7 @@
 #include "base/xmlreader.h"
 
 #define ERROR_BODY_MAX ((size_t)1024 * 1024)
+#define UNREADABLE_SHOWN_MAX ((size_t)200)
 
 static const char *const aws_error_class_table[] = {
         [AWS_ERROR_NONE] = "none",
@@ -74,7 +75,9 @@ static const struct {
         {"AccessDenied", AWS_ERROR_DENIED},
         {"AuthorizationError", AWS_ERROR_DENIED},
         {"UnauthorizedOperation", AWS_ERROR_DENIED},
+        {"NotAuthorized", AWS_ERROR_DENIED},
         {"OptInRequired", AWS_ERROR_DENIED},
+        {"SubscriptionRequired", AWS_ERROR_DENIED},
         {"RegionDisabled", AWS_ERROR_DENIED},
         {"OperationNotPermitted", AWS_ERROR_DENIED},
         {"NotOrganizationMasterAccount", AWS_ERROR_DENIED},
@@ -142,7 +145,23 @@ static void fill(AwsError *ret, int status, const char *code, const char *messag
         copy_escaped(ret->request_id, sizeof(ret->request_id), request_id);
 }
 
+/* What is no error document of AWS's refuses nothing in its name, whatever its status: a proxy, a
+ * web filter, a gateway has answered. Its first words tell which. */
+static void fill_unreadable(AwsError *ret, int status, const char *body, size_t len,
+                            const char *request_id)
+{
+        _cleanup_free_ char *start = mem_strndup(strempty(body), MIN(len, UNREADABLE_SHOWN_MAX));
+        _cleanup_free_ char *words = NULL;
+
+        if (*start)
+                words = mem_printf("not an error document of AWS: %s", start);
+        fill(ret, status, NULL, words ? words : "an empty answer", request_id);
+        if (ret->class == AWS_ERROR_DENIED || ret->class == AWS_ERROR_INVALID)
+                ret->class = AWS_ERROR_PROTOCOL;
+}
+
 typedef struct JsonError {
+        char *code;
         char *type;
         char *message;
         char *message_upper;
@@ -150,6 +169,7 @@ typedef struct JsonError {
 
 static void json_error_done(JsonError *e)
 {
+        free(e->code);
         free(e->type);
         free(e->message);
         free(e->message_upper);
@@ -158,6 +178,7 @@ static void json_error_done(JsonError *e)
 static void json_error_parse(const char *body, size_t len, JsonError *ret)
 {
         static const JsonField fields[] = {
+                {"code", JSONMAP_STRING_NONEMPTY, offsetof(JsonError, code), JSONMAP_LENIENT},
                 {"__type", JSONMAP_STRING_NONEMPTY, offsetof(JsonError, type), JSONMAP_LENIENT},
                 {"message", JSONMAP_STRING_NONEMPTY, offsetof(JsonError, message), JSONMAP_LENIENT},
                 {"Message", JSONMAP_STRING_NONEMPTY, offsetof(JsonError, message_upper),
@@ -170,23 +191,35 @@ static void json_error_parse(const char *body, size_t len, JsonError *ret)
                 return; /* what is no JSON object leaves the error without code and words */
 }
 
-void aws_error_from_json(int status, const char *body, size_t len, const char *query_error,
-                         const char *request_id, AwsError *ret)
+/* "com.amazonaws.cloudtrail#TrailNotFoundException:http://..." */
+static char *code_of_type(const char *type)
+{
+        size_t n = strcspn(type, ":");
+        const char *hash = memchr(type, '#', n);
+        const char *start = hash ? hash + 1 : type;
+
+        return mem_strndup(start, n - (size_t)(start - type));
+}
+
+void aws_error_from_json(int status, const char *body, size_t len, const AwsErrorHeaders *h,
+                         AwsError *ret)
 {
         _cleanup_(json_error_done) JsonError e = {0};
         _cleanup_free_ char *code = NULL;
 
         json_error_parse(body, len, &e);
-        if (!isempty(query_error)) {
-                code = mem_strndup(query_error, strcspn(query_error, ";"));
-        } else if (e.type) {
-                /* "com.amazonaws.cloudtrail#TrailNotFoundException:http://..." */
-                size_t n = strcspn(e.type, ":");
-                const char *hash = memchr(e.type, '#', n);
-                const char *start = hash ? hash + 1 : e.type;
-                code = mem_strndup(start, n - (size_t)(start - e.type));
+        const char *const types[] = {h->error_type, e.code, e.type};
+        if (!isempty(h->query_error))
+                code = mem_strndup(h->query_error, strcspn(h->query_error, ";"));
+        for (size_t k = 0; k < ELEMENTSOF(types) && isempty(code); k++) {
+                free(code);
+                code = isempty(types[k]) ? NULL : code_of_type(types[k]);
         }
-        fill(ret, status, code, e.message ? e.message : e.message_upper, request_id);
+        const char *message = e.message ? e.message : e.message_upper;
+        if (isempty(code) && !message)
+                fill_unreadable(ret, status, body, len, h->request_id);
+        else
+                fill(ret, status, code, message, h->request_id);
 }
 
 void aws_error_from_xml(int status, const char *body, size_t len, const char *request_id,
@@ -194,13 +227,15 @@ void aws_error_from_xml(int status, const char *body, size_t len, const char *re
 {
         _cleanup_(xml_freep) XmlDoc *doc = NULL;
 
-        if (len > ERROR_BODY_MAX || xml_parse(body, len, &doc) < 0) {
-                fill(ret, status, NULL, NULL, request_id);
+        if (len > ERROR_BODY_MAX || xml_parse(body, len, &doc) < 0 || !xml_find(doc, "Code")) {
+                fill_unreadable(ret, status, body, len, request_id);
                 return;
         }
-        fill(ret, status, xml_text(doc, "ErrorResponse/Error/Code"),
-             xml_text(doc, "ErrorResponse/Error/Message"),
-             request_id ? request_id : xml_text(doc, "ErrorResponse/RequestId"));
+        const char *id = xml_find(doc, "RequestId");
+        fill(ret, status, xml_find(doc, "Code"), xml_find(doc, "Message"),
+             request_id ? request_id
+             : id       ? id
+                        : xml_find(doc, "RequestID"));
 }
 
 json_t *aws_error_to_value(const AwsError *e)

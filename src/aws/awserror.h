@@ -39,12 +39,21 @@ AwsErrorClass aws_error_class_from_string(const char *s);
 /* Class of a service's answer, by code first and status second. */
 AwsErrorClass aws_error_classify(const char *code, int status);
 
-/* Fills *ret from an error body. JSON protocol: `__type` (part after '#', before ':'), unless
- * the header x-amzn-query-error (query_error, may be NULL) overrides; Query protocol:
- * ErrorResponse/Error. A body that fits neither gives class by status and code "HTTP <status>".
- * Never fails. request_id may be NULL (then the body's). */
-void aws_error_from_json(int status, const char *body, size_t len, const char *query_error,
-                         const char *request_id, AwsError *ret);
+/* What the headers of an answer say of its error; NULL or "" where they do not. */
+typedef struct AwsErrorHeaders {
+        const char *error_type;  /* X-Amzn-Errortype */
+        const char *query_error; /* x-amzn-query-error, of a service that had the Query protocol */
+        const char *request_id;
+} AwsErrorHeaders;
+
+/* Fills *ret from an error answer; never fails. JSON protocol: query_error, else error_type, else
+ * the body's `code` or `__type`, each the part after '#' and before ':'. Query protocol, and other
+ * XML: <Code>, <Message> and <RequestId>, wherever they stand.
+ * A body that has neither code nor message is not AWS's: code "HTTP <status>", its first 200
+ * characters for a message, and class PROTOCOL where the status alone would say DENIED or INVALID.
+ */
+void aws_error_from_json(int status, const char *body, size_t len, const AwsErrorHeaders *h,
+                         AwsError *ret);
 void aws_error_from_xml(int status, const char *body, size_t len, const char *request_id,
                         AwsError *ret);
 

@@ -12,23 +12,6 @@
 
 #define RECORD_MAX ((size_t)1024 * 1024) /* CloudTrail's own limit is 256 KB */
 
-static const char *const identity_type_table[] = {
-        [IDENTITY_ROOT] = "Root",
-        [IDENTITY_IAM_USER] = "IAMUser",
-        [IDENTITY_ASSUMED_ROLE] = "AssumedRole",
-        [IDENTITY_ROLE] = "Role",
-        [IDENTITY_FEDERATED_USER] = "FederatedUser",
-        [IDENTITY_AWS_SERVICE] = "AWSService",
-        [IDENTITY_AWS_ACCOUNT] = "AWSAccount",
-        [IDENTITY_IDENTITY_CENTER_USER] = "IdentityCenterUser",
-        [IDENTITY_SAML_USER] = "SAMLUser",
-        [IDENTITY_WEB_IDENTITY_USER] = "WebIdentityUser",
-        [IDENTITY_DIRECTORY] = "Directory",
-        [IDENTITY_UNKNOWN] = "Unknown",
-};
-
-DEFINE_STRING_TABLE(identity_type, IdentityType)
-
 /* A member of the wrong type must not make a record unreadable: so all but what a record is
  * worthless without are lenient. */
 #define LENIENT_FIELD(type, member, key, kind)                                                     \
@@ -37,7 +20,6 @@ DEFINE_STRING_TABLE(identity_type, IdentityType)
         }
 #define RECORD_TEXT(member, key)                                                                   \
         LENIENT_FIELD(CloudTrailRecord, member, key, JSONMAP_STRING_NONEMPTY)
-#define IDENTITY_TEXT(member, key) LENIENT_FIELD(UserIdentity, member, key, JSONMAP_STRING_NONEMPTY)
 
 static const JsonField record_fields[] = {
         {"eventName", JSONMAP_STRING_NONEMPTY, offsetof(CloudTrailRecord, event_name),
@@ -54,6 +36,7 @@ static const JsonField record_fields[] = {
         RECORD_TEXT(request_id, "requestID"),
         RECORD_TEXT(recipient_account_id, "recipientAccountId"),
         RECORD_TEXT(vpc_endpoint_id, "vpcEndpointId"),
+        RECORD_TEXT(vpc_endpoint_account_id, "vpcEndpointAccountId"),
         LENIENT_FIELD(CloudTrailRecord, session_from_console, "sessionCredentialFromConsole",
                       JSONMAP_BOOL_LOOSE),
 };
@@ -72,95 +55,6 @@ static const struct {
 static const JsonField omitted_fields[] = {
         LENIENT_FIELD(CloudTrailRecord, parameters_omitted, "omitted", JSONMAP_BOOL_LOOSE),
 };
-
-static const JsonField identity_fields[] = {
-        IDENTITY_TEXT(type_text, "type"),
-        IDENTITY_TEXT(principal_id, "principalId"),
-        IDENTITY_TEXT(arn, "arn"),
-        IDENTITY_TEXT(account_id, "accountId"),
-        IDENTITY_TEXT(access_key_id, "accessKeyId"),
-        IDENTITY_TEXT(user_name, "userName"),
-        IDENTITY_TEXT(invoked_by, "invokedBy"),
-        IDENTITY_TEXT(identity_provider, "identityProvider"),
-        IDENTITY_TEXT(credential_id, "credentialId"),
-};
-
-static const JsonField session_fields[] = {
-        IDENTITY_TEXT(source_identity, "sourceIdentity"),
-        IDENTITY_TEXT(ec2_role_delivery, "ec2RoleDelivery"),
-        LENIENT_FIELD(UserIdentity, assumed_root, "assumedRoot", JSONMAP_BOOL_LOOSE),
-};
-
-static const JsonField issuer_fields[] = {
-        IDENTITY_TEXT(issuer_type, "type"),
-        IDENTITY_TEXT(issuer_arn, "arn"),
-        IDENTITY_TEXT(issuer_user_name, "userName"),
-};
-
-static const JsonField attribute_fields[] = {
-        LENIENT_FIELD(UserIdentity, session_created_msec, "creationDate", JSONMAP_TIME),
-};
-
-static const JsonField web_id_fields[] = {IDENTITY_TEXT(web_id_provider, "federatedProvider")};
-static const JsonField behalf_fields[] = {
-        IDENTITY_TEXT(on_behalf_of, "userId"),
-        IDENTITY_TEXT(identity_store, "identityStoreArn"),
-};
-static const JsonField delegate_fields[] = {IDENTITY_TEXT(invoked_by_delegate, "accountId")};
-
-/* The objects below userIdentity, by path. */
-static const struct {
-        const char *parent; /* NULL: userIdentity itself */
-        const char *name;
-        const JsonField *fields;
-        size_t n_fields;
-} identity_parts[] = {
-        {NULL, "sessionContext", session_fields, ELEMENTSOF(session_fields)},
-        {"sessionContext", "sessionIssuer", issuer_fields, ELEMENTSOF(issuer_fields)},
-        {"sessionContext", "attributes", attribute_fields, ELEMENTSOF(attribute_fields)},
-        {"sessionContext", "webIdFederationData", web_id_fields, ELEMENTSOF(web_id_fields)},
-        {NULL, "onBehalfOf", behalf_fields, ELEMENTSOF(behalf_fields)},
-        {NULL, "invokedByDelegate", delegate_fields, ELEMENTSOF(delegate_fields)},
-};
-
-static Mfa decode_mfa(const json_t *identity)
-{
-        const json_t *session = json_object_get(identity, "sessionContext");
-        const json_t *v =
-                json_object_get(json_object_get(session, "attributes"), "mfaAuthenticated");
-        const char *text = strempty(json_string_value(v));
-
-        if (json_is_true(v) || streq(text, "true"))
-                return MFA_YES;
-        if (json_is_false(v) || streq(text, "false"))
-                return MFA_NO;
-        return MFA_UNKNOWN;
-}
-
-static int decode_identity(const json_t *identity, UserIdentity *u)
-{
-        int r = jsonmap_decode(identity, identity_fields, ELEMENTSOF(identity_fields), u, NULL);
-        if (r < 0)
-                return r;
-
-        for (size_t i = 0; i < ELEMENTSOF(identity_parts); i++) {
-                const char *parent = identity_parts[i].parent;
-                const json_t *part =
-                        json_object_get(parent ? json_object_get(identity, parent) : identity,
-                                        identity_parts[i].name);
-                if (!json_is_object(part))
-                        continue;
-                r = jsonmap_decode(part, identity_parts[i].fields, identity_parts[i].n_fields, u,
-                                   NULL);
-                if (r < 0)
-                        return r;
-        }
-
-        IdentityType type = identity_type_from_string(u->type_text);
-        u->type = type < 0 ? IDENTITY_UNKNOWN : type;
-        u->mfa = decode_mfa(identity);
-        return 0;
-}
 
 /* A name that is no text, or two that differ, name nothing. */
 static void decode_name(const json_t *parameters, CloudTrailRecord *r)
@@ -274,7 +168,7 @@ int cloudtrail_record_decode(const json_t *object, CloudTrailRecord *ret)
         const json_t *identity = json_object_get(object, "userIdentity");
         if (!identity || json_is_null(identity))
                 return -ENODATA;
-        r = decode_identity(identity, &record.identity);
+        r = user_identity_decode(identity, &record.identity);
         if (r < 0)
                 return r;
         decode_error(object, &record);
@@ -321,6 +215,7 @@ static const struct {
         OWNED(request_id, 128),
         OWNED(recipient_account_id, 64),
         OWNED(vpc_endpoint_id, 128),
+        OWNED(vpc_endpoint_account_id, 64),
         OWNED(trail, 1024),
         OWNED(parameters, PARAMETERS_MAX),
         OWNED(identity.type_text, 64),
@@ -341,6 +236,11 @@ static const struct {
         OWNED(identity.source_identity, 256),
         OWNED(identity.web_id_provider, 512),
         OWNED(identity.ec2_role_delivery, 64),
+        OWNED(identity.sign_in_session_arn, 512),
+        OWNED(identity.in_scope_type, 64),
+        OWNED(identity.in_scope_issued_to, 512),
+        OWNED(identity.in_scope_source, 512),
+        OWNED(identity.in_scope_account, 64),
 };
 
 static char **string_at(CloudTrailRecord *r, size_t k)
@@ -407,95 +307,6 @@ char *cloudtrail_record_parameter(const CloudTrailRecord *r, const char *name, b
                 p += n + strspn(p + n, " ");
         }
         return NULL;
-}
-
-const char *identity_session_name(const UserIdentity *u)
-{
-        static const char prefix[] = "assumed-role/";
-        Arn arn;
-
-        if (u->type != IDENTITY_ASSUMED_ROLE)
-                return NULL;
-        if (u->arn && arn_parse(u->arn, &arn) == 0 &&
-            strncmp(arn.resource, prefix, strlen(prefix)) == 0) {
-                const char *slash = strrchr(u->arn, '/');
-                if (strchr(arn.resource + strlen(prefix), '/') && slash[1])
-                        return slash + 1;
-        }
-        const char *colon = u->principal_id ? strchr(u->principal_id, ':') : NULL;
-        return colon && colon[1] ? colon + 1 : NULL;
-}
-
-char *identity_display_name(const UserIdentity *u)
-{
-        const char *const names[] = {
-                u->source_identity, identity_session_name(u), u->user_name, u->arn, u->principal_id,
-        };
-
-        /* Its user name is the account's alias, if anything: that would hide who it is. */
-        if (u->type == IDENTITY_ROOT && u->account_id && isempty(u->source_identity))
-                return mem_printf("root user of account %s", u->account_id);
-        for (size_t i = 0; i < ELEMENTSOF(names); i++)
-                if (!isempty(names[i]))
-                        return mem_strdup(names[i]);
-
-        const char *type = u->type_text ? u->type_text : identity_type_to_string(u->type);
-        if (u->invoked_by)
-                return mem_strdup(u->invoked_by);
-        return u->account_id ? mem_printf("%s@%s", type, u->account_id) : mem_strdup(type);
-}
-
-AccessKeyKind identity_access_key_kind(const UserIdentity *u)
-{
-        const char *id = strempty(u->access_key_id);
-
-        if (!*id)
-                return ACCESS_KEY_NONE;
-        if (strncmp(id, "AKIA", 4) == 0)
-                return ACCESS_KEY_LONG_LIVED;
-        if (strncmp(id, "ASIA", 4) == 0)
-                return ACCESS_KEY_TEMPORARY;
-        return ACCESS_KEY_OTHER;
-}
-
-bool identity_access_key_is_valid(const char *s)
-{
-        size_t n = s ? strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") : 0;
-
-        return n >= 16 && n <= 128 && !s[n];
-}
-
-bool identity_is_identity_center_role(const UserIdentity *u)
-{
-        static const char prefix[] = "AWSReservedSSO_";
-
-        return u->type == IDENTITY_ASSUMED_ROLE && u->issuer_user_name &&
-               strncmp(u->issuer_user_name, prefix, strlen(prefix)) == 0;
-}
-
-/* By the path, which is AWS's own; a name can be anybody's. */
-bool identity_is_service_linked_role(const UserIdentity *u)
-{
-        static const char prefix[] = "role/aws-service-role/";
-        Arn issuer;
-
-        return u->type == IDENTITY_ASSUMED_ROLE && u->issuer_arn &&
-               arn_parse(u->issuer_arn, &issuer) == 0 &&
-               strncmp(issuer.resource, prefix, strlen(prefix)) == 0;
-}
-
-/* "i-" and 8 or 17 hex digits */
-bool identity_is_ec2_instance(const UserIdentity *u)
-{
-        const char *name = strempty(identity_session_name(u));
-        size_t n = 0;
-
-        if (strncmp(name, "i-", 2) != 0)
-                return false;
-        name += 2;
-        while ((name[n] >= '0' && name[n] <= '9') || (name[n] >= 'a' && name[n] <= 'f'))
-                n++;
-        return name[n] == '\0' && (n == 8 || n == 17);
 }
 
 TrailMatch cloudtrail_record_match_service(const CloudTrailRecord *r, const char *service)

@@ -1,65 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A CloudTrail record, what attribution needs of it, and the identity in it.
+/* A CloudTrail record: what attribution needs of it.
  * https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
- * https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html
  *
  * Strings are owned, as they came (not escaped) but for their length: what is longer than any value
  * that AWS gives to a member is cut at a character. NULL when absent or empty. Every one of them
  * may have been chosen by an attacker. */
 
-#include <errno.h>
-
-#include "base/jsonmap.h"
-
-typedef enum IdentityType {
-        IDENTITY_ROOT,
-        IDENTITY_IAM_USER,
-        IDENTITY_ASSUMED_ROLE,
-        IDENTITY_ROLE,
-        IDENTITY_FEDERATED_USER,
-        IDENTITY_AWS_SERVICE,
-        IDENTITY_AWS_ACCOUNT,
-        IDENTITY_IDENTITY_CENTER_USER,
-        IDENTITY_SAML_USER,
-        IDENTITY_WEB_IDENTITY_USER,
-        IDENTITY_DIRECTORY,
-        IDENTITY_UNKNOWN,
-        _IDENTITY_TYPE_MAX,
-        _IDENTITY_TYPE_INVALID = -EINVAL,
-} IdentityType;
-
-typedef enum Mfa {
-        MFA_UNKNOWN, /* the record does not say */
-        MFA_NO,
-        MFA_YES,
-} Mfa;
-
-typedef struct UserIdentity {
-        IdentityType type;
-        char *type_text; /* as it came, also when not known to us */
-        char *principal_id;
-        char *arn;
-        char *account_id;
-        char *access_key_id;
-        char *user_name;
-        char *invoked_by;          /* service that acted on somebody's behalf */
-        char *invoked_by_delegate; /* account id of a vendor */
-        char *identity_provider;
-        char *on_behalf_of;   /* Identity Center user id ... */
-        char *identity_store; /* ... and the ARN of the store that has it */
-        char *credential_id;
-        char *issuer_type; /* sessionContext.sessionIssuer */
-        char *issuer_arn;
-        char *issuer_user_name;
-        char *source_identity;
-        char *web_id_provider;
-        char *ec2_role_delivery;
-        int64_t session_created_msec;
-        Mfa mfa;
-        bool assumed_root; /* AssumeRoot session */
-} UserIdentity;
+#include "aws/identity.h"
 
 typedef struct CloudTrailRecord {
         char *event_id;
@@ -75,6 +24,7 @@ typedef struct CloudTrailRecord {
         char *request_id;
         char *recipient_account_id;
         char *vpc_endpoint_id;
+        char *vpc_endpoint_account_id;
         char *trail;             /* what it was called on, name or ARN: requestParameters.name,
                                     .trailName, or of another service .bucketName and the like */
         char *parameters;        /* members of requestParameters, as far as they fit, with values
@@ -101,34 +51,6 @@ size_t cloudtrail_record_bytes(const CloudTrailRecord *r);
 /* What the request had for this member, owned: "" when it was empty or too long to be kept, which
  * *ret_known tells apart. NULL when it is not known to have had it. */
 char *cloudtrail_record_parameter(const CloudTrailRecord *r, const char *name, bool *ret_known);
-
-const char *identity_type_to_string(IdentityType t); /* AWS's spelling: "AssumedRole" */
-IdentityType identity_type_from_string(const char *s);
-
-/* Who this is in one phrase, owned, never empty, not escaped: source identity, session name,
- * user name, ARN, principal, invoking service, type@account, whichever is there first. */
-char *identity_display_name(const UserIdentity *u);
-
-/* Session name out of an assumed-role ARN or an AROA...:session principal id, borrowed from u;
- * NULL when there is none. */
-const char *identity_session_name(const UserIdentity *u);
-
-/* Access key by its prefix: AKIA is long-lived, ASIA temporary. */
-typedef enum AccessKeyKind {
-        ACCESS_KEY_NONE,
-        ACCESS_KEY_LONG_LIVED,
-        ACCESS_KEY_TEMPORARY,
-        ACCESS_KEY_OTHER
-} AccessKeyKind;
-AccessKeyKind identity_access_key_kind(const UserIdentity *u);
-
-/* Whether text is 16 to 128 characters [A-Z0-9], as access key ids are; NULL is not. */
-bool identity_access_key_is_valid(const char *s);
-
-/* The special kinds of assumed role that ask for another response. */
-bool identity_is_identity_center_role(const UserIdentity *u); /* AWSReservedSSO_... */
-bool identity_is_service_linked_role(const UserIdentity *u);  /* of the path aws-service-role/ */
-bool identity_is_ec2_instance(const UserIdentity *u);         /* session is an instance id */
 
 /* Whether the record is of a call on this trail. YES: a call of CloudTrail's API (eventSource,
  * eventType), made in the trail's region, that names the trail by its ARN, or by its name in the

@@ -186,3 +186,14 @@ const char *xml_text(const XmlDoc *doc, const char *path)
                         return doc->leaves[i].text;
         return NULL;
 }
+
+const char *xml_find(const XmlDoc *doc, const char *name)
+{
+        for (size_t i = 0; i < doc->n_leaves; i++) {
+                const char *slash = strrchr(doc->leaves[i].path, '/');
+
+                if (streq(slash ? slash + 1 : doc->leaves[i].path, name))
+                        return doc->leaves[i].text;
+        }
+        return NULL;
+}

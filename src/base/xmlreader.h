@@ -18,3 +18,5 @@ DEFINE_CLEANUP(XmlDoc *, xml_free)
 /* Text of the first element at a path from the root, "ErrorResponse/Error/Code"; NULL when there
  * is none. Borrowed from doc. */
 const char *xml_text(const XmlDoc *doc, const char *path);
+/* Text of the first element of that name, wherever it stands. */
+const char *xml_find(const XmlDoc *doc, const char *name);

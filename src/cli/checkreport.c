@@ -9,7 +9,7 @@
 #include "base/timefmt.h"
 #include "cli/check.h"
 #include "cli/print.h"
-#include "core/advice.h"
+#include "core/remedy.h"
 #include "core/alerttext.h"
 
 #define SECONDS_A_MONTH (30.44 * 86400)
@@ -101,7 +101,7 @@ static char *advice_for(const Check *c, const Made *m)
                 return mem_strdup("Compare the ARN with what `aws cloudtrail list-trails` shows in "
                                   "that account; an account that has left an organization does not "
                                   "see the organization's trails.");
-        return mem_strdup(advice_for_error(e, m->operation));
+        return mem_strdup(remedy_for_error(e, m->operation));
 }
 
 static void judge_account(Check *c, size_t i)

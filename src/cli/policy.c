@@ -553,7 +553,7 @@ char *policy_instance_of(const char *identity_arn)
         const UserIdentity u = {.type = IDENTITY_ASSUMED_ROLE, .arn = (char *)identity_arn};
         Arn a;
 
-        if (arn_parse(identity_arn, &a) < 0 || !identity_is_ec2_instance(&u))
+        if (arn_parse(identity_arn, &a) < 0 || !identity_is_named_as_instance(&u))
                 return NULL;
         return mem_printf("arn:%s:ec2:*:%s:instance/%s", a.partition, a.account,
                           identity_session_name(&u));

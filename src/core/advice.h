@@ -19,6 +19,3 @@ typedef struct Advice {
 /* No steps at all when there is nothing to do. */
 Advice advice_make(const Incident *i, int64_t now_msec);
 void advice_done(Advice *a);
-
-/* What cures a class of error of this API, as one sentence; "" when nothing special does. */
-const char *advice_for_error(const AwsError *e, const char *api);

@@ -47,8 +47,10 @@ static const TextField record_texts[] = {
         {"event_source", offsetof(CloudTrailRecord, event_source)},
         {"event_id", offsetof(CloudTrailRecord, event_id)},
         {"error_code", offsetof(CloudTrailRecord, error_code)},
+        {"error_message", offsetof(CloudTrailRecord, error_message)},
         {"source_ip", offsetof(CloudTrailRecord, source_ip)},
         {"vpc_endpoint_id", offsetof(CloudTrailRecord, vpc_endpoint_id)},
+        {"vpc_endpoint_account", offsetof(CloudTrailRecord, vpc_endpoint_account_id)},
         {"user_agent", offsetof(CloudTrailRecord, user_agent)},
 };
 
@@ -69,6 +71,13 @@ static const TextField identity_texts[] = {
         {"invoked_by", offsetof(UserIdentity, invoked_by)},
         {"vendor_account", offsetof(UserIdentity, invoked_by_delegate)},
         {"access_key_id", offsetof(UserIdentity, access_key_id)},
+        {"credential_id", offsetof(UserIdentity, credential_id)},
+        {"ec2_role_delivery", offsetof(UserIdentity, ec2_role_delivery)},
+        {"issued_to", offsetof(UserIdentity, in_scope_issued_to)},
+        {"issued_to_type", offsetof(UserIdentity, in_scope_type)},
+        {"for_resource", offsetof(UserIdentity, in_scope_source)},
+        {"for_resource_account", offsetof(UserIdentity, in_scope_account)},
+        {"sign_in_session", offsetof(UserIdentity, sign_in_session_arn)},
 };
 
 static void set_texts(json_t *o, const TextField *fields, size_t n, const void *source)
@@ -95,13 +104,14 @@ static json_t *call(const Finding *f)
 {
         const UserIdentity *u = &f->record.identity;
         _cleanup_free_ char *name = identity_display_name(u);
+        Mfa mfa = identity_mfa(u);
         json_t *o = json_object();
 
         json_set(o, "role", json_string(role_to_string(f->role)));
         json_set(o, "display_name", text(name));
         set_texts(o, identity_texts, ELEMENTSOF(identity_texts), u);
         json_set(o, "access_key_kind", key_kind(u));
-        json_set(o, "mfa", u->mfa == MFA_UNKNOWN ? json_null() : json_boolean(u->mfa == MFA_YES));
+        json_set(o, "mfa", mfa == MFA_UNKNOWN ? json_null() : json_boolean(mfa == MFA_YES));
         json_set(o, "session_since", moment(u->session_created_msec));
         json_set(o, "session_from_console", json_boolean(f->record.session_from_console));
         set_texts(o, record_texts, ELEMENTSOF(record_texts), &f->record);

@@ -192,6 +192,54 @@ static void add_confidence(Facts *f, const Incident *i)
         facts_text(f, FACT_WHO, "How sure", words);
 }
 
+static const char *mfa_words(const UserIdentity *u)
+{
+        switch (identity_mfa(u)) {
+        case MFA_YES:
+                return "yes";
+        case MFA_NO:
+                return "no";
+        default:
+                return u->mfa == MFA_NO ? "not recorded for this kind of session"
+                                        : "the record does not say";
+        }
+}
+
+/* The resource that AWS gave the credentials to. */
+static void add_issued_to(Facts *f, const UserIdentity *u)
+{
+        const char *to = identity_issued_to(u);
+
+        if (identity_is_ec2_instance(u)) {
+                StrBuf *b = facts_begin(f, FACT_WHO, "  Issued to");
+
+                strbuf_add(b, "EC2 instance ");
+                foreign_add(b, to ? to : "that is not named", 100);
+                if (streq_ptr(u->ec2_role_delivery, "1.0"))
+                        strbuf_add(b, ", by IMDSv1");
+                else if (streq_ptr(u->ec2_role_delivery, "2.0"))
+                        strbuf_add(b, ", by IMDSv2");
+        } else if (identity_is_lambda_function(u)) {
+                StrBuf *b = facts_begin(f, FACT_WHO, "  Issued to");
+
+                strbuf_add(b, "Lambda function ");
+                foreign_add(b, to ? to : "that is not named", 200);
+        } else if (u->in_scope_type) {
+                StrBuf *b = facts_begin(f, FACT_WHO, "  Issued to");
+
+                foreign_add(b, u->in_scope_type, 64);
+                strbuf_add(b, " ");
+                foreign_add(b, strempty(u->in_scope_issued_to), 200);
+        } else if (identity_is_named_as_instance(u)) {
+                facts_text(f, FACT_WHO, "  Issued to",
+                           "not recorded; its session name says an EC2 instance, and is its "
+                           "maker's choice");
+        }
+        facts_foreign(f, FACT_WHO, "  For resource", u->in_scope_source);
+        if (!streq_ptr(u->in_scope_account, u->account_id))
+                facts_foreign(f, FACT_WHO, "  Resource of", u->in_scope_account);
+}
+
 /* Of the incident the first of its culprits; NULL: another one of them. */
 static void add_record(Facts *f, const CloudTrailRecord *r, const Incident *first_of)
 {
@@ -207,6 +255,7 @@ static void add_record(Facts *f, const CloudTrailRecord *r, const Incident *firs
         facts_foreign(f, FACT_WHO, "  Source identity", u->source_identity);
         facts_foreign(f, FACT_WHO, "  Provider",
                       u->web_id_provider ? u->web_id_provider : u->identity_provider);
+        add_issued_to(f, u);
         facts_foreign(f, FACT_WHO, "  On behalf of", u->on_behalf_of);
         facts_foreign(f, FACT_WHO, "  Identity store", u->identity_store);
         facts_foreign(f, FACT_WHO, "  Invoked by", u->invoked_by);
@@ -215,13 +264,14 @@ static void add_record(Facts *f, const CloudTrailRecord *r, const Incident *firs
                 _cleanup_free_ char *key = mem_printf("%s%s", u->access_key_id, key_words(u));
                 facts_foreign(f, FACT_WHO, "  Access key", key);
         }
-        facts_text(f, FACT_WHO, "  MFA",
-                   u->mfa == MFA_YES  ? "yes"
-                   : u->mfa == MFA_NO ? "no"
-                                      : "the record does not say");
+        facts_foreign(f, FACT_WHO, "  Credential id", u->credential_id);
+        facts_text(f, FACT_WHO, "  MFA", mfa_words(u));
         facts_time(f, FACT_WHO, "  Session since", u->session_created_msec);
+        facts_foreign(f, FACT_WHO, "  Sign-in", u->sign_in_session_arn);
         facts_foreign(f, FACT_WHO, "  From", r->source_ip);
         facts_foreign(f, FACT_WHO, "  VPC endpoint", r->vpc_endpoint_id);
+        if (!streq_ptr(r->vpc_endpoint_account_id, r->recipient_account_id))
+                facts_foreign(f, FACT_WHO, "  Endpoint of", r->vpc_endpoint_account_id);
         facts_foreign(f, FACT_WHO, "  Tool", r->user_agent);
         if (r->session_from_console)
                 facts_text(f, FACT_WHO, "  Console", "yes, a console session");
@@ -335,6 +385,10 @@ static void add_other(Facts *to, const Finding *f)
         if (f->record.error_code) {
                 strbuf_add(b, " (");
                 foreign_add(b, f->record.error_code, 60);
+                if (f->record.error_message) {
+                        strbuf_add(b, ": ");
+                        foreign_add(b, f->record.error_message, 160);
+                }
                 strbuf_add(b, ")");
         }
         if (f->calls > 1)

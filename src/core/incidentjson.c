@@ -4,6 +4,7 @@
 
 #include "base/jsonmap.h"
 #include "base/mem.h"
+#include "core/findingjson.h"
 #include "core/restored.h"
 #include "core/seriesjson.h"
 
@@ -34,7 +35,6 @@ ENUM_ACCESSORS(restart_state, RestartState)
 ENUM_ACCESSORS(delivering, Delivering)
 ENUM_ACCESSORS(confidence, Confidence)
 ENUM_ACCESSORS(search_state, SearchState)
-ENUM_ACCESSORS(identity_type, IdentityType)
 ENUM_ACCESSORS(change_kind, ChangeKind)
 
 /* What an incident is not one without; the rest is left at nothing, so that members can be added
@@ -125,50 +125,6 @@ static const EnumField attribution_enums[] = {
         ENUM(Attribution, told_confidence, confidence),
 };
 
-static const JsonField record_fields[] = {
-        FIELD(CloudTrailRecord, event_id, JSONMAP_STRING),
-        NEEDED(CloudTrailRecord, event_name, JSONMAP_STRING),
-        FIELD(CloudTrailRecord, event_source, JSONMAP_STRING),
-        FIELD(CloudTrailRecord, event_type, JSONMAP_STRING),
-        FIELD(CloudTrailRecord, region, JSONMAP_STRING),
-        FIELD(CloudTrailRecord, source_ip, JSONMAP_STRING),
-        FIELD(CloudTrailRecord, user_agent, JSONMAP_STRING),
-        FIELD(CloudTrailRecord, error_code, JSONMAP_STRING),
-        FIELD(CloudTrailRecord, error_message, JSONMAP_STRING),
-        FIELD(CloudTrailRecord, request_id, JSONMAP_STRING),
-        FIELD(CloudTrailRecord, recipient_account_id, JSONMAP_STRING),
-        FIELD(CloudTrailRecord, vpc_endpoint_id, JSONMAP_STRING),
-        FIELD(CloudTrailRecord, trail, JSONMAP_STRING),
-        FIELD(CloudTrailRecord, parameters, JSONMAP_STRING),
-        NEEDED(CloudTrailRecord, time_msec, JSONMAP_MSEC),
-        FIELD(CloudTrailRecord, parameters_omitted, JSONMAP_BOOL),
-        FIELD(CloudTrailRecord, session_from_console, JSONMAP_BOOL),
-};
-
-static const JsonField identity_fields[] = {
-        FIELD(UserIdentity, type_text, JSONMAP_STRING),
-        FIELD(UserIdentity, principal_id, JSONMAP_STRING),
-        FIELD(UserIdentity, arn, JSONMAP_STRING),
-        FIELD(UserIdentity, account_id, JSONMAP_STRING),
-        FIELD(UserIdentity, access_key_id, JSONMAP_STRING),
-        FIELD(UserIdentity, user_name, JSONMAP_STRING),
-        FIELD(UserIdentity, invoked_by, JSONMAP_STRING),
-        FIELD(UserIdentity, invoked_by_delegate, JSONMAP_STRING),
-        FIELD(UserIdentity, identity_provider, JSONMAP_STRING),
-        FIELD(UserIdentity, on_behalf_of, JSONMAP_STRING),
-        FIELD(UserIdentity, identity_store, JSONMAP_STRING),
-        FIELD(UserIdentity, credential_id, JSONMAP_STRING),
-        FIELD(UserIdentity, issuer_type, JSONMAP_STRING),
-        FIELD(UserIdentity, issuer_arn, JSONMAP_STRING),
-        FIELD(UserIdentity, issuer_user_name, JSONMAP_STRING),
-        FIELD(UserIdentity, source_identity, JSONMAP_STRING),
-        FIELD(UserIdentity, web_id_provider, JSONMAP_STRING),
-        FIELD(UserIdentity, ec2_role_delivery, JSONMAP_STRING),
-        FIELD(UserIdentity, session_created_msec, JSONMAP_MSEC),
-        FIELD(UserIdentity, assumed_root, JSONMAP_BOOL),
-};
-static const EnumField identity_enums[] = {ENUM(UserIdentity, type, identity_type)};
-
 static const JsonField message_fields[] = {
         NEEDED(Message, sequence, JSONMAP_UINT),  NEEDED(Message, created_msec, JSONMAP_MSEC),
         NEEDED(Message, subject, JSONMAP_STRING), NEEDED(Message, body, JSONMAP_STRING),
@@ -255,21 +211,6 @@ static json_t *restart_to_json(const Restart *r)
                 json_append(ids, json_string(r->request_ids[k]));
         json_set(o, "request_ids", ids);
         json_set(o, "error", aws_error_to_value(&r->error));
-        return o;
-}
-
-json_t *finding_to_json(const Finding *f)
-{
-        json_t *o = json_object(), *identity = json_object();
-
-        json_set(o, "role", json_string(role_to_string(f->role)));
-        json_set(o, "calls", json_integer(f->calls));
-        ENCODE(o, record, &f->record);
-        ENCODE(identity, identity, &f->record.identity);
-        ENCODE_ENUMS(identity, identity, &f->record.identity);
-        if (f->record.identity.mfa != MFA_UNKNOWN)
-                json_set(identity, "mfa", json_boolean(f->record.identity.mfa == MFA_YES));
-        json_set(o, "identity", identity);
         return o;
 }
 
@@ -414,34 +355,6 @@ static int restart_from_json(const json_t *o, Restart *r, const char **reterr_fi
         }
         aws_error_from_value(json_object_get(o, "error"), &r->error);
         return DECODE_ENUMS(o, restart, r, reterr_field);
-}
-
-int finding_from_json(const json_t *o, Finding *f, const char **reterr_field)
-{
-        const json_t *identity = json_object_get(o, "identity");
-        const json_t *mfa = json_object_get(identity, "mfa");
-        Role role = role_from_string(json_string_value(json_object_get(o, "role")));
-        int r;
-
-        if ((int)role < 0) {
-                *reterr_field = "role";
-                return isempty(json_string_value(json_object_get(o, "role"))) ? -EINVAL : -ENOTSUP;
-        }
-        f->role = role;
-        f->calls = (unsigned)json_integer_value(json_object_get(o, "calls"));
-        r = DECODE(o, record, &f->record, reterr_field);
-        if (r >= 0)
-                r = need(o, "identity", JSON_OBJECT, reterr_field);
-        if (r >= 0)
-                r = DECODE(identity, identity, &f->record.identity, reterr_field);
-        if (r >= 0)
-                r = DECODE_ENUMS(identity, identity, &f->record.identity, reterr_field);
-        if (r < 0)
-                return r;
-        if (json_is_boolean(mfa))
-                f->record.identity.mfa = json_is_true(mfa) ? MFA_YES : MFA_NO;
-        cloudtrail_record_cap(&f->record);
-        return 0;
 }
 
 static int attribution_from_json(const json_t *o, Attribution *a, const char **reterr_field)

@@ -4,6 +4,7 @@
 
 #include "base/jsonmap.h"
 #include "base/mem.h"
+#include "core/findingjson.h"
 
 #define FIELD(type, member, kind)                                                                  \
         {                                                                                          \

@@ -7,7 +7,3 @@
 
 json_t *series_to_json(const Series *s); /* new reference, never NULL */
 int series_from_json(const json_t *object, Series **ret, const char **reterr_field) _must_check_;
-
-/* incidentjson.c: one record and its role. */
-json_t *finding_to_json(const Finding *f);
-int finding_from_json(const json_t *o, Finding *f, const char **reterr_field) _must_check_;

@@ -9,7 +9,7 @@
 
 #include "base/mem.h"
 #include "base/timefmt.h"
-#include "core/advice.h"
+#include "core/remedy.h"
 #include "core/alerttext.h"
 
 Topic *topic_find(Core *c, const char *arn)
@@ -105,7 +105,7 @@ static void tell(Core *c, Topic *t)
         _cleanup_free_ char *words = alert_error_words(&t->error);
         core_log(c, LOG_EVENT_ALERT_FAILED, LOG_CRIT, i, &t->error,
                  "nobody can be told that %s: %s. %s", title, words,
-                 advice_for_error(&t->error, "Publish"));
+                 remedy_for_error(&t->error, "Publish"));
 }
 
 void topic_failed(Core *c, Topic *t, const AwsError *error)

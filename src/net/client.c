@@ -516,7 +516,11 @@ static void on_answer(void *userdata, const HttpResponse *response, const AwsErr
                                            response->body.len, id, e);
                 else
                         aws_error_from_json(response->status, strbuf_str(&response->body),
-                                            response->body.len, response->query_error, id, e);
+                                            response->body.len,
+                                            &(AwsErrorHeaders){.error_type = response->error_type,
+                                                               .query_error = response->query_error,
+                                                               .request_id = id},
+                                            e);
         }
 
         if (response)

@@ -46,6 +46,7 @@ typedef struct HttpResponse {
         /* Headers that somebody reads, "" when absent. */
         char date[64];
         char request_id[80];   /* x-amzn-requestid, or x-amz-request-id */
+        char error_type[192];  /* x-amzn-errortype */
         char query_error[128]; /* x-amzn-query-error */
         char retry_after[32];  /* x-amz-retry-after, ms */
 } HttpResponse;

@@ -70,6 +70,7 @@ static const struct {
         WANTED("date", date),
         WANTED("x-amzn-requestid", request_id),
         WANTED("x-amz-request-id", request_id),
+        WANTED("x-amzn-errortype", error_type),
         WANTED("x-amzn-query-error", query_error),
         WANTED("x-amz-retry-after", retry_after),
 };

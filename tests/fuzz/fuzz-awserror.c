@@ -24,11 +24,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         AwsError json, xml, named;
 
         size -= size > 0;
-        aws_error_from_json(status, body, size, NULL, NULL, &json);
+        aws_error_from_json(status, body, size, &(AwsErrorHeaders){}, &json);
         check(&json, status);
         aws_error_from_xml(status, body, size, NULL, &xml);
         check(&xml, status);
-        aws_error_from_json(status, body, size, lines[0], lines[1], &named);
+        aws_error_from_json(status, body, size,
+                            &(AwsErrorHeaders){.query_error = lines[0], .request_id = lines[1]},
+                            &named);
         check(&named, status);
         HOLD(aws_error_classify(NULL, status) == aws_error_classify("", status));
 

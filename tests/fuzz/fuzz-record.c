@@ -5,7 +5,7 @@
 #include "aws/arn.h"
 #include "aws/record.h"
 #include "base/mem.h"
-#include "core/seriesjson.h"
+#include "core/findingjson.h"
 #include "fuzz.h"
 
 static void check_match(const CloudTrailRecord *r)

@@ -84,7 +84,7 @@ def test_attempts_are_listed_and_open_nothing(aws, guard):
     named = aws.actor(attack)
     assert named.value("Who") == DEPLOY
     assert others(named)[attempt["event_id"]].startswith(
-        "StopLogging, tried and was refused (AccessDenied): run-6112 (AssumedRole, role "
+        "StopLogging, tried and was refused (AccessDenied: no): run-6112 (AssumedRole, role "
         "GitHubActions) from 192.0.2.66 at ")
 
 
@@ -205,7 +205,7 @@ NAMES = {
 }
 ROWS = {
     "root-key": {"Access key": "AKIAIOSFODNN7EXAMPLE (long-lived)",
-                 "MFA": "the record does not say"},
+                 "MFA": "no"},
     "role-source-identity": {"Source identity": "Nikki_Wolf", "MFA": "no"},
     "user-console-mfa": {"MFA": "yes"},
     "foreign-account": {"Account": WORKLOAD_ACCOUNT},

@@ -152,9 +152,9 @@ def test_an_hour_of_throttling(aws, make_guard, what, polls):
         seen = [c for c in throttled if c["operation"] == "GetTrailStatus"]
         assert (seen[-1]["time"] - seen[0]["time"]) / (len(seen) - 1) > 0.09  # 9 s, scaled
         took = seen[-1]["time"] - seen[0]["time"]
-        # A poll may have seen the stop before: who did it is asked every 16 s then.
+        # A poll may have seen the stop before: who did it is asked every 8 s then.
         lookups = [c for c in throttled if c["operation"] == "LookupEvents"]
-        assert len(lookups) < 1.2 * took / 0.16 + 5
+        assert len(lookups) < 1.2 * took / (0.08 * SLOW) + 5
         other = [c for c in throttled if c["operation"] not in ("StartLogging", "LookupEvents")]
         assert len(other) < 1.1 * len(seen)
     # Every second, as the polls of a trail in trouble, or nine times as often as those of an unseen one.

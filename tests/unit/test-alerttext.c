@@ -283,40 +283,87 @@ static void test_commands_only_for_plain_names(void **state)
 
 #define SERVICE_LINKED "AWSServiceRoleForConfig"
 
-/* Deactivating a temporary key does nothing. */
+#define ROLE_PATH "arn:aws:iam::111122223333:role/"
+#define SSO_PATH ROLE_PATH "aws-reserved/sso.amazonaws.com/"
+#define SESSION_OF(role, name) "arn:aws:sts::111122223333:assumed-role/" role "/" name
+#define FUNCTION "arn:aws:lambda:eu-west-1:111122223333:function:rotate"
+
+/* Each step ends the access that it speaks of, by what AWS itself says of who it was: deactivating
+ * a temporary key does nothing, a function fetches new credentials, a session of Identity Center
+ * outlives the sign-in. */
 static void test_advice_fits_the_identity(void **state)
 {
         static const struct {
                 IdentityType type;
-                const char *arn, *key, *issuer, *has, *has_not;
+                const char *arn, *key, *issuer; /* of a role: path and name */
+                const char *has, *has_not, *also;
+                UserIdentity is;
         } rows[] = {
                 {IDENTITY_IAM_USER, MALLORY, "ASIAIOSFODNN7EXAMPLE", NULL, "console or MFA session",
-                 "update-access-key"},
-                {IDENTITY_ASSUMED_ROLE, "arn:aws:sts::111122223333:assumed-role/ops/bob",
-                 "ASIAIOSFODNN7EXAMPLE", "ops", "aws iam put-role-policy --role-name ops",
-                 "update-access-key"},
-                {IDENTITY_ASSUMED_ROLE, "arn:aws:sts::111122223333:assumed-role/x/bob",
-                 "ASIAIOSFODNN7EXAMPLE", "a;b", "Revoke the sessions of role a;b",
-                 "aws iam put-role-policy"},
-                {IDENTITY_ASSUMED_ROLE,
-                 "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Admin_1/alice",
-                 "ASIAIOSFODNN7EXAMPLE", "AWSReservedSSO_Admin_1", "Identity Center session",
-                 "put-role-policy"},
-                {IDENTITY_ASSUMED_ROLE,
-                 "arn:aws:sts::111122223333:assumed-role/web/i-0123456789abcdef0",
-                 "ASIAIOSFODNN7EXAMPLE", "web", "EC2 instance i-0123456789abcdef0", NULL},
-                {IDENTITY_ASSUMED_ROLE, "arn:aws:sts::111122223333:assumed-role/" SERVICE_LINKED,
-                 "ASIAIOSFODNN7EXAMPLE", SERVICE_LINKED, "is a service-linked role",
-                 "put-role-policy"},
+                 "update-access-key", .also = "ends the user's own work, too"},
+                {IDENTITY_ASSUMED_ROLE, SESSION_OF("ops", "bob"), "ASIAIOSFODNN7EXAMPLE",
+                 ROLE_PATH "ops", "aws iam put-role-policy --role-name ops", "update-access-key",
+                 .also = "everybody and everything that uses the role has to get new ones"},
+                {IDENTITY_ASSUMED_ROLE, SESSION_OF("x", "bob"), "ASIAIOSFODNN7EXAMPLE",
+                 ROLE_PATH "a;b", "Revoke the sessions of role a;b", "aws iam put-role-policy"},
+                {IDENTITY_ASSUMED_ROLE, SESSION_OF("AWSReservedSSO_Admin_1", "alice"),
+                 "ASIAIOSFODNN7EXAMPLE", SSO_PATH "AWSReservedSSO_Admin_1",
+                 "Identity Center session, of user id u-1 in identity store d-1", "put-role-policy",
+                 .also = "{\"identitystore:UserId\":\"u-1\"}",
+                 .is = {.on_behalf_of = (char *)"u-1",
+                        .identity_store =
+                                (char *)"arn:aws:identitystore::111122223333:identitystore/d-1"}},
+                {IDENTITY_ASSUMED_ROLE, SESSION_OF("AWSReservedSSO_Admin_1", "alice"),
+                 "ASIAIOSFODNN7EXAMPLE", SSO_PATH "AWSReservedSSO_Admin_1",
+                 "and only then disable the user", "service control policy",
+                 .also = "First, in the inline policy of the permission set"},
+                {IDENTITY_ASSUMED_ROLE, SESSION_OF("AWSReservedSSO_Admin_1", "alice"),
+                 "ASIAIOSFODNN7EXAMPLE", ROLE_PATH "AWSReservedSSO_Admin_1",
+                 "aws iam put-role-policy --role-name AWSReservedSSO_Admin_1",
+                 "is an IAM Identity Center session"},
+                {IDENTITY_ASSUMED_ROLE, SESSION_OF("web", "i-0123456789abcdef0"),
+                 "ASIAIOSFODNN7EXAMPLE", ROLE_PATH "web", "EC2 instance i-0123456789abcdef0", NULL,
+                 .also = "require IMDSv2 there", .is = {.ec2_role_delivery = (char *)"1.0"}},
+                {IDENTITY_ASSUMED_ROLE, SESSION_OF("web", "i-0123456789abcdef0"),
+                 "ASIAIOSFODNN7EXAMPLE", ROLE_PATH "web", "Find who assumed it", "isolate it",
+                 .also = "its session name says an EC2 instance, and is its maker's choice"},
+                {IDENTITY_ASSUMED_ROLE, SESSION_OF("fn", "rotate"), "ASIAIOSFODNN7EXAMPLE",
+                 ROLE_PATH "fn",
+                 "aws lambda put-function-concurrency --region eu-west-1 --function-name rotate "
+                 "--reserved-concurrent-executions 0",
+                 "Find who assumed it", .also = "All that the function does stops with it",
+                 .is = {.in_scope_type = (char *)"AWS::Lambda::Function",
+                        .in_scope_issued_to = (char *)FUNCTION}},
+                {IDENTITY_ASSUMED_ROLE, SESSION_OF("ci", "run-1"), "ASIAIOSFODNN7EXAMPLE",
+                 ROLE_PATH "ci", "or narrow what the role's trust policy lets in", NULL,
+                 .also = "every pipeline or application that uses the role",
+                 .is = {.web_id_provider = (char *)"token.actions.example"}},
+                {IDENTITY_ASSUMED_ROLE, SESSION_OF("ops", "v"), "ASIAIOSFODNN7EXAMPLE",
+                 ROLE_PATH "ops", "A vendor acted for somebody of yours, from account 444455556666",
+                 NULL, .is = {.invoked_by_delegate = (char *)"444455556666"}},
+                {IDENTITY_ASSUMED_ROLE, SESSION_OF("ops", "v"), "ASIAIOSFODNN7EXAMPLE",
+                 ROLE_PATH "ops", "Revoke the sessions of role ops", "The call came through",
+                 .is = {.invoked_by = (char *)"AWS Internal"}},
+                {IDENTITY_ASSUMED_ROLE, SESSION_OF("ops", "v"), "ASIAIOSFODNN7EXAMPLE",
+                 ROLE_PATH "ops", "The call came through cloudformation.amazonaws.com", NULL,
+                 .is = {.invoked_by = (char *)"cloudformation.amazonaws.com"}},
+                {IDENTITY_ASSUMED_ROLE, SESSION_OF(SERVICE_LINKED, "x"), "ASIAIOSFODNN7EXAMPLE",
+                 ROLE_PATH "aws-service-role/config.amazonaws.com/" SERVICE_LINKED,
+                 "is a service-linked role", "put-role-policy"},
                 {IDENTITY_ROOT, "arn:aws:iam::111122223333:root/x", "", NULL, "The root user",
                  "put-user-policy"},
-                {IDENTITY_FEDERATED_USER, MALLORY, "ASIAIOSFODNN7EXAMPLE", NULL,
-                 "federated session", "put-user-policy"},
+                {IDENTITY_ROOT, "arn:aws:iam::111122223333:root/x", "", NULL,
+                 "ends by itself within 15 minutes", "change its password",
+                 .is = {.assumed_root = true}},
+                {IDENTITY_FEDERATED_USER, MALLORY, "ASIAIOSFODNN7EXAMPLE",
+                 "arn:aws:iam::111122223333:user/carol",
+                 "aws iam put-user-policy --user-name carol", "update-access-key",
+                 .also = "Deactivating the user's keys ends no session"},
                 {IDENTITY_AWS_SERVICE, MALLORY, "", NULL, "An AWS service acted",
                  "put-user-policy"},
                 {IDENTITY_AWS_ACCOUNT, MALLORY, "", NULL, "another account", "put-user-policy"},
-                {IDENTITY_IDENTITY_CENTER_USER, MALLORY, "", NULL, "Disable Identity Center user",
-                 "put-user-policy"},
+                {IDENTITY_IDENTITY_CENTER_USER, MALLORY, "", NULL,
+                 "Revoke the active sessions of Identity Center user", "put-user-policy"},
                 {IDENTITY_SAML_USER, MALLORY, "", NULL, "identity provider", "put-user-policy"},
                 {IDENTITY_WEB_IDENTITY_USER, MALLORY, "", NULL, "identity provider", NULL},
                 {IDENTITY_DIRECTORY, MALLORY, "", NULL, "principal id", "put-user-policy"},
@@ -325,18 +372,29 @@ static void test_advice_fits_the_identity(void **state)
 
         for (size_t k = 0; k < ELEMENTSOF(rows); k++) {
                 _cleanup_incident_ Incident *i = with_culprit(rows[k].type, rows[k].arn);
+                UserIdentity *u = culprit(i);
+                const UserIdentity *is = &rows[k].is;
 
-                mem_strset(&culprit(i)->access_key_id, rows[k].key);
-                mem_strset(&culprit(i)->issuer_user_name, rows[k].issuer);
-                if (streq_ptr(rows[k].issuer, SERVICE_LINKED))
-                        mem_strset(&culprit(i)->issuer_arn,
-                                   "arn:aws:iam::111122223333:role/aws-service-role/"
-                                   "config.amazonaws.com/" SERVICE_LINKED);
+                mem_strset(&u->access_key_id, rows[k].key);
+                mem_strset(&u->issuer_arn, rows[k].issuer);
+                mem_strset(&u->issuer_user_name,
+                           rows[k].issuer ? strrchr(rows[k].issuer, '/') + 1 : NULL);
+                mem_strset(&u->on_behalf_of, is->on_behalf_of);
+                mem_strset(&u->identity_store, is->identity_store);
+                mem_strset(&u->ec2_role_delivery, is->ec2_role_delivery);
+                mem_strset(&u->in_scope_type, is->in_scope_type);
+                mem_strset(&u->in_scope_issued_to, is->in_scope_issued_to);
+                mem_strset(&u->web_id_provider, is->web_id_provider);
+                mem_strset(&u->invoked_by, is->invoked_by);
+                mem_strset(&u->invoked_by_delegate, is->invoked_by_delegate);
+                u->assumed_root = is->assumed_root;
                 _cleanup_text_ Text t = text_of(i, PHASE_UPDATE);
                 assert_body(t.body);
                 assert_has(t.body, rows[k].has);
                 if (rows[k].has_not)
                         assert_has_not(t.body, rows[k].has_not);
+                if (rows[k].also)
+                        assert_has(t.body, rows[k].also);
         }
 }
 

@@ -93,7 +93,9 @@ static AwsError from_json(int status, const char *body, const char *query_error)
         AwsError e;
 
         memset(&e, 'x', sizeof(e)); /* all of it is to be filled */
-        aws_error_from_json(status, body, strlen(body), query_error, "req-1", &e);
+        aws_error_from_json(status, body, strlen(body),
+                            &(AwsErrorHeaders){.query_error = query_error, .request_id = "req-1"},
+                            &e);
         return e;
 }
 
@@ -128,7 +130,7 @@ static void test_message_is_not_read_as_code(void **state)
         assert_int_equal(e.class, AWS_ERROR_INVALID);
         assert_string_equal(e.code, "HTTP 400");
         e = from_json(400, "<html>TrailNotFoundException</html>", NULL);
-        assert_int_equal(e.class, AWS_ERROR_INVALID);
+        assert_int_equal(e.class, AWS_ERROR_PROTOCOL);
 }
 
 static void test_json_that_is_none(void **state)
@@ -151,13 +153,78 @@ static void test_json_that_is_none(void **state)
                 AwsError e = from_json(503, bodies[i], NULL);
                 assert_int_equal(e.class, AWS_ERROR_TRANSIENT);
                 assert_string_equal(e.code, "HTTP 503");
-                assert_string_equal(e.message, "");
                 assert_string_equal(e.request_id, "req-1");
+                if (*bodies[i])
+                        assert_string_equal(strstr(e.message, ": ") + 2,
+                                            streq(bodies[i], "\xff") ? "\\xff" : bodies[i]);
         }
         AwsError e;
-        aws_error_from_json(403, NULL, 0, NULL, NULL, &e);
-        assert_int_equal(e.class, AWS_ERROR_DENIED);
+        aws_error_from_json(403, NULL, 0, &(AwsErrorHeaders){}, &e);
+        assert_int_equal(e.class, AWS_ERROR_PROTOCOL);
         assert_string_equal(e.request_id, "");
+        assert_string_equal(e.message, "an empty answer");
+}
+
+/* A web filter, a proxy, a gateway: it denies nothing in AWS's name. */
+static void test_what_is_not_from_aws(void **state)
+{
+        static const char page[] = "<html><title>Blocked by policy\033</title>";
+        static const int statuses[] = {400, 401, 403, 404, 407, 451};
+        _cleanup_free_ char *longer = mem_printf("%s%0400d", page, 0);
+
+        for (size_t i = 0; i < ELEMENTSOF(statuses); i++) {
+                AwsError json = from_json(statuses[i], longer, NULL), xml;
+
+                aws_error_from_xml(statuses[i], longer, strlen(longer), "req-1", &xml);
+                assert_int_equal(json.class, AWS_ERROR_PROTOCOL);
+                assert_int_equal(xml.class, AWS_ERROR_PROTOCOL);
+                assert_string_equal(json.message, xml.message);
+                assert_true(strlen(json.message) < 260);
+                assert_non_null(strstr(json.message, "Blocked by policy\\x1b</title>000"));
+        }
+        assert_int_equal(from_json(429, page, NULL).class, AWS_ERROR_THROTTLED);
+        assert_int_equal(from_json(502, page, NULL).class, AWS_ERROR_TRANSIENT);
+}
+
+/* The header, then the body's code, then its __type; and what a new code of AWS's means. */
+static void test_where_the_code_stands(void **state)
+{
+        static const char both[] = "{\"code\":\"b#TrailNotFoundException:x\",\"__type\":\"C\"}";
+        AwsError e;
+
+        aws_error_from_json(400, both, strlen(both),
+                            &(AwsErrorHeaders){.error_type = "a#AccessDeniedException:http://x/"},
+                            &e);
+        assert_string_equal(e.code, "AccessDeniedException");
+        assert_int_equal(e.class, AWS_ERROR_DENIED);
+        aws_error_from_json(400, both, strlen(both), &(AwsErrorHeaders){.error_type = ""}, &e);
+        assert_string_equal(e.code, "TrailNotFoundException");
+        aws_error_from_json(403, "", 0, &(AwsErrorHeaders){.error_type = "NotAuthorized"}, &e);
+        assert_int_equal(e.class, AWS_ERROR_DENIED);
+        assert_int_equal(aws_error_classify("NotAuthorized", 400), AWS_ERROR_DENIED);
+        assert_int_equal(aws_error_classify("SubscriptionRequiredException", 400),
+                         AWS_ERROR_DENIED);
+}
+
+/* S3 and EC2 have other documents than SNS and STS. */
+static void test_code_wherever_it_stands(void **state)
+{
+        static const char *const bodies[] = {
+                "<Error><Code>AccessDenied</Code><Message>no</Message><RequestId>r</RequestId>"
+                "</Error>",
+                "<Response><Errors><Error><Code>AccessDenied</Code><Message>no</Message></Error>"
+                "</Errors><RequestID>r</RequestID></Response>",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(bodies); i++) {
+                AwsError e;
+
+                aws_error_from_xml(403, bodies[i], strlen(bodies[i]), NULL, &e);
+                assert_int_equal(e.class, AWS_ERROR_DENIED);
+                assert_string_equal(e.code, "AccessDenied");
+                assert_string_equal(e.message, "no");
+                assert_string_equal(e.request_id, "r");
+        }
 }
 
 static const char xml_body[] =
@@ -199,7 +266,8 @@ static void test_hostile_text(void **state)
         for (size_t shift = 0; shift < 4; shift++) {
                 _cleanup_free_ char *body = mem_printf("{\"__type\":\"%s\",\"message\":\"%.*s%s\"}",
                                                        words, (int)shift, "abc", words);
-                aws_error_from_json(400, body, strlen(body), NULL, words, &e);
+                aws_error_from_json(400, body, strlen(body),
+                                    &(AwsErrorHeaders){.request_id = words}, &e);
                 assert_true(strlen(e.message) > 500 && strlen(e.message) < sizeof(e.message));
                 assert_true(strlen(e.code) > 90 && strlen(e.code) < sizeof(e.code));
                 assert_true(strlen(e.request_id) < sizeof(e.request_id));
@@ -306,7 +374,8 @@ static void test_long_texts_are_the_same_after_the_disk(void **state)
         }
 }
 
-UNIT_MAIN(T(test_classes), T(test_class_names), T(test_json), T(test_message_is_not_read_as_code),
-          T(test_json_that_is_none), T(test_xml), T(test_hostile_text),
-          T(test_the_reason_of_a_denial), T(test_set), T(test_as_value),
+UNIT_MAIN(T(test_what_is_not_from_aws), T(test_where_the_code_stands),
+          T(test_code_wherever_it_stands), T(test_classes), T(test_class_names), T(test_json),
+          T(test_message_is_not_read_as_code), T(test_json_that_is_none), T(test_xml),
+          T(test_hostile_text), T(test_the_reason_of_a_denial), T(test_set), T(test_as_value),
           T(test_value_cut_within_a_character), T(test_long_texts_are_the_same_after_the_disk))

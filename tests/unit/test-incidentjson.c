@@ -39,6 +39,12 @@ static void fill_record(CloudTrailRecord *r)
                 &u->source_identity,
                 &u->web_id_provider,
                 &u->ec2_role_delivery,
+                &u->sign_in_session_arn,
+                &u->in_scope_type,
+                &u->in_scope_issued_to,
+                &u->in_scope_source,
+                &u->in_scope_account,
+                &r->vpc_endpoint_account_id,
                 &u->user_name,
         };
 

@@ -142,38 +142,121 @@ static void test_assumed_role(void **state)
         cloudtrail_record_done(&r);
 }
 
+/* By what AWS itself puts into the record, never by names that the caller chose. */
 static void test_special_roles(void **state)
 {
         static const struct {
-                const char *session;
-                bool ec2;
-        } sessions[] = {
-                {"i-0123456789abcdef0", true},   {"i-1234abcd", true},
-                {"i-0123456789abcdef", false},   {"i-0123456789ABCDEF0", false},
-                {"i-0123456789abcdef01", false}, {"i-", false},
-                {"xi-1234abcd", false},          {"i-1234abcd@x", false},
+                const char *identity;
+                bool center, linked;
+        } rows[] = {
+                {ROLE("aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_Admin_0123", "a",
+                      ""),
+                 true, false},
+                {ROLE("aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_0123", "a", ""), true,
+                 false},
+                {ROLE("AWSReservedSSO_Admin_0123", "alice@example.com", ""), false, false},
+                {ROLE("x/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_0123", "a", ""), false,
+                 false},
+                {ROLE("aws-service-role/x.amazonaws.com/AWSServiceRoleForX", "x", ""), false, true},
+                {ROLE("AWSServiceRoleForX", "x", ""), false, false},
         };
-        CloudTrailRecord r = good(ROLE("AWSReservedSSO_Admin_0123", "alice@example.com", ""), "");
 
-        assert_true(identity_is_identity_center_role(&r.identity));
-        check_name(&r.identity, "alice@example.com");
-        cloudtrail_record_done(&r);
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                CloudTrailRecord r = good(rows[i].identity, "");
 
-        r = good(ROLE("aws-service-role/x.amazonaws.com/AWSServiceRoleForX", "x", ""), "");
-        assert_true(identity_is_service_linked_role(&r.identity));
-        cloudtrail_record_done(&r);
-        r = good(ROLE("AWSServiceRoleForX", "x", ""), ""); /* anybody's */
-        assert_false(identity_is_service_linked_role(&r.identity));
-        cloudtrail_record_done(&r);
+                assert_int_equal(identity_is_identity_center_role(&r.identity), rows[i].center);
+                assert_int_equal(identity_is_service_linked_role(&r.identity), rows[i].linked);
+                cloudtrail_record_done(&r);
+        }
+}
 
-        for (size_t i = 0; i < ELEMENTSOF(sessions); i++) {
-                _cleanup_free_ char *identity =
-                        mem_printf("{\"type\":\"AssumedRole\",\"principalId\":\"AROAX:%s\","
-                                   "\"sessionContext\":{\"ec2RoleDelivery\":\"2.0\"}}",
-                                   sessions[i].session);
-                r = good(identity, "");
-                assert_string_equal(r.identity.ec2_role_delivery, "2.0");
-                assert_int_equal(identity_is_ec2_instance(&r.identity), sessions[i].ec2);
+#define SESSION(name, context, more)                                                               \
+        "{\"type\":\"AssumedRole\",\"principalId\":\"AROAX:" name                                  \
+        "\",\"sessionContext\":{" context "}" more "}"
+#define SCOPE(type, to)                                                                            \
+        ",\"inScopeOf\":{\"issuerType\":\"" type "\",\"credentialsIssuedTo\":\"" to                \
+        "\",\"sourceArn\":\"arn:aws:x\",\"sourceAccount\":\"123456789012\"}"
+#define FUNCTION "arn:aws:lambda:us-east-1:123456789012:function:f"
+
+static void test_issued_to(void **state)
+{
+        static const struct {
+                const char *identity;
+                bool ec2, lambda, named;
+                const char *to;
+        } rows[] = {
+                {SESSION("i-0123456789abcdef0", "\"ec2RoleDelivery\":\"2.0\"", ""), true, false,
+                 true, "i-0123456789abcdef0"},
+                {SESSION("i-1234abcd", "",
+                         SCOPE("AWS::EC2::Instance", "arn:aws:ec2:r:1:instance/"
+                                                     "i-0123456789abcdef1")),
+                 true, false, true, "i-0123456789abcdef1"},
+                {SESSION("bob", "\"ec2RoleDelivery\":\"1.0\"", ""), true, false, false, NULL},
+                {SESSION("i-0123456789abcdef0", "", ""), false, false, true, NULL},
+                {SESSION("i-0123456789abcdef", "", ""), false, false, false, NULL},
+                {SESSION("i-0123456789ABCDEF0", "", ""), false, false, false, NULL},
+                {SESSION("i-0123456789abcdef01", "", ""), false, false, false, NULL},
+                {SESSION("i-", "", ""), false, false, false, NULL},
+                {SESSION("xi-1234abcd", "", ""), false, false, false, NULL},
+                {SESSION("i-1234abcd@x", "", ""), false, false, false, NULL},
+                {SESSION("f", "", SCOPE("AWS::Lambda::Function", FUNCTION)), false, true, false,
+                 FUNCTION},
+                {SESSION("f", "", SCOPE("AWS::ECS::TaskDefinition", "x")), false, false, false,
+                 NULL},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                CloudTrailRecord r = good(rows[i].identity, "");
+                const UserIdentity *u = &r.identity;
+
+                assert_int_equal(identity_is_ec2_instance(u), rows[i].ec2);
+                assert_int_equal(identity_is_lambda_function(u), rows[i].lambda);
+                assert_int_equal(identity_is_named_as_instance(u), rows[i].named);
+                if (!streq_ptr(identity_issued_to(u), rows[i].to))
+                        fail_msg("%zu: %s", i, strempty(identity_issued_to(u)));
+                cloudtrail_record_done(&r);
+        }
+        CloudTrailRecord r = good(SESSION("f", "\"signInSessionArn\":\"arn:aws:signin:x\"",
+                                          SCOPE("AWS::Lambda::Function", FUNCTION)),
+                                  ",\"vpcEndpointAccountId\":\"444455556666\"");
+        assert_string_equal(r.identity.in_scope_source, "arn:aws:x");
+        assert_string_equal(r.identity.in_scope_account, "123456789012");
+        assert_string_equal(r.identity.sign_in_session_arn, "arn:aws:signin:x");
+        assert_string_equal(r.vpc_endpoint_account_id, "444455556666");
+        cloudtrail_record_done(&r);
+}
+
+/* AWS writes "false" where it does not know. */
+static void test_mfa_that_is_not_recorded(void **state)
+{
+#define MFA(value)                                                                                 \
+        "\"attributes\":{\"creationDate\":\"2026-11-23T00:00:00Z\",\"mfaAuthenticated\":\"" value  \
+        "\"}"
+        static const struct {
+                const char *identity;
+                Mfa mfa;
+        } rows[] = {
+                {SESSION("bob", MFA("false"), ""), MFA_NO},
+                {SESSION("bob", MFA("true"), ""), MFA_YES},
+                {SESSION("i-1234abcd", MFA("false") ",\"ec2RoleDelivery\":\"2.0\"", ""),
+                 MFA_UNKNOWN},
+                {SESSION("f", MFA("false"), SCOPE("AWS::Lambda::Function", FUNCTION)), MFA_UNKNOWN},
+                {SESSION("p",
+                         MFA("false") ",\"webIdFederationData\":{\"federatedProvider\":\"arn\"}",
+                         ""),
+                 MFA_UNKNOWN},
+                {ROLE("aws-reserved/sso.amazonaws.com/AWSReservedSSO_A_0", "a", "," MFA("false")),
+                 MFA_UNKNOWN},
+                {"{\"type\":\"IAMUser\",\"accessKeyId\":\"AKIAIOSFODNN7EXAMPLE\"}", MFA_NO},
+                {"{\"type\":\"IAMUser\",\"accessKeyId\":\"ASIAIOSFODNN7EXAMPLE\"}", MFA_UNKNOWN},
+                {"{\"type\":\"Unknown\",\"accessKeyId\":\"AKIAIOSFODNN7EXAMPLE\"}", MFA_UNKNOWN},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                CloudTrailRecord r = good(rows[i].identity, "");
+
+                if (identity_mfa(&r.identity) != rows[i].mfa)
+                        fail_msg("%s: %d", rows[i].identity, (int)identity_mfa(&r.identity));
                 cloudtrail_record_done(&r);
         }
 }
@@ -572,7 +655,7 @@ static void test_omitted_parameters(void **state)
 }
 
 UNIT_MAIN(T(test_record), T(test_root), T(test_iam_user), T(test_assumed_role),
-          T(test_special_roles), T(test_session_name), T(test_other_types), T(test_rare_members),
-          T(test_type_names), T(test_odd_members_are_skipped), T(test_refuses), T(test_match),
-          T(test_match_whole), T(test_errors), T(test_parameters), T(test_long_texts),
-          T(test_omitted_parameters))
+          T(test_special_roles), T(test_issued_to), T(test_mfa_that_is_not_recorded),
+          T(test_session_name), T(test_other_types), T(test_rare_members), T(test_type_names),
+          T(test_odd_members_are_skipped), T(test_refuses), T(test_match), T(test_match_whole),
+          T(test_errors), T(test_parameters), T(test_long_texts), T(test_omitted_parameters))
