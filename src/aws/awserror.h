@@ -62,6 +62,9 @@ void aws_error_from_xml(int status, const char *body, size_t len, const char *re
 json_t *aws_error_to_value(const AwsError *e);
 void aws_error_from_value(const json_t *value, AwsError *ret);
 
+/* Of our own: nobody listened, for nothing ran; the message says so whole. */
+#define AWS_ERROR_CODE_DID_NOT_RUN "DidNotRun"
+
 /* An error of our own making; message is a printf format. */
 void aws_error_set(AwsError *ret, AwsErrorClass class, const char *code, const char *fmt, ...)
         _printf_(4, 5);

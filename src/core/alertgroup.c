@@ -346,7 +346,7 @@ static void add_who(Facts *f, const GroupView *v)
         for (size_t k = listed; k < v->n_people; k++)
                 others += v->people[k].incidents;
         add_share(f, v, others, "others than these");
-        add_share(f, v, s->ambiguous, "ambiguous, several calls fit");
+        add_share(f, v, s->ambiguous, "ambiguous: not certain who");
         add_share(f, v, s->nobody, "not found");
         add_share(f, v, s->corrected, "corrected, an earlier message was wrong");
         for (size_t k = 0; k < v->n_corrected; k++)

@@ -40,6 +40,8 @@ static const char *state_now(const Incident *i)
                 return alert_change_state(i);
         switch (i->kind) {
         case INCIDENT_CANNOT_SEE:
+                if (!i->open && i->cause.class == AWS_ERROR_NOT_FOUND)
+                        return "CloudTrail answers that there is no such trail";
                 return i->open ? "still not seen" : "seen again";
         case INCIDENT_NOT_FOUND:
                 return i->open ? "not found" : "found";
@@ -89,6 +91,8 @@ char *alert_error_words(const AwsError *e)
         StrBuf b = STRBUF_INIT(2048);
         char *text;
 
+        if (streq(e->code, AWS_ERROR_CODE_DID_NOT_RUN))
+                return escape_text(e->message, sizeof(e->message));
         strbuf_add(&b, (size_t)e->class < ELEMENTSOF(lead) ? lead[e->class] : "failed");
         if (*e->code) {
                 strbuf_add(&b, " (");
@@ -271,7 +275,7 @@ static const char *window_source(const Incident *i)
                 return "CloudTrail's own times (StopLoggingTime, StartLoggingTime); a lower bound";
         if (i->kind == INCIDENT_CANNOT_SEE)
                 return "by the guard's clock, since the last good poll";
-        return "since the guard last saw it logging, by the guard's clock";
+        return "since the guard last saw it logging, by the guard's clock put right by AWS's";
 }
 
 bool alert_has_window(const Incident *i)
@@ -376,7 +380,8 @@ static bool add_restart_state(Facts *f, const Incident *i)
                                                   : "not wanted (action = \"alert\")");
                 return i->blind_to_msec != 0;
         case RESTART_REQUESTED:
-                strbuf_add(b, "StartLogging has been sent, no answer yet");
+                strbuf_add(b, r->attempts > 0 ? "StartLogging has been sent, no answer yet"
+                                              : "StartLogging is about to be sent");
                 return false;
         case RESTART_ACCEPTED:
                 strbuf_add(b, "StartLogging was accepted; not yet verified");

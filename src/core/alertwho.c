@@ -95,6 +95,12 @@ char *alert_culprits(const Incident *i)
         return text;
 }
 
+/* More than one that may have done it; a verdict of an earlier version has no doubts. */
+static bool has_rivals(const Attribution *a)
+{
+        return a->doubts & (1U << DOUBT_RIVALS) || a->doubts == 0;
+}
+
 char *alert_actor(const Incident *i)
 {
         const Attribution *a = &i->attribution;
@@ -111,7 +117,8 @@ char *alert_actor(const Incident *i)
                 if (count_more(i) > 0)
                         strbuf_addf(&b, ", and %u more", count_more(i));
         } else if (a->confidence == CONFIDENCE_AMBIGUOUS)
-                strbuf_add(&b, "ambiguous: several calls fit");
+                strbuf_addf(&b, "ambiguous: %s",
+                            has_rivals(a) ? "several calls fit" : "the records do not say enough");
         else if (a->state == SEARCH_GAVE_UP)
                 strbuf_add(&b, "not found");
         else if (a->state == SEARCH_NOT_NEEDED)
@@ -304,9 +311,8 @@ static void add_searched(Facts *f, const Incident *i)
 static const char *unknown_words(const Attribution *a)
 {
         if (a->confidence == CONFIDENCE_AMBIGUOUS)
-                return a->doubts & (1U << DOUBT_RIVALS) || a->doubts == 0
-                               ? "ambiguous: several calls fit, listed below"
-                               : "ambiguous: the records listed below do not say enough";
+                return has_rivals(a) ? "ambiguous: several calls fit, listed below"
+                                     : "ambiguous: the records listed below do not say enough";
         if (a->state == SEARCH_GAVE_UP && a->crowded_out)
                 return "not found before the search was given up: too many at once";
         if (a->state == SEARCH_GAVE_UP && a->rounds == 0 && a->error.class == AWS_ERROR_NONE)

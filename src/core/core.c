@@ -9,12 +9,17 @@
 #include "aws/digest.h"
 #include "base/escape.h"
 #include "base/mem.h"
+#include "base/timefmt.h"
 #include "core/compact.h"
 #include "core/findings.h"
 
 #define LEDGER_SLACK_MSEC MSEC_PER_MINUTE
 /* A wall clock that gains or loses more between two steps has been set. */
 #define CLOCK_STEP_MSEC (2 * MSEC_PER_SEC)
+/* Below that, two clocks are the same: an answer's Date has whole seconds, and took its time. */
+#define CLOCK_NOISE_MSEC (3 * MSEC_PER_SEC)
+/* So long behind what was due, nothing has run. */
+#define STANDSTILL_USEC (10 * USEC_PER_SEC)
 
 void actions_done(Actions *a)
 {
@@ -167,6 +172,42 @@ static void compare_clock(Core *c, int64_t aws_msec, int64_t wall_msec)
                 c->clock_doubtful || !is_near(aws_msec, wall_msec, LEDGER_SLACK_MSEC / 2);
 }
 
+/* A moment of ours by AWS's clock, as its records and times have it; 0 stays 0. */
+int64_t core_aws_msec(const Core *c, int64_t wall_msec)
+{
+        return wall_msec ? wall_msec + c->aws_ahead_msec : 0;
+}
+
+/* An answer's Date has whole seconds. */
+static void measure_clock(Core *c, int64_t aws_msec, int64_t wall_msec)
+{
+        compare_clock(c, aws_msec, wall_msec);
+        c->aws_ahead_msec =
+                is_near(aws_msec, wall_msec, CLOCK_NOISE_MSEC) ? 0 : aws_msec - wall_msec;
+}
+
+/* The process was stopped, or its machine slept: what did not happen meanwhile is nobody else's
+ * fault. */
+static void note_standstill(Core *c, Now now)
+{
+        uint64_t due = c->now.boot_usec + STANDSTILL_USEC;
+        char took[TIMEFMT_MAX];
+
+        if (!c->now.boot_usec || now.boot_usec < due)
+                return;
+        due = MAX(due, core_next_boot(c) + STANDSTILL_USEC);
+        if (now.boot_usec < due)
+                return;
+        timefmt_duration((int64_t)((now.boot_usec - due + STANDSTILL_USEC) / USEC_PER_MSEC), took);
+        aws_error_set(&c->standstill, AWS_ERROR_NETWORK, AWS_ERROR_CODE_DID_NOT_RUN,
+                      "this guard did not run for %s or longer (its process was stopped, or its "
+                      "machine slept)",
+                      took);
+        c->standstill_boot = now.boot_usec;
+        core_log_guard(c, LOG_EVENT_NOTICE, LOG_WARNING, "%s: nothing was polled in that time",
+                       c->standstill.message);
+}
+
 OwnCall core_own_start(const Core *c, const CloudTrailRecord *r)
 {
         bool near = c->clock_doubtful || r->time_msec < c->begun_msec + LEDGER_SLACK_MSEC;
@@ -310,6 +351,8 @@ static void follow_clock(Core *c, Now now)
                 return;
         /* Which of the two was right is not known, nor when a call of ours was by AWS's clock. */
         compare_clock(c, by, 0);
+        c->aws_ahead_msec =
+                is_near(c->aws_ahead_msec, by, CLOCK_NOISE_MSEC) ? 0 : c->aws_ahead_msec - by;
         c->begun_msec += by;
         for (size_t i = 0; i < c->n_ledger && i < CORE_LEDGER_MAX; i++)
                 c->ledger[i].msec += by;
@@ -336,10 +379,11 @@ void core_step(Core *c, const Input *in, Now now, Actions *ret)
         Incident *i = in->incident ? core_find_incident(c, in->incident) : NULL;
         Trail *t = in->trail < c->n_trails ? &c->trails[in->trail] : NULL;
 
+        note_standstill(c, now);
         c->now = now;
 
         if (in->aws_msec)
-                compare_clock(c, in->aws_msec, now.wall_msec);
+                measure_clock(c, in->aws_msec, now.wall_msec);
         if (c->n_remembered > 0)
                 configure_compare_memory(c);
         if (in->kind == INPUT_POLLED && t)

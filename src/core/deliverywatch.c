@@ -95,7 +95,7 @@ static bool is_told_otherwise(const Core *c, const Trail *t)
 static bool follow(Core *c, struct Way *w, bool broken)
 {
         if (!broken)
-                w->good_msec = c->now.wall_msec;
+                w->good_msec = core_aws_msec(c, c->now.wall_msec);
         if (broken == w->broken) {
                 w->reads = 0;
                 return false;
@@ -181,7 +181,7 @@ static void tell(Core *c, Trail *t, const TrailStatus *s)
         collect(c, t, s, i, &now);
         if (now.n == 0) {
                 if (i)
-                        incident_close(c, i, c->now.wall_msec);
+                        incident_close(c, i, core_aws_msec(c, c->now.wall_msec));
                 return;
         }
         if (i) {
@@ -190,25 +190,25 @@ static void tell(Core *c, Trail *t, const TrailStatus *s)
                 incident_touch(i);
                 if (!more)
                         return;
-                i->seen_msec = c->now.wall_msec;
+                i->seen_msec = core_aws_msec(c, c->now.wall_msec);
                 incident_escalate(i, changes_severity(&i->changes));
                 search_again(c, i);
                 notify(c, i, PHASE_UPDATE);
                 return;
         }
         changes_digest(&now, digest);
+        int64_t seen = core_aws_msec(c, c->now.wall_msec);
         int64_t good = last_good_msec(t, s, &now);
         Severity severity = changes_severity(&now);
-        t->delivery =
-                incident_open(c, t,
-                              &(IncidentFacts){.kind = INCIDENT_DELIVERY,
-                                               .severity = severity,
-                                               .changes = &now,
-                                               .good_msec = good,
-                                               .seen_msec = c->now.wall_msec,
-                                               .blind_from_msec = good ? good : c->now.wall_msec,
-                                               .id_time_msec = t->memory.start_msec,
-                                               .id_digest = digest});
+        t->delivery = incident_open(c, t,
+                                    &(IncidentFacts){.kind = INCIDENT_DELIVERY,
+                                                     .severity = severity,
+                                                     .changes = &now,
+                                                     .good_msec = good,
+                                                     .seen_msec = seen,
+                                                     .blind_from_msec = good ? good : seen,
+                                                     .id_time_msec = t->memory.start_msec,
+                                                     .id_digest = digest});
         if (t->delivery)
                 remember_resources(t, t->delivery);
 }

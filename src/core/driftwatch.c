@@ -135,20 +135,20 @@ static void improve(Core *c, Trail *t)
 static void open_drift(Core *c, Trail *t, Changes *now, const AwsError *unconfirmed)
 {
         Severity severity = changes_severity(now);
+        /* What Event history has is to be compared with them. */
+        int64_t good = core_aws_msec(c, t->memory.inspected_msec);
+        int64_t seen = core_aws_msec(c, t->otherwise_msec);
 
-        t->drift =
-                incident_open(c, t,
-                              &(IncidentFacts){.kind = INCIDENT_DRIFT,
-                                               .severity = severity,
-                                               .changes = now,
-                                               .cause = unconfirmed,
-                                               .good_msec = t->memory.inspected_msec,
-                                               .seen_msec = t->otherwise_msec,
-                                               .blind_from_msec = t->memory.inspected_msec
-                                                                          ? t->memory.inspected_msec
-                                                                          : t->otherwise_msec,
-                                               .id_time_msec = t->memory.start_msec,
-                                               .id_digest = t->doubted_drift});
+        t->drift = incident_open(c, t,
+                                 &(IncidentFacts){.kind = INCIDENT_DRIFT,
+                                                  .severity = severity,
+                                                  .changes = now,
+                                                  .cause = unconfirmed,
+                                                  .good_msec = good,
+                                                  .seen_msec = seen,
+                                                  .blind_from_msec = good ? good : seen,
+                                                  .id_time_msec = t->memory.start_msec,
+                                                  .id_digest = t->doubted_drift});
 }
 
 static void change_drift(Core *c, Trail *t, Changes *now)
@@ -159,7 +159,7 @@ static void change_drift(Core *c, Trail *t, Changes *now)
         incident_touch(i);
         if (!more)
                 return;
-        i->seen_msec = t->otherwise_msec;
+        i->seen_msec = core_aws_msec(c, t->otherwise_msec);
         incident_escalate(i, changes_severity(&i->changes));
         search_again(c, i);
         if (i->n_messages < UPDATES_MAX || i->severity > i->messages[i->n_messages - 1].severity)
@@ -172,7 +172,7 @@ static void conclude(Core *c, Trail *t, Changes *now, const AwsError *unconfirme
         bool gone = now->n == 0;
 
         if (gone && t->drift)
-                incident_close(c, t->drift, c->now.wall_msec);
+                incident_close(c, t->drift, core_aws_msec(c, c->now.wall_msec));
         else if (!gone && t->drift)
                 change_drift(c, t, now);
         else if (!gone)

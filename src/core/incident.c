@@ -139,7 +139,7 @@ Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f)
                 i->cause = *f->cause;
         if (incident_is_outage(i->kind) && !incident_is_over(i)) {
                 t->stop = i;
-                if (t->config.action == TRAIL_ACTION_RESTART && t->down)
+                if (t->config.action == TRAIL_ACTION_RESTART && i->kind != INCIDENT_DELETED)
                         i->restart.state = RESTART_REQUESTED;
                 resume_adopt(c, t, i);
                 if (t->starting) {

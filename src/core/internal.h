@@ -220,7 +220,11 @@ struct Core {
         size_t n_ledger;
         int64_t begun_msec;
         uint64_t begun_boot;
-        bool clock_doubtful; /* off, at some time, by more than the ledger can bear */
+        int64_t aws_ahead_msec; /* AWS's clock against ours, as the last answer showed; 0: about the
+                                   same, or not known */
+        AwsError standstill;    /* the last time that nothing ran ... */
+        uint64_t standstill_boot; /* ... until then; 0: never */
+        bool clock_doubtful;      /* off, at some time, by more than the ledger can bear */
         uint64_t next_heartbeat_boot;
         int64_t withheld_msec; /* wall clock, since when there are none; 0: there are */
         uint64_t next_memory_boot;
@@ -266,6 +270,7 @@ OwnCall core_own_start(const Core *c, const CloudTrailRecord *r);      /* by the
 uint64_t backoff_usec(uint64_t base, uint64_t max, unsigned failures); /* failures from 1 */
 /* A number in [0, below) that nobody can foresee who does not know the seed, however many of them
  * he has seen; 0 for below of 0. */
+int64_t core_aws_msec(const Core *c, int64_t wall_msec); /* a moment of ours by AWS's clock */
 uint64_t core_random(Core *c, uint64_t below);
 
 /* configure.c */

@@ -72,7 +72,7 @@ static void on_stopped(Core *c, Trail *t, const TrailStatus *s)
 static void on_untimed_stop(Core *c, Trail *t)
 {
         IncidentFacts f = {.kind = t->memory.seen ? INCIDENT_STOPPED : INCIDENT_ALREADY_STOPPED,
-                           .blind_from_msec = t->memory.last_logging_msec,
+                           .blind_from_msec = core_aws_msec(c, t->memory.last_logging_msec),
                            .id_time_msec = t->memory.start_msec,
                            .id_digest = "not-logging"};
 
@@ -191,11 +191,15 @@ static void on_redundant_start(Core *c, Trail *t, const TrailStatus *s)
 
 void reading_open_recreated(Core *c, Trail *t, const TrailMemory *was, int64_t blind_to_msec)
 {
+        int64_t from = core_aws_msec(c, was->last_logging_msec);
+
+        if (blind_to_msec) /* what is known of the clock is known to within a second or two */
+                from = MIN(from, blind_to_msec);
         incident_open(c, t,
                       &(IncidentFacts){.kind = INCIDENT_RECREATED,
                                        .start_before_msec = was->start_msec,
                                        .last_logging_msec = was->last_logging_msec,
-                                       .blind_from_msec = was->last_logging_msec,
+                                       .blind_from_msec = from,
                                        .blind_to_msec = blind_to_msec,
                                        .started_by_us =
                                                blind_to_msec && start_was_ours(c, t, blind_to_msec),

@@ -18,6 +18,10 @@ static const struct {
         {"KMS*", "Publish",
          "Look at the topic's KMS key: nothing can be published while it is disabled, about to be "
          "deleted, or gone."},
+        {AWS_ERROR_CODE_DID_NOT_RUN, NULL,
+         "Look on the guard for what stopped it: suspend or hibernation of the machine, a "
+         "snapshot, "
+         "a signal (journalctl -u trailsentryd)."},
         {"NotOrganizationMasterAccount", NULL,
          "Only the management account of the organization, or its delegated administrator of "
          "CloudTrail, can do that: give the guard a role there."},

@@ -190,20 +190,24 @@ static void on_not_found(Core *c, Trail *t, const AwsError *error)
                 on_never_found(c, t, error);
                 return;
         }
-        if (t->blind)
+        if (t->blind) {
+                t->blind->cause = *error;
                 incident_close(c, t->blind, c->now.wall_msec);
+        }
         if (t->stop && t->stop->kind == INCIDENT_DELETED)
                 return;
         if (t->stop)
                 incident_close(c, t->stop, 0);
-        incident_open(c, t,
-                      &(IncidentFacts){.kind = INCIDENT_DELETED,
-                                       .blind_from_msec = t->memory.logging
-                                                                  ? t->memory.last_logging_msec
-                                                                  : t->memory.stop_msec,
-                                       .cause = error,
-                                       .id_time_msec = t->memory.start_msec,
-                                       .id_digest = "deleted"});
+        incident_open(
+                c, t,
+                &(IncidentFacts){.kind = INCIDENT_DELETED,
+                                 .blind_from_msec =
+                                         t->memory.logging
+                                                 ? core_aws_msec(c, t->memory.last_logging_msec)
+                                                 : t->memory.stop_msec,
+                                 .cause = error,
+                                 .id_time_msec = t->memory.start_msec,
+                                 .id_digest = "deleted"});
 }
 
 static void on_cannot_see(Core *c, Trail *t, const AwsError *error)
@@ -272,8 +276,9 @@ void trail_heard(Core *c, Trail *t, const Input *in)
                 on_answer(c, t, in);
         else if (in->error.class == AWS_ERROR_NOT_FOUND)
                 on_not_found(c, t, &in->error);
-        else
-                on_cannot_see(c, t, &in->error);
+        else /* whose time ran out while nobody listened has not failed by itself */
+                on_cannot_see(c, t,
+                              t->poll_boot < c->standstill_boot ? &c->standstill : &in->error);
 }
 
 void trail_polled(Core *c, Trail *t, const Input *in)
@@ -292,7 +297,9 @@ static void on_too_long_blind(Core *c, Trail *t)
         char digest[TIMEFMT_MAX];
         AwsError cause = t->error;
 
-        if (cause.class == AWS_ERROR_NONE)
+        if (t->last_good_boot < c->standstill_boot)
+                cause = c->standstill;
+        else if (cause.class == AWS_ERROR_NONE)
                 aws_error_set(&cause, AWS_ERROR_NETWORK, "NoAnswer",
                               "polls have not been answered");
         incident_open(c, t,

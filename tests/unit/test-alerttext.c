@@ -503,6 +503,7 @@ static void test_restart_words(void **state)
                 _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_STOPPED, STOP);
 
                 i->restart.state = rows[k].s;
+                i->restart.attempts = 1;
                 i->open = rows[k].open;
                 i->blind_to_msec = rows[k].to ? BASE + STOP + rows[k].to : 0;
                 _cleanup_text_ Text t = text_of(i, i->open ? PHASE_OPEN : PHASE_CLOSED);
