@@ -18,9 +18,9 @@
         }
 
 static const JsonField description_fields[] = {
-        {"Name", JSONMAP_STRING, offsetof(TrailDescription, name), JSONMAP_REQUIRED},
+        TEXT(name, "Name"),
         {"TrailARN", JSONMAP_STRING, offsetof(TrailDescription, arn), JSONMAP_REQUIRED},
-        {"HomeRegion", JSONMAP_STRING, offsetof(TrailDescription, home_region), JSONMAP_REQUIRED},
+        TEXT(home_region, "HomeRegion"),
         TEXT(s3_bucket_name, "S3BucketName"),
         TEXT(s3_key_prefix, "S3KeyPrefix"),
         TEXT(kms_key_id, "KmsKeyId"),

@@ -12,6 +12,9 @@
 #include "core/incidentjson.h"
 #include "daemon/spool.h"
 
+/* Settings are read once a minute. */
+#define UNREAD_MSEC (5 * MSEC_PER_MINUTE)
+
 typedef struct Found {
         const Cli *cli;
         TrailMemory *trails;
@@ -160,9 +163,42 @@ static void print_drift(const Printer *p, const Incident *i)
         }
 }
 
+static bool has_drift(const Found *f, const char *arn)
+{
+        for (size_t i = 0; i < f->n_drifts; i++)
+                if (streq_ptr(f->drifts[i]->trail_arn, arn))
+                        return true;
+        return false;
+}
+
+/* Trails whose settings nobody has read for long: of them it is not known. */
+static size_t complain_unread(const Cli *c, const Found *f)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < f->n_trails; i++) {
+                const TrailMemory *m = &f->trails[i];
+                _cleanup_free_ char *name = trail_words(m->arn);
+                char ago[80];
+
+                if (c->now_msec - m->inspected_msec <= UNREAD_MSEC || has_drift(f, m->arn))
+                        continue;
+                n++;
+                if (m->inspected_msec)
+                        cli_complain("%s: all of its settings were last read %s; what has changed "
+                                     "since is not known (trailsentry status)",
+                                     name, cli_age(c, m->inspected_msec, ago));
+                else
+                        cli_complain("%s: its settings have never been read (trailsentry status)",
+                                     name);
+        }
+        return n;
+}
+
 static CliExit diff(const Cli *c, const Found *f)
 {
         json_t *all = json_array();
+        size_t n_unread = complain_unread(c, f);
 
         for (size_t i = 0; i < f->n_drifts; i++) {
                 if (c->json) {
@@ -175,10 +211,12 @@ static CliExit diff(const Cli *c, const Found *f)
         }
         if (c->json)
                 print_json(&c->out, json_incref(all));
-        else if (f->n_drifts == 0)
+        else if (f->n_drifts == 0 && n_unread == 0)
                 print_line(&c->out, PRINT_GOOD, "No drift.");
         json_decref(all);
-        return f->n_drifts > 0 ? CLI_EXIT_WRONG : CLI_EXIT_WELL;
+        if (f->n_drifts > 0)
+                return CLI_EXIT_WRONG;
+        return n_unread > 0 ? CLI_EXIT_UNKNOWN : CLI_EXIT_WELL;
 }
 
 static CliExit accept(const Cli *c, const Found *f)

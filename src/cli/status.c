@@ -147,6 +147,47 @@ static void judge_unseen_starts(Status *s, const char *name, const json_t *start
                      name, cli_age(s->cli, number_of(starts, "accepted_msec"), ago));
 }
 
+/* A trail that cannot be seen at all is told of already. */
+static void judge_settings(Status *s, const char *name, const json_t *trail)
+{
+        const json_t *half;
+        const char *operation;
+
+        if (!json_is_null(json_object_get(trail, "error")))
+                return;
+        json_object_foreach(json_object_get(trail, "settings"), operation, half)
+        {
+                _cleanup_free_ char *words = error_words(half, "error");
+                int64_t good = number_of(half, "last_good_msec");
+                char ago[80];
+
+                if (words)
+                        find(s, CLI_EXIT_WRONG,
+                             "%s: %s fails, so that a change of its settings may go unseen (it "
+                             "last "
+                             "succeeded %s): %s",
+                             name, operation,
+                             good ? cli_age(s->cli, good, ago)
+                                  : "before the daemon's start, if ever",
+                             words);
+        }
+}
+
+static void judge_heartbeat(Status *s)
+{
+        const json_t *heartbeat = json_object_get(s->object, "heartbeat");
+        _cleanup_free_ char *words = error_words(heartbeat, "error");
+        int64_t accepted = number_of(heartbeat, "accepted_msec");
+        char ago[80];
+
+        if (words)
+                find(s, CLI_EXIT_WRONG,
+                     "the heartbeat is not accepted (last %s), its alarm goes off: %s",
+                     accepted ? cli_age(s->cli, accepted, ago)
+                              : "before the daemon's start, if ever",
+                     words);
+}
+
 static void judge_trail(Status *s, const json_t *trail)
 {
         const char *name = name_of_trail(trail);
@@ -173,6 +214,7 @@ static void judge_trail(Status *s, const json_t *trail)
                 find(s, CLI_EXIT_WRONG, "%s has an open incident (%s): trailsentry incidents %s",
                      name, text_of(trail, "incident_kind"), incident);
         judge_error(s, name, trail);
+        judge_settings(s, name, trail);
         judge_unseen_starts(s, name, json_object_get(trail, "unseen_starts"));
 }
 
@@ -182,6 +224,7 @@ static void judge(Status *s)
         size_t i;
 
         judge_daemon(s);
+        judge_heartbeat(s);
         json_array_foreach(json_object_get(s->object, "trails"), i, item) judge_trail(s, item);
         json_array_foreach(json_object_get(s->object, "topics"), i, item)
                 judge_error(s, text_of(item, "arn"), item);
@@ -220,10 +263,9 @@ static bool is_troubled(const Status *s, const json_t *trail)
 /* When it is looked at again, if the daemon lives; "now" when that is due. */
 static const char *next_poll(const Status *s, const json_t *trail, char buf[static TIMEFMT_MAX])
 {
-        int64_t left = number_of(trail, "last_poll_msec") +
-                       number_of(trail, "poll_interval_usec") / 1000 - s->cli->now_msec;
+        int64_t left = number_of(trail, "next_poll_msec") - s->cli->now_msec;
 
-        if (number_of(trail, "last_poll_msec") == 0 || s->verdict == CLI_EXIT_UNKNOWN)
+        if (number_of(trail, "next_poll_msec") == 0 || s->verdict == CLI_EXIT_UNKNOWN)
                 return "-";
         return left < MSEC_PER_SEC ? "now" : timefmt_duration(left / 1000 * 1000, buf);
 }
@@ -358,6 +400,18 @@ static void print_last_incident(const Status *s)
                    text_of(last, "actor"), text_of(last, "id"));
 }
 
+static void print_heartbeat(const Status *s)
+{
+        const json_t *heartbeat = json_object_get(s->object, "heartbeat");
+        int64_t accepted = number_of(heartbeat, "accepted_msec");
+        char ago[80];
+
+        if (!json_is_true(json_object_get(heartbeat, "enabled")))
+                return;
+        print_line(&s->cli->out, PRINT_PLAIN, "Heartbeat last accepted: %s",
+                   accepted ? cli_age(s->cli, accepted, ago) : "not since the daemon's start");
+}
+
 static void print_status(const Status *s)
 {
         const Printer *p = &s->cli->out;
@@ -384,6 +438,7 @@ static void print_status(const Status *s)
                 print_blank(p);
                 print_findings(s);
         }
+        print_heartbeat(s);
         print_last_incident(s);
 }
 
@@ -455,6 +510,9 @@ static char *essence_of(const Status *s)
                     text_of(s->object, "state_error"), text_of(s->object, "configuration_error"),
                     !*text_of(s->object, "log_error"),
                     (long long)number_of(json_object_get(s->object, "heartbeat"), "withheld_msec"));
+        /* One that came and went between two looks, too, and who it was. */
+        const json_t *last = json_object_get(s->object, "last_incident");
+        strbuf_addf(&b, "%s %s %zu\n", text_of(last, "id"), text_of(last, "actor"), s->n_findings);
         add_essence(&b, json_object_get(s->object, "trails"), trail);
         add_essence(&b, json_object_get(s->object, "topics"), topic);
         add_essence(&b, json_object_get(s->object, "accounts"), account);

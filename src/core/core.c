@@ -485,6 +485,19 @@ const AwsError *core_trail_error(const Core *c, size_t trail)
         return &c->trails[trail].error;
 }
 
+int64_t core_next_poll_msec(const Core *c, size_t trail)
+{
+        const Trail *t = &c->trails[trail];
+        uint64_t next = t->polling ? c->now.boot_usec : MAX(t->next_poll_boot, c->now.boot_usec);
+
+        return c->now.wall_msec + (int64_t)((next - c->now.boot_usec) / USEC_PER_MSEC);
+}
+
+const SettingsRead *core_settings_read(const Core *c, size_t trail, SettingsHalf half)
+{
+        return &c->trails[trail].settings_read[half];
+}
+
 const Incident *core_trail_incident(const Core *c, size_t trail)
 {
         const Trail *t = &c->trails[trail];

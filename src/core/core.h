@@ -66,19 +66,21 @@ typedef struct Input {
         bool maybe_done;  /* STARTED: an attempt before the last may have taken effect */
         const TrailStatus *status; /* POLLED, on success */
         int64_t asked_msec;        /* POLLED, INSPECTED: wall clock when the question was sent */
-        const TrailSettings *settings; /* INSPECTED: as much as was answered */
-        const char *operation;         /* INSPECTED, on failure: of the call that failed */
-        const char *by;                /* ACCEPT: who */
-        const char *digest;            /* ACCEPT: of the changes that were looked at */
-        uint64_t batch;                /* FOUND: of the action */
-        const LookupPage *page;        /* FOUND, on success */
-        uint64_t generation;           /* STORED, STORE_FAILED */
-        int store_error;               /* STORE_FAILED: -errno */
-        unsigned sequence;             /* SENT */
-        const char *topic_arn;         /* SENT */
-        const char *message_id;        /* SENT, on success */
-        unsigned account;              /* IDENTITY */
-        const char *identity_arn;      /* IDENTITY */
+        const TrailSettings *settings;   /* INSPECTED: as much as was answered */
+        const char *operation;           /* INSPECTED, on failure: of the call that failed ... */
+        const AwsError *selectors_error; /* ... and of GetEventSelectors when that was GetTrail, and
+                                            both did; may be NULL */
+        const char *by;                  /* ACCEPT: who */
+        const char *digest;              /* ACCEPT: of the changes that were looked at */
+        uint64_t batch;                  /* FOUND: of the action */
+        const LookupPage *page;          /* FOUND, on success */
+        uint64_t generation;             /* STORED, STORE_FAILED */
+        int store_error;                 /* STORE_FAILED: -errno */
+        unsigned sequence;               /* SENT */
+        const char *topic_arn;           /* SENT */
+        const char *message_id;          /* SENT, on success */
+        unsigned account;                /* IDENTITY */
+        const char *identity_arn;        /* IDENTITY */
         const MaintenanceRequest *maintenance;
         const CoreConfig *config;  /* RECONFIGURE */
         const StateReport *report; /* RESTORED */
@@ -111,7 +113,8 @@ typedef enum LogEvent {
         LOG_EVENT_ACTOR_NOT_FOUND,
         LOG_EVENT_CREDENTIALS_MISUSED,
         LOG_EVENT_REDUNDANT_START,
-        LOG_EVENT_POLL_FAILED, /* first of a row */
+        LOG_EVENT_POLL_FAILED,     /* first of a row */
+        LOG_EVENT_SETTINGS_FAILED, /* a half of the settings cannot be read, or can again */
         LOG_EVENT_DELIVERING,
         LOG_EVENT_BASELINE, /* what counts as good: taken, improved, accepted or not */
         LOG_EVENT_ALERT_SENT,
@@ -189,6 +192,24 @@ const TrailConfig *core_trail_config(const Core *c, size_t trail);
 const TrailMemory *core_trail_memory(const Core *c, size_t trail);
 /* Of the last poll, class NONE when it was good. */
 const AwsError *core_trail_error(const Core *c, size_t trail);
+
+/* When it is polled next, by the wall clock; now when that is under way. */
+int64_t core_next_poll_msec(const Core *c, size_t trail);
+
+/* How reading the settings of a trail goes, by call. */
+typedef enum SettingsHalf {
+        SETTINGS_OF_TRAIL,     /* GetTrail */
+        SETTINGS_OF_SELECTORS, /* GetEventSelectors */
+        _SETTINGS_HALF_MAX,
+} SettingsHalf;
+
+typedef struct SettingsRead {
+        AwsError error;    /* of the last one; class NONE: it was read, or not asked for yet */
+        int64_t good_msec; /* last read in this run; 0: never */
+} SettingsRead;
+
+const SettingsRead *core_settings_read(const Core *c, size_t trail, SettingsHalf half);
+const char *settings_half_operation(SettingsHalf half);
 /* Open incident of a trail (a stop before a cannot-see before drift before a delivery), NULL when
  * all is well. */
 const Incident *core_trail_incident(const Core *c, size_t trail);

@@ -10,6 +10,7 @@
 #include <syslog.h>
 
 #include "base/mem.h"
+#include "core/alerttext.h"
 
 #define AGREEING_READS 2
 #define UNLIKE_READS 6 /* in a row that are not as it was, and no two alike */
@@ -320,12 +321,12 @@ static void on_failure(Core *c, Trail *t, const Input *in)
                 t->next_inspect_boot = c->now.boot_usec + backoff_usec(c->policy.inspect_again_usec,
                                                                        c->policy.inspect_usec,
                                                                        t->inspect_failures);
-        else if (!lasts)
+        else if (class == AWS_ERROR_THROTTLED)
                 t->next_inspect_boot =
                         c->now.boot_usec + backoff_usec(c->policy.inspect_usec,
                                                         BACKOFF_MAX * c->policy.inspect_usec,
                                                         t->inspect_failures);
-        else if (t->inspect_failures < FAILING_READS)
+        else if (lasts && t->inspect_failures < FAILING_READS)
                 look_again_soon(c, t);
         if (t->uninspected || t->blind)
                 return;
@@ -344,12 +345,55 @@ void drift_forget(Core *c, Trail *t, Incident *i)
         t->delivery = i == t->delivery ? NULL : t->delivery;
 }
 
+const char *settings_half_operation(SettingsHalf half)
+{
+        return half == SETTINGS_OF_TRAIL ? "GetTrail" : "GetEventSelectors";
+}
+
+/* A trail that is gone, or out of sight, has an incident of its own that says so. */
+static void note_read(Core *c, Trail *t, SettingsHalf half, bool read, const AwsError *error)
+{
+        SettingsRead *s = &t->settings_read[half];
+        const char *operation = settings_half_operation(half);
+        bool failed = s->error.class != AWS_ERROR_NONE;
+
+        if (read) {
+                if (failed)
+                        core_log_trail(c, LOG_EVENT_SETTINGS_FAILED, LOG_NOTICE, t, NULL,
+                                       "%s: %s succeeds again", name(t), operation);
+                *s = (SettingsRead){.good_msec = c->now.wall_msec};
+                return;
+        }
+        if (!error || error->class == AWS_ERROR_NONE)
+                return;
+        bool known = s->error.class == error->class && streq(s->error.code, error->code);
+        s->error = *error;
+        if (known || t->blind || error->class == AWS_ERROR_NOT_FOUND)
+                return;
+        _cleanup_free_ char *words = alert_error_words(error);
+        core_log_trail(c, LOG_EVENT_SETTINGS_FAILED, LOG_WARNING, t, error,
+                       "%s: %s failed, so that a change of its settings may go unseen: %s", name(t),
+                       operation, words);
+}
+
+static void note_reads(Core *c, Trail *t, const Input *in)
+{
+        bool failed = in->error.class != AWS_ERROR_NONE;
+        bool of_selectors = failed && streq(in->operation, "GetEventSelectors");
+
+        note_read(c, t, SETTINGS_OF_TRAIL, in->settings->described,
+                  failed && !of_selectors ? &in->error : NULL);
+        note_read(c, t, SETTINGS_OF_SELECTORS, in->settings->selected,
+                  of_selectors ? &in->error : in->selectors_error);
+}
+
 void drift_inspected(Core *c, Trail *t, const Input *in)
 {
         t->inspecting = false;
         if (c->policy.inspect_usec == 0)
                 return; /* switched off since it was asked */
         schedule(c, t);
+        note_reads(c, t, in);
         if (in->error.class == AWS_ERROR_NONE) {
                 t->inspect_failures = 0;
                 t->inspected_boot = c->now.boot_usec;

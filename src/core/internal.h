@@ -161,7 +161,8 @@ typedef struct Trail {
         uint64_t next_inspect_boot;
         uint64_t inspected_boot; /* last look that told all; start of the run at first */
         unsigned inspect_failures;
-        AwsError inspect_error;                /* of the last one */
+        AwsError inspect_error; /* of the last one */
+        SettingsRead settings_read[_SETTINGS_HALF_MAX];
         TrailSettings found;                   /* as last read */
         char believed[DRIFT_DIGEST_SIZE];      /* of the changes that are told; "": none */
         char doubted_drift[DRIFT_DIGEST_SIZE]; /* of others, until reads agree on them */

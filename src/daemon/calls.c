@@ -110,8 +110,8 @@ static void on_polled(Call *c, const AwsResult *result, Input *in)
 
 static void get_event_selectors(Call *before);
 
-/* The answers of the two calls are one look. The second goes without the first when that was
- * refused, so that one missing permission does not hide everything. */
+/* The answers of the two calls are one look. The second does without the first, so that what one
+ * cannot read does not hide what the other can. */
 static void on_inspected(Call *c, const AwsResult *result, Input *in)
 {
         bool first = c->kind == CALL_GET_TRAIL;
@@ -127,14 +127,16 @@ static void on_inspected(Call *c, const AwsResult *result, Input *in)
                 else
                         *(first ? &s->described : &s->selected) = true;
         }
+        bool also = c->failed && in->error.class != AWS_ERROR_NONE;
+        AwsError second = in->error;
+
         if (in->error.class != AWS_ERROR_NONE && !c->failed) {
                 c->failure = in->error;
                 c->failed = first ? "GetTrail" : "GetEventSelectors";
         }
         if (c->trail == SIZE_MAX)
                 return; /* guarded no more, since the configuration was read again */
-        if (first && (!c->failed || c->failure.class == AWS_ERROR_DENIED ||
-                      c->failure.class == AWS_ERROR_PROTOCOL)) {
+        if (first && !(c->failed && c->failure.class == AWS_ERROR_NOT_FOUND)) {
                 get_event_selectors(c);
                 return;
         }
@@ -144,6 +146,7 @@ static void on_inspected(Call *c, const AwsResult *result, Input *in)
         in->settings = s;
         in->operation = c->failed;
         in->error = c->failure;
+        in->selectors_error = also ? &second : NULL;
         manager_step(c->manager, in);
 }
 
@@ -214,6 +217,9 @@ static void on_heartbeat(Call *c, const AwsResult *result)
                 log_notice("the heartbeat is sent again");
         }
         c->manager->heartbeat_failed = failed;
+        c->manager->heartbeat_error = result->error;
+        if (!failed)
+                c->manager->heartbeat_accepted_msec = c->network->env->wall_msec(c->network->env);
 }
 
 static void on_answer(void *userdata, const AwsResult *result)

@@ -82,6 +82,8 @@ struct Manager {
         bool stopping;
         bool memory_failed;
         bool heartbeat_failed;
+        AwsError heartbeat_error;        /* of the last one */
+        int64_t heartbeat_accepted_msec; /* when CloudWatch last took one; 0: not in this run */
         unsigned n_heartbeat;
         size_t *heartbeat; /* trails of the step under way */
 };

@@ -32,6 +32,7 @@ static const char *const message_ids[_LOG_EVENT_MAX] = {
         [LOG_EVENT_CREDENTIALS_MISUSED] = "6fe7f7afafb74aad904af644e0c8ea18",
         [LOG_EVENT_REDUNDANT_START] = "3e6963ec5675442c95e95a99d7088686",
         [LOG_EVENT_POLL_FAILED] = "4dd66d8a07e8422183cc3eae62e2dcf5",
+        [LOG_EVENT_SETTINGS_FAILED] = "6a0d6f7e0f1b4a0f8d3c5b9e2f71c084",
         [LOG_EVENT_DELIVERING] = "c0e946fdb4934557bba81d7c46a4d35d",
         [LOG_EVENT_BASELINE] = "2f4c1b7d8f3e4d0f9b0a6c51e7d3a984",
         [LOG_EVENT_ALERT_SENT] = "7cc3ef7b2eb04d47a0f3af6a8ed0e63d",

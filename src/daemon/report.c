@@ -46,6 +46,20 @@ static json_t *unseen_starts_report(const Incident *i)
                          aws_error_to_value(&i->restart.error));
 }
 
+static json_t *settings_report(const Core *c, size_t trail)
+{
+        json_t *o = json_object();
+
+        for (SettingsHalf h = 0; h < _SETTINGS_HALF_MAX; h++) {
+                const SettingsRead *s = core_settings_read(c, trail, h);
+
+                json_set(o, settings_half_operation(h),
+                         json_pack("{s:o, s:I}", "error", aws_error_to_value(&s->error),
+                                   "last_good_msec", (json_int_t)s->good_msec));
+        }
+        return o;
+}
+
 static json_t *trail_report(Manager *m, size_t k, int n_open)
 {
         const TrailConfig *t = core_trail_config(m->core, k);
@@ -59,7 +73,8 @@ static json_t *trail_report(Manager *m, size_t k, int n_open)
         assert(r >= 0); /* checked with the configuration */
         (void)r;
         return json_pack(
-                "{s:s, s:s, s:I, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:i, s:o, s:o, s:o}",
+                "{s:s, s:s, s:I, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:i, s:o, s:o, s:o, "
+                "s:o, s:I}",
                 "arn", t->arn, "action", trail_action_to_string(t->action), "poll_interval_usec",
                 (json_int_t)t->poll_usec, "account", a.account, "region", a.region, "logging",
                 s->seen ? json_boolean(s->logging) : json_null(), "last_poll_msec",
@@ -69,7 +84,9 @@ static json_t *trail_report(Manager *m, size_t k, int n_open)
                 "incident_kind", string_or_null(i ? incident_kind_to_string(i->kind) : NULL),
                 "incidents_open", n_open, "restart_error",
                 failing ? aws_error_to_value(&i->restart.error) : json_null(), "unseen_starts",
-                unseen_starts_report(i), "error", aws_error_to_value(core_trail_error(m->core, k)));
+                unseen_starts_report(i), "error", aws_error_to_value(core_trail_error(m->core, k)),
+                "settings", settings_report(m->core, k), "next_poll_msec",
+                (json_int_t)core_next_poll_msec(m->core, k));
 }
 
 /* Unsent messages of a topic and its last error; all topics when arn is NULL. */
@@ -166,8 +183,10 @@ static json_t *maintenance_report(Manager *m)
 
 static json_t *heartbeat_report(const Manager *m)
 {
-        return json_pack("{s:b, s:I}", "enabled", m->conf->heartbeat, "withheld_msec",
-                         (json_int_t)core_heartbeat_withheld_msec(m->core));
+        return json_pack("{s:b, s:I, s:I, s:o}", "enabled", m->conf->heartbeat, "withheld_msec",
+                         (json_int_t)core_heartbeat_withheld_msec(m->core), "accepted_msec",
+                         (json_int_t)m->heartbeat_accepted_msec, "error",
+                         aws_error_to_value(&m->heartbeat_error));
 }
 
 /* Why records do not arrive where they should, owned; NULL while they do. */

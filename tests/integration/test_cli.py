@@ -403,7 +403,8 @@ def test_status_of_a_deleted_trail(aws, guard):
     assert re.search(r"^management-events .* DELETED ", done.stdout, re.M), done
 
 
-def made_up_status(path, configuration_error=None, withheld=0, **changes):
+def made_up_status(path, configuration_error=None, withheld=0, last_incident=None, beat=None,
+                   **changes):
     """A status file as the daemon writes it, without a daemon."""
     now = int(time.time() * 1000)
     told = {"version": 1, "pid": 1, "hostname": "guard-1", "program_version": "0", "state": "running",
@@ -413,7 +414,8 @@ def made_up_status(path, configuration_error=None, withheld=0, **changes):
                         "incident": None, "error": None}],
             "topics": [], "accounts": [], "incidents_open": 0, "state_error": None,
             "configuration_error": configuration_error,
-            "heartbeat": {"enabled": True, "withheld_msec": withheld}}
+            "last_incident": last_incident,
+            "heartbeat": {"enabled": True, "withheld_msec": withheld, **(beat or {})}}
     told["trails"][0].update(changes)
     temporary = str(path) + ".new"
     with open(temporary, "w", encoding="utf-8") as file:
@@ -461,6 +463,10 @@ def test_watching_into_a_pipe_writes_what_changes(tmp_path):
         looks.close()
         made_up_status(path, logging=False, incident="ab12")
         second = read_until(process.stdout, "NOT LOGGING  ")
+        # One that came and went between two looks.
+        made_up_status(path, logging=False, incident="ab12", last_incident={
+            "id": "cd34", "detected_msec": 1, "summary": "was stopped", "actor": "Mary"})
+        second += read_until(process.stdout, "incidents cd34")
         os.unlink(path)
         third = read_until(process.stdout, "is not there")
         made_up_status(path)
@@ -468,7 +474,7 @@ def test_watching_into_a_pipe_writes_what_changes(tmp_path):
         process.terminate()
         rest = process.stdout.read()
     blocks = first + second + third + fourth + rest
-    assert len(re.findall(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", blocks, re.M)) == 4, blocks
+    assert len(re.findall(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", blocks, re.M)) == 5, blocks
     assert "incident ab12" in second + third and "\x1b" not in blocks
     assert process.returncode == WELL  # as the last look
 
@@ -491,6 +497,30 @@ def test_status_of_a_guard_that_is_blinded(tmp_path):
     done = command("status", "--status-file", path)
     assert done.returncode == WRONG, done
     assert "ALERTS REACH NOBODY: no topic has accepted one; heartbeats are withheld" in done.stdout
+
+
+def test_status_of_what_fails_beside_the_polls(tmp_path):
+    """The settings, by half, and the heartbeat: none of it is well."""
+    path = tmp_path / "status.json"
+    failed = {"class": "transient", "status": 500, "code": "InternalFailure", "message": "no",
+              "request_id": "r-1"}
+    now = int(time.time() * 1000)
+    made_up_status(path, settings={"GetTrail": {"error": failed, "last_good_msec": now - 600000},
+                                   "GetEventSelectors": {"error": None, "last_good_msec": now}})
+    done = command("status", "--status-file", path)
+    assert done.returncode == WRONG and "All is well" not in done.stdout, done
+    assert re.search(r"^management-events: GetTrail fails, so that a change of its settings may go "
+                     r"unseen \(it last succeeded 10 min .*ago\): the service failed "
+                     r"\(InternalFailure", done.stdout, re.M), done
+    assert "GetEventSelectors" not in done.stdout
+    made_up_status(path, beat={"accepted_msec": now - 300000, "error": failed})
+    done = command("status", "--status-file", path)
+    assert done.returncode == WRONG and "All is well" not in done.stdout, done
+    assert re.search(r"^the heartbeat is not accepted \(last 5 min .*ago\), its alarm goes off: "
+                     r"the service failed", done.stdout, re.M), done
+    made_up_status(path, beat={"accepted_msec": now, "error": None}, next_poll_msec=now + 1000)
+    done = command("status", "--status-file", path)
+    assert done.returncode == WELL and "Heartbeat last accepted: " in done.stdout, done
 
 
 def test_watching_tells_what_is_added_to_what_is_wrong(tmp_path):

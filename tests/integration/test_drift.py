@@ -170,6 +170,27 @@ def test_denied_sight_of_settings(aws, guard, operation):
     aws.message(phase="CLOSED", kind="uninspected")
 
 
+@pytest.mark.parametrize("operation, code", [
+    ("GetTrail", "InternalFailure"), ("GetTrail", "InvalidParameterCombinationException"),
+    ("GetEventSelectors", "ThrottlingException")])
+def test_half_that_fails(aws, guard, operation, code):
+    """Seen at once in journal and status, whatever the cause; the other half goes on as ever."""
+    watched(aws, guard)
+    aws.fault(kind="error", service="cloudtrail", operation=operation, code=code, message="no")
+    guard.record(f"{operation} failed, so that a change of its settings may go unseen: .*{code}")
+    guard.wait_status(lambda s: s["trails"][0]["settings"][operation]["error"])
+    done = command("status", "--status-file", guard.status_path)
+    assert done.returncode == WRONG and f"management-events: {operation} fails" in done.stdout, done
+    if operation == "GetTrail":
+        looked(aws, 3)  # no slower than with both
+        aws.attack(TRAIL, event="PutEventSelectors", params={"EventSelectors": [
+            {"ReadWriteType": "WriteOnly"}]})
+        aws.message(phase="OPEN", kind="drift")
+    aws.clear_faults()
+    guard.record(f"{operation} succeeds again")
+    guard.wait_status(lambda s: s["trails"][0]["settings"][operation]["error"] is None)
+
+
 WAYS = {
     "LatestDeliveryError": ("delivers no log files", "critical"),
     "LatestDigestDeliveryError": ("delivers no digest files", "high"),
