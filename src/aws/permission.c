@@ -11,6 +11,8 @@ const Permission permissions[] = {
          PERMISSION_ON_TRAIL},
         {AWS_SERVICE_CLOUDTRAIL, "LookupEvents", "cloudtrail:LookupEvents", PERMISSION_ON_ALL},
         {AWS_SERVICE_SNS, "Publish", "sns:Publish", PERMISSION_ON_TOPIC},
+        /* So that trailsentry check can tell whether anybody is subscribed. */
+        {AWS_SERVICE_SNS, "GetTopicAttributes", "sns:GetTopicAttributes", PERMISSION_ON_TOPIC},
         {AWS_SERVICE_STS, "AssumeRole", "sts:AssumeRole", PERMISSION_ON_ROLE},
         {AWS_SERVICE_STS, "AssumeRoleWithWebIdentity", "sts:AssumeRoleWithWebIdentity",
          PERMISSION_ON_NOTHING},

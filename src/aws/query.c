@@ -116,6 +116,40 @@ int sns_parse_publish(const char *body, size_t len, char **ret_message_id)
         return 0;
 }
 
+int sns_request_get_topic_attributes(const char *topic_arn, AwsRequest *ret)
+{
+        _cleanup_strbuf_ StrBuf b = form_begin("GetTopicAttributes", "2010-03-31");
+        const char *why;
+        Arn topic;
+
+        if (arn_parse_topic(topic_arn, &topic, &why) < 0)
+                return -EINVAL;
+        uri_form_add(&b, "TopicArn", topic_arn);
+        return form_finish(&b, AWS_SERVICE_SNS, "GetTopicAttributes", topic.region, ret);
+}
+
+/* A number of subscriptions; -1 for what is none. */
+static int count_of(const XmlDoc *doc, const char *name)
+{
+        const char *text = xml_entry(doc, name);
+
+        return isempty(text) || strlen(text) > 8 || text[strspn(text, "0123456789")]
+                       ? -1
+                       : (int)strtol(text, NULL, 10);
+}
+
+int sns_parse_topic_attributes(const char *body, size_t len, TopicAttributes *ret)
+{
+        _cleanup_(xml_freep) XmlDoc *doc = NULL;
+
+        int r = parse_xml(body, len, &doc);
+        if (r < 0)
+                return r;
+        *ret = (TopicAttributes){.confirmed = count_of(doc, "SubscriptionsConfirmed"),
+                                 .pending = count_of(doc, "SubscriptionsPending")};
+        return 0;
+}
+
 void sts_request_get_caller_identity(const char *region, AwsRequest *ret)
 {
         _cleanup_strbuf_ StrBuf b = form_begin("GetCallerIdentity", "2011-06-15");

@@ -29,6 +29,16 @@ int sns_request_publish(const SnsMessage *m, AwsRequest *ret) _must_check_;
 /* This and the other parse functions: -EBADMSG, -E2BIG, -ELOOP as xml_parse(). */
 int sns_parse_publish(const char *body, size_t len, char **ret_message_id) _must_check_;
 
+/* SNS GetTopicAttributes, what somebody who sends to the topic needs to know of it.
+ * https://docs.aws.amazon.com/sns/latest/api/API_GetTopicAttributes.html */
+typedef struct TopicAttributes {
+        int confirmed; /* subscriptions; -1: the answer does not say */
+        int pending;   /* ... that nobody has confirmed yet */
+} TopicAttributes;
+
+int sns_request_get_topic_attributes(const char *topic_arn, AwsRequest *ret) _must_check_;
+int sns_parse_topic_attributes(const char *body, size_t len, TopicAttributes *ret) _must_check_;
+
 /* STS. */
 void sts_request_get_caller_identity(const char *region, AwsRequest *ret);
 

@@ -187,6 +187,23 @@ const char *xml_text(const XmlDoc *doc, const char *path)
         return NULL;
 }
 
+static bool ends_with(const char *path, const char *end)
+{
+        size_t n = strlen(path), m = strlen(end);
+
+        return n >= m && streq(path + n - m, end);
+}
+
+const char *xml_entry(const XmlDoc *doc, const char *key)
+{
+        for (size_t i = 0; i + 1 < doc->n_leaves; i++)
+                if (ends_with(doc->leaves[i].path, "/entry/key") &&
+                    streq(doc->leaves[i].text, key) &&
+                    ends_with(doc->leaves[i + 1].path, "/entry/value"))
+                        return doc->leaves[i + 1].text;
+        return NULL;
+}
+
 const char *xml_find(const XmlDoc *doc, const char *name)
 {
         for (size_t i = 0; i < doc->n_leaves; i++) {

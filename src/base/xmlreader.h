@@ -18,5 +18,7 @@ DEFINE_CLEANUP(XmlDoc *, xml_free)
 /* Text of the first element at a path from the root, "ErrorResponse/Error/Code"; NULL when there
  * is none. Borrowed from doc. */
 const char *xml_text(const XmlDoc *doc, const char *path);
+/* Value of a map's entry, <entry><key>, then its <value>: of the first whose key is that. */
+const char *xml_entry(const XmlDoc *doc, const char *key);
 /* Text of the first element of that name, wherever it stands. */
 const char *xml_find(const XmlDoc *doc, const char *name);

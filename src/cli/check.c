@@ -143,6 +143,18 @@ static void print_starts(const Printer *p, const Check *k)
         print_blank(p);
 }
 
+static void print_beat(const Printer *p, const Check *k)
+{
+        static const char *const headings[] = {"HEARTBEATTEST IN", "REGION", "RESULT", NULL};
+        _cleanup_(table_freep) Table *t = table_new(headings);
+
+        table_cell(t, PRINT_PLAIN, "%s", k->conf->heartbeat_namespace);
+        table_cell(t, PRINT_PLAIN, "%s", k->conf->heartbeat_region);
+        exercise_cells(t, &k->beat, "accepted");
+        table_print(t, p);
+        print_blank(p);
+}
+
 void check_print_findings(const Printer *p, const Check *k)
 {
         for (size_t i = 0; i < k->n_findings; i++) {
@@ -210,6 +222,8 @@ static void print_check(const Printer *p, const Check *k)
                 print_starts(p, k);
         if (asked && k->tasks & CHECK_PUBLISH)
                 check_print_topics(p, k);
+        if (asked && k->tasks & CHECK_BEAT && conf->heartbeat)
+                print_beat(p, k);
         check_print_findings(p, k);
 
         if (k->n_unproved > 0)
@@ -275,6 +289,11 @@ static json_t *trail_to_json(const CheckedTrail *t, const char *arn)
                          "logging_after", after);
 }
 
+static json_t *subscriptions(const CheckedTopic *t, int n)
+{
+        return t->describe.state == PROBE_WENT_WELL && n >= 0 ? json_integer(n) : json_null();
+}
+
 json_t *check_topics_to_json(const Check *k)
 {
         json_t *topics = json_array();
@@ -284,11 +303,16 @@ json_t *check_topics_to_json(const Check *k)
 
                 if (!k->only_topic || streq(k->only_topic, k->conf->topics[i].arn))
                         json_append(topics,
-                                    json_pack("{s:s, s:s, s:o, s:s?}", "arn",
+                                    json_pack("{s:s, s:s, s:o, s:s?, s:o, s:o, s:o}", "arn",
                                               k->conf->topics[i].arn, "format",
                                               topic_format_to_string(k->conf->topics[i].format),
                                               "Publish", probe_to_json(&t->publish), "message_id",
-                                              t->message_id));
+                                              t->message_id, "GetTopicAttributes",
+                                              probe_to_json(&t->describe),
+                                              "subscriptions_confirmed",
+                                              subscriptions(t, t->attributes.confirmed),
+                                              "subscriptions_pending",
+                                              subscriptions(t, t->attributes.pending)));
         }
         return topics;
 }
@@ -334,11 +358,11 @@ static json_t *check_to_json(const Check *k)
                 json_append(unproved, json_string(k->unproved[i]));
         if (note_of(k->conf))
                 json_append(notes, json_string(note_of(k->conf)));
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "settings",
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "settings",
                          settings_to_json(k), "accounts", accounts, "trails", trails, "topics",
-                         check_topics_to_json(k), "findings", check_findings_to_json(k), "unproved",
-                         unproved, "notes", notes, "read_events_a_month",
-                         (json_int_t)k->read_events);
+                         check_topics_to_json(k), "PutMetricData", probe_to_json(&k->beat),
+                         "findings", check_findings_to_json(k), "unproved", unproved, "notes",
+                         notes, "read_events_a_month", (json_int_t)k->read_events);
 }
 
 /* Only who has read what is going to happen lets it happen. */
@@ -351,7 +375,7 @@ static bool is_exercise_agreed(const Cli *c, const Conf *conf)
                 n += conf->trails[i].action == TRAIL_ACTION_RESTART;
         (void)fprintf(
                 stderr,
-                "This sends a test message to %zu topic%s, and calls StartLogging once on each "
+                "This sends a test message to %zu topic%s%s, and calls StartLogging once on each "
                 "of\n"
                 "%zu trail%s that is seen to log, to prove that it is allowed. That changes "
                 "nothing,\n"
@@ -360,7 +384,9 @@ static bool is_exercise_agreed(const Cli *c, const Conf *conf)
                 "daemon takes it for somebody else's: more than two a day on one trail are "
                 "an\n"
                 "incident (other-controller).\n",
-                conf->n_topics, conf->n_topics == 1 ? "" : "s", n, n == 1 ? "" : "s");
+                conf->n_topics, conf->n_topics == 1 ? "" : "s",
+                conf->heartbeat ? " and one value of the metric HeartbeatTest" : "", n,
+                n == 1 ? "" : "s");
         if (c->yes || !isatty(STDIN_FILENO))
                 return true;
         (void)fputs("Go on? [y/N] ", stderr);
@@ -388,7 +414,7 @@ CliExit cli_check(const Cli *c)
                         cli_complain("nothing was done");
                         return CLI_EXIT_UNKNOWN;
                 }
-                k.tasks |= CHECK_START | CHECK_PUBLISH;
+                k.tasks |= CHECK_START | CHECK_PUBLISH | CHECK_BEAT;
         }
         if (conf && !c->offline && check_ask(&k, &text) < 0) {
                 cli_complain("AWS could not be asked: %s", text);

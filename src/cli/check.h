@@ -22,9 +22,11 @@ typedef struct Probe {
 } Probe;
 
 typedef enum CheckTask {
-        CHECK_READ = 1,    /* GetTrailStatus, GetTrail, GetEventSelectors and LookupEvents */
+        CHECK_READ = 1,    /* GetTrailStatus, GetTrail, GetEventSelectors, LookupEvents and
+                            * GetTopicAttributes */
         CHECK_START = 2,   /* StartLogging, once, of each trail that has just been seen to log */
         CHECK_PUBLISH = 4, /* a test message to each topic */
+        CHECK_BEAT = 8,    /* one value of the metric HeartbeatTest */
 } CheckTask;
 
 typedef struct CheckedAccount {
@@ -50,6 +52,8 @@ typedef struct CheckedTrail {
 typedef struct CheckedTopic {
         Probe publish;
         char *message_id;
+        Probe describe; /* GetTopicAttributes */
+        TopicAttributes attributes;
 } CheckedTopic;
 
 typedef struct CheckFinding {
@@ -66,6 +70,7 @@ typedef struct Check {
         CheckedAccount *accounts; /* as in Conf; NULL when nothing was asked */
         CheckedTrail *trails;     /* as in Conf; the same */
         CheckedTopic *topics;     /* as in Conf; the same */
+        Probe beat;               /* PutMetricData */
         CheckFinding *findings;   /* what is wrong */
         size_t n_findings;
         char **unproved; /* what cannot be tried without doing it */

@@ -132,6 +132,42 @@ static void judge_probe(Check *c, const Probe *p, const char *operation, size_t 
         find(c, advice_for(c, &m), "%s for %s: %s", operation, name, words);
 }
 
+/* SNS takes every message for a topic that nobody hears of. */
+static void judge_subscriptions(Check *c, size_t i)
+{
+        const CheckedTopic *t = &c->topics[i];
+        const char *arn = c->conf->topics[i].arn;
+
+        if (t->describe.state != PROBE_WENT_WELL || t->attributes.confirmed != 0)
+                return;
+        if (t->attributes.pending > 0)
+                find(c,
+                     mem_strdup("Confirm them: by the link in the mail that SNS has sent to each "
+                                "address."),
+                     "NOBODY hears of %s: %d subscription%s not confirmed", arn,
+                     t->attributes.pending, t->attributes.pending == 1 ? " is" : "s are");
+        else
+                find(c,
+                     mem_printf("Subscribe somebody (aws sns subscribe --topic-arn %s --protocol "
+                                "email --notification-endpoint ADDRESS), and confirm it.",
+                                arn),
+                     "NOBODY hears of %s: it has no subscription", arn);
+}
+
+static void judge_beat(Check *c)
+{
+        const Probe *p = &c->beat;
+        _cleanup_free_ char *words = NULL;
+
+        if (p->state != PROBE_FAILED)
+                return;
+        words = alert_error_words(&p->error);
+        find(c,
+             advice_for(c, &(Made){p, AWS_SERVICE_MONITORING, "PutMetricData",
+                                   c->conf->heartbeat_namespace, 0}),
+             "PutMetricData in %s: %s", c->conf->heartbeat_region, words);
+}
+
 static void judge_topic(Check *c, size_t i)
 {
         const ConfTopic *t = &c->conf->topics[i];
@@ -249,7 +285,13 @@ static void list_unproved(Check *c)
                         *mem_push0(c->unproved, c->n_unproved) =
                                 mem_printf("sns:Publish to %s, for %s", conf->topics[i].arn, who);
         }
-        if (conf->heartbeat)
+        for (size_t i = 0; c->topics && i < conf->n_topics; i++)
+                if (c->topics[i].describe.state == PROBE_FAILED)
+                        *mem_push0(c->unproved, c->n_unproved) =
+                                mem_printf("that somebody is subscribed to %s, since "
+                                           "sns:GetTopicAttributes fails: %s",
+                                           conf->topics[i].arn, c->topics[i].describe.error.code);
+        if (conf->heartbeat && c->beat.state != PROBE_WENT_WELL)
                 *mem_push0(c->unproved, c->n_unproved) =
                         mem_printf("cloudwatch:PutMetricData in %s, namespace %s, for %s",
                                    conf->heartbeat_region, conf->heartbeat_namespace, base);
@@ -292,6 +334,9 @@ void check_judge(Check *c)
                 judge_trail(c, i);
         for (size_t i = 0; c->topics && i < c->conf->n_topics; i++)
                 judge_topic(c, i);
+        for (size_t i = 0; c->topics && i < c->conf->n_topics; i++)
+                judge_subscriptions(c, i);
+        judge_beat(c);
         list_unproved(c);
         for (size_t i = 0; i < c->conf->n_trails; i++)
                 c->read_events += read_events_of(c->conf, i);

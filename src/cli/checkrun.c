@@ -26,6 +26,8 @@ typedef enum CallKind {
         CALL_LOOK_UP,
         CALL_START,
         CALL_PUBLISH,
+        CALL_DESCRIBE,
+        CALL_BEAT,
         CALL_LOOK_AGAIN,
         _CALL_KIND_MAX,
 } CallKind;
@@ -41,6 +43,8 @@ static const struct {
         [CALL_GET_SELECTORS] = {2, RETRY_STANDARD},
         [CALL_START] = {3, RETRY_NONE}, /* each try is a record in Event history */
         [CALL_PUBLISH] = {3, RETRY_STANDARD},
+        [CALL_DESCRIBE] = {2, RETRY_STANDARD},
+        [CALL_BEAT] = {3, RETRY_STANDARD},
         [CALL_LOOK_AGAIN] = {4, RETRY_STANDARD},
 };
 
@@ -112,6 +116,28 @@ static void make_publish(const Call *c, AwsRequest *ret)
         message_done(&m);
 }
 
+static void make_describe(const Call *c, AwsRequest *ret)
+{
+        int r = sns_request_get_topic_attributes(c->runner->check->conf->topics[c->index].arn, ret);
+
+        assert(r >= 0); /* the topic's ARN has been checked */
+        (void)r;
+}
+
+/* Never the metric that the alarm watches: that would hide a daemon that is dead. */
+static void make_beat(const Call *c, AwsRequest *ret)
+{
+        const Conf *conf = c->runner->check->conf;
+        const Metric metric = {.name = "HeartbeatTest",
+                               .dimension_name = "TrailArn",
+                               .dimension_value = conf->trails[0].arn,
+                               .time_msec = c->runner->check->now_msec,
+                               .value = 1};
+
+        monitoring_request_put_metric_data(conf->heartbeat_region, conf->heartbeat_namespace,
+                                           &metric, 1, ret);
+}
+
 static void make_request(const Call *c, AwsRequest *ret)
 {
         const Check *k = c->runner->check;
@@ -135,6 +161,12 @@ static void make_request(const Call *c, AwsRequest *ret)
                 break;
         case CALL_PUBLISH:
                 make_publish(c, ret);
+                break;
+        case CALL_DESCRIBE:
+                make_describe(c, ret);
+                break;
+        case CALL_BEAT:
+                make_beat(c, ret);
                 break;
         case CALL_LOOK_UP:
         default:
@@ -179,7 +211,10 @@ static int parse_answer(const Call *c, const char *body, size_t len)
                         event_selectors_done(&selectors);
                 return r;
         case CALL_START:
+        case CALL_BEAT:
                 return 0; /* its answer is empty */
+        case CALL_DESCRIBE:
+                return sns_parse_topic_attributes(body, len, &k->topics[c->index].attributes);
         case CALL_PUBLISH:
                 /* Accepted is accepted, whatever the rest of the answer says. */
                 if (sns_parse_publish(body, len, &k->topics[c->index].message_id) < 0)
@@ -287,6 +322,13 @@ static void list_reading(Runner *r)
                 if (t->look_up_of == i)
                         list_trail_call(r, CALL_LOOK_UP, i, &t->look_up);
         }
+        for (size_t i = 0; i < conf->n_topics; i++)
+                *mem_push0(r->calls, r->n_calls) = (Call){r,
+                                                          CALL_DESCRIBE,
+                                                          i,
+                                                          conf->topics[i].account,
+                                                          &r->check->topics[i].describe,
+                                                          NULL};
 }
 
 static void list_calls(Runner *r)
@@ -305,6 +347,8 @@ static void list_calls(Runner *r)
                                                                   conf->topics[i].account,
                                                                   &k->topics[i].publish,
                                                                   NULL};
+        if (conf->heartbeat && k->tasks & CHECK_BEAT)
+                *mem_push0(r->calls, r->n_calls) = (Call){r, CALL_BEAT, 0, 0, &k->beat, NULL};
         for (size_t i = 0; i < conf->n_trails && k->tasks & CHECK_START; i++)
                 if (conf->trails[i].action == TRAIL_ACTION_RESTART)
                         list_trail_call(r, CALL_START, i, &k->trails[i].start);

@@ -51,6 +51,9 @@ class Sns:
     def GetTopicAttributes(self, call):
         topic = self.topic(call, call.params["TopicArn"])
         attributes = {"TopicArn": topic.arn, "Owner": topic.account, "DisplayName": ""}
+        attributes.update({"SubscriptionsConfirmed": str(topic.confirmed),
+                           "SubscriptionsPending": str(topic.pending),
+                           "SubscriptionsDeleted": "0"})
         if topic.fifo:
             attributes["FifoTopic"] = "true"
             attributes["ContentBasedDeduplication"] = "true" if topic.content_dedup else "false"

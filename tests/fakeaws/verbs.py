@@ -348,7 +348,8 @@ class Verbs:
         return self.describe_trail(trail)
 
     def do_topic(self, row):
-        """Add or change a topic: {"arn", "allowed": [...], "exists": bool}."""
+        """Add or change a topic: {"arn", "allowed": [...], "exists": bool, "confirmed", "pending"
+        (numbers of subscriptions)}."""
         arn = need(row, "arn")[0]
         if arn not in self.world.topics:
             self.world.topics[arn] = Topic(row)
@@ -356,6 +357,8 @@ class Verbs:
         if "allowed" in row:
             topic.allowed = set(row["allowed"])
         topic.exists = bool(row.get("exists", True))
+        topic.confirmed = row.get("confirmed", topic.confirmed)
+        topic.pending = row.get("pending", topic.pending)
         return {"arn": arn, "allowed": sorted(topic.allowed), "exists": topic.exists}
 
     def do_bucket(self, row):

@@ -152,6 +152,8 @@ class Topic:
         self.content_dedup = row.get("content_dedup", False)
         self.allowed = set(row.get("allowed", []))
         self.exists = True
+        self.confirmed = row.get("confirmed", 1)
+        self.pending = row.get("pending", 0)
         self.dedup = {}
         self.sequence = 10000000000000000000
 

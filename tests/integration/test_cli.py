@@ -77,7 +77,26 @@ def test_check_proves_what_can_be_proved_and_changes_nothing(aws, make_guard):
     assert "there is one topic" in text  # which is a note and no fault
     operations = {c["operation"] for c in aws.calls() if c["service"] != "imds"}
     assert operations == {"GetCallerIdentity", "AssumeRole", "GetTrailStatus", "GetTrail",
-                          "GetEventSelectors", "LookupEvents"}
+                          "GetEventSelectors", "LookupEvents", "GetTopicAttributes"}
+
+
+def test_check_of_a_topic_that_nobody_hears_of(aws, guard):
+    """SNS takes every message for it, so that nothing else would tell."""
+    aws.call("topic", arn=TOPIC, confirmed=0, pending=2)
+    done = check(guard)
+    assert done.returncode == WRONG, done
+    assert f"NOBODY hears of {TOPIC}: 2 subscriptions are not confirmed" in done.stdout
+    aws.call("topic", arn=TOPIC, confirmed=0, pending=0)
+    done = check(guard, "--json")
+    told = json.loads(done.stdout)
+    assert done.returncode == WRONG and "it has no subscription" in told["findings"][0]["text"]
+    assert told["topics"][0]["subscriptions_confirmed"] == 0
+    # Who may not look says that it is not known.
+    aws.permissions("trailsentry-guard", deny=["sns:GetTopicAttributes"])
+    done = check(guard)
+    assert done.returncode == WELL and "NOBODY hears" not in done.stdout, done
+    assert f"that somebody is subscribed to {TOPIC}, since sns:GetTopicAttributes fails" \
+        in done.stdout
 
 
 def test_check_for_machines(guard):
@@ -118,6 +137,9 @@ def test_check_exercises_only_when_asked(aws, make_guard):
         in done.stdout
     unproved = done.stdout.split("Not proved")[1]
     assert f"StartLogging on {FAR_TRAIL}" in unproved and "Publish" not in unproved
+    # The heartbeat is proved by another metric than the one whose silence is an alarm.
+    assert "PutMetricData" not in unproved
+    assert {m["name"] for m in aws.metrics()} == {"HeartbeatTest"}
     after = [c["operation"] for c in aws.calls() if c["seq"] > aws.restarts()[0]["seq"]
              and c["service"] == "cloudtrail"]
     assert after == ["GetTrailStatus"]

@@ -13,6 +13,7 @@ import pytest
 
 from guard import (BUILD_DIR, EXTERNAL_ID, FAR_TRAIL, GUARD_ACCOUNT, ROLE, SLOW, TOPIC, TRAIL, WRAP,
                    reached_by_role)
+from test_cli import WELL, check
 
 COMMAND = os.path.join(BUILD_DIR, "trailsentry")
 GUARD_ROLE = f"arn:aws:iam::{GUARD_ACCOUNT}:role/trailsentry-guard"
@@ -78,6 +79,7 @@ def test_what_is_printed_is_what_is_called(aws, make_guard):
     aws.metrics(count=1, timeout=60)
     guard.wait_silent()
     guard.stop()
+    assert check(guard).returncode == WELL  # which looks who is subscribed
 
     refused = [c for c in aws.calls() if c["code"] in ("AccessDenied", "AccessDeniedException",
                                                        "AuthorizationError")]
