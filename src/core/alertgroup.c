@@ -72,6 +72,13 @@ static void trail_name(const char *arn, Arn *a, char **ret)
         *ret = mem_strdup(arn_parse_trail(arn, a, &why) < 0 ? arn : arn_trail_name(a));
 }
 
+static void add_account(StrBuf *b, const Labels *l, const char *account)
+{
+        const char *name = labels_account(l, account);
+
+        strbuf_add(b, name ? name : account);
+}
+
 /* "444455556666 eu-west-1" when all share it, else "3 accounts, 2 regions". */
 static void add_where(StrBuf *b, const GroupView *v)
 {
@@ -92,7 +99,7 @@ static void add_where(StrBuf *b, const GroupView *v)
                 regions += region;
         }
         if (accounts == 1)
-                strbuf_add(b, seen[0].account);
+                add_account(b, v->labels, seen[0].account);
         else
                 strbuf_addf(b, "%zu accounts,", accounts);
         if (regions == 1)
@@ -289,7 +296,9 @@ static void add_trail(Facts *f, const GroupView *v, const GroupTrail *t)
         trail_name(t->arn, &a, &name);
         strbuf_add(b, "  ");
         escape_add(b, name, NAME_CHARS);
-        strbuf_addf(b, " (%s %s): %s", a.account, a.region, state);
+        strbuf_add(b, " (");
+        add_account(b, v->labels, a.account);
+        strbuf_addf(b, " %s): %s", a.region, state);
         if (t->incidents > 1)
                 strbuf_addf(b, ", %u %ss", t->incidents, words[family(v)].noun);
         if (t->latest)
@@ -360,6 +369,7 @@ Facts alert_group_facts(const GroupView *v, int64_t now_msec)
 
         add_headline(&f, v);
         add_times(&f, v, now_msec);
+        facts_text(&f, FACT_OVERVIEW, "Runbook", v->labels ? v->labels->runbook : NULL);
         add_trails(&f, v);
         add_who(&f, v);
         facts_end(&f);

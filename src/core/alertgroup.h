@@ -48,6 +48,7 @@ typedef struct GroupView {
         size_t n_reasons;
         const char *corrected[3]; /* what messages said that proved wrong: some of it */
         size_t n_corrected;
+        const Labels *labels; /* NULL for none */
 } GroupView;
 
 /* Of lead, which has a series with its sum made, and those of incidents that it tells of. */

@@ -261,7 +261,8 @@ static void add_headline(Facts *f, const Incident *i, const AlertContext *c, con
         h->news = c->phase == PHASE_UPDATE && !i->attribution.misused ? update_news(i, c->now_msec)
                                                                       : NULL;
         h->state = headline_state(i, c);
-        h->where = mem_printf("%s %s", a->account, a->region);
+        const char *account = labels_account(c->labels, a->account);
+        h->where = mem_printf("%s %s", account ? account : a->account, a->region);
         h->about = mem_printf("trail %s", name);
         h->what = mem_strdup(headline ? headline : what_happened(i));
         h->who = c->phase == PHASE_UPDATE ? NULL : alert_culprits(i);
@@ -467,13 +468,20 @@ Facts alert_facts(const Incident *i, const AlertContext *c)
         (void)trail_name(i, &a);
         add_headline(&f, i, c, &a);
         facts_text(&f, FACT_OVERVIEW, "Trail", i->trail_arn);
-        facts_text(&f, FACT_OVERVIEW, "Account", a.account);
+        const char *account = labels_account(c->labels, a.account);
+        if (account)
+                facts_add(&f, FACT_OVERVIEW, "Account", "%s (%s)", account, a.account);
+        else
+                facts_text(&f, FACT_OVERVIEW, "Account", a.account);
         facts_text(&f, FACT_OVERVIEW, "Region", a.region);
         add_window(&f, i, c->now_msec);
         facts_time(&f, FACT_OVERVIEW, "Detected", i->detected_msec);
         add_cause(&f, i);
         facts_text(&f, FACT_OVERVIEW, "ATT&CK", incident_kind_technique(i->kind));
         add_restart(&f, i);
+        _cleanup_free_ char *url = console_trail_url(a.region, i->trail_arn);
+        facts_text(&f, FACT_OVERVIEW, "Console", url);
+        facts_text(&f, FACT_OVERVIEW, "Runbook", c->labels ? c->labels->runbook : NULL);
         alert_add_changes(&f, i);
         alert_add_who(&f, i);
         facts_end(&f);

@@ -13,6 +13,7 @@ typedef struct AlertContext {
         Phase phase;
         unsigned sequence;
         int64_t now_msec;
+        const Labels *labels;          /* NULL for none */
         const struct GroupView *group; /* a summary of it; NULL: of the incident alone */
 } AlertContext;
 

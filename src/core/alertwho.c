@@ -148,6 +148,8 @@ static void add_event(Facts *f, const CloudTrailRecord *r)
         facts_foreign(f, FACT_WHO, "  Event", r->event_name);
         facts_foreign(f, FACT_WHO, "  Event id", r->event_id);
         facts_time(f, FACT_WHO, "  Event time", r->time_msec);
+        _cleanup_free_ char *url = console_event_url(r->region, r->event_id);
+        facts_text(f, FACT_WHO, "  Console", url);
 }
 
 /* Why it is not certain, a line each. */

@@ -209,6 +209,7 @@ void configure(Core *c, const CoreConfig *config)
         size_t n_old = c->n_trails;
 
         c->policy = *config->policy;
+        labels_copy(&c->labels, config->labels);
         mem_free_strv(c->identities, c->n_identities);
         c->n_identities = config->n_accounts;
         c->identities = mem_alloc0(MAX(config->n_accounts, (size_t)1) * sizeof(char *));

@@ -275,6 +275,7 @@ Core *core_free(Core *c)
         mem_free_strv(c->put_away, c->n_put_away);
         free(c->ledger);
         free(c->hostname);
+        labels_done(&c->labels);
         free(c);
         return NULL;
 }

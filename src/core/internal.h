@@ -201,6 +201,7 @@ typedef struct Trail {
 struct Core {
         Policy policy;
         char *hostname;
+        Labels labels;
         Trail *trails;
         size_t n_trails;
         Region *regions;

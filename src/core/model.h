@@ -12,6 +12,7 @@
 #include "base/macro.h"
 #include "core/evidence.h"
 #include "core/incidentkind.h"
+#include "core/labels.h"
 #include "core/policy.h"
 #include "core/severity.h"
 
@@ -90,6 +91,7 @@ typedef struct CoreConfig {
         size_t n_topics;
         size_t n_accounts;
         const char *hostname; /* said in alerts: which guard speaks */
+        const Labels *labels; /* the same; NULL for none */
         uint64_t seed[2];     /* of what must not be foreseen; read by core_new() alone */
 } CoreConfig;
 

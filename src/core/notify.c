@@ -45,6 +45,7 @@ static AlertContext message_context(const Core *c, const Message *m)
 {
         return (AlertContext){
                 .hostname = c->hostname,
+                .labels = &c->labels,
                 .phase = m->phase,
                 .sequence = m->sequence,
                 .now_msec = m->created_msec,
@@ -104,6 +105,7 @@ void notify_summary(Core *c, Incident *lead, Phase phase)
         Message *m = message_new(c, lead, phase);
         AlertContext context = message_context(c, m);
         _cleanup_(group_view_done) GroupView v = group_view(c->incidents, c->n_incidents, lead);
+        v.labels = &c->labels;
 
         lead->series->now_trails = series_n_trails(lead->series);
         alert_group_text(&v, &context, &m->subject, &m->body);

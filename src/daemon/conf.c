@@ -40,6 +40,7 @@ Conf *conf_free(Conf *c)
         free(c->topics);
         free(c->accounts);
         free(c->path);
+        labels_done(&c->labels);
         free(c->heartbeat_namespace);
         free(c->heartbeat_region);
         free(c->endpoint);
@@ -114,11 +115,14 @@ static void decode(ConfParse *p)
                 if (x && config_setting_is_group(x))
                         conf_decode_group(p->problems, x, CONF_EXPECT, &t->expect);
         }
+        for (size_t i = 0; (e = element(p, "accounts", i)); i++)
+                conf_decode_group(p->problems, e, CONF_ACCOUNT,
+                                  mem_push0(c->labels.accounts, c->labels.n_accounts));
         for (size_t i = 0; (e = element(p, "topics", i)); i++)
                 conf_decode_group(p->problems, e, CONF_TOPIC, mem_push0(c->topics, c->n_topics));
 }
 
-/* ARN of a trail or topic and where it stands, for finding it twice. */
+/* ARN of a trail or topic, id of an account, and where it stands, for finding it twice. */
 typedef struct Named {
         const char *arn;
         const config_setting_t *at;
@@ -148,6 +152,10 @@ static void check_duplicates(ConfParse *p)
                 if (c->topics[i].arn)
                         *mem_push0(items, n) =
                                 (Named){c->topics[i].arn, option_of(p, "topics", i, "arn")};
+        for (size_t i = 0; i < c->labels.n_accounts; i++)
+                if (c->labels.accounts[i].id)
+                        *mem_push0(items, n) = (Named){c->labels.accounts[i].id,
+                                                       option_of(p, "accounts", i, "id")};
         if (n > 0)
                 qsort(items, n, sizeof(*items), named_compare);
         for (size_t i = 1; i < n; i++)

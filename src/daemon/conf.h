@@ -43,6 +43,7 @@ typedef struct Conf {
         size_t n_topics;
         ConfAccount *accounts; /* 0 is the base credentials, whether or not anything uses them */
         size_t n_accounts;
+        Labels labels;
         TrailAction action; /* of trails that do not say it, as is poll_usec */
         uint64_t poll_usec;
         uint64_t cannot_see_after_usec;

@@ -34,6 +34,7 @@ typedef enum ConfGroup {
         CONF_TRAIL,     /* into ConfTrail */
         CONF_EXPECT,    /* into TrailExpect */
         CONF_TOPIC,     /* into ConfTopic */
+        CONF_ACCOUNT,   /* into AccountName */
         _CONF_GROUP_MAX,
 } ConfGroup;
 

@@ -71,6 +71,26 @@ static bool check_namespace(const char *value, const char **reterr)
                strncmp(value, "AWS/", 4) != 0;
 }
 
+static bool check_account(const char *value, const char **reterr)
+{
+        return is_of(value, "0123456789", 12, 12);
+}
+
+/* It stands in subjects. */
+static bool check_account_name(const char *value, const char **reterr)
+{
+        return is_of(value, LETTERS_AND_DIGITS " ._-/()", 1, 32);
+}
+
+static bool check_url(const char *value, const char **reterr)
+{
+        for (const char *p = value; *p; p++)
+                if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f)
+                        return false;
+        return (strncmp(value, "https://", 8) == 0 || strncmp(value, "http://", 7) == 0) &&
+               strlen(value) <= 500;
+}
+
 static bool check_region(const char *value, const char **reterr)
 {
         return partition_by_region(value) != NULL;
@@ -149,6 +169,10 @@ static int parse_log_level(const char *word)
 static const ConfOption top_options[] = {
         {"trails", CONF_LIST, CONF_REQUIRED, .form = GROUPS_FORM},
         {"topics", CONF_LIST, CONF_REQUIRED, .form = GROUPS_FORM},
+        {"accounts", CONF_LIST,
+         .form = "a list of groups: ( { id = \"444455556666\"; name = \"payments-prod\"; } )"},
+        {"runbook", CONF_STRING, .offset = offsetof(Conf, labels.runbook), .check = check_url,
+         .form = "a URL, https://..., of at most 500 characters without spaces"},
         {"poll_interval", POLL_INTERVAL, .offset = offsetof(Conf, poll_usec),
          .default_text = "\"10s\""},
         {"cannot_see_after", CONF_DURATION, .offset = offsetof(Conf, cannot_see_after_usec),
@@ -228,6 +252,13 @@ static const ConfOption topic_options[] = {
         {"external_id", EXTERNAL_ID, .offset = offsetof(ConfTopic, external_id)},
 };
 
+static const ConfOption account_options[] = {
+        {"id", CONF_STRING, CONF_REQUIRED, .offset = offsetof(AccountName, id),
+         .check = check_account, .form = "the 12 digits of an account, as a text"},
+        {"name", CONF_STRING, CONF_REQUIRED, .offset = offsetof(AccountName, name),
+         .check = check_account_name, .form = "1 to 32 letters, digits, spaces and ._-/()"},
+};
+
 static const ConfOption heartbeat_options[] = {
         {"enabled", CONF_BOOL, .offset = offsetof(Conf, heartbeat), .form = BOOL_FORM,
          .default_text = "true"},
@@ -250,6 +281,7 @@ static const struct {
         [CONF_EXPECT] = {"expect", expect_options, ELEMENTSOF(expect_options)},
         [CONF_TRAIL] = {"trails", trail_options, ELEMENTSOF(trail_options)},
         [CONF_TOPIC] = {"topics", topic_options, ELEMENTSOF(topic_options)},
+        [CONF_ACCOUNT] = {"accounts", account_options, ELEMENTSOF(account_options)},
 };
 
 bool conf_option_info(size_t i, ConfOptionInfo *ret)

@@ -113,6 +113,7 @@ static void core_setup(const Manager *m, const Conf *conf, CoreSetup *s)
                 .n_topics = conf->n_topics,
                 .n_accounts = conf->n_accounts,
                 .hostname = m->hostname,
+                .labels = &conf->labels,
         };
 }
 

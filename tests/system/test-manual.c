@@ -67,6 +67,7 @@ static const struct {
         {"trails", ".SS Options of a trail\n"},
         {"expect", ".SS What is expected of a trail\n"},
         {"topics", ".SS Options of a topic\n"},
+        {"accounts", ".SS Options of an account\n"},
         {"drift", ".SS Options of drift\n"},
         {"heartbeat", ".SS Options of the heartbeat\n"},
 };

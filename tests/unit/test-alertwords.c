@@ -159,6 +159,47 @@ static void test_no_advice_against_friends(void **state)
         assert_has(of.body, "ask each one listed");
 }
 
-UNIT_MAIN(T(test_denied_is_not_old), T(test_since_nobody_knows_when),
+/* The reader's own names, and where to click. */
+static void test_labels(void **state)
+{
+        const Labels labels = {
+                .accounts = (AccountName[]){{(char *)"444455556666", (char *)"other"},
+                                            {(char *)"111122223333", (char *)"payments-prod"}},
+                .n_accounts = 2,
+                .runbook = (char *)"https://wiki.example.com/trail?x=1",
+        };
+        AlertContext c = {.hostname = "guard-1",
+                          .phase = PHASE_UPDATE,
+                          .sequence = 2,
+                          .now_msec = BASE + 90000,
+                          .labels = &labels};
+        _cleanup_incident_ Incident *i = fixture_incident(INCIDENT_STOPPED, 5000);
+        _cleanup_text_ Text t = {}, plain = {};
+
+        fixture_add(i, &(RecordFacts){.at = 5000, .id = "00000000-1111-2222-3333-444444444444"});
+        i->attribution.findings[0].role = ROLE_CULPRIT;
+        i->attribution.confidence = CONFIDENCE_EXACT;
+        i->attribution.state = SEARCH_DONE;
+        alert_text(i, &c, &t.subject, &t.body);
+        assert_has(t.subject, "(payments-prod us-east-1)");
+        assert_has(t.body, "\nAccount         payments-prod (111122223333)\n");
+        assert_has(t.body, "\nRunbook         https://wiki.example.com/trail?x=1\n");
+        assert_has(t.body,
+                   "\nConsole         https://us-east-1.console.aws.amazon.com/cloudtrailv2/"
+                   "home?region=us-east-1#/trails/" TRAIL "\n");
+        assert_has(t.body,
+                   "\n  Console       https://us-east-1.console.aws.amazon.com/cloudtrailv2/"
+                   "home?region=us-east-1#/events/00000000-1111-2222-3333-444444444444\n");
+        /* What is no event id makes no link, and nobody is called anything unasked. */
+        mem_strset(&i->attribution.findings[0].record.event_id, "x\"onclick=https://evil.example");
+        c.labels = NULL;
+        alert_text(i, &c, &plain.subject, &plain.body);
+        assert_has_not(plain.body, "/events/");
+        assert_has_not(plain.body, "Runbook");
+        assert_has(plain.subject, "(111122223333 us-east-1)");
+        assert_has(plain.body, "\nAccount         111122223333\n");
+}
+
+UNIT_MAIN(T(test_labels), T(test_denied_is_not_old), T(test_since_nobody_knows_when),
           T(test_delivery_after_a_blink), T(test_more_deeds_than_are_read),
           T(test_news_of_what_goes_on), T(test_no_advice_against_friends))

@@ -355,6 +355,8 @@ static void test_shipped_examples_are_right(void **state)
         assert_string_equal(c->proxy, "http://proxy.example.com:3128");
         assert_string_equal(c->endpoint, "https://{service}.{region}.vpce.example.com");
         assert_string_equal(c->heartbeat_region, "eu-central-1");
+        assert_string_equal(labels_account(&c->labels, "111122223333"), "alerts");
+        assert_non_null(c->labels.runbook);
         assert_string_equal(c->trails[0].expect.s3_key_prefix, "");
         assert_string_equal(c->trails[0].expect.management_events, "all");
         assert_int_equal(c->trails[0].expect.organization, DECLARED_NO);
@@ -376,7 +378,7 @@ static void test_shipped_file_is_complete(void **state)
                 if (!strstr(text, line))
                         fail_msg("not in the shipped file: %s", line);
         }
-        assert_int_equal(n, 40);
+        assert_int_equal(n, 44);
 }
 
 #define TEST_FILE(f) cmocka_unit_test_setup_teardown(f, setup_folder, teardown_folder)

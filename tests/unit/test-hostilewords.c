@@ -215,13 +215,26 @@ static void assert_clean(const char *text, const char *what)
         }
 }
 
+/* The links to AWS's console are the guard's own: of a region and an id that are checked. */
+static char *without_console(const char *text)
+{
+        static const char link[] = "https://us-east-1.console.aws.amazon.com/";
+        char *copy = mem_strdup(text);
+
+        for (char *at; (at = strstr(copy, link));)
+                memmove(at, at + strlen(link), strlen(at + strlen(link)) + 1);
+        return copy;
+}
+
 /* Links are looked for where programs for mail and telephones look; commands are ours. */
 static void assert_inert(const char *text, const char *what)
 {
         static const char *const links[] = {"://", "www.", "evil.example", "mallory@", "900 555"};
 
+        _cleanup_free_ char *theirs = without_console(text);
+
         for (size_t k = 0; k < ELEMENTSOF(links); k++)
-                if (strstr(text, links[k]))
+                if (strstr(theirs, links[k]))
                         fail_msg("%s: \"%s\" in:\n%s", what, links[k], text);
 }
 
