@@ -305,20 +305,24 @@ static void add_trail(Facts *f, const GroupView *v, const GroupTrail *t)
                 strbuf_addf(b, ", incident %s", t->latest->id);
 }
 
+/* What is over needs nobody: only its number is told. */
 static void add_trails(Facts *f, const GroupView *v)
 {
-        size_t listed = MIN(v->n_trails, (size_t)TRAILS_LISTED);
+        size_t listed = 0;
 
-        if (count_trails(v) == 1) {
-                facts_text(f, FACT_OVERVIEW, "Trail", v->lead->trail_arn);
+        if (count_trails(v) == 1)
                 return;
-        }
-        f->headings[FACT_TRAILS] = count_on(v) > 0 ? "Trails, worst first" : "Trails";
-        for (size_t k = 0; k < listed; k++)
-                add_trail(f, v, &v->trails[k]);
-        if (count_trails(v) > listed)
-                facts_add(f, FACT_TRAILS, NULL, "  and %zu more: trailsentry incidents",
-                          count_trails(v) - listed);
+        f->headings[FACT_TRAILS] = "Not over, worst first";
+        for (size_t k = 0; k < v->n_trails && listed < TRAILS_LISTED; k++)
+                if (v->trails[k].goes_on) {
+                        listed++;
+                        add_trail(f, v, &v->trails[k]);
+                }
+        if (listed == 0)
+                f->headings[FACT_TRAILS] = NULL;
+        else if (count_on(v) > listed)
+                facts_add(f, FACT_TRAILS, NULL, "  and %zu more: trailsentry incidents --open",
+                          count_on(v) - listed);
 }
 
 static void add_share(Facts *f, const GroupView *v, unsigned n, const char *what)
@@ -369,9 +373,11 @@ Facts alert_group_facts(const GroupView *v, int64_t now_msec)
 
         add_headline(&f, v);
         add_times(&f, v, now_msec);
+        if (count_trails(v) == 1)
+                facts_text(&f, FACT_OVERVIEW, "Trail", v->lead->trail_arn);
         facts_text(&f, FACT_OVERVIEW, "Runbook", v->labels ? v->labels->runbook : NULL);
-        add_trails(&f, v);
         add_who(&f, v);
+        add_trails(&f, v);
         facts_end(&f);
         return f;
 }
@@ -425,6 +431,9 @@ void alert_group_text(const GroupView *v, const AlertContext *c, char **ret_subj
         *ret_subject = headline_print(&f.headline, phase_to_string(c->phase), ALERT_SUBJECT_MAX);
         add_head(&b, v, c->now_msec);
         add_advice(&end, v, c->now_msec);
+        StrBuf trails = ALERT_PART_INIT;
+        facts_print(&f, FACT_TRAILS, &trails);
+        alert_add_part(&end, &trails, ALERT_TRAILS_MAX, v->lead->id);
         strbuf_addf(&end,
                     "\nEach is an incident of its own, from %s to %s:\n"
                     "     trailsentry incidents\n",

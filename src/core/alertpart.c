@@ -58,11 +58,9 @@ char *alert_body(const Facts *f, StrBuf *begin, StrBuf *end, const char *inciden
         char *body;
 
         facts_print(f, FACT_OVERVIEW, begin);
-        for (FactSection k = FACT_CHANGES; k < FACT_OTHERS; k++) {
+        for (FactSection k = FACT_CHANGES; k <= FACT_WHO; k++) {
                 StrBuf part = ALERT_PART_INIT;
-                size_t max = k == FACT_CHANGES  ? ALERT_CHANGES_MAX
-                             : k == FACT_TRAILS ? ALERT_TRAILS_MAX
-                                                : SIZE_MAX;
+                size_t max = k == FACT_CHANGES ? ALERT_CHANGES_MAX : SIZE_MAX;
 
                 facts_print(f, k, &part);
                 if (k == FACT_WHO) {

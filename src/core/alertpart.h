@@ -16,7 +16,7 @@
 #define ALERT_CHANGES_MAX (6 * 1024) /* ... of which what has changed */
 #define ALERT_TRAILS_MAX (8 * 1024)  /* ... the trails of a group */
 #define ALERT_ADVICE_MAX (12 * 1024) /* ... what to do: of three callers all that there is */
-#define ALERT_END_MAX (13 * 1024)    /* ... the same, and the last lines */
+#define ALERT_END_MAX (21 * 1024)    /* ... the same, those trails, and the last lines */
 #define ALERT_VALUE_CHARS 300
 /* Bytes that a value may have that others have chosen. All that is said of one caller is under
  * 8 KiB then, however the names are written. */
@@ -32,8 +32,8 @@ void alert_add_part(StrBuf *b, StrBuf *part, size_t max, const char *incident_id
 char *alert_cut(const char *text, size_t max);
 /* headline_print() of a document; the subject, of one that has no headline. Owned. */
 char *alert_one_line(const json_t *document, const char *subject, size_t max);
-/* A body: what stands before and behind the facts, which is whole, and as much of each section as
- * there is room for. Frees both. Owned. */
+/* A body: what stands before and behind the facts, which is whole, and as much of each section but
+ * FACT_TRAILS as there is room for. Frees both. Owned. */
 char *alert_body(const Facts *f, StrBuf *begin, StrBuf *end, const char *incident_id);
 
 /* alertdrift.c: of incidents that are about changes. duration may be "". */

@@ -13,10 +13,10 @@
 typedef enum FactSection {
         FACT_OVERVIEW, /* which trail, since when, is it over */
         FACT_CHANGES,  /* what is otherwise than it was */
-        FACT_TRAILS,   /* of a group */
         FACT_WHO,
         FACT_OTHERS, /* other calls around it */
         FACT_CALLS,  /* what else the key did */
+        FACT_TRAILS, /* of a group: those that are not over */
         _FACT_SECTION_MAX,
 } FactSection;
 

@@ -142,7 +142,7 @@ static void test_storm(void **state)
         assert_int_equal(r->phases[PHASE_UPDATE], 1);
         assert_string_equal(last(r)->subject,
                             "UPDATE: 6 NOT LOGGING (111122223333 us-east-1) 6 trails stopped");
-        assert_has(last(r)->body, "Trails, worst first\n");
+        assert_has(last(r)->body, "Not over, worst first\n");
         assert_has(last(r)->body, "  management-events-6 (111122223333 us-east-1): NOT LOGGING, ");
         r->truth.is_logging = true;
         r->truth.start_logging_msec = r->now.wall_msec;
