@@ -81,7 +81,7 @@ void alert_add_change_window(Facts *f, const Incident *i, const char *duration)
         else if (!i->good_msec)
                 strbuf_addf(b, "before %s, when it was first looked at", seen);
         else
-                strbuf_addf(b, "between %s (last seen well)\nand %s (first seen otherwise)", good,
+                strbuf_addf(b, "between %s (last seen well)\nand %s (first seen so)", good,
                             seen);
         if (i->open && *duration)
                 strbuf_addf(b, "\nfor %s so far", duration);

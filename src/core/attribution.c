@@ -30,6 +30,8 @@
 #define FIT_MSEC (2 * MSEC_PER_SEC)
 /* Calls that overlap may complete in another order than they take effect. */
 #define ORDER_SLACK_MSEC 500
+/* A read may show settings as they were so long before. */
+#define STALE_MSEC (30 * MSEC_PER_SEC)
 
 static int compare(const void *x, const void *y)
 {
@@ -440,6 +442,13 @@ static Fit fit_of(const Incident *i, const Finding *f, const Change *c)
         return cause == CAUSE_SHOWN ? FIT_ASKED_AROUND : FIT_AROUND;
 }
 
+/* The look that showed it well may have been answered with what was before this call. */
+static bool may_be_stale(const Incident *i, const Finding *f)
+{
+        return f->record.time_msec >= i->good_msec - STALE_MSEC &&
+               f->record.time_msec <= i->seen_msec;
+}
+
 /* A call before the trail was seen well did not change it: one that may have all the same, because
  * a read lagged, counts when no other can come into Event history any more. */
 static bool is_enough(Fit fit, const AttributionFacts *facts)
@@ -482,7 +491,8 @@ static Confidence judge_change(Incident *i, const Change *c, const AttributionFa
                 return first || unreadable ? CONFIDENCE_AMBIGUOUS : CONFIDENCE_NONE;
         if (best == FIT_AROUND || best == FIT_WITHIN)
                 doubt(i, DOUBT_CAUSE);
-        if (!i->good_msec || best == FIT_AROUND || best == FIT_ASKED_AROUND)
+        if (!i->good_msec || best == FIT_AROUND ||
+            (best == FIT_ASKED_AROUND && !may_be_stale(i, first)))
                 doubt(i, DOUBT_TIME);
         first->role = ROLE_CULPRIT;
         return CONFIDENCE_EXACT;

@@ -138,7 +138,7 @@ static void open_drift(Core *c, Trail *t, Changes *now, const AwsError *unconfir
         Severity severity = changes_severity(now);
         /* What Event history has is to be compared with them. */
         int64_t good = core_aws_msec(c, t->memory.inspected_msec);
-        int64_t seen = core_aws_msec(c, t->otherwise_msec);
+        int64_t seen = core_aws_msec(c, t->doubted_drift_msec);
 
         t->drift = incident_open(c, t,
                                  &(IncidentFacts){.kind = INCIDENT_DRIFT,
@@ -160,7 +160,7 @@ static void change_drift(Core *c, Trail *t, Changes *now)
         incident_touch(i);
         if (!more)
                 return;
-        i->seen_msec = core_aws_msec(c, t->otherwise_msec);
+        i->seen_msec = core_aws_msec(c, t->doubted_drift_msec);
         incident_escalate(i, changes_severity(&i->changes));
         search_again(c, i);
         if (i->n_messages < UPDATES_MAX || i->severity > i->messages[i->n_messages - 1].severity)
@@ -261,12 +261,12 @@ static void judge(Core *c, Trail *t, int64_t asked_msec, bool whole)
         }
         if (t->agreeing_drift == 0) {
                 t->unlike_reads = 0;
-                t->otherwise_msec = asked_msec;
                 t->otherwise_boot = c->now.boot_usec;
         }
         t->unlike_reads = now.n > 0 ? t->unlike_reads + 1 : 0;
         if (t->agreeing_drift == 0 || !streq(digest, t->doubted_drift)) {
                 memcpy(t->doubted_drift, digest, sizeof(digest));
+                t->doubted_drift_msec = asked_msec;
                 t->doubted_drift_boot = c->now.boot_usec;
                 t->agreeing_drift = 0;
         }

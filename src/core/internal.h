@@ -166,16 +166,16 @@ typedef struct Trail {
         TrailSettings found;                   /* as last read */
         char believed[DRIFT_DIGEST_SIZE];      /* of the changes that are told; "": none */
         char doubted_drift[DRIFT_DIGEST_SIZE]; /* of others, until reads agree on them */
-        unsigned agreeing_drift; /* reads in a row that do; 0: the last was as believed */
-        uint64_t doubted_drift_boot;
-        unsigned unlike_reads;   /* in a row that are not as believed ... */
-        int64_t otherwise_msec;  /* ... the first of them */
-        uint64_t otherwise_boot; /* ... when it was answered */
-        unsigned better;         /* reads in a row that show more than the baseline has */
-        TrailSettings earlier;   /* baseline before it became another, for calls of that time: of
-                                    several, the oldest of half an hour ... */
-        int64_t earlier_msec;    /* ... taken then */
-        int64_t rebased_msec;    /* when it last became another one; 0: not in this run */
+        unsigned agreeing_drift;     /* reads in a row that do; 0: the last was as believed */
+        int64_t doubted_drift_msec;  /* when the first read that shows them was asked for ... */
+        uint64_t doubted_drift_boot; /* ... and was answered */
+        unsigned unlike_reads;       /* in a row that are not as believed ... */
+        uint64_t otherwise_boot;     /* ... when the first of them was answered */
+        unsigned better;             /* reads in a row that show more than the baseline has */
+        TrailSettings earlier; /* baseline before it became another, for calls of that time: of
+                                  several, the oldest of half an hour ... */
+        int64_t earlier_msec;  /* ... taken then */
+        int64_t rebased_msec;  /* when it last became another one; 0: not in this run */
         WatchedCalls watched;
         int64_t maintained_from_msec; /* the last window of maintenance that has ended */
         int64_t maintained_to_msec;

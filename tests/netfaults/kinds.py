@@ -348,9 +348,9 @@ for _status in (500, 502, 503, 504):
 says("429 with Retry-After", "throttled HTTP\\ 429", "429 Too Many Requests",
      headers=("Retry-After: 1", "x-amz-retry-after: 300"))
 says("status 408", "transient HTTP\\ 408", "408 Request Timeout")
-says("403 of a web filter", "denied HTTP\\ 403", "403 Forbidden", body=PORTAL,
+says("403 of a web filter", "protocol HTTP\\ 403", "403 Forbidden", body=PORTAL,
      imds="- ImdsDisabled")
-says("404 of a web server", "invalid HTTP\\ 404", "404 Not Found", body=PORTAL,
+says("404 of a web server", "protocol HTTP\\ 404", "404 Not Found", body=PORTAL,
      imds={"ImdsToken": "- ImdsError", "ImdsRole": "- NoRole", "ImdsCredentials": "- NoRole"})
 
 for _name, _class, _status, _code in (
@@ -375,7 +375,7 @@ for _name, _class, _status, _code in (
          placed=_name != "not found")
 
 
-@act("error that cannot be read", "invalid HTTP\\ 400", "request", imds=None)
+@act("error that cannot be read", "protocol HTTP\\ 400", "request", imds=None)
 def _(c, r):
     c.send(answers.head("400 Bad Request", 7) + b"{\"__typ")
     return True

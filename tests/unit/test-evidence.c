@@ -323,6 +323,27 @@ static void test_calls_before_it_was_seen_well(void **state)
         }
 }
 
+/* A look that was answered with what was before shows it well after the call: when no other call
+ * comes, and it asked for what was found, it was that. */
+static void test_call_before_a_look_that_lagged(void **state)
+{
+        _cleanup_incident_ Incident *i = changed(INCIDENT_DRIFT, CHANGE_MULTI_REGION, "off");
+        AttributionFacts f = {.own_arn = OWN,
+                              .own_start = own_start,
+                              .userdata = &(OwnCall){OWN_CALL_NO},
+                              .whole = true,
+                              .settings_known = true};
+
+        ADD(i, .at = SECOND(-60) + 5000, .id = "it", .event = "UpdateTrail",
+            .parameters = "isMultiRegionTrail=false");
+        i->good_msec = BASE + SECOND(-60) + 25000;
+        attribution_evaluate(i, &f);
+        assert_verdict(i, CONFIDENCE_NONE, NULL);
+        f.complete = true;
+        attribution_evaluate(i, &f);
+        assert_verdict(i, CONFIDENCE_EXACT, "it");
+}
+
 /* What PutEventSelectors asked for against what was found since. */
 static void test_selectors_asked_for(void **state)
 {
@@ -461,8 +482,8 @@ static void test_deliveries(void **state)
 }
 
 UNIT_MAIN(T(test_settings), T(test_restored_setting), T(test_calls_before_it_was_seen_well),
-          T(test_selectors_asked_for), T(test_doubts_of_changes), T(test_deliveries),
-          T(test_deleted), T(test_recreated), T(test_untimed_stop), T(test_other_controller),
-          T(test_doubts), T(test_records_that_do_not_say_enough), T(test_nobody),
-          T(test_own_start_without_an_id), T(test_thirty_borrowed_names),
-          T(test_a_second_that_has_just_begun))
+          T(test_call_before_a_look_that_lagged), T(test_selectors_asked_for),
+          T(test_doubts_of_changes), T(test_deliveries), T(test_deleted), T(test_recreated),
+          T(test_untimed_stop), T(test_other_controller), T(test_doubts),
+          T(test_records_that_do_not_say_enough), T(test_nobody), T(test_own_start_without_an_id),
+          T(test_thirty_borrowed_names), T(test_a_second_that_has_just_begun))

@@ -176,7 +176,7 @@ static Incident *random_incident(void)
         for (unsigned n = draw(30); n > 0; n--)
                 add_finding(i);
         if (draw(2))
-                for (size_t k = 0; k < MIN(a->n_findings, 1 + draw(5)); k++)
+                for (size_t k = 0, n = 1 + draw(5); k < MIN(a->n_findings, n); k++)
                         a->findings[k].role = ROLE_CULPRIT;
         a->confidence = (Confidence)draw(_CONFIDENCE_MAX);
         a->misused = draw(6) == 0;
