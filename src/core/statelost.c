@@ -7,6 +7,8 @@
 
 #include "core/internal.h"
 
+#include <inttypes.h>
+
 #include "aws/digest.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
@@ -25,6 +27,8 @@ static Incident *find_missing(const Core *c)
 void state_missing(Core *c, const char *why)
 {
         _cleanup_free_ char *title = mem_printf("stored state is not available: %s", why);
+        /* The ids of earlier runs are in the state that is missing: each run has its own. */
+        _cleanup_free_ char *digest = mem_printf("missing %" PRId64, c->begun_msec);
 
         if (find_missing(c))
                 return;
@@ -38,7 +42,7 @@ void state_missing(Core *c, const char *why)
                                              "their settings were, which incidents are open and "
                                              "which alerts were not sent is not known until the "
                                              "state can be read. Nothing of it is written over.\n",
-                                     .id_digest = "missing",
+                                     .id_digest = digest,
                              });
 }
 

@@ -171,9 +171,9 @@ void rig_start_again(Rig *r, const RigOptions *o)
 
         actions_done(&r->actions);
         r->core = new_core(o ? o : &no_options, r->now);
-        for (size_t i = 0; i < core_n_trails(old); i++)
+        for (size_t i = 0; !(o && o->awaiting) && i < core_n_trails(old); i++)
                 core_restore_memory(r->core, core_trail_memory(old, i));
-        for (size_t i = 0; i < core_n_incidents(old); i++)
+        for (size_t i = 0; !(o && o->awaiting) && i < core_n_incidents(old); i++)
                 core_restore_incident(r->core, fixture_through_json(core_incident(old, i)));
         core_free(old);
         identify(r);

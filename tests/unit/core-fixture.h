@@ -86,7 +86,7 @@ typedef struct RigOptions {
 Rig *rig_new(const RigOptions *o); /* at BASE, boot 1,000 s; identity known */
 /* The same at the first step of an outage: the answer that shows it has just been taken in. */
 Rig *rig_new_stopped(const RigOptions *o);
-/* The next run of the guard, with what this one has on disk. */
+/* The next run of the guard, with what this one has on disk, unless it is still awaited. */
 void rig_start_again(Rig *r, const RigOptions *o);
 Rig *rig_free(Rig *r);
 DEFINE_CLEANUP(Rig *, rig_free)

@@ -88,6 +88,21 @@ static void test_missing_and_here_again(void **state)
         assert_true(notice(r)->open); /* once more */
 }
 
+/* A run without its state does not know the ids of the one before, and must not use them again: a
+ * FIFO topic would drop the message as one that it has had. */
+static void test_missing_in_the_next_run(void **state)
+{
+        _cleanup_rig_ Rig *r = awaiting();
+        char id[33];
+
+        restored(r, &(StateReport){.missing = "the disk does not answer"});
+        (void)snprintf(id, sizeof(id), "%s", notice(r)->id);
+        rig_pass(r, 30 * USEC_PER_SEC);
+        rig_start_again(r, &(RigOptions){.awaiting = true});
+        restored(r, &(StateReport){.missing = "the disk does not answer"});
+        assert_string_not_equal(notice(r)->id, id);
+}
+
 static void test_memories_are_gone(void **state)
 {
         _cleanup_rig_ Rig *r = awaiting();
@@ -179,5 +194,6 @@ static void test_what_is_left_alone_is_told_once(void **state)
 }
 
 UNIT_MAIN(T(test_nothing_lost_is_nothing_told), T(test_missing_and_here_again),
-          T(test_memories_are_gone), T(test_a_file_was_damaged), T(test_salvage),
-          T(test_unsent_messages_of_it_are_sent), T(test_what_is_left_alone_is_told_once))
+          T(test_missing_in_the_next_run), T(test_memories_are_gone), T(test_a_file_was_damaged),
+          T(test_salvage), T(test_unsent_messages_of_it_are_sent),
+          T(test_what_is_left_alone_is_told_once))
