@@ -85,11 +85,12 @@ int sns_request_publish(const SnsMessage *m, AwsRequest *ret)
         for (size_t i = 0, n = 0; i < m->n_attributes; i++) {
                 if (isempty(m->attributes[i].value))
                         continue;
-                total += strlen(m->attributes[i].name) + strlen("String") +
+                const char *type = m->attributes[i].array ? "String.Array" : "String";
+                total += strlen(m->attributes[i].name) + strlen(type) +
                          strlen(m->attributes[i].value);
                 n++;
                 form_add_member(&b, prefix, n, "Name", m->attributes[i].name);
-                form_add_member(&b, prefix, n, "Value.DataType", "String");
+                form_add_member(&b, prefix, n, "Value.DataType", type);
                 form_add_member(&b, prefix, n, "Value.StringValue", m->attributes[i].value);
         }
         if (total > SNS_MESSAGE_MAX)

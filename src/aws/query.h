@@ -10,7 +10,8 @@
 /* SNS Publish. The region is the topic's. */
 typedef struct SnsAttribute {
         const char *name;
-        const char *value; /* sent as String; an empty or NULL value is left out */
+        const char *value; /* an empty or NULL value is left out */
+        bool array;        /* it is a JSON array, sent as String.Array */
 } SnsAttribute;
 
 typedef struct SnsMessage {

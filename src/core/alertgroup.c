@@ -192,7 +192,7 @@ static char *taken(StrBuf *b)
         return text;
 }
 
-static void add_headline(Facts *f, const GroupView *v)
+static void add_headline(Facts *f, const GroupView *v, Phase phase)
 {
         StrBuf state = STRBUF_INIT(512), where = STRBUF_INIT(512), about = STRBUF_INIT(512),
                what = STRBUF_INIT(512);
@@ -204,6 +204,7 @@ static void add_headline(Facts *f, const GroupView *v)
         add_about(&about, v, 32);
         add_what(&what, v);
         f->headline = (Headline){
+                .word = mem_strdup(phase_to_string(phase)),
                 .state = taken(&state),
                 .where = taken(&where),
                 .about = taken(&about),
@@ -367,12 +368,12 @@ static void add_who(Facts *f, const GroupView *v)
         add_share(f, v, s->pending, "not known yet, Event history lags by minutes");
 }
 
-Facts alert_group_facts(const GroupView *v, int64_t now_msec)
+Facts alert_group_facts(const GroupView *v, const AlertContext *c)
 {
         Facts f = {};
 
-        add_headline(&f, v);
-        add_times(&f, v, now_msec);
+        add_headline(&f, v, c->phase);
+        add_times(&f, v, c->now_msec);
         if (count_trails(v) == 1)
                 facts_text(&f, FACT_OVERVIEW, "Trail", v->lead->trail_arn);
         facts_text(&f, FACT_OVERVIEW, "Runbook", v->labels ? v->labels->runbook : NULL);
@@ -425,10 +426,10 @@ static void add_advice(StrBuf *b, const GroupView *v, int64_t now_msec)
 void alert_group_text(const GroupView *v, const AlertContext *c, char **ret_subject,
                       char **ret_body)
 {
-        _cleanup_facts_ Facts f = alert_group_facts(v, c->now_msec);
+        _cleanup_facts_ Facts f = alert_group_facts(v, c);
         StrBuf b = STRBUF_INIT(ALERT_BODY_MAX), end = STRBUF_INIT(ALERT_END_MAX);
 
-        *ret_subject = headline_print(&f.headline, phase_to_string(c->phase), ALERT_SUBJECT_MAX);
+        *ret_subject = headline_print(&f.headline, ALERT_SUBJECT_MAX);
         add_head(&b, v, c->now_msec);
         add_advice(&end, v, c->now_msec);
         StrBuf trails = ALERT_PART_INIT;

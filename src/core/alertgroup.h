@@ -56,7 +56,7 @@ GroupView group_view(Incident *const *incidents, size_t n, const Incident *lead)
 void group_view_done(GroupView *v);
 
 /* As alert_facts(), alert_summary() and advice_make(). */
-Facts alert_group_facts(const GroupView *v, int64_t now_msec);
+Facts alert_group_facts(const GroupView *v, const AlertContext *c);
 char *alert_group_summary(const GroupView *v);
 Advice alert_group_advice(const GroupView *v, int64_t now_msec);
 

@@ -365,6 +365,15 @@ static json_t *what_to_do(const Incident *i, const AlertContext *c)
         return array;
 }
 
+/* What the message says of the incident's course: one phase, or both of a stop that is over. */
+static json_t *phases(const char *phase)
+{
+        return streq(phase, phase_to_string(PHASE_RESTARTED))
+                       ? json_pack("[s, s]", phase_to_string(PHASE_OPEN),
+                                   phase_to_string(PHASE_CLOSED))
+                       : json_pack("[s]", phase);
+}
+
 static json_t *begin(const AlertContext *c, const char *phase, Severity severity,
                      const char *subject)
 {
@@ -373,7 +382,9 @@ static json_t *begin(const AlertContext *c, const char *phase, Severity severity
         json_set(guard, "hostname", text(c->hostname));
         json_set(guard, "version", json_string(PACKAGE_VERSION));
         json_set(o, "schema", json_string(ALERT_SCHEMA));
-        json_set(o, "phase", json_string(phase));
+        json_t *all = phases(phase);
+        json_set(o, "phase", json_incref(json_array_get(all, 0)));
+        json_set(o, "phases", all);
         json_set(o, "sequence", json_integer(c->sequence));
         json_set(o, "severity", json_string(severity_to_string(severity)));
         json_set(o, "created", moment(c->now_msec));
@@ -425,8 +436,7 @@ char *alert_document(const Incident *i, const AlertContext *c, const char *subje
         _cleanup_free_ char *summary = c->group ? alert_group_summary(c->group) : alert_summary(i);
 
         _cleanup_free_ char *now = alert_now(i);
-        _cleanup_facts_ Facts f =
-                c->group ? alert_group_facts(c->group, c->now_msec) : alert_facts(i, c);
+        _cleanup_facts_ Facts f = c->group ? alert_group_facts(c->group, c) : alert_facts(i, c);
 
         json_set(o, "headline", headline_to_json(&f.headline));
         json_set(o, "facts", facts_to_json(&f));
@@ -454,7 +464,8 @@ char *alert_test_document(const AlertContext *c, const char *subject, const char
         json_set(o, "summary", json_string(summary));
         for (size_t k = 0; k < ELEMENTSOF(none); k++)
                 json_set(o, none[k], json_null());
-        json_set(o, "headline", headline_to_json(&(Headline){.state = (char *)summary}));
+        json_set(o, "headline",
+                 headline_to_json(&(Headline){.word = (char *)"TEST", .state = (char *)summary}));
         json_set(o, "facts", json_array());
         json_set(o, "what_to_do", json_array());
         return finish(o);

@@ -50,7 +50,9 @@ char *alert_one_line(const json_t *document, const char *subject, size_t max)
         const char *phase = json_string_value(json_object_get(document, "phase"));
         Headline h = headline_from_json(o);
 
-        return json_is_object(o) && phase ? headline_print(&h, phase, max) : mem_strdup(subject);
+        if (!h.word)
+                h.word = (char *)phase; /* as written by 0.1.0 */
+        return json_is_object(o) && h.word ? headline_print(&h, max) : mem_strdup(subject);
 }
 
 char *alert_body(const Facts *f, StrBuf *begin, StrBuf *end, const char *incident_id)

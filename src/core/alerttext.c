@@ -246,6 +246,10 @@ static char *headline_state(const Incident *i, const AlertContext *c)
                                   failing ? ", restart FAILS" : "");
         if (failing)
                 return mem_printf("%s, restart FAILS", state);
+        if (c->phase == PHASE_RESTARTED && *short_duration(i, 0, d))
+                return mem_printf("%sblind %s",
+                                  i->restart.state == RESTART_BY_OTHERS ? "by others, " : "",
+                                  short_duration(i, 0, d));
         if (c->phase == PHASE_CLOSED && i->blind_to_msec && *short_duration(i, 0, d))
                 return mem_printf("%s%s%s", state, is_of_sight(i) ? " after " : ", blind ",
                                   short_duration(i, 0, d));
@@ -258,6 +262,7 @@ static void add_headline(Facts *f, const Incident *i, const AlertContext *c, con
         _cleanup_free_ char *name = escape_ascii(trail_name(i, (Arn *)a), 32);
         Headline *h = &f->headline;
 
+        h->word = mem_strdup(phase_to_string(c->phase));
         h->news = c->phase == PHASE_UPDATE && !i->attribution.misused ? update_news(i, c->now_msec)
                                                                       : NULL;
         h->state = headline_state(i, c);
@@ -445,6 +450,7 @@ static void add_notice(Facts *f, const Incident *i, const AlertContext *c)
         _cleanup_free_ char *host = escape_ascii(c->hostname, 64);
         _cleanup_free_ char *title = escape_ascii(i->title, 600);
 
+        f->headline.word = mem_strdup(phase_to_string(c->phase));
         f->headline.state = mem_printf("trailsentry on %s: %s", host, title);
         add_cause(f, i);
         facts_time(f, FACT_OVERVIEW, i->closed_msec == i->detected_msec ? "Time" : "Since",
@@ -541,7 +547,18 @@ static void add_notice_head(StrBuf *b, const Incident *i, const AlertContext *c)
         }
 }
 
-static void add_head(StrBuf *b, const Incident *i)
+/* Stopped and restarted, in one message. */
+static void add_restarted(StrBuf *b, const Incident *i)
+{
+        char d[TIMEFMT_MAX];
+
+        strbuf_addf(b, ", and restarted by %s after %s.\n",
+                    i->restart.state == RESTART_VERIFIED ? "this guard" : "others",
+                    *duration(i, 0, d) ? d : "a moment");
+        strbuf_add(b, "Now: logging again. Whoever stopped it may still have access.\n\n");
+}
+
+static void add_head(StrBuf *b, const Incident *i, const AlertContext *c)
 {
         Arn a = {};
 
@@ -550,7 +567,10 @@ static void add_head(StrBuf *b, const Incident *i)
         strbuf_addf(b, " %s", what_happened(i));
         if (i->changes.n > 1)
                 strbuf_addf(b, ", and %zu more (below)", i->changes.n - 1);
-        strbuf_addf(b, ".\nNow: %s.\n\n", state_now(i));
+        if (c->phase == PHASE_RESTARTED)
+                add_restarted(b, i);
+        else
+                strbuf_addf(b, ".\nNow: %s.\n\n", state_now(i));
 }
 
 void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, char **ret_body)
@@ -559,11 +579,11 @@ void alert_text(const Incident *i, const AlertContext *c, char **ret_subject, ch
         _cleanup_facts_ Facts f = alert_facts(i, c);
         StrBuf b = STRBUF_INIT(ALERT_BODY_MAX), end = STRBUF_INIT(ALERT_END_MAX);
 
-        *ret_subject = headline_print(&f.headline, phase_to_string(c->phase), ALERT_SUBJECT_MAX);
+        *ret_subject = headline_print(&f.headline, ALERT_SUBJECT_MAX);
         if (incident_kind_is_notice(i->kind))
                 add_notice_head(&b, i, c);
         else
-                add_head(&b, i);
+                add_head(&b, i, c);
         if (i->kind == INCIDENT_MAINTENANCE)
                 add_maintenance(&end, i);
         alert_add_advice(&end, &advice, i->id);

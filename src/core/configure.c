@@ -93,6 +93,8 @@ void configure_address(Core *c, Incident *i, Message *m)
 
 void configure_retire(Core *c, Incident *i)
 {
+        if (i->owes_opening)
+                notify(c, i, PHASE_OPEN);
         if (i->open)
                 i->closed_msec = c->now.wall_msec;
         i->open = false;

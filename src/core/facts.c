@@ -21,6 +21,7 @@ static const char *const section_names[_FACT_SECTION_MAX] = {
 void headline_done(Headline *h)
 {
         free(h->news);
+        free(h->word);
         free(h->state);
         free(h->where);
         free(h->about);
@@ -172,9 +173,10 @@ static const struct {
         const char *name;
         size_t offset;
 } headline_texts[] = {
-        {"news", offsetof(Headline, news)},   {"state", offsetof(Headline, state)},
-        {"where", offsetof(Headline, where)}, {"about", offsetof(Headline, about)},
-        {"what", offsetof(Headline, what)},   {"who", offsetof(Headline, who)},
+        {"word", offsetof(Headline, word)},   {"news", offsetof(Headline, news)},
+        {"state", offsetof(Headline, state)}, {"where", offsetof(Headline, where)},
+        {"about", offsetof(Headline, about)}, {"what", offsetof(Headline, what)},
+        {"who", offsetof(Headline, who)},
 };
 
 static char **headline_text(Headline *h, size_t k)
@@ -216,14 +218,18 @@ static bool add_if_room(StrBuf *b, size_t max, const char *before, const char *t
 }
 
 /* The trail's name gives way to what befell it. */
-static void add_about(StrBuf *b, size_t max, const char *before, const Headline *h)
+static void add_about(StrBuf *b, size_t max, bool news, const Headline *h)
 {
         size_t what = isempty(h->what) ? 0 : strlen(h->what) + strlen(" ");
         size_t who = isempty(h->who) ? 0 : strlen(h->who) + strlen(" by ");
+        const char *before = news ? ", " : " ";
         size_t used = b->len + strlen(before);
 
         if (isempty(h->about) || used + NAME_CUT_MIN > max)
                 return;
+        /* Beside news, the whole name says more than what befell it. */
+        if (news && used + strlen(h->about) + what > max && used + strlen(h->about) <= max)
+                what = 0;
         if (used + NAME_CUT_MIN + what > max)
                 what = who = 0;
         else if (used + NAME_CUT_MIN + what + who > max)
@@ -236,16 +242,16 @@ static void add_about(StrBuf *b, size_t max, const char *before, const Headline 
                 strbuf_addf(b, " by %s", h->who);
 }
 
-char *headline_print(const Headline *h, const char *phase, size_t max)
+char *headline_print(const Headline *h, size_t max)
 {
         StrBuf b = STRBUF_INIT(4 * max + 1024);
         char *line;
 
-        strbuf_addf(&b, "%s: %s", phase, strempty(h->state));
+        strbuf_addf(&b, "%s: %s", h->word, strempty(h->state));
         (void)add_if_room(&b, max, " (", h->where, ")");
         bool news = add_if_room(&b, max, " ", h->news, "");
         if (b.len <= max)
-                add_about(&b, max, news ? ", " : " ", h);
+                add_about(&b, max, news, h);
         line = alert_cut(strbuf_str(&b), max);
         strbuf_done(&b);
         return line;

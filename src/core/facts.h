@@ -31,6 +31,7 @@ typedef struct Fact {
 
 /* The same in a few words, for where there is no room; "" or NULL is nothing to say. */
 typedef struct Headline {
+        char *word;  /* "OPEN": what the message is within its incident */
         char *state; /* "NOT LOGGING, restart FAILS" */
         char *where; /* "444455556666 eu-west-1" */
         char *news; /* what this message was sent for, when it is not the state: "who did it: alice"
@@ -72,7 +73,7 @@ json_t *facts_to_json(const Facts *f);
 
 /* One line of at most max bytes, ASCII: state and place first, then as much of the rest as fits;
  * of that only a trail's name is cut. Owned. */
-char *headline_print(const Headline *h, const char *phase, size_t max);
+char *headline_print(const Headline *h, size_t max);
 void headline_done(Headline *h);
 json_t *headline_to_json(const Headline *h); /* owned */
 /* Borrows from the document. */

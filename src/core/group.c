@@ -158,6 +158,8 @@ static void join(Core *c, Incident *lead, Incident *i)
         Trail *t = trail_of(c, i);
         Family f = incident_kind_family(i->kind);
 
+        if (lead->owes_opening)
+                notify(c, lead, PHASE_OPEN);
         if (!lead->series)
                 begin_series(c, lead);
         Series *s = lead->series;
@@ -284,7 +286,7 @@ void group_restore(Core *c, Incident *i)
                 i->lead->series->numbers = MAX(i->lead->series->numbers, i->number);
                 return;
         }
-        if (i->n_messages == 0)
+        if (i->n_messages == 0 && !i->owes_opening)
                 return; /* has had nothing to tell */
         i->lead = i;
         i->quiet_boot =

@@ -253,6 +253,8 @@ static bool is_reminded(const Incident *i)
 void incident_tick(Core *c, Incident *i)
 {
         search_keep_time(c, i);
+        if (i->owes_opening && c->now.boot_usec >= i->opening_boot)
+                notify(c, i, PHASE_OPEN);
         if (is_reminded(i) && c->now.wall_msec >= incident_remind_due_msec(c, i)) {
                 i->reminded_msec = c->now.wall_msec;
                 i->reminders++;

@@ -68,6 +68,7 @@ static const JsonField incident_fields[] = {
         FIELD(Incident, last_logging_msec, JSONMAP_MSEC),
         FIELD(Incident, redundant_starts, JSONMAP_UINT),
         FIELD(Incident, in_maintenance, JSONMAP_BOOL),
+        FIELD(Incident, owes_opening, JSONMAP_BOOL),
         FIELD(Incident, until_msec, JSONMAP_MSEC),
         FIELD(Incident, scope_arn, JSONMAP_STRING),
         FIELD(Incident, n_recorded, JSONMAP_UINT),

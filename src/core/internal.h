@@ -484,6 +484,8 @@ uint64_t topic_next_boot(const Core *c, const Topic *t); /* when its failing is 
 
 /* notify.c: messages, their storing and sending. */
 void notify(Core *c, Incident *i, Phase phase);
+/* Its first message waits from now on for what the restart does, for a little while. */
+void notify_wait(const Core *c, Incident *i);
 /* One message of lead about its whole group. */
 void notify_summary(Core *c, Incident *lead, Phase phase);
 void notify_store(Core *c, Incident *i);

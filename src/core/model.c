@@ -43,7 +43,7 @@ DEFINE_STRING_TABLE(change_kind, ChangeKind)
 
 static const char *const phase_table[_PHASE_MAX] = {
         [PHASE_OPEN] = "OPEN",     [PHASE_FAILING] = "FAILING", [PHASE_CLOSED] = "CLOSED",
-        [PHASE_UPDATE] = "UPDATE", [PHASE_NOTICE] = "NOTICE",
+        [PHASE_UPDATE] = "UPDATE", [PHASE_NOTICE] = "NOTICE",   [PHASE_RESTARTED] = "RESTARTED",
 };
 DEFINE_STRING_TABLE(phase, Phase)
 

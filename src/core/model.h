@@ -121,7 +121,8 @@ typedef enum Phase {
         PHASE_FAILING,
         PHASE_CLOSED,
         PHASE_UPDATE,
-        PHASE_NOTICE, /* nothing to wait for */
+        PHASE_NOTICE,    /* nothing to wait for */
+        PHASE_RESTARTED, /* OPEN and CLOSED in one: logging again before it was told */
         _PHASE_MAX,
         _PHASE_INVALID = -EINVAL,
 } Phase;
@@ -428,9 +429,10 @@ typedef struct Incident {
         size_t n_messages;
         int64_t reminded_msec;
         unsigned reminders;
-        char *group;     /* id of the incident that tells of this one; NULL when it does itself */
-        unsigned number; /* within the group, from 1 */
-        Series *series;  /* of the one that tells, once it is not alone */
+        bool owes_opening; /* the first message waits for what the restart does */
+        char *group;       /* id of the incident that tells of this one; NULL when it does itself */
+        unsigned number;   /* within the group, from 1 */
+        Series *series;    /* of the one that tells, once it is not alone */
         /* Not stored: */
         struct Incident *lead;      /* itself when it tells; NULL before it has anything to tell */
         uint64_t quiet_boot;        /* at the lead: when none will be joined any more */
@@ -442,6 +444,7 @@ typedef struct Incident {
         int store_error;            /* -errno of the last failed store, 0 */
         uint64_t store_retry_boot;  /* after a failed store */
         uint64_t verify_until_boot; /* an accepted restart has to show by then */
+        uint64_t opening_boot;      /* the message that is owed waits no longer */
 } Incident;
 
 void message_done(Message *m);

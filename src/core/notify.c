@@ -86,16 +86,65 @@ static Message *message_new(Core *c, Incident *i, Phase phase)
         return m;
 }
 
+/* A stop that nobody has heard of, and whose StartLogging is under way: soon it can be told
+ * together with its end. What is graver than that, or already waits, is told now. */
+static bool may_wait(const Core *c, const Incident *i)
+{
+        if ((i->kind != INCIDENT_STOPPED && i->kind != INCIDENT_ALREADY_STOPPED) ||
+            i->restart.state != RESTART_REQUESTED || i->attribution.misused || i->owes_opening)
+                return false;
+        for (size_t k = 0; k < c->n_trails; k++)
+                if (c->trails[k].stop && c->trails[k].stop != i)
+                        return false;
+        return c->policy.opening_patience_usec > 0;
+}
+
+void notify_wait(const Core *c, Incident *i)
+{
+        i->owes_opening = true;
+        i->opening_boot = c->now.boot_usec + c->policy.opening_patience_usec;
+        incident_touch(i);
+}
+
+/* Of the incidents that wait; but for the one that speaks itself. */
+static void tell_what_waits(Core *c, const Incident *but)
+{
+        for (size_t k = 0; k < c->n_incidents; k++)
+                if (c->incidents[k]->owes_opening && c->incidents[k] != but)
+                        notify(c, c->incidents[k], PHASE_OPEN);
+}
+
+/* What is owed comes first, or, when all is well by now, in the same message. */
+static Phase pay_opening(Core *c, Incident *i, Phase phase)
+{
+        if (!i->owes_opening)
+                return phase;
+        i->owes_opening = false;
+        if (phase == PHASE_CLOSED && i->blind_to_msec)
+                return PHASE_RESTARTED;
+        if (phase != PHASE_OPEN)
+                write_message(c, i, message_new(c, i, PHASE_OPEN));
+        return phase;
+}
+
 void notify(Core *c, Incident *i, Phase phase)
 {
         /* Who has heard of it before the maintenance hears of its end, too. */
         bool held = i->in_maintenance && !i->attribution.misused && i->n_messages == 0;
 
+        if (phase == PHASE_OPEN)
+                tell_what_waits(c, i);
         if (held || !group_lets_speak(c, i)) {
+                i->owes_opening = false;
                 told_note(i);
                 incident_touch(i);
                 return;
         }
+        if (phase == PHASE_OPEN && may_wait(c, i)) {
+                notify_wait(c, i);
+                return;
+        }
+        phase = pay_opening(c, i, phase);
         write_message(c, i, message_new(c, i, phase));
         told_note(i);
 }
@@ -264,6 +313,8 @@ uint64_t notify_next_boot(const Core *c, const Incident *i)
 {
         uint64_t next = i->store_error ? i->store_retry_boot : USEC_INFINITY;
 
+        if (i->owes_opening)
+                next = MIN(next, i->opening_boot);
         for (size_t k = 0; k < i->n_messages; k++) {
                 const Message *m = &i->messages[k];
 

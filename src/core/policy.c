@@ -15,6 +15,7 @@ const Policy policy_default = {
         .unseen_start_usec = 1 * USEC_PER_MINUTE,
         .unseen_spacing_usec = 1 * USEC_PER_SEC,
         .store_patience_usec = 1 * USEC_PER_SEC,
+        .opening_patience_usec = 5 * USEC_PER_SEC,
         .order_patience_usec = 30 * USEC_PER_SEC,
         .store_retry_usec = 5 * USEC_PER_SEC,
         .lookup_first_usec = 10 * USEC_PER_SEC,

@@ -17,6 +17,7 @@ typedef struct Policy {
                                           * that logs again is told to */
         uint64_t unseen_start_usec;      /* StartLogging for a trail that cannot be seen */
         uint64_t unseen_spacing_usec;    /* ... between those of one account and region */
+        uint64_t opening_patience_usec;  /* the first message waits so long for the restart */
         uint64_t store_patience_usec;    /* an alert waits so long for the disk */
         uint64_t order_patience_usec;    /* ... and so long for the messages before it */
         uint64_t store_retry_usec;       /* between failed stores of an incident */

@@ -62,6 +62,8 @@ static void tell_failing(Core *c, Trail *t, const AwsError *error)
                        arn_trail_name(&t->arn), words, row ? "; " : "", strempty(row));
         if (!i || !restart_is_wanted(c, t))
                 return;
+        if (i->owes_opening)
+                notify(c, i, PHASE_OPEN);
         i->restart.state = RESTART_FAILING;
         i->restart.error = *error;
         incident_touch(i);

@@ -178,6 +178,8 @@ static void resume(Core *c, Trail *t, Incident *i)
 
         resume_search(c, i);
         i->verify_until_boot = c->now.boot_usec + c->policy.verify_within_usec;
+        if (i->owes_opening)
+                notify_wait(c, i);
         if (!i->open || !place || !takes_place_of(i, *place))
                 return;
         if (incident_kind_is_change(i->kind) && c->policy.inspect_usec == 0) {
@@ -260,6 +262,7 @@ static void merge(Core *c, Incident *i, Incident *from)
         merge_attribution(c, i, from);
         merge_restart(&i->restart, &from->restart);
         merge_messages(c, i, from);
+        i->owes_opening = i->n_messages == 0 && (i->owes_opening || from->owes_opening);
         if (from->detected_msec <= i->detected_msec) {
                 /* It was known what had been before. */
                 if (incident_kind_family(i->kind) == FAMILY_STOP)

@@ -347,9 +347,12 @@ void calls_send(Manager *m, const Action *a)
         if (!of->trail_arn || arn_parse_trail(of->trail_arn, &arn, &why) < 0)
                 arn = (Arn){}; /* a notice, or a trail of an older configuration */
         (void)snprintf(sequence, sizeof(sequence), "%u", of->sequence);
+        bool restarted = a->message->phase == PHASE_RESTARTED;
         const SnsAttribute attributes[] = {
                 {"incident_id", of->incident},
-                {"phase", phase_to_string(a->message->phase)},
+                /* Whoever filters for one of the two gets it. */
+                restarted ? (SnsAttribute){"phase", "[\"OPEN\",\"CLOSED\"]", .array = true}
+                          : (SnsAttribute){"phase", phase_to_string(a->message->phase)},
                 {"sequence", sequence},
                 {"kind", of->kind},
                 {"severity", severity_to_string(a->message->severity)},

@@ -35,6 +35,12 @@ def allow_only(row, names):
         raise ControlError("unknown fields: " + ", ".join(sorted(unknown)))
 
 
+def values(attribute):
+    """What a filter policy compares: the value, or each of an array's."""
+    text = attribute.get("StringValue")
+    return json.loads(text) if attribute.get("DataType") == "String.Array" else [text]
+
+
 class Verbs:
     """Each public method `do_x` is the verb x: JSON object in, JSON object out."""
 
@@ -389,8 +395,7 @@ class Verbs:
         if "subject" in row and row["subject"] not in (message["subject"] or ""):
             return False
         wanted = row.get("attributes", {})
-        return all(message["attributes"].get(k, {}).get(
-            "StringValue") == v for k, v in wanted.items())
+        return all(v in values(message["attributes"].get(k, {})) for k, v in wanted.items())
 
     def do_calls(self, row):
         return self.listen(self.parts.calls, row, self.call_fits)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The referee with the words that these tests use, and what has to be true after every test."""
 
+import json
 import os
 import re
 import sys
@@ -41,6 +42,10 @@ class Message:
 
     def __init__(self, row):
         attributes = {k: v["StringValue"] for k, v in row["attributes"].items()}
+        phases = [attributes["phase"]]
+        if row["attributes"]["phase"]["DataType"] == "String.Array":
+            phases = json.loads(attributes["phase"])
+            attributes["phase"] = phases[0]
         if attributes.get("phase") == "TEST":  # of trailsentry test-alert: of no incident
             attributes = {**dict.fromkeys(ATTRIBUTES | TRAIL_ATTRIBUTES, ""),
                           "sequence": row["seq"], **attributes}
@@ -51,6 +56,7 @@ class Message:
         self.subject, self.text = row["subject"], row["message"]
         self.attributes = attributes
         self.incident, self.phase = attributes["incident_id"], attributes["phase"]
+        self.phases = phases
         self.sequence, self.kind = int(attributes["sequence"]), attributes["kind"]
         self.severity, self.trail = attributes["severity"], attributes.get("trail")
 
@@ -96,7 +102,7 @@ class Aws(Referee):
     def phases(self, **attributes):
         """In the order of their making; topics promise no order of arrival."""
         messages = self.all_messages(**attributes)
-        return [m.phase for m in sorted(messages, key=lambda m: m.sequence)]
+        return ["+".join(m.phases) for m in sorted(messages, key=lambda m: m.sequence)]
 
     def last_message(self):
         return max([m.seq for m in self.all_messages(topic=None)], default=0)

@@ -71,7 +71,7 @@ def test_search_survives_stop_and_crash(aws, guard):
     assert update.value("Who") == "i-02573cafcfEXAMPLE (AssumedRole, role WebServer)"
     assert update.severity == "high"
     guard.wait_silent()
-    assert aws.phases() == ["OPEN", "CLOSED", "UPDATE"]
+    assert aws.phases() == ["OPEN+CLOSED", "UPDATE"]
 
 
 def test_attempts_are_listed_and_open_nothing(aws, guard):

@@ -46,7 +46,7 @@ def test_request_silently_resent_by_the_library(aws, guard):
     aws.fault(service="sns", operation="Publish", kind="close", effect=True, count=1)
     aws.reveal()
     aws.actor(attack)
-    aws.message(4)
+    aws.message(3)
     guard.wait_silent()
     keys = [(m.incident, m.sequence) for m in aws.all_messages()]
     assert len(keys) == len(set(keys)) + 1

@@ -43,7 +43,7 @@ def check_story(aws, guard, attack):
     sent = {m.sequence: m for m in messages}
     assert sorted(sent) == list(range(1, len(sent) + 1))
     assert sent[1].phase == "OPEN"
-    assert [m.phase for m in sent.values()].count("CLOSED") == 1
+    assert [p for m in sent.values() for p in m.phases].count("CLOSED") == 1
     assert all(d["sent"] for m in incident["messages"] for d in m["deliveries"])
     assert "MISUSED" not in "".join(m.subject for m in messages)
     assert aws.trail(TRAIL)["logging"]

@@ -64,9 +64,13 @@ def test_secrets_stay_in_their_pages(aws, make_guard, tmp_path, origin):
         secrets[session["arn"] + " key"] = session["secret_key"].encode()
         # Of a token, what stands behind its first characters, which are all alike.
         secrets[session["arn"] + " token"] = session["token"].encode()[16:]
-    guard.process.send_signal(signal.SIGSTOP)
-    found = find(guard.process.pid, secrets)
-    guard.process.send_signal(signal.SIGCONT)
-    assert len({name for name, well, _, _ in found if well}) >= 3, found
-    stray = [f for f in found if not f[1]]
+    for _ in range(5):      # a call that is under way has its token in a buffer
+        guard.process.send_signal(signal.SIGSTOP)
+        found = find(guard.process.pid, secrets)
+        guard.process.send_signal(signal.SIGCONT)
+        assert len({name for name, well, _, _ in found if well}) >= 3, found
+        stray = [f for f in found if not f[1]]
+        if not stray:
+            break
+        guard.wait_silent()
     assert not stray, "\n".join(map(str, stray))

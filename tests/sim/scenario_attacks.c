@@ -95,7 +95,7 @@ SCENARIO(hidden_call_judge)
         expect_nobody(w, INCIDENT_STOPPED, CONFIDENCE_NONE);
         expect_search(w, INCIDENT_STOPPED, SEARCH_GAVE_UP);
         /* not yet at 30 minutes, not found at 24 hours */
-        expect_phases(w, INCIDENT_STOPPED, "OPEN CLOSED UPDATE UPDATE");
+        expect_phases(w, INCIDENT_STOPPED, "RESTARTED UPDATE UPDATE");
 }
 
 SCENARIO(late_record)
@@ -161,7 +161,7 @@ SCENARIO(bucket_deleted_judge)
 {
         expect_kinds(w, "stopped");
         /* Who it was, that no log files arrive, and that they do again. */
-        expect_phases(w, INCIDENT_STOPPED, "OPEN CLOSED UPDATE UPDATE UPDATE");
+        expect_phases(w, INCIDENT_STOPPED, "RESTARTED UPDATE UPDATE UPDATE");
 }
 
 /* Stopped again right after each restart. */

@@ -131,7 +131,7 @@ SCENARIO(lookup_throttled)
 SCENARIO(lookup_throttled_judge)
 {
         expect_culprit(w, INCIDENT_STOPPED, 1, CONFIDENCE_EXACT);
-        expect_phases(w, INCIDENT_STOPPED, "OPEN CLOSED UPDATE UPDATE");
+        expect_phases(w, INCIDENT_STOPPED, "RESTARTED UPDATE UPDATE");
 }
 
 SCENARIO(lookup_throttled_for_days)
@@ -147,7 +147,7 @@ SCENARIO(lookup_denied)
 SCENARIO(lookup_denied_judge)
 {
         expect_search(w, INCIDENT_STOPPED, SEARCH_GAVE_UP);
-        expect_phases(w, INCIDENT_STOPPED, "OPEN CLOSED UPDATE UPDATE");
+        expect_phases(w, INCIDENT_STOPPED, "RESTARTED UPDATE UPDATE");
 }
 
 SCENARIO(lookup_denied_for_an_hour)
@@ -158,7 +158,7 @@ SCENARIO(lookup_denied_for_an_hour)
 SCENARIO(lookup_denied_for_an_hour_judge)
 {
         expect_culprit(w, INCIDENT_STOPPED, 1, CONFIDENCE_EXACT);
-        expect_phases(w, INCIDENT_STOPPED, "OPEN CLOSED UPDATE UPDATE");
+        expect_phases(w, INCIDENT_STOPPED, "RESTARTED UPDATE UPDATE");
 }
 
 SCENARIO(clock_set_ahead)

@@ -221,8 +221,8 @@ SCENARIO(again_late)
 SCENARIO(again_late_judge)
 {
         count(w, "again-after-11-minutes", 6, 40);
-        expect_letters(w, 6); /* twice OPEN, CLOSED, UPDATE */
-        expect_subject(w, 3, "OPEN: ");
+        expect_letters(w, 4); /* twice RESTARTED, UPDATE */
+        expect_subject(w, 2, "RESTARTED: ");
 }
 
 const Scenario flood_scenarios[] = {

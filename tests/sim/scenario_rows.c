@@ -25,7 +25,7 @@ SCENARIO(stop_judge)
 {
         expect_kinds(w, "stopped");
         expect_culprit(w, INCIDENT_STOPPED, 1, CONFIDENCE_EXACT);
-        expect_phases(w, INCIDENT_STOPPED, "OPEN CLOSED UPDATE");
+        expect_phases(w, INCIDENT_STOPPED, "RESTARTED UPDATE");
         expect_restart_within(w, 20 * USEC_PER_SEC);
 }
 

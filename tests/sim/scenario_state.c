@@ -60,7 +60,7 @@ SCENARIO(unsent_comes_late)
 SCENARIO(unsent_comes_late_judge)
 {
         expect_kinds(w, "stopped topic-failing state-lost");
-        expect_arrived(w, INCIDENT_STOPPED, 0, "OPEN CLOSED OPEN CLOSED");
+        expect_arrived(w, INCIDENT_STOPPED, 0, "OPEN CLOSED RESTARTED");
         expect_culprit(w, INCIDENT_STOPPED, 1, CONFIDENCE_EXACT);
 }
 

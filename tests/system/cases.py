@@ -200,7 +200,7 @@ def polls_the_referee(w):
 def restarts_a_stopped_trail(w):
     w.aws.attack(TRAIL)
     w.aws.wait_trail(TRAIL, logging=True)
-    w.aws.wait_messages(1, subject="CLOSED")
+    w.aws.wait_messages(1, attributes={"phase": "CLOSED"})
     w.first_incident, _ = w.incident()
 
 

@@ -112,6 +112,9 @@ static Core *new_core(const RigOptions *options, Now now)
         TopicConfig topics[] = {{.arn = TOPIC}, options->second};
         TrailConfig trails[RIG_TRAILS_MAX];
         Policy policy = options->policy ? *options->policy : policy_default;
+
+        if (!options->opening_waits)
+                policy.opening_patience_usec = 0;
         CoreConfig config = {
                 .policy = &policy,
                 .trails = trails,

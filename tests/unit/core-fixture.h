@@ -77,6 +77,7 @@ typedef struct RigOptions {
         TopicConfig second; /* of TOPIC2; its arn does not count */
         size_t n_trails;    /* 1 */
         bool watch;         /* Event history is asked for what no look has seen */
+        bool opening_waits; /* for the restart, as it does outside the tests of other things */
         bool awaiting;      /* what an earlier run left: rig_restored() ends that */
 } RigOptions;
 

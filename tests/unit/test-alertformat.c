@@ -193,7 +193,8 @@ static void assert_formats(const Incident *i, Phase phase)
         assert_string_equal(text, m.body);
         assert_members(the_schema(), the_schema(), document);
         assert_string_equal(at(document, NULL, "schema"), "trailsentry.alert/1");
-        assert_string_equal(at(document, NULL, "phase"), phase_to_string(phase));
+        assert_string_equal(at(document, NULL, "phase"),
+                            phase_to_string(phase == PHASE_RESTARTED ? PHASE_OPEN : phase));
         assert_string_equal(at(document, "incident", "kind"), incident_kind_to_string(i->kind));
         assert_string_equal(at(document, "incident", "id"), i->id);
         assert_string_equal(at(each, NULL, "default"), m.body);
@@ -464,7 +465,7 @@ static void test_test_message(void **state)
         alert_test_message(&context, &m);
         assert_string_equal(m.subject, "TEST: trailsentry on guard-1 reaches this topic");
         assert_has(m.body, "nothing has happened");
-        assert_has(m.document, "\"phase\":\"TEST\",\"sequence\":0,");
+        assert_has(m.document, "\"phase\":\"TEST\",\"phases\":[\"TEST\"],\"sequence\":0,");
         keep(m.document);
         assert_chat(&m);
         for (int f = 0; f < _TOPIC_FORMAT_MAX; f++) {

@@ -62,7 +62,8 @@ static const Refusal refusals[] = {
          {"x.conf:3: poll-interval: unknown option; did you mean \"poll_interval\"?"}},
         {"option of another group",
          GOOD "role_arn = \"" ROLE_ARN "\";\n",
-         {"x.conf:3: role_arn: unknown option; known here: trails, topics, accounts, runbook, poll_interval, "
+         {"x.conf:3: role_arn: unknown option; known here: trails, topics, accounts, runbook, "
+          "poll_interval, "
           "cannot_see_after, action, drift, heartbeat, endpoint, fips, dual_stack, ca_file, proxy, "
           "profile, log_level"}},
         {"drift that is no group",
