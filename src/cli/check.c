@@ -383,7 +383,7 @@ static bool is_exercise_agreed(const Cli *c, const Conf *conf)
                 "The\n"
                 "daemon takes it for somebody else's: more than two a day on one trail are "
                 "an\n"
-                "incident (other-controller).\n",
+                "incident (external-controller).\n",
                 conf->n_topics, conf->n_topics == 1 ? "" : "s",
                 conf->heartbeat ? " and one value of the metric HeartbeatTest" : "", n,
                 n == 1 ? "" : "s");

@@ -30,16 +30,16 @@ static const IncidentKindRow rows[_INCIDENT_KIND_MAX] = {
                               SEVERITY_CRITICAL, "was deleted"},
         [INCIDENT_NOT_FOUND] = {"not-found", "not-found", NULL, FAMILY_SIGHT, SLOT_BLIND,
                                 SEVERITY_HIGH, "does not exist", "did not exist"},
-        [INCIDENT_CANNOT_SEE] = {"cannot-see", "cannot-see", NULL, FAMILY_SIGHT, SLOT_BLIND,
+        [INCIDENT_CANNOT_SEE] = {"unreachable", "cannot-see", NULL, FAMILY_SIGHT, SLOT_BLIND,
                                  SEVERITY_HIGH, "cannot be seen", "could not be seen"},
-        [INCIDENT_OTHER_CONTROLLER] = {"other-controller", "other-controller", NULL,
+        [INCIDENT_OTHER_CONTROLLER] = {"external-controller", "other-controller", NULL,
                                        FAMILY_CONTROLLER, SLOT_STOP, SEVERITY_WARNING,
                                        "is started again and again by somebody else", NULL,
                                        "is started by others"},
         [INCIDENT_DRIFT] = {"drift", "drift", DISABLE_CLOUD_LOG, FAMILY_NONE, SLOT_DRIFT},
         [INCIDENT_DELIVERY] = {"delivery", "delivery", DISABLE_CLOUD_LOG, FAMILY_NONE,
                                SLOT_DELIVERY},
-        [INCIDENT_UNINSPECTED] = {"uninspected", "uninspected", NULL, FAMILY_NONE, SLOT_SETTINGS,
+        [INCIDENT_UNINSPECTED] = {"settings-unreadable", "uninspected", NULL, FAMILY_NONE, SLOT_SETTINGS,
                                   SEVERITY_WARNING},
         [INCIDENT_MAINTENANCE] = {"maintenance", "maintenance"},
         [INCIDENT_TOPIC_FAILING] = {"topic-failing", "topic-failing"},
@@ -60,7 +60,7 @@ const char *incident_kind_to_string(IncidentKind k)
 IncidentKind incident_kind_from_string(const char *s)
 {
         for (size_t k = 0; s && k < ELEMENTSOF(rows); k++)
-                if (streq(rows[k].name, s))
+                if (streq(rows[k].name, s) || streq(rows[k].id_name, s))
                         return (IncidentKind)k;
         return _INCIDENT_KIND_INVALID;
 }

@@ -67,8 +67,9 @@ typedef struct IncidentKindRow {
 /* Never NULL for a kind that there is. */
 const IncidentKindRow *incident_kind_row(IncidentKind k);
 
-const char *incident_kind_to_string(IncidentKind k); /* "stopped", "blink", "cannot-see" */
+/* The name, or one that it had in an earlier version. */
 IncidentKind incident_kind_from_string(const char *s);
+const char *incident_kind_to_string(IncidentKind k); /* "stopped", "blink", "unreachable" */
 Family incident_kind_family(IncidentKind k);
 const char *incident_kind_technique(IncidentKind k);
 /* Whether it is about the guard itself, and so without a trail. */

@@ -154,7 +154,7 @@ typedef struct Trail {
 
         Incident *groups[_FAMILY_MAX]; /* who tells of its latest incident: borrowed */
         Incident *stop;                /* open outage of the trail itself: borrowed */
-        Incident *blind;               /* open cannot-see or not-found: borrowed */
+        Incident *blind;               /* open unreachable or not-found: borrowed */
 
         bool inspecting;
         uint64_t inspect_boot; /* when asked, while inspecting */

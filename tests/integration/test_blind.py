@@ -28,7 +28,7 @@ def test_one_blind_trail_is_told_and_delays_no_other(aws, make_guard, cause):
     guard = make_guard(trails=[reached_by_role(TRAIL), reached_by_role(FAR_TRAIL)], scale=20,
                        cannot_see_after="20s").run()
     number = aws.fault(**FAR, **fault)
-    opened = aws.message(phase="OPEN", kind="cannot-see")
+    opened = aws.message(phase="OPEN", kind="unreachable")
     assert opened.trail == FAR_TRAIL and opened.severity == "high"
     last = aws.calls(operation="GetTrailStatus", trail=FAR_TRAIL, ok=True)[-1]
     assert opened.time - last["time"] >= 20 / guard.scale
@@ -47,7 +47,7 @@ def test_one_blind_trail_is_told_and_delays_no_other(aws, make_guard, cause):
         assert polls.count(TRAIL) > 2 * polls.count(FAR_TRAIL), polls
 
     aws.clear_faults(number)
-    seen = aws.message(phase="CLOSED", kind="cannot-see")
+    seen = aws.message(phase="CLOSED", kind="unreachable")
     assert seen.incident == opened.incident and "seen again" in seen.subject
     # Nobody can tell whether it was stopped: where calls are answered it is started all the same.
     unseen = set() if cause in ("silent", "reset") else {FAR_TRAIL}
@@ -68,7 +68,7 @@ def test_network_gone_is_told_as_soon_as_it_is_back(aws, make_guard):
         guard = make_guard(port=wire.port, scale=20, cannot_see_after="20s").run()
         wire.cut()
         record = guard.record("management-events cannot be seen")
-        assert record.fields["INCIDENT_KIND"] == "cannot-see"
+        assert record.fields["INCIDENT_KIND"] == "unreachable"
         assert guard.record("GetTrailStatus failed: no answer from the service")
         guard.record("not accepted by .*, will be sent again")
         guard.wait_status(lambda s: s["messages_pending"] == 1 and s["topics"][0]["error"]
@@ -76,9 +76,9 @@ def test_network_gone_is_told_as_soon_as_it_is_back(aws, make_guard):
         # A stop in the dark is found afterwards.
         stop = aws.attack(TRAIL)
         wire.mend()
-        opened = aws.message(phase="OPEN", kind="cannot-see")
+        opened = aws.message(phase="OPEN", kind="unreachable")
         assert "no answer from the service" in opened.value("Cause")
-        aws.message(phase="CLOSED", kind="cannot-see")
+        aws.message(phase="CLOSED", kind="unreachable")
         assert aws.message(phase="CLOSED", kind="stopped")
         assert aws.actor(stop).kind == "stopped"
         guard.stop()
@@ -99,8 +99,8 @@ def test_instance_role_gone(aws, make_guard):
     assert aws.messages() == []
 
     aws.imds(mode="ok")
-    opened = aws.message(phase="OPEN", kind="cannot-see")
-    closed = aws.message(phase="CLOSED", kind="cannot-see")
+    opened = aws.message(phase="OPEN", kind="unreachable")
+    closed = aws.message(phase="CLOSED", kind="unreachable")
     assert "credentials" in opened.value("Cause")
     assert "why it gets no other (the instance's role" in opened.text
     assert opened.incident == closed.incident and opened.trail == arn
@@ -110,7 +110,7 @@ def test_role_that_can_no_longer_be_assumed(aws, make_guard):
     guard = make_guard(scale=20, cannot_see_after="20s").run()
     aws.call("trust", entity="trailsentry-target", trust=[])
     aws.expire(entity="trailsentry-target")
-    opened = aws.message(phase="OPEN", kind="cannot-see")
+    opened = aws.message(phase="OPEN", kind="unreachable")
     assert "credentials" in opened.value("Cause")
     assert "the trust policy of a role" in opened.text
     status = guard.wait_status(lambda s: s["accounts"][1]["error"])
@@ -128,7 +128,7 @@ def test_blind_from_the_start(aws, make_guard):
     guard = make_guard(scale=20, cannot_see_after="20s").start()
     guard.record("management-events cannot be seen")
     aws.imds(mode="ok")
-    opened = aws.message(phase="OPEN", kind="cannot-see")
+    opened = aws.message(phase="OPEN", kind="unreachable")
     assert aws.message(phase="CLOSED").incident == opened.incident
 
 
@@ -144,7 +144,7 @@ def test_an_hour_of_throttling(aws, make_guard, what, polls):
               message="Rate exceeded", **operation)
     begun = aws.last_call()
     aws.attack(TRAIL)
-    phase, kind = ("OPEN", "cannot-see") if what == "everything" else ("FAILING", "stopped")
+    phase, kind = ("OPEN", "unreachable") if what == "everything" else ("FAILING", "stopped")
     assert "throttled (ThrottlingException" in aws.message(phase=phase, kind=kind).text
     aws.wait_calls(polls, after=begun, operation="GetTrailStatus", timeout=100)
     if what == "everything":
@@ -170,7 +170,7 @@ def test_an_hour_of_throttling(aws, make_guard, what, polls):
         polled = aws.wait_calls(1, after=after, operation="GetTrailStatus", ok=True)[0]
         start = aws.restarts(ok=True)[0]
         assert start["time"] - polled["time"] < 2 * SLOW
-        aws.message(phase="CLOSED", kind="cannot-see")
+        aws.message(phase="CLOSED", kind="unreachable")
         # Started before it is seen again, or after.
         guard.wait(lambda: {m.kind for m in aws.all_messages(phase="CLOSED")} & {"stopped", "blink"})
     else:

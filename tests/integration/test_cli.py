@@ -406,11 +406,11 @@ def test_status_counts_what_is_over_and_open_all_the_same(aws, guard):
     for _ in range(3):
         aws.attack(TRAIL, event="StartLogging", identity="role-session")
         aws.polls(3, trail=TRAIL)
-    incident = aws.message(phase="OPEN", kind="other-controller").incident
+    incident = aws.message(phase="OPEN", kind="external-controller").incident
     guard.wait_status(lambda s: s["trails"][0]["incident"] == incident)
     done = status(guard)
     assert done.returncode == WRONG and "All is well" not in done.stdout, done
-    assert f"has an open incident (other-controller): trailsentry incidents {incident}" in done.stdout
+    assert f"has an open incident (external-controller): trailsentry incidents {incident}" in done.stdout
     assert re.search(r"^Last incident, .* ago: management-events is started again and again.*"
                      rf"\(trailsentry incidents {incident}\)$", done.stdout, re.M), done
 
@@ -506,7 +506,7 @@ def test_status_of_a_guard_that_is_blinded(tmp_path):
     denied = {"class": "denied", "status": 400, "code": "AccessDeniedException", "message": "no",
               "request_id": "r-1"}
     now = int(time.time() * 1000)
-    blind = {"incident": "ab12", "incident_kind": "cannot-see", "incidents_open": 1, "error": denied}
+    blind = {"incident": "ab12", "incident_kind": "unreachable", "incidents_open": 1, "error": denied}
     for unseen, words in (
             ({"sent": 3, "accepted_msec": now - 60000, "error": None}, "and was last accepted"),
             ({"sent": 3, "accepted_msec": 0, "error": denied}, "and FAILS: access denied (Access")):
@@ -694,7 +694,7 @@ def made_up(guard, folder):
         incident = copy.deepcopy(template)
         incident["id"] = f"{number:016x}"
         incident.update(changes)
-        if incident["kind"] in ("cannot-see", "not-found"):
+        if incident["kind"] in ("unreachable", "not-found"):
             incident["attribution"]["state"] = "not-needed"
         with open(os.path.join(folder, incident["id"] + ".json"), "w", encoding="utf-8") as file:
             json.dump(incident, file)
@@ -711,7 +711,7 @@ def test_incidents_of_every_kind_fit_the_terminal(aws, guard, tmp_path):
     folder = tmp_path / "state"
     put = made_up(guard, folder)
     kinds = ["stopped", "blink", "already-stopped", "recent-stop", "recreated", "deleted",
-             "not-found", "cannot-see", "other-controller"]
+             "not-found", "unreachable", "external-controller"]
     base = guard.incident()["detected_msec"]
     for number, kind in enumerate(kinds):
         put(0xab00000000000000 + number, kind=kind, detected_msec=base + number * 1000)
@@ -756,7 +756,7 @@ def test_incidents_that_are_asked_for(aws, guard, tmp_path):
     now = int(time.time() * 1000)
     put(1, kind="blink", detected_msec=now - 5 * hour, trail_arn=FAR_TRAIL)
     put(2, kind="stopped", detected_msec=now - 3 * hour, severity="critical")
-    put(3, kind="cannot-see", detected_msec=now - hour, open=True, closed_msec=0)
+    put(3, kind="unreachable", detected_msec=now - hour, open=True, closed_msec=0)
 
     def found(*arguments):
         done = command("incidents", "--json", "--state-directory", folder, *arguments)

@@ -63,7 +63,7 @@ def test_options_without_a_verb():
 
 def test_words_of_options():
     kinds = complete("trailsentry incidents --kind=")
-    assert {"stopped", "blink", "cannot-see", "maintenance"} <= set(kinds)
+    assert {"stopped", "blink", "unreachable", "maintenance"} <= set(kinds)
     assert complete("trailsentry incidents --kind=bl") == ["blink"]
     assert complete("trailsentry incidents --kind bl") == ["blink"]
     assert complete("trailsentry incidents --kind=stopped,bl") == ["stopped,blink"]

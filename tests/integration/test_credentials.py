@@ -39,7 +39,7 @@ def test_clock_that_is_an_hour_off(aws, guard, offset, moment):
     # Refused once a service and region, and not again.
     refused = [c for c in aws.calls() if c["code"] in aws.codes]
     assert 1 <= len(refused) <= 8
-    assert "cannot-see" not in {m.kind for m in aws.all_messages()}
+    assert "unreachable" not in {m.kind for m in aws.all_messages()}
 
 
 def test_expired_and_rotated_under_way(aws, make_guard):
@@ -51,7 +51,7 @@ def test_expired_and_rotated_under_way(aws, make_guard):
     before = {c["access_key"] for c in aws.calls(operation="GetTrailStatus", ok=True)}
     assert len(before) >= 2
     stop_and_see(aws)
-    assert aws.phases(kind="cannot-see") == []
+    assert aws.phases(kind="unreachable") == []
     guard.wait_status(lambda s: all(a["usable"] for a in s["accounts"]))
 
 
@@ -73,7 +73,7 @@ def test_revoked_session_is_replaced(aws, make_guard):
     aws.revoke(entity="trailsentry-target")
     aws.polls(3, ok=True)
     stop_and_see(aws)
-    assert aws.phases(kind="cannot-see") == []
+    assert aws.phases(kind="unreachable") == []
 
 
 def test_revoked_before_the_restart(aws, guard):
@@ -91,7 +91,7 @@ def test_metadata_tokens_are_forgotten(aws, make_guard):
     aws.call("rotate")
     aws.expire(entity="trailsentry-guard")
     stop_and_see(aws)
-    assert aws.phases(kind="cannot-see") == []
+    assert aws.phases(kind="unreachable") == []
 
 
 def test_keys_of_the_environment(aws, make_guard):

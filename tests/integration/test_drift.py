@@ -153,13 +153,13 @@ def test_denied_sight_of_settings(aws, guard, operation):
     """Told once, with what to allow; the other half is compared, and stops are guarded."""
     aws.permissions(ROLE, deny=["cloudtrail:" + operation])
     guard.run()
-    told = aws.message(phase="OPEN", kind="uninspected")
+    told = aws.message(phase="OPEN", kind="settings-unreadable")
     assert told.severity == "warning" and operation in told.value("Cause")
     assert "cloudtrail:GetEventSelectors" in told.text
     stop = aws.attack(TRAIL)
     aws.actor(stop, kind="stopped")
     looked(aws, 5)
-    assert len(aws.all_messages(kind="uninspected")) == 1
+    assert len(aws.all_messages(kind="settings-unreadable")) == 1
     if operation == "GetTrail":
         aws.attack(TRAIL, event="PutEventSelectors", params={"EventSelectors": [
             {"ReadWriteType": "WriteOnly"}]})
@@ -167,7 +167,7 @@ def test_denied_sight_of_settings(aws, guard, operation):
         aws.attack(TRAIL, event="UpdateTrail", params={"S3KeyPrefix": "p"})
     aws.message(phase="OPEN", kind="drift")
     aws.permissions(ROLE, undeny=["cloudtrail:" + operation])
-    aws.message(phase="CLOSED", kind="uninspected")
+    aws.message(phase="CLOSED", kind="settings-unreadable")
 
 
 @pytest.mark.parametrize("operation, code", [

@@ -43,7 +43,7 @@ def change_of_sessions(aws):
         aws.polls(2, ok=True)
     after = {c["access_key"] for c in aws.calls(operation="GetTrailStatus", ok=True)}
     assert after - before
-    assert aws.phases(kind="cannot-see") == []
+    assert aws.phases(kind="unreachable") == []
 
 
 def test_profile_with_a_role_on_a_role(aws, make_guard, tmp_path):

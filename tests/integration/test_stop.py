@@ -148,7 +148,7 @@ def test_other_controller_is_noticed_then_named(aws, guard):
         assert aws.messages() == []
     aws.attack(TRAIL, event="StartLogging", identity="role-session")
     opened = aws.message(phase="OPEN")
-    assert (opened.kind, opened.severity) == ("other-controller", "warning")
+    assert (opened.kind, opened.severity) == ("external-controller", "warning")
     closed = aws.message(phase="CLOSED")
     assert closed.value("Who") == "build-4711 (AssumedRole, role DeployPipeline)"
     assert aws.restarts() == []

@@ -88,8 +88,8 @@ def test_proxy_that_fails_is_named(aws, make_guard, answer, words):
         assert proxy.shown in said.text
         guard.record("management-events cannot be seen")
         proxy.answer = None
-        opened = aws.message(phase="OPEN", kind="cannot-see")
-        aws.message(phase="CLOSED", kind="cannot-see")
+        opened = aws.message(phase="OPEN", kind="unreachable")
+        aws.message(phase="CLOSED", kind="unreachable")
         assert proxy.shown in opened.text or "no answer" in opened.text
         guard.stop()
         assert PASSWORD not in guard.text() and PASSWORD not in opened.text
@@ -213,7 +213,7 @@ def test_ca_bundle_vanishes_and_is_replaced_while_running(aws, make_guard, tmp_p
     shutil.copy(aws.ca_file, bundle + ".new")
     os.rename(bundle + ".new", bundle)
     guard.process.send_signal(1)
-    aws.message(phase="CLOSED", kind="cannot-see", timeout=40 * SLOW)
+    aws.message(phase="CLOSED", kind="unreachable", timeout=40 * SLOW)
 
 
 def test_system_certificates_are_read_again_by_a_reload(aws, make_guard, tmp_path):
@@ -232,7 +232,7 @@ def test_system_certificates_are_read_again_by_a_reload(aws, make_guard, tmp_pat
     guard.record("management-events cannot be seen")
     shutil.copyfile(aws.ca_file, bundle)
     guard.process.send_signal(1)
-    aws.message(phase="CLOSED", kind="cannot-see", timeout=40 * SLOW)
+    aws.message(phase="CLOSED", kind="unreachable", timeout=40 * SLOW)
 
 
 # AWS's configuration file

@@ -63,7 +63,7 @@ SCENARIO(stop_unseen_throttled)
 
 SCENARIO(stop_unseen_judge)
 {
-        expect_kinds(w, "cannot-see blink");
+        expect_kinds(w, "unreachable blink");
         expect_phases(w, INCIDENT_CANNOT_SEE, "OPEN UPDATE CLOSED"); /* one reminder */
         expect_culprit(w, INCIDENT_BLINK, 1, CONFIDENCE_EXACT);
         expect_restart_within(w, 75 * USEC_PER_SEC);
@@ -80,7 +80,7 @@ SCENARIO(stop_unseen_at_once)
 
 SCENARIO(stop_unseen_at_once_judge)
 {
-        expect_kinds(w, "cannot-see blink");
+        expect_kinds(w, "unreachable blink");
         expect_culprit(w, INCIDENT_BLINK, 1, CONFIDENCE_EXACT);
         expect_restart_within(w, 75 * USEC_PER_SEC);
 }
@@ -97,7 +97,7 @@ SCENARIO(all_throttled)
 
 SCENARIO(all_throttled_judge)
 {
-        expect_kinds(w, "cannot-see blink");
+        expect_kinds(w, "unreachable blink");
         expect_phases(w, INCIDENT_CANNOT_SEE, "OPEN UPDATE CLOSED");
         expect_culprit(w, INCIDENT_BLINK, 1, CONFIDENCE_EXACT);
         expect_restart_within(w, USEC_PER_HOUR / 2 - 293 * USEC_PER_SEC);
@@ -111,7 +111,7 @@ SCENARIO(silent_and_stopped)
 
 SCENARIO(silent_and_stopped_judge)
 {
-        expect_kinds(w, "cannot-see stopped");
+        expect_kinds(w, "unreachable stopped");
         expect_starts(w, 1);
 }
 

@@ -66,7 +66,7 @@ SCENARIO(role_denied)
 
 SCENARIO(role_denied_judge)
 {
-        expect_kinds(w, "stopped cannot-see");
+        expect_kinds(w, "stopped unreachable");
         expect_restart_within(w, 11 * USEC_PER_SEC);
 }
 
@@ -90,7 +90,7 @@ SCENARIO(all_is_gone)
 
 SCENARIO(all_is_gone_judge)
 {
-        expect_kinds(w, "cannot-see topic-failing stopped");
+        expect_kinds(w, "unreachable topic-failing stopped");
         expect_culprit(w, INCIDENT_STOPPED, 1, CONFIDENCE_EXACT);
         expect_restart_within(w, (200 - 20 + 12) * USEC_PER_SEC);
 }
@@ -114,7 +114,7 @@ SCENARIO(metadata_silent_at_boot)
 
 SCENARIO(blind_then_stop_judge)
 {
-        expect_kinds(w, "cannot-see stopped");
+        expect_kinds(w, "unreachable stopped");
         expect_culprit(w, INCIDENT_STOPPED, 1, CONFIDENCE_EXACT);
         expect_restart_within(w, 11 * USEC_PER_SEC);
 }
@@ -259,13 +259,13 @@ SCENARIO(settings_half_denied)
 
 SCENARIO(settings_half_denied_judge)
 {
-        expect_kinds(w, "uninspected drift");
+        expect_kinds(w, "settings-unreadable drift");
         expect_phases(w, INCIDENT_DRIFT, "OPEN UPDATE CLOSED");
 }
 
 SCENARIO(refused_judge)
 {
-        expect_kinds(w, "cannot-see topic-failing stopped");
+        expect_kinds(w, "unreachable topic-failing stopped");
         expect_restart_within(w, 11 * USEC_PER_SEC);
 }
 

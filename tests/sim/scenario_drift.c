@@ -283,7 +283,7 @@ SCENARIO(settings_unreadable)
 
 SCENARIO(settings_unreadable_judge)
 {
-        expect_kinds(w, "uninspected stopped drift");
+        expect_kinds(w, "settings-unreadable stopped drift");
         expect_phases(w, INCIDENT_UNINSPECTED, "OPEN CLOSED");
         expect_culprit(w, INCIDENT_DRIFT, 1, CONFIDENCE_EXACT);
         expect_restart_within(w, 20 * USEC_PER_SEC);

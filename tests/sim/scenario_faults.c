@@ -200,7 +200,7 @@ SCENARIO(sick_neighbour)
 
 SCENARIO(sick_neighbour_judge)
 {
-        expect_kinds(w, "stopped cannot-see");
+        expect_kinds(w, "stopped unreachable");
         expect_restart_within(w, 12 * USEC_PER_SEC);
 }
 

@@ -156,7 +156,7 @@ SCENARIO(other_controller)
 
 SCENARIO(other_controller_judge)
 {
-        expect_kinds(w, "other-controller");
+        expect_kinds(w, "external-controller");
         expect_culprit(w, INCIDENT_OTHER_CONTROLLER, 7, CONFIDENCE_EXACT);
 }
 
@@ -296,7 +296,7 @@ SCENARIO(denied_sight)
 
 SCENARIO(cannot_see_judge)
 {
-        expect_kinds(w, "cannot-see");
+        expect_kinds(w, "unreachable");
         expect_phases(w, INCIDENT_CANNOT_SEE, "OPEN CLOSED");
 }
 
@@ -331,7 +331,7 @@ SCENARIO(stop_while_blind)
 
 SCENARIO(stop_while_blind_judge)
 {
-        expect_kinds(w, "cannot-see blink");
+        expect_kinds(w, "unreachable blink");
 }
 
 SCENARIO(stale_reads)
@@ -363,7 +363,7 @@ const Scenario row_scenarios[] = {
         {"blink-while-dead", blink_while_dead, blink_judge},
         {"stop-while-dead", stop_while_dead, stop_while_dead_judge},
         {"redundant-start", redundant_start, nothing_judge},
-        {"other-controller", other_controller, other_controller_judge},
+        {"external-controller", other_controller, other_controller_judge},
         {"recreated-times-vanished", recreated_times_vanished, recreated_judge},
         {"recreated-delivery-went-back", recreated_delivery_went_back, recreated_judge},
         {"recreated-not-started", recreated_not_started, recreated_not_started_judge},

@@ -553,7 +553,7 @@ def says_without_network_that_it_cannot_see(w):
     w.number = w.begin_anew()
     w.boot(network=False)
     w.wait_active()
-    seen = w.wait_journal("cannot be seen", "INCIDENT_KIND=cannot-see", "--boot", timeout=30)[-1]
+    seen = w.wait_journal("cannot be seen", "INCIDENT_KIND=unreachable", "--boot", timeout=30)[-1]
     w.blind_incident = seen["INCIDENT_ID"]
     wait_for("STATUS= says so", lambda: "1 unseen; 1 incident open" in w.property("StatusText"), 5)
     w.stop_in(3)
@@ -580,7 +580,7 @@ def sees_as_soon_as_there_is_a_network(w):
     w.wait_active()
     pid = w.property("MainPID")
     w.wait_journal("169.254.169.254: ", "ERROR_CODE=HostUnreachable", "--boot")
-    w.wait_journal("cannot be seen", "INCIDENT_KIND=cannot-see", "--boot", timeout=30)
+    w.wait_journal("cannot be seen", "INCIDENT_KIND=unreachable", "--boot", timeout=30)
     w.machine.add_address("169.254.169.254")
     Wire(w.aws.ready["imds_port"]).mend(w.machine.listen(80, "169.254.169.254"))
     Wire(w.aws.ready["https_port"]).mend(w.machine.listen(w.aws.ready["https_port"]))

@@ -369,6 +369,17 @@ static void test_memory(void **state)
         }
 }
 
-UNIT_MAIN(T(test_round_trip), T(test_through_text), T(test_every_kind), T(test_unknown_members),
-          T(test_missing_members), T(test_wrong_types), T(test_wrong_values), T(test_no_object),
-          T(test_truncation), T(test_memory))
+/* State files and filters of version 0.1.0 have these. */
+static void test_names_of_an_earlier_version(void **state)
+{
+        assert_int_equal(incident_kind_from_string("cannot-see"), INCIDENT_CANNOT_SEE);
+        assert_int_equal(incident_kind_from_string("other-controller"), INCIDENT_OTHER_CONTROLLER);
+        assert_int_equal(incident_kind_from_string("uninspected"), INCIDENT_UNINSPECTED);
+        assert_string_equal(incident_kind_to_string(INCIDENT_CANNOT_SEE), "unreachable");
+        for (IncidentKind k = 0; k < _INCIDENT_KIND_MAX; k++)
+                assert_int_equal(incident_kind_from_string(incident_kind_to_string(k)), k);
+}
+
+UNIT_MAIN(T(test_names_of_an_earlier_version), T(test_round_trip), T(test_through_text),
+          T(test_every_kind), T(test_unknown_members), T(test_missing_members), T(test_wrong_types),
+          T(test_wrong_values), T(test_no_object), T(test_truncation), T(test_memory))

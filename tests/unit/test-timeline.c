@@ -112,7 +112,7 @@ static void test_not_seen(void **state)
         lines = lines_of(i);
         assert_string_equal(lines, "-1 min guard: last seen logging\n"
                                    "-1 min guard: last good poll\n"
-                                   "+0.000 s guard: detected: cannot-see\n"
+                                   "+0.000 s guard: detected: unreachable\n"
                                    "+30.500 s guard: seen again\n"
                                    "+30.500 s guard: closed\n");
 }
