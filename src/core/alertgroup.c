@@ -27,6 +27,10 @@ static const struct {
         [FAMILY_DELETED] = {"deleted", "deletion", "MISSING", "there again"},
         [FAMILY_RECREATED] = {"re-created", "re-creation", "NOT LOGGING", "logging again"},
         [FAMILY_SIGHT] = {"out of sight", "loss of sight", "NOT SEEN", "seen again"},
+        [FAMILY_DRIFT] = {"changed", "change", "NOT AS BEFORE", "well again"},
+        [FAMILY_DELIVERY] = {"not delivering", "failure", "NOT DELIVERING", "delivering again"},
+        [FAMILY_SETTINGS] = {"with settings that cannot be read", "failure", "SETTINGS NOT READ",
+                             "read again"},
         [FAMILY_CONTROLLER] = {"started by others", "report", "NOT LOGGING", "logging"},
 };
 
@@ -270,7 +274,7 @@ static void add_times(Facts *f, const GroupView *v, int64_t now_msec)
                 if (v->trails[k].goes_on && i->blind_from_msec && now_msec > i->blind_from_msec)
                         blind += now_msec - i->blind_from_msec;
         }
-        if (family(v) != FAMILY_CONTROLLER)
+        if (family(v) != FAMILY_CONTROLLER && !incident_kind_is_change(v->lead->kind))
                 facts_add(f, FACT_OVERVIEW, family(v) == FAMILY_SIGHT ? "Unseen" : "Blind",
                           "%s in all%s; a lower bound", timefmt_duration(blind, first),
                           count_on(v) > 0 ? " until now" : "");
@@ -326,6 +330,18 @@ static void add_trails(Facts *f, const GroupView *v)
                           count_on(v) - listed);
 }
 
+/* Of the worst, and how many are otherwise. */
+static void add_changes(Facts *f, const GroupView *v)
+{
+        const Incident *i = v->worst ? v->worst : v->lead;
+
+        alert_add_changes(f, i);
+        if (sum(v)->unlike > 0)
+                facts_add(f, FACT_CHANGES, NULL,
+                          "  %u of %u are changed otherwise, or by somebody else: see each of them",
+                          sum(v)->unlike, sum(v)->incidents);
+}
+
 static void add_share(Facts *f, const GroupView *v, unsigned n, const char *what)
 {
         if (n > 0)
@@ -377,6 +393,7 @@ Facts alert_group_facts(const GroupView *v, const AlertContext *c)
         if (count_trails(v) == 1)
                 facts_text(&f, FACT_OVERVIEW, "Trail", v->lead->trail_arn);
         facts_text(&f, FACT_OVERVIEW, "Runbook", v->labels ? v->labels->runbook : NULL);
+        add_changes(&f, v);
         add_who(&f, v);
         add_trails(&f, v);
         facts_end(&f);
@@ -418,7 +435,8 @@ static void add_advice(StrBuf *b, const GroupView *v, int64_t now_msec)
 {
         _cleanup_(advice_done) Advice a = alert_group_advice(v, now_msec);
 
-        if (v->worst && v->worst->open && count_on(v) > 1 && family(v) == FAMILY_STOP)
+        if (v->worst && v->worst->open && count_on(v) > 1 &&
+            (family(v) == FAMILY_STOP || incident_kind_is_change(v->lead->kind)))
                 strbuf_addf(b, "\nWhat follows is for one of them; do the same for the others.\n");
         alert_add_advice(b, &a, v->lead->id);
 }

@@ -39,6 +39,36 @@ static bool goes_on(const Incident *i)
         return i->open && !incident_is_over(i) && !i->in_maintenance;
 }
 
+static bool has_same_changes(const Incident *a, const Incident *b)
+{
+        if (a->changes.n != b->changes.n || !streq(a->cause.code, b->cause.code))
+                return false;
+        for (size_t k = 0; k < a->changes.n; k++)
+                if (a->changes.items[k].kind != b->changes.items[k].kind ||
+                    !streq_ptr(a->changes.items[k].after, b->changes.items[k].after))
+                        return false;
+        return true;
+}
+
+/* Whether the same happened to both, as far as the reader has to do the same about it; of all but
+ * changes, the family says that. */
+static bool is_alike(const Incident *lead, const Incident *i)
+{
+        return !incident_kind_is_change(i->kind) ||
+               (has_same_changes(lead, i) && i->severity <= lead->severity);
+}
+
+static bool is_unlike_lead(const Incident *i)
+{
+        const Finding *a = incident_find_role(i, ROLE_CULPRIT);
+        const Finding *b = i->lead ? incident_find_role(i->lead, ROLE_CULPRIT) : NULL;
+
+        if (!i->lead || i->lead == i || !incident_kind_is_change(i->kind))
+                return false;
+        return !is_alike(i->lead, i) ||
+               (a && b && !identity_is_same(&a->record.identity, &b->record.identity));
+}
+
 static void sum_attribution(SeriesSum *s, const Attribution *a)
 {
         bool running = a->state == SEARCH_RUNNING;
@@ -67,6 +97,7 @@ static void sum_add(SeriesSum *s, const Core *c, const Incident *i)
                 s->reasons |= 1U << i->restart.error.class;
         }
         s->undelivered += i->delivering == DELIVERING_NO;
+        s->unlike += is_unlike_lead(i);
         s->severity = MAX(s->severity, (unsigned)i->severity);
         if (i->blind_from_msec && i->blind_to_msec > i->blind_from_msec)
                 s->blind_msec += i->blind_to_msec - i->blind_from_msec;
@@ -90,6 +121,7 @@ static void sum_add_told(SeriesSum *s, const Core *c, const Incident *i)
         s->reasons |= i->restart.told;
         s->severity = MAX(s->severity, own.severity);
         s->corrected += own.corrected;
+        s->unlike += own.unlike;
         if (!told_is_current(i))
                 return;
         s->confirmed += own.confirmed;
@@ -136,9 +168,10 @@ bool group_keeps(const Core *c, const Incident *i)
 
 /* Joining */
 
-static bool is_joinable(const Core *c, const Incident *lead)
+static bool is_joinable(const Core *c, const Incident *lead, const Incident *i)
 {
-        return c->now.boot_usec < lead->quiet_boot && lead->n_messages < MESSAGES_MAX;
+        return c->now.boot_usec < lead->quiet_boot && lead->n_messages < MESSAGES_MAX &&
+               is_alike(lead, i);
 }
 
 static void begin_series(Core *c, Incident *lead)
@@ -183,14 +216,14 @@ static bool is_lead_of(const Incident *i, Family f)
 }
 
 /* A storm that is under way: somebody has joined it just now. */
-static Incident *find_storm(Core *c, Family f)
+static Incident *find_storm(Core *c, const Incident *i, Family f)
 {
         uint64_t since = c->policy.group_quiet_usec - c->policy.group_storm_usec;
 
         for (size_t k = 0; k < c->n_incidents; k++) {
                 Incident *x = c->incidents[k];
 
-                if (is_lead_of(x, f) && x->series && x->series->storm && is_joinable(c, x) &&
+                if (is_lead_of(x, f) && x->series && x->series->storm && is_joinable(c, x, i) &&
                     c->now.boot_usec + since < x->quiet_boot)
                         return x;
         }
@@ -198,7 +231,7 @@ static Incident *find_storm(Core *c, Family f)
 }
 
 /* Many groups have begun just now: the first of them tells of the others, too, from here on. */
-static Incident *begin_storm(Core *c, Family f)
+static Incident *begin_storm(Core *c, const Incident *i, Family f)
 {
         Incident *first = NULL;
         size_t n = 0;
@@ -206,7 +239,7 @@ static Incident *begin_storm(Core *c, Family f)
         for (size_t k = 0; k < c->n_incidents; k++) {
                 Incident *x = c->incidents[k];
 
-                if (!is_lead_of(x, f) || c->now.boot_usec >= x->storm_boot || !is_joinable(c, x))
+                if (!is_lead_of(x, f) || c->now.boot_usec >= x->storm_boot || !is_joinable(c, x, i))
                         continue;
                 n++;
                 if (!first || x->storm_boot < first->storm_boot)
@@ -218,7 +251,7 @@ static Incident *begin_storm(Core *c, Family f)
                 Incident *x = c->incidents[k];
 
                 if (x == first || !is_lead_of(x, f) || c->now.boot_usec >= x->storm_boot ||
-                    x->series)
+                    x->series || !is_alike(first, x))
                         continue;
                 join(c, first, x);
                 sum_add_told(&first->series->told, c, x);
@@ -237,10 +270,10 @@ static void find_group(Core *c, Incident *i)
         if (!t || f == FAMILY_NONE)
                 return;
         Incident *lead = t->groups[f];
-        if (!lead || !is_joinable(c, lead))
-                lead = find_storm(c, f);
+        if (!lead || !is_joinable(c, lead, i))
+                lead = find_storm(c, i, f);
         if (!lead)
-                lead = begin_storm(c, f);
+                lead = begin_storm(c, i, f);
         if (lead) {
                 join(c, lead, i);
                 return;
@@ -346,7 +379,7 @@ static bool has_news(const Series *s)
                n->unseen != t->unseen || n->undelivered != t->undelivered ||
                n->confirmed != t->confirmed || n->ambiguous != t->ambiguous ||
                n->nobody != t->nobody || n->misused != t->misused || n->corrected != t->corrected ||
-               n->severity != t->severity;
+               n->unlike != t->unlike || n->severity != t->severity;
 }
 
 /* Such as the group has not told before: at once. Restarts that fail count again when they have
@@ -357,7 +390,7 @@ static bool is_first_of_its_kind(const Series *s)
 
         return (n->reasons & ~t->reasons) != 0 || n->failing >= 2 * MAX(s->failing_peak, 1U) ||
                (n->failing > 0 && s->failing_peak == 0) || (n->misused > 0 && t->misused == 0) ||
-               n->severity > t->severity;
+               (n->unlike > 0 && n->unlike >= 2 * t->unlike) || n->severity > t->severity;
 }
 
 /* The reader takes all for well, and it is not. To shout again, it has to have been told that all

@@ -237,9 +237,12 @@ void incident_watch_delivery(Core *c, Incident *i, const TrailStatus *s)
                  strempty(s->latest_delivery_error));
 }
 
-/* Who is not told again forgets: after 1, 2, 4, ... hours. */
+/* Who is not told again forgets: after 1, 2, 4, ... hours; of what is changed, after one and then
+ * each day. */
 int64_t incident_remind_due_msec(const Core *c, const Incident *i)
 {
+        if (incident_kind_is_change(i->kind) && i->reminders > 0)
+                return i->reminded_msec + 24 * c->policy.remind_msec;
         return i->reminded_msec + (c->policy.remind_msec << MIN(i->reminders, 6U));
 }
 

@@ -39,6 +39,9 @@ typedef enum Family {
         FAMILY_RECREATED,
         FAMILY_SIGHT,
         FAMILY_CONTROLLER,
+        FAMILY_DRIFT, /* of these, only what changed in the same way */
+        FAMILY_DELIVERY,
+        FAMILY_SETTINGS,
         _FAMILY_MAX,
 } Family;
 

@@ -334,6 +334,7 @@ typedef struct SeriesSum {
         unsigned pending;   /* ... no verdict yet */
         unsigned misused;
         unsigned corrected; /* verdicts that were told, and were wrong */
+        unsigned unlike;    /* changes that are otherwise than the lead's, or by another caller */
         unsigned reasons;   /* bits of the error classes of failing restarts */
         unsigned severity;
         int64_t blind_msec; /* of what is over: a lower bound */

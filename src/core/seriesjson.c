@@ -26,8 +26,9 @@ static const JsonField sum_fields[] = {
         FIELD(SeriesSum, confirmed, JSONMAP_UINT),  FIELD(SeriesSum, ambiguous, JSONMAP_UINT),
         FIELD(SeriesSum, nobody, JSONMAP_UINT),     FIELD(SeriesSum, misused, JSONMAP_UINT),
         FIELD(SeriesSum, reasons, JSONMAP_UINT),    FIELD(SeriesSum, severity, JSONMAP_UINT),
-        FIELD(SeriesSum, corrected, JSONMAP_UINT),  FIELD(SeriesSum, blind_msec, JSONMAP_MSEC),
-        FIELD(SeriesSum, first_msec, JSONMAP_MSEC), FIELD(SeriesSum, last_msec, JSONMAP_MSEC),
+        FIELD(SeriesSum, corrected, JSONMAP_UINT),  FIELD(SeriesSum, unlike, JSONMAP_UINT),
+        FIELD(SeriesSum, blind_msec, JSONMAP_MSEC), FIELD(SeriesSum, first_msec, JSONMAP_MSEC),
+        FIELD(SeriesSum, last_msec, JSONMAP_MSEC),
 };
 
 static const JsonField trail_fields[] = {

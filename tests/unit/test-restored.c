@@ -98,7 +98,7 @@ static const struct {
         {INCIDENT_DRIFT, "changes.0", "undone", "true", "changes"},
         {INCIDENT_DRIFT, "changes.0", "kind", "\"log-files\"", NULL},
         {INCIDENT_DELIVERY, "changes.0", "kind", "\"kms-key\"", NULL},
-        {INCIDENT_DRIFT, "", "series", "{\"told\": {}, \"gone\": {}}", NULL},
+        {INCIDENT_MAINTENANCE, "", "series", "{\"told\": {}, \"gone\": {}}", NULL},
         {INCIDENT_CANNOT_SEE, "attribution", "state", "\"running\"", NULL},
         {INCIDENT_NOT_FOUND, "attribution", "state", "\"settling\"", NULL},
         {INCIDENT_UNINSPECTED, "attribution", "state", "\"running\"", NULL},
