@@ -23,17 +23,21 @@ bool observe_remembers_ahead(const TrailMemory *known, int64_t aws_msec)
 }
 
 /* last_logging_msec is left when the times that were remembered had to be forgotten. */
-static Reading observe_first(const TrailMemory *known, const TrailStatus *seen, int64_t now_msec)
+bool observe_is_recent_stop(const TrailMemory *known, const TrailStatus *seen, int64_t now_msec)
 {
         int64_t recent = now_msec - OBSERVE_RECENT_STOP_MSEC;
 
-        if (!seen->is_logging)
-                return READING_FIRST_STOPPED;
         if (known->last_logging_msec)
                 recent = MIN(recent, known->last_logging_msec);
-        if (seen->stop_logging_msec && seen->stop_logging_msec > recent)
-                return READING_FIRST_RECENT_STOP;
-        return READING_FIRST_LOGGING;
+        return seen->stop_logging_msec && seen->stop_logging_msec > recent;
+}
+
+static Reading observe_first(const TrailMemory *known, const TrailStatus *seen, int64_t now_msec)
+{
+        if (!seen->is_logging)
+                return READING_FIRST_STOPPED;
+        return observe_is_recent_stop(known, seen, now_msec) ? READING_FIRST_RECENT_STOP
+                                                             : READING_FIRST_LOGGING;
 }
 
 /* Whether a trail that is known to be stopped has been started after that. In one millisecond the

@@ -37,6 +37,10 @@ const char *observe_time_ahead(const TrailStatus *seen, int64_t aws_msec);
 /* Whether what is remembered lies in the future: an answer would be older for years. */
 bool observe_remembers_ahead(const TrailMemory *known, int64_t aws_msec);
 
+/* Whether the stop that the answer shows is of the last day, or of the time since the guard last
+ * saw the trail logging: one that nobody has been told of. */
+bool observe_is_recent_stop(const TrailMemory *known, const TrailStatus *seen, int64_t now_msec);
+
 Reading observe(const TrailMemory *known, const TrailStatus *seen, int64_t now_msec);
 
 /* Whether the reading may be taken over into the memory. */

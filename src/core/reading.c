@@ -24,6 +24,17 @@ static bool start_was_ours(const Core *c, const Trail *t, int64_t start_msec)
                (t->own_start_boot && c->now.boot_usec < t->own_start_boot + OWN_START_SHOWS_USEC);
 }
 
+/* A stop that was over before the one that lasts, by its times. */
+static void open_recent_stop(Core *c, Trail *t, const TrailStatus *s)
+{
+        incident_open(c, t,
+                      &(IncidentFacts){.kind = INCIDENT_RECENT_STOP,
+                                       .stop_msec = s->stop_logging_msec,
+                                       .blind_from_msec = s->stop_logging_msec,
+                                       .blind_to_msec = s->start_logging_msec,
+                                       .id_time_msec = s->start_logging_msec});
+}
+
 static void on_first(Core *c, Trail *t, const TrailStatus *s, Reading r)
 {
         bool down = r == READING_FIRST_STOPPED;
@@ -40,6 +51,8 @@ static void on_first(Core *c, Trail *t, const TrailStatus *s, Reading r)
         };
         if (r != READING_FIRST_LOGGING)
                 incident_open(c, t, &f);
+        if (down && !stop && observe_is_recent_stop(&t->memory, s, c->now.wall_msec))
+                open_recent_stop(c, t, s);
 }
 
 /* An outage that began without a time to say when, and now has one. */

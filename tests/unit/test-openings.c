@@ -88,4 +88,29 @@ static void test_not_seen(void **state)
         assert_opened(r, INCIDENT_CANNOT_SEE, SEVERITY_HIGH, ANSWERED, 0);
 }
 
-UNIT_MAIN(T(test_stops), T(test_untimed), T(test_not_seen))
+/* Half an update: the stop whose times are shown is over, and the trail is down all the same. */
+static void test_first_seen_down_after_another_stop(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new(NULL);
+
+        rig_polled(r, false, -4000, -8000);
+        assert_int_equal(core_n_incidents(r->core), 2);
+        const Incident *down = core_incident(r->core, 0), *before = core_incident(r->core, 1);
+        assert_int_equal(down->kind, INCIDENT_ALREADY_STOPPED);
+        assert_int_equal(down->stop_msec, 0);
+        assert_int_equal(before->kind, INCIDENT_RECENT_STOP);
+        assert_int_equal(before->stop_msec, BASE - 8000);
+        assert_int_equal(before->blind_to_msec, BASE - 4000);
+}
+
+static void test_first_seen_down_long_after_another_stop(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new(NULL);
+
+        rig_polled(r, false, -2 * MSEC_PER_DAY, -3 * MSEC_PER_DAY);
+        assert_int_equal(core_n_incidents(r->core), 1);
+}
+
+UNIT_MAIN(T(test_first_seen_down_after_another_stop),
+          T(test_first_seen_down_long_after_another_stop), T(test_stops), T(test_untimed),
+          T(test_not_seen))
