@@ -100,7 +100,7 @@ def test_state_folder_taken_away(aws, guard):
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 def test_stalled_disk(aws, make_guard):
     """fsync takes two seconds: an alert waits for one."""
-    guard = make_guard(wrapped=False, prefix=strace("inject=fsync:delay_enter=500000:when=3+"),
+    guard = make_guard(wrapped=False, prefix=strace("inject=fsync:delay_enter=2000000:when=3+"),
                        environment={"ASAN_OPTIONS": "detect_leaks=0"}).run()
     aws.polls(5)
     attack = aws.attack(TRAIL)
@@ -112,7 +112,7 @@ def test_stalled_disk(aws, make_guard):
 def test_slow_disk(aws, make_guard):
     """Fsyncs of 0.05 s, two for each write: the restart does not wait for them, the alert does."""
     guard = make_guard(scale=1, wrapped=False,
-                       prefix=strace("inject=fsync:delay_enter=200000:when=3+"),
+                       prefix=strace("inject=fsync:delay_enter=50000:when=3+"),
                        environment={"ASAN_OPTIONS": "detect_leaks=0"}).run()
     memories = os.path.join(guard.state, "trails.json")
     guard.wait(lambda: os.path.exists(memories), what="trails.json")
