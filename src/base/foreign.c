@@ -370,3 +370,8 @@ char *foreign_text_exact(const char *s, size_t max)
 {
         return text(s, FORM_EXACT, max);
 }
+
+bool foreign_is_cut(const char *s)
+{
+        return strstr(s, CUT) != NULL;
+}

@@ -23,6 +23,10 @@ void foreign_add_ascii(StrBuf *b, const char *s, size_t max);
 /* Only escaped and cut: for programs and logs. */
 void foreign_add_exact(StrBuf *b, const char *s, size_t max);
 
+/* Whether something is missing in its middle; whoever writes the sign of that himself is believed.
+ */
+bool foreign_is_cut(const char *s);
+
 /* The same as owned strings, never NULL. */
 char *foreign_text(const char *s, size_t max);
 char *foreign_text_exact(const char *s, size_t max);

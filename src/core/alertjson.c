@@ -405,6 +405,20 @@ char *alert_json_text(const json_t *document)
         return s;
 }
 
+/* Whether a text in it was too long. */
+static bool has_cut(const json_t *v)
+{
+        const char *key;
+        const json_t *x;
+        size_t k;
+
+        if (json_is_string(v))
+                return foreign_is_cut(json_string_value(v));
+        json_object_foreach((json_t *)v, key, x) if (has_cut(x)) return true;
+        json_array_foreach(v, k, x) if (has_cut(x)) return true;
+        return false;
+}
+
 /* What is not in the document is in `trailsentry incidents`; the facts themselves always fit. */
 static char *finish(json_t *o)
 {
@@ -414,6 +428,11 @@ static char *finish(json_t *o)
                 {"attribution", "actors"},
                 {"group", "actors"},
         };
+        const json_t *left_out =
+                json_object_get(json_object_get(o, "attribution"), "others_left_out");
+
+        if (has_cut(o) || json_integer_value(left_out) > 0)
+                json_set(o, "truncated", json_true());
         char *s = alert_json_text(o);
 
         for (size_t k = 0; k < ELEMENTSOF(lists) && strlen(s) > DOCUMENT_MAX; k++) {

@@ -357,9 +357,24 @@ static void test_size(void **state)
         _cleanup_(json_decrefp) json_t *o = rendered(TOPIC_FORMAT_JSON, &m, NULL);
         const json_t *attribution = json_object_get(o, "attribution");
 
-        assert_true(json_is_false(json_object_get(o, "truncated")));
+        assert_true(json_is_true(json_object_get(o, "truncated")));
         assert_int_equal(json_array_size(json_object_get(attribution, "others")), 20);
         assert_in_range(json_integer_value(json_object_get(attribution, "others_left_out")), 1, 9);
+}
+
+/* Of one text that is too long, and of none. */
+static void test_cut_text(void **state)
+{
+        for (unsigned length = 20; length <= 2000; length += 1980) {
+                _cleanup_free_ char *words = mem_alloc0(length + 1);
+
+                memset(words, 'a', length);
+                _cleanup_incident_ Incident *i = with_calls(MALLORY, 2, words);
+                _cleanup_message_ Message m = message_of(i);
+                _cleanup_(json_decrefp) json_t *o = rendered(TOPIC_FORMAT_JSON, &m, NULL);
+
+                assert_int_equal(json_is_true(json_object_get(o, "truncated")), length > 20);
+        }
 }
 
 static void test_per_protocol(void **state)
@@ -504,7 +519,7 @@ static void test_deduplication_id(void **state)
 }
 
 UNIT_MAIN(T(test_every_state), T(test_hostile_text), T(test_document_escapes),
-          T(test_document_says_what_is_known), T(test_size), T(test_per_protocol),
+          T(test_document_says_what_is_known), T(test_size), T(test_cut_text), T(test_per_protocol),
           T(test_short_message_of_the_longest), T(test_chat), T(test_not_durable),
           T(test_same_bytes), T(test_without_a_document), T(test_test_message),
           T(test_deduplication_id))
