@@ -39,9 +39,8 @@ static void advise_down(Advice *a, const Incident *i)
                 return;
         if (i->restart.state == RESTART_REQUESTED || i->restart.state == RESTART_ACCEPTED)
                 advice_step(
-                        a,
-                        "Wait a minute: the restart is under way, and CLOSED or FAILING will say "
-                        "how it ended.");
+                        a, "Wait a minute: the restart is under way, and the next message will say "
+                           "how it ended.");
         else
                 advise_restart(a, i);
 }
@@ -241,16 +240,33 @@ static void advise_state(Advice *a, const Incident *i)
         advice_commandf(a, "trailsentry baseline show");
 }
 
+/* A key of another account; none at all is weaker, and nobody else's. */
+static bool has_foreign_key(const Incident *i)
+{
+        Arn trail, key;
+        const char *why;
+
+        for (size_t k = 0; k < i->changes.n; k++) {
+                const Change *c = &i->changes.items[k];
+
+                if (c->kind == CHANGE_KMS_KEY && arn_parse(strempty(c->after), &key) >= 0 &&
+                    arn_parse_trail(strempty(i->trail_arn), &trail, &why) >= 0 &&
+                    !streq(key.account, trail.account))
+                        return true;
+        }
+        return false;
+}
+
 /* Whether who did it is to be taken for hostile until it is explained. A trail that records as it
  * did and where it did may have been changed by a colleague; who starts trails is none to be locked
  * out. */
 static bool is_hostile(const Incident *i)
 {
-        if (i->kind == INCIDENT_OTHER_CONTROLLER)
+        if (i->kind == INCIDENT_OTHER_CONTROLLER || i->announced_by)
                 return false;
         return i->kind != INCIDENT_DRIFT || changes_have(&i->changes, CHANGE_MANAGEMENT_EVENTS) ||
-               changes_have(&i->changes, CHANGE_S3_BUCKET) ||
-               changes_have(&i->changes, CHANGE_KMS_KEY) || i->between_looks;
+               changes_have(&i->changes, CHANGE_S3_BUCKET) || has_foreign_key(i) ||
+               i->between_looks;
 }
 
 static void advise_callers(Advice *a, const Incident *i, int64_t now_msec)
@@ -258,7 +274,8 @@ static void advise_callers(Advice *a, const Incident *i, int64_t now_msec)
         const Finding *f = incident_find_role(i, ROLE_CULPRIT);
         unsigned n_advised = 0;
 
-        if (i->attribution.misused || i->accepted_by || i->kind == INCIDENT_OTHER_CONTROLLER)
+        if (i->attribution.misused || i->accepted_by || i->announced_by ||
+            i->kind == INCIDENT_OTHER_CONTROLLER)
                 return;
         if (f && !is_hostile(i))
                 advice_step(a, "If this was not intended, take the access of who did it away, as "

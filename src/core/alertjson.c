@@ -182,6 +182,7 @@ static json_t *incident(const Incident *i)
         json_set(o, "closed", moment(i->closed_msec));
         json_set(o, "technique", text(incident_kind_technique(i->kind)));
         json_set(o, "changes", changes(i));
+        json_set(o, "announced_by", text(i->announced_by));
         return o;
 }
 

@@ -123,8 +123,9 @@ size_t incident_bytes(const Incident *i)
                      series_bytes(i->series) + i->changes.n * sizeof(*i->changes.items) +
                      texts_bytes(i->resources, i->n_resources) +
                      texts_bytes(i->restart.request_ids, i->restart.n_request_ids);
-        const char *const texts[] = {i->trail_arn, i->title,       i->text,          i->scope_arn,
-                                     i->group,     i->accepted_by, i->delivery_error};
+        const char *const texts[] = {i->trail_arn,    i->title,         i->text,
+                                     i->scope_arn,    i->group,         i->accepted_by,
+                                     i->announced_by, i->delivery_error};
 
         for (size_t k = 0; k < ELEMENTSOF(texts); k++)
                 sum += text_bytes(texts[k]);

@@ -78,6 +78,7 @@ static const JsonField incident_fields[] = {
         FIELD(Incident, seen_msec, JSONMAP_MSEC),
         FIELD(Incident, between_looks, JSONMAP_BOOL),
         FIELD(Incident, accepted_by, JSONMAP_STRING),
+        FIELD(Incident, announced_by, JSONMAP_STRING),
         FIELD(Incident, reminded_msec, JSONMAP_MSEC),
         FIELD(Incident, reminders, JSONMAP_UINT),
         FIELD(Incident, group, JSONMAP_STRING),

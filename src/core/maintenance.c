@@ -78,6 +78,8 @@ static void adopt(Core *c, Incident *w)
 
                 if (i && !i->in_maintenance && window_covers(w, c->trails[k].config.arn))
                         maintenance_record(c, &c->trails[k], i);
+                if (i) /* it came before that */
+                        free(TAKE_PTR(i->announced_by));
         }
 }
 
@@ -103,6 +105,7 @@ void maintenance_start(Core *c, const MaintenanceRequest *m)
         if (!w)
                 return; /* the very same, twice in a millisecond */
         c->n_windows++;
+        mem_strset(&w->announced_by, m->who);
         adopt(c, w);
 }
 
@@ -113,6 +116,7 @@ void maintenance_record(Core *c, Trail *t, Incident *i)
         if (!w)
                 return;
         i->in_maintenance = true;
+        mem_strset(&i->announced_by, w->announced_by);
         i->restart.state = RESTART_NOT_WANTED;
         incident_touch(i);
         w->n_recorded++;

@@ -237,6 +237,7 @@ Incident *incident_free(Incident *i)
         trail_settings_done(&i->former);
         mem_free_strv(i->resources, i->n_resources);
         free(i->accepted_by);
+        free(i->announced_by);
         free(i->trail_arn);
         free(i->group);
         series_free(i->series);

@@ -424,6 +424,7 @@ typedef struct Incident {
                                are the calls that changed it, blind_to_msec is the one that
                                restored it */
         char *accepted_by;  /* who took the drift for the new baseline */
+        char *announced_by; /* who set the MAINTENANCE; of others: the one that they came in */
         AwsError cause;     /* CANNOT_SEE, NOT_FOUND, DELETED */
         Attribution attribution;
         Message *messages;

@@ -152,6 +152,24 @@ static void test_no_advice_against_friends(void **state)
         assert_has_not(taken.body, ask);
         assert_has_not(stopped.body, ask);
 
+        static const struct {
+                const char *after;
+                bool friendly;
+        } keys[] = {
+                {"none", true},
+                {"arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+                 true},
+                {"arn:aws:kms:us-east-1:999988887777:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+                 false},
+        };
+        for (size_t k = 0; k < ELEMENTSOF(keys); k++) {
+                _cleanup_incident_ Incident *key = done_by_mallory(INCIDENT_DRIFT, CHANGE_KMS_KEY);
+                mem_strset(&key->changes.items[0].after, keys[k].after);
+                _cleanup_text_ Text t = text_of(key, PHASE_OPEN);
+                if ((strstr(t.body, ask) != NULL) != keys[k].friendly)
+                        fail_msg("%s: %s", keys[k].after, t.body);
+        }
+
         starter->attribution.confidence = prefix->attribution.confidence = CONFIDENCE_AMBIGUOUS;
         _cleanup_text_ Text some = text_of(starter, PHASE_OPEN), of = text_of(prefix, PHASE_OPEN);
         assert_has_not(some.body, "hostile");

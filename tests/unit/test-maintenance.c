@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "core-fixture.h"
+#include "core/drift.h"
 #include "core/incidentjson.h"
 #include "unit.h"
 
@@ -271,7 +272,38 @@ static void test_told_before(void **state)
         assert_int_equal(again->phases[PHASE_FAILING], 2);
 }
 
-UNIT_MAIN(T(test_stop_is_recorded_then_acted_on), T(test_put_back_in_time), T(test_two_windows),
-          T(test_of_another_trail), T(test_stopped_by_hand), T(test_adopts_what_is_open),
-          T(test_misuse_is_told), T(test_blindness_is_told), T(test_survives_a_restart),
-          T(test_clock_is_set), T(test_window_ended_without_a_word), T(test_told_before))
+/* What it leaves otherwise than it was is one message, which knows whose work it was. */
+static void test_settings_it_leaves(void **state)
+{
+        static const RecordFacts by_bob[] = {{.at = 60000,
+                                              .event = "UpdateTrail",
+                                              .parameters = "isMultiRegionTrail=false",
+                                              .who = "arn:aws:iam::111122223333:user/bob"}};
+        _cleanup_rig_ Rig *r = guarding(NULL);
+
+        rig_live(r, 2 * USEC_PER_MINUTE);
+        begin(r, TRAIL, 30 * MSEC_PER_MINUTE);
+        r->records = by_bob;
+        r->n_records = 1;
+        r->settings.description.is_multi_region = !r->settings.description.is_multi_region;
+        rig_live(r, 10 * USEC_PER_MINUTE);
+        const Incident *i = of_kind(r, INCIDENT_DRIFT);
+        assert_non_null(i);
+        assert_string_equal(i->announced_by, "root (sudo by alice)");
+        assert_int_equal(i->n_messages, 0);
+
+        rig_live(r, 21 * USEC_PER_MINUTE);
+        i = of_kind(r, INCIDENT_DRIFT);
+        assert_int_equal(r->phases[PHASE_OPEN], 1);
+        const Message *m = &i->messages[0];
+        assert_int_equal(m->severity, changes_severity(&i->changes));
+        assert_has(m->body, ": left by the maintenance that root (sudo by alice) announced.\n");
+        assert_has_not(m->body, "access key");
+        assert_has_not(m->body, "Deny");
+}
+
+UNIT_MAIN(T(test_settings_it_leaves), T(test_stop_is_recorded_then_acted_on),
+          T(test_put_back_in_time), T(test_two_windows), T(test_of_another_trail),
+          T(test_stopped_by_hand), T(test_adopts_what_is_open), T(test_misuse_is_told),
+          T(test_blindness_is_told), T(test_survives_a_restart), T(test_clock_is_set),
+          T(test_window_ended_without_a_word), T(test_told_before))
