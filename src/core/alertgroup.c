@@ -438,6 +438,11 @@ static void add_advice(StrBuf *b, const GroupView *v, int64_t now_msec)
         if (v->worst && v->worst->open && count_on(v) > 1 &&
             (family(v) == FAMILY_STOP || incident_kind_is_change(v->lead->kind)))
                 strbuf_addf(b, "\nWhat follows is for one of them; do the same for the others.\n");
+        else if (v->n_people > 0 && v->people[0].n_accounts > 1)
+                strbuf_addf(b,
+                            "\nWhat follows names one account; do the same in each of the %u in "
+                            "which it was called.\n",
+                            v->people[0].n_accounts);
         alert_add_advice(b, &a, v->lead->id);
 }
 

@@ -336,6 +336,7 @@ static void test_one_person_in_many_accounts(void **state)
         assert_has(one, "    20 of 20: mary (AssumedRole, role AWSReservedSSO_Admin) from "
                         "203.0.113.7, 20 keys, ");
         assert_has(one, ", in 20 accounts\n");
+        assert_has(one, "What follows names one account; do the same in each of the 20 in which");
         assert_has_not(one, "looks like");
         assert_has(alike, "    20 of 20: looks like one: mary (");
         assert_has(two, " by 2 callers\n");
