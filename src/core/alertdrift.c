@@ -81,8 +81,7 @@ void alert_add_change_window(Facts *f, const Incident *i, const char *duration)
         else if (!i->good_msec)
                 strbuf_addf(b, "before %s, when it was first looked at", seen);
         else
-                strbuf_addf(b, "between %s (last seen well)\nand %s (first seen so)", good,
-                            seen);
+                strbuf_addf(b, "between %s (last seen well)\nand %s (first seen so)", good, seen);
         if (i->open && *duration)
                 strbuf_addf(b, "\nfor %s so far", duration);
         if (i->kind != INCIDENT_UNINSPECTED && !i->open)
@@ -122,6 +121,8 @@ static void add_change(Facts *f, const Incident *i, const Change *c)
                     c->undone && i->open ? "; as it was, again" : "");
         add_value(b, c->declared ? "expected" : failure ? "usual" : "was", c->before);
         add_value(b, failure ? "now" : i->between_looks ? "set to" : "is", c->after);
+        if (c->by)
+                add_value(b, "by", c->by);
         if (!(c->declared && streq(c->after, "on")))
                 strbuf_addf(b, "    %s\n", info->meaning);
 }

@@ -166,6 +166,7 @@ static json_t *changes(const Incident *i)
                 json_set(o, "after", text(c->after));
                 json_set(o, "declared", json_boolean(c->declared));
                 json_set(o, "undone", json_boolean(c->undone));
+                json_set(o, "by", text(c->by));
                 json_append(all, o);
         }
         return all;

@@ -185,6 +185,7 @@ static void tell(Core *c, Trail *t, const TrailStatus *s)
                 return;
         }
         if (i) {
+                incident_note_callers(i);
                 bool more = changes_merge(i, &now);
 
                 incident_touch(i);

@@ -468,6 +468,7 @@ bool changes_merge(Incident *i, Changes *now)
                 } else {
                         free(c->before);
                         free(c->after);
+                        free(c->by);
                 }
                 *c = *x;
                 *x = (Change){};

@@ -155,6 +155,7 @@ static void open_drift(Core *c, Trail *t, Changes *now, const AwsError *unconfir
 static void change_drift(Core *c, Trail *t, Changes *now)
 {
         Incident *i = t->drift;
+        incident_note_callers(i);
         bool more = changes_merge(i, now);
 
         incident_touch(i);
@@ -212,6 +213,7 @@ static void keep_unread(const Trail *t, Changes *ret)
                 *x = *c;
                 x->before = mem_strdup(c->before);
                 x->after = mem_strdup(c->after);
+                x->by = mem_strdup(c->by);
         }
 }
 

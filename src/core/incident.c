@@ -181,6 +181,20 @@ void incident_set_stop(Core *c, Incident *i, int64_t stop_msec)
         incident_touch(i);
 }
 
+void incident_note_callers(Incident *i)
+{
+        const Finding *f = incident_find_role(i, ROLE_CULPRIT);
+
+        if (i->attribution.confidence != CONFIDENCE_EXACT || !f)
+                return;
+        for (const Finding *g = f; g; g = incident_next_culprit(i, g))
+                if (!identity_is_same(&g->record.identity, &f->record.identity))
+                        return;
+        for (size_t k = 0; k < i->changes.n; k++)
+                if (!i->changes.items[k].by)
+                        i->changes.items[k].by = alert_actor(i);
+}
+
 void incident_close(Core *c, Incident *i, int64_t blind_to_msec)
 {
         Trail *t = &c->trails[i->trail];

@@ -152,9 +152,8 @@ static const JsonField deed_fields[] = {
 };
 
 static const JsonField change_fields[] = {
-        NEEDED(Change, before, JSONMAP_STRING),
-        NEEDED(Change, after, JSONMAP_STRING),
-        FIELD(Change, declared, JSONMAP_BOOL),
+        NEEDED(Change, before, JSONMAP_STRING), NEEDED(Change, after, JSONMAP_STRING),
+        FIELD(Change, by, JSONMAP_STRING),      FIELD(Change, declared, JSONMAP_BOOL),
         FIELD(Change, undone, JSONMAP_BOOL),
 };
 static const EnumField change_enums[] = {

@@ -148,6 +148,7 @@ void changes_done(Changes *c)
         for (size_t k = 0; k < c->n; k++) {
                 free(c->items[k].before);
                 free(c->items[k].after);
+                free(c->items[k].by);
         }
         free(c->items);
         *c = (Changes){};

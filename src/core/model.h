@@ -307,6 +307,7 @@ typedef struct Change {
         Severity severity;
         char *before; /* in words; several lines for events */
         char *after;
+        char *by; /* who did it, in a line, when that was known before others came; else NULL */
         bool declared; /* `before` is what the configuration says */
         bool undone;   /* as it was again, while others are not */
 } Change;

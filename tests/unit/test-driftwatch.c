@@ -191,6 +191,10 @@ static void test_more_changes(void **state)
         assert_has(i->messages[2].subject,
                    "UPDATE: NOT ALL IS RECORDED (111122223333 us-east-1) more "
                    "has changed, trail ");
+        /* What was certain before is not taken back by what came then. */
+        assert_has(i->messages[2].body, "    is          evil\n    by          ");
+        assert_has(i->messages[2].body, "Who             not known yet");
+        assert_null(i->changes.items[1].by);
         assert_int_equal(i->attribution.confidence, CONFIDENCE_EXACT);
         assert_has(last_body(i), MALLORY);
         assert_has(last_body(i), BOB);
