@@ -48,8 +48,9 @@ static int parse_severity(const char *text, Severity *ret, char **reterr_text)
                 _cleanup_strbuf_ StrBuf names = STRBUF_INIT(256);
 
                 ADD_NAMES(&names, severity, _SEVERITY_MAX);
-                *reterr_text = mem_printf("--severity: \"%s\" is none; from the least there are %s",
-                                          text, strbuf_str(&names));
+                *reterr_text = mem_printf(
+                        "--severity: \"%s\" is not a severity; from the least there are %s", text,
+                        strbuf_str(&names));
                 return -EINVAL;
         }
         *ret = s;

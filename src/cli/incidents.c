@@ -119,7 +119,7 @@ static void add_row(Table *t, const Cli *c, const Incident *i)
         if (i->attribution.state != SEARCH_NOT_NEEDED || i->attribution.misused)
                 table_note(t, i->attribution.misused ? PRINT_BAD : PRINT_PLAIN, "by: %s", actor);
         if (i->group)
-                table_note(t, PRINT_PLAIN, "told by incident %s", i->group);
+                table_note(t, PRINT_PLAIN, "reported in incident %s", i->group);
         if (unsent > 0)
                 table_note(t, PRINT_WARNING, "%zu message%s not sent yet", unsent,
                            unsent == 1 ? "" : "s");

@@ -31,7 +31,7 @@ static bool is_asked_well(const Cli *c, PolicyFor *ret_for)
 
         *ret_for = c->role ? policy_for_from_string(c->role) : _POLICY_FOR_INVALID;
         if (c->role && (int)*ret_for < 0)
-                cli_complain("--role: \"%s\" is none; there are guard, target, topic and scp",
+                cli_complain("--role: \"%s\" is unknown; there are guard, target, topic and scp",
                              c->role);
         else if (c->guard_role_arn &&
                  (arn_parse(c->guard_role_arn, &a) < 0 || !streq(a.service, "iam") || !*a.account))

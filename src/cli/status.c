@@ -359,7 +359,7 @@ static void print_accounts(const Status *s)
                 timefmt_iso8601(expiry == INT64_MAX ? 0 : expiry / 1000 * 1000, until);
                 table_cell(t, PRINT_PLAIN, "%s", text_of(account, "credentials"));
                 table_cell(t, PRINT_PLAIN, "%s",
-                           expiry == INT64_MAX ? "for ever"
+                           expiry == INT64_MAX ? "forever"
                            : expiry == 0       ? "-"
                                                : until);
                 table_cell(t, usable ? PRINT_GOOD : PRINT_BAD, usable ? "ok" : "not usable");

@@ -20,7 +20,7 @@ const CliOption cli_options[] = {
         {"interval", "TIME", offsetof(Cli, interval), 0,
          "with --watch, how often to look: 1s to 1h (2s)"},
         {"exercise", NULL, offsetof(Cli, exercise), 0,
-         "also do what cannot be proved otherwise: a test message to each topic, one StartLogging "
+         "also prove what only a change can prove: a test message to each topic, one StartLogging "
          "on each trail that logs"},
         {"yes", NULL, offsetof(Cli, yes), 0, "do not ask whether to go on"},
         {"topic", "NAME", offsetof(Cli, topic), 0, "only to this topic: its name or its ARN"},
@@ -99,16 +99,17 @@ const CliVerb cli_verbs[] = {
          "  trailsentry policy --output=policies \\\n"
          "      --exempt=arn:aws:iam::*:role/break-glass\n"},
         {"baseline", cli_baseline, "[show|diff|accept]",
-         "what trails are to be set to, and what is otherwise",
+         "the settings that trails are compared with, and what differs",
          "trail state-directory status-file json",
          "  trailsentry baseline show\n"
          "  trailsentry baseline diff\n"
          "  trailsentry baseline accept --trail=NAME\n"
          "\n"
          "The baseline of a trail is what it was set to when the daemon first saw it, or\n"
-         "what has been accepted since. accept shows what is otherwise and has the daemon\n"
-         "take just that for the new baseline, which is told to every topic. What the\n"
-         "configuration expects cannot be accepted. Only root and the daemon's user may.\n"},
+         "what has been accepted since. accept shows what differs and has the daemon\n"
+         "accept just that as the new baseline, which is reported to every topic. What\n"
+         "the configuration expects cannot be accepted. Only root and the daemon's user\n"
+         "may.\n"},
         {"maintenance", cli_maintenance, "[start|stop|list]",
          "record approved changes for a while instead of fighting them",
          "trail for reason status-file json",
@@ -116,10 +117,10 @@ const CliVerb cli_verbs[] = {
          "  trailsentry maintenance stop --trail=NAME\n"
          "  trailsentry maintenance list\n"
          "\n"
-         "While it lasts, the trail is not restarted and its changes are not told one by\n"
+         "While it lasts, the trail is not restarted and its changes are not reported one by\n"
          "one; they are in the journal and among the incidents. Its beginning and its end\n"
-         "are told to every topic. When it ends, at the latest after a day, a trail that\n"
-         "is still stopped is restarted and told. Only root and the daemon's user may.\n"},
+         "are reported to every topic. When it ends, at the latest after a day, a trail that\n"
+         "is still stopped is restarted and reported. Only root and the daemon's user may.\n"},
 };
 const size_t cli_n_verbs = ELEMENTSOF(cli_verbs);
 
@@ -186,7 +187,7 @@ static void put_common(void)
         put_entry("    --version", "the version");
         (void)puts("\n"
                    "Exit status: 0 all is well; 1 something is wrong (a trail is not logging, an\n"
-                   "incident is open, a check failed); 2 asked wrongly; 3 it cannot be told (the\n"
+                   "incident is open, a check failed); 2 usage error; 3 unknown (the\n"
                    "daemon does not run, a file cannot be read).\n"
                    "\n"
                    "See trailsentry(1), trailsentryd(8), trailsentry.conf(5).");

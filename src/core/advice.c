@@ -76,12 +76,12 @@ static void advise_undo(Advice *a, const Incident *i)
         _cleanup_free_ char *left_out = NULL;
         char *update = undo_update_trail(i, &left_out);
 
-        advice_step(a,
-                    "Nothing has been put back: this guard tells of settings, it does not change "
-                    "them.");
+        advice_step(a, "Nothing has been restored: this guard reports changed settings, it does "
+                       "not change "
+                       "them.");
         if (update) {
                 advice_step(a,
-                            "Put back what was not meant, from an administrator of the account:");
+                            "Restore what was not intended, from an administrator of the account:");
                 command(a, update);
         }
         if (left_out)
@@ -91,13 +91,13 @@ static void advise_undo(Advice *a, const Incident *i)
             changes_have(&i->changes, CHANGE_DATA_EVENTS))
                 advise_selectors(a, i);
         if (changes_have(&i->changes, CHANGE_S3_BUCKET))
-                advice_step(
-                        a,
-                        "Find out whose the new bucket is before anything else is written to it: "
-                        "what was delivered there is to be taken for read by others.");
+                advice_step(a, "Find out who owns the new bucket before anything else is written "
+                               "to it, and "
+                               "assume that others have read what was delivered there.");
         if (changes_worst(&i->changes)->declared)
-                advice_step(a, "If it was meant, change expect of this trail in trailsentry.conf.");
-        advice_step(a, "If it was meant, take it for the new baseline on the guard, as root:");
+                advice_step(a,
+                            "If it was intended, change expect of this trail in trailsentry.conf.");
+        advice_step(a, "If it was intended, accept it as the new baseline on the guard, as root:");
         advice_commandf(a, "trailsentry baseline accept --trail %s", i->trail_arn);
 }
 
@@ -183,10 +183,11 @@ static void advise_kind(Advice *a, const Incident *i)
         case INCIDENT_CANNOT_SEE:
                 advise_error(a, &i->cause, "GetTrailStatus");
                 advice_step(
-                        a, i->open ? "Until it sees again, watch the trail another way: aws "
-                                     "cloudtrail get-trail-status."
-                                   : "It may have been done on purpose: look for what had changed. "
-                                     "What happened to the trail meanwhile is told apart.");
+                        a,
+                        i->open ? "Until it sees again, watch the trail another way: aws "
+                                  "cloudtrail get-trail-status."
+                                : "This may be an attack on the guard: look for what had changed. "
+                                  "What happened to the trail meanwhile is reported separately.");
                 break;
         case INCIDENT_DRIFT:
                 if (i->open && !i->between_looks && i->changes.n > 0)
@@ -200,15 +201,16 @@ static void advise_kind(Advice *a, const Incident *i)
                 if (!i->open)
                         break;
                 advise_error(a, &i->cause, "GetTrail");
-                advice_step(a,
-                            "The guard's role needs cloudtrail:GetTrail and "
-                            "cloudtrail:GetEventSelectors on this trail. Stops are guarded all the "
-                            "same; drift = { enabled = false; } in trailsentry.conf does without.");
+                advice_step(
+                        a,
+                        "The guard's role needs cloudtrail:GetTrail and "
+                        "cloudtrail:GetEventSelectors on this trail. Stops are guarded all the "
+                        "same; drift = { enabled = false; } in trailsentry.conf turns this off.");
                 break;
         case INCIDENT_OTHER_CONTROLLER:
                 advice_step(
                         a, "Something else starts this trail again and again (infrastructure code, "
-                           "another guard): agree on one.");
+                           "another guard): let only one of them do it.");
                 break;
         default:
                 advise_down(a, i);
@@ -216,10 +218,9 @@ static void advise_kind(Advice *a, const Incident *i)
         }
         if (i->delivering == DELIVERING_NO)
                 advice_step(
-                        a,
-                        "Log files do not reach the bucket: check that it exists and is yours, "
-                        "its policy, and the KMS key. CloudTrail goes on trying to deliver for 30 "
-                        "days.");
+                        a, "Log files do not reach the bucket: check that it exists and is yours, "
+                           "its policy, and the KMS key. CloudTrail keeps trying to deliver for 30 "
+                           "days.");
 }
 
 static void advise_state(Advice *a, const Incident *i)

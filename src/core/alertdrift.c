@@ -39,14 +39,14 @@ const char *alert_change_state(const Incident *i)
                                ? "nothing arrives"
                                : "not all of it arrives";
         case INCIDENT_UNINSPECTED:
-                return i->open ? "drift is NOT WATCHED" : "drift is watched again";
+                return i->open ? "settings NOT READ" : "settings read again";
         default:
                 break;
         }
         if (!i->open || i->between_looks)
-                return i->accepted_by ? "accepted as it is" : "set as before again";
+                return i->accepted_by ? "accepted as it is" : "restored";
         return changes_have(&i->changes, CHANGE_MANAGEMENT_EVENTS) ? "NOT ALL IS RECORDED"
-                                                                   : "not put back";
+                                                                   : "not restored";
 }
 
 static const char *change_window_label(const Incident *i)

@@ -22,12 +22,12 @@ static const struct {
         const char *on;   /* while it goes on */
         const char *over;
 } words[_FAMILY_MAX] = {
-        [FAMILY_NONE] = {"changed", "change", "NOT WELL", "well again"},
+        [FAMILY_NONE] = {"changed", "change", "OPEN", "closed"},
         [FAMILY_STOP] = {"stopped", "stop", "NOT LOGGING", "logging again"},
         [FAMILY_DELETED] = {"deleted", "deletion", "MISSING", "there again"},
         [FAMILY_RECREATED] = {"re-created", "re-creation", "NOT LOGGING", "logging again"},
         [FAMILY_SIGHT] = {"out of sight", "loss of sight", "NOT SEEN", "seen again"},
-        [FAMILY_DRIFT] = {"changed", "change", "NOT AS BEFORE", "well again"},
+        [FAMILY_DRIFT] = {"changed", "change", "CHANGED SETTINGS", "restored or accepted"},
         [FAMILY_DELIVERY] = {"not delivering", "failure", "NOT DELIVERING", "delivering again"},
         [FAMILY_SETTINGS] = {"with settings that cannot be read", "failure", "SETTINGS NOT READ",
                              "read again"},
@@ -282,7 +282,7 @@ static void add_times(Facts *f, const GroupView *v, int64_t now_msec)
         for (size_t k = 0; k < MIN(v->n_reasons, (size_t)REASONS_LISTED); k++) {
                 _cleanup_free_ char *why = alert_error_words(&v->reasons[k].error);
                 _cleanup_free_ char *line =
-                        mem_printf("for %u trail%s, goes on being tried: %s", v->reasons[k].trails,
+                        mem_printf("for %u trail%s, will be retried: %s", v->reasons[k].trails,
                                    plural(v->reasons[k].trails), why);
                 facts_error(f, FACT_OVERVIEW, "Restart FAILS", line);
         }
@@ -338,7 +338,7 @@ static void add_changes(Facts *f, const GroupView *v)
         alert_add_changes(f, i);
         if (sum(v)->unlike > 0)
                 facts_add(f, FACT_CHANGES, NULL,
-                          "  %u of %u are changed otherwise, or by somebody else: see each of them",
+                          "  %u of %u differ from this, or have another caller: see each of them",
                           sum(v)->unlike, sum(v)->incidents);
 }
 

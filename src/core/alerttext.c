@@ -376,7 +376,7 @@ static bool add_restart_state(Facts *f, const Incident *i)
         StrBuf *b = facts_begin(f, FACT_OVERVIEW, "Restart");
 
         if (!i->open && !i->blind_to_msec) {
-                strbuf_add(b, "goes on with the next incident of this trail");
+                strbuf_add(b, "continues in the next incident of this trail");
                 return false;
         }
         switch (r->state) {
@@ -408,8 +408,7 @@ static bool add_restart_state(Facts *f, const Incident *i)
                 _cleanup_free_ char *words = alert_error_words(&r->error);
 
                 facts_weigh(f, FACT_BAD);
-                strbuf_addf(b, "FAILS (%u StartLogging so far), goes on being tried\n",
-                            r->attempts);
+                strbuf_addf(b, "FAILS (%u StartLogging so far), will be retried\n", r->attempts);
                 foreign_add(b, words, ALERT_ERROR_MAX);
                 add_throttled(b, r);
                 return false;

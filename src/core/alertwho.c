@@ -322,7 +322,7 @@ static const char *unknown_words(const Attribution *a)
         if (a->state == SEARCH_GAVE_UP)
                 return "not found in Event history within 24 hours";
         if (a->said_not_yet)
-                return "not known yet; the search goes on for 24 hours";
+                return "not known yet; the search continues for 24 hours";
         return "not known yet: Event history lags by minutes; an UPDATE will follow";
 }
 

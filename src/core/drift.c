@@ -16,9 +16,10 @@ static const ChangeInfo infos[_CHANGE_KIND_MAX] = {
                                   "Log files get other names: what reads or watches them by prefix "
                                   "finds none.",
                                   "--s3-key-prefix"},
-        [CHANGE_KMS_KEY] = {"KMS key", "is encrypted otherwise",
-                            "Log files are encrypted otherwise: with a foreign key you cannot read "
-                            "them, without any everybody can who reads the bucket.",
+        [CHANGE_KMS_KEY] = {"KMS key", "uses a different KMS key, or none",
+                            "Log files are encrypted with a different key, or with none: with a "
+                            "foreign key you cannot read them, without a key everybody can who "
+                            "reads the bucket.",
                             "--kms-key-id"},
         [CHANGE_MULTI_REGION] = {"Multi-region", "records one region only",
                                  "Only its home region is recorded: what is done in any other "
@@ -58,7 +59,7 @@ static const ChangeInfo infos[_CHANGE_KIND_MAX] = {
                                 "These events are not recorded any more.", NULL},
         [CHANGE_LOG_FILES] = {"Log files", "delivers no log files",
                               "No log file reaches the bucket: what is recorded cannot be read. "
-                              "CloudTrail goes on trying for 30 days.",
+                              "CloudTrail keeps trying for 30 days.",
                               NULL},
         [CHANGE_DIGEST_FILES] = {"Digest files", "delivers no digest files",
                                  "No digest file reaches the bucket: log files cannot be proven "

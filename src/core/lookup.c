@@ -390,7 +390,7 @@ static void throttled(Core *c, Region *r, const AwsError *error)
         }
         if (first && !told)
                 core_log(c, LOG_EVENT_LOOKUP_FAILED, LOG_WARNING, first, error,
-                         "incident %s: LookupEvents is throttled, goes on being asked", first->id);
+                         "incident %s: LookupEvents is throttled, will be retried", first->id);
         r->throttle_told = told || first;
         r->next_lookup_boot =
                 c->now.boot_usec +

@@ -108,8 +108,8 @@ static const char *remedy_for_class(const AwsError *e, const char *api)
                        "on purpose.";
         case AWS_ERROR_NETWORK:
                 return "Check the guard's way to the service: DNS, routes, security groups, "
-                       "network ACLs, VPC endpoint, proxy, and what is set otherwise than AWS has "
-                       "it (endpoints, FIPS, certificates: trailsentry check lists it).";
+                       "network ACLs, VPC endpoint, proxy, and settings that differ from AWS's own "
+                       "(endpoints, FIPS, certificates: trailsentry check lists them).";
         case AWS_ERROR_CREDENTIALS:
                 return "Check where the guard's credentials come from, as the cause names it (on "
                        "the guard, trailsentry check does): key, file or program, the instance's "

@@ -464,7 +464,7 @@ static void say_not_yet(Core *c, Incident *i)
 {
         i->attribution.said_not_yet = true;
         core_log(c, LOG_EVENT_ACTOR_NOT_FOUND, LOG_NOTICE, i, &i->attribution.error,
-                 "incident %s: its actor is not known yet, the search goes on%s", i->id,
+                 "incident %s: its actor is not known yet, the search continues%s", i->id,
                  i->attribution.throttled_msec ? ", and LookupEvents is throttled" : "");
         tell(c, i);
 }

@@ -63,7 +63,7 @@ static Waiting look_at_waiting(Core *c, const Topic *t, bool wake)
         return w;
 }
 
-/* "topic NAME takes no alerts (ACCOUNT REGION)" */
+/* "topic NAME rejects alerts (ACCOUNT REGION)" */
 static char *title_of(const char *arn, const char *words)
 {
         const char *why;
@@ -85,10 +85,10 @@ static Severity severity_of(const Core *c, const Topic *t)
 
 static void tell(Core *c, Topic *t)
 {
-        _cleanup_free_ char *title = title_of(t->config.arn, "takes no alerts");
+        _cleanup_free_ char *title = title_of(t->config.arn, "rejects alerts");
         Waiting w = look_at_waiting(c, t, false);
         _cleanup_free_ char *text =
-                mem_printf("%-16s%s\n%-16s%zu message%s, kept on disk and tried again for ever\n",
+                mem_printf("%-16s%s\n%-16s%zu message%s, kept on disk and retried forever\n",
                            "Topic", t->config.arn, "Waiting", w.n, w.n == 1 ? "" : "s");
 
         Incident *i = notice_open(c, &(NoticeFacts){.kind = INCIDENT_TOPIC_FAILING,
@@ -133,7 +133,7 @@ void topic_took(Core *c, Topic *t)
         if (!i)
                 return;
 
-        _cleanup_free_ char *title = title_of(t->config.arn, "takes alerts again");
+        _cleanup_free_ char *title = title_of(t->config.arn, "accepts alerts again");
         char d[TIMEFMT_MAX];
         _cleanup_free_ char *text =
                 mem_printf("%-16s%s\n%-16s%zu message%s for up to %s; sent now\n", "Topic",
@@ -160,7 +160,7 @@ void topic_tick(Core *c)
                 if (t && (t->failing_boot || look_at_waiting(c, t, false).n > 0))
                         continue;
                 _cleanup_free_ char *title = title_of(
-                        i->scope_arn, t ? "takes alerts again" : "is not configured any more");
+                        i->scope_arn, t ? "accepts alerts again" : "is not configured any more");
                 notice_close(c, i, PHASE_CLOSED, title, "");
         }
 }

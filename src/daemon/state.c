@@ -188,7 +188,7 @@ static void go_on_without(Manager *m, const char *why)
         const StateReport report = {.missing = why};
 
         journal_daemon(journal_id_state_corrupt, LOG_CRIT,
-                       "guarding goes on without what was stored: %s", why);
+                       "guarding continues without the stored state: %s", why);
         mem_strset(&m->state_error, why);
         manager_step(m, &(Input){.kind = INPUT_RESTORED, .trail = SIZE_MAX, .report = &report});
         be_ready(m);

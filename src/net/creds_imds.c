@@ -131,7 +131,7 @@ static bool token_is_valid(const StrBuf *body)
 static void on_token(ImdsFetch *f, const HttpResponse *response)
 {
         if (!token_is_valid(&response->body)) {
-                give_up(f, "MalformedAnswer", "the token of IMDS is none");
+                give_up(f, "MalformedAnswer", "IMDS returned no valid token");
                 return;
         }
         secret_free(f->token);

@@ -33,21 +33,21 @@ def test_throttled_lookups_go_on(aws, guard):
     guard.run()
     aws.fault(**LOOKUP, kind="error", code="ThrottlingException", message="Rate exceeded", count=4)
     attack = aws.attack(TRAIL)
-    assert guard.record("LookupEvents is throttled, goes on being asked")
+    assert guard.record("LookupEvents is throttled, will be retried")
     assert aws.actor(attack).value("Who") == "Mary_Major (IAMUser)"
     assert len(aws.calls(operation="LookupEvents", ok=False)) == 4
 
 
 def test_denied_lookups_are_said_to_be_why(aws, make_guard):
-    """After half an hour, which is 18 s here; the search goes on and finds."""
+    """After half an hour, which is 18 s here; the search continues and finds."""
     guard = make_guard(scale=100).run()
     aws.permissions("trailsentry-target", deny=["cloudtrail:LookupEvents"])
     attack = aws.attack(TRAIL)
     closed = aws.message(phase="CLOSED")
     update = aws.message(phase="UPDATE", timeout=40)
-    assert update.value("Who") == "not known yet; the search goes on for 24 hours"
+    assert update.value("Who") == "not known yet; the search continues for 24 hours"
     assert update.value("because").startswith("access denied (AccessDeniedException")
-    assert guard.record("its actor is not known yet, the search goes on")
+    assert guard.record("its actor is not known yet, the search continues")
     aws.permissions("trailsentry-target", undeny=["cloudtrail:LookupEvents"])
     named = aws.actor(attack, phase="UPDATE")
     assert named.incident == update.incident == closed.incident and named.value("because") is None

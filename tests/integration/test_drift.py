@@ -82,7 +82,7 @@ def test_one_call_that_changes_four_settings(aws, guard):
     aws.set_trail(TRAIL, bucket="amzn-s3-demo-bucket", multi_region=True, global_events=True,
                   kms_key=None)
     closed = aws.message(phase="CLOSED", kind="drift")
-    assert closed.incident == opened.incident and "set as before again" in closed.subject
+    assert closed.incident == opened.incident and "restored" in closed.subject
     looked(aws)
     assert sorted(aws.phases()) == ["CLOSED", "OPEN", "UPDATE"]
     assert aws.restarts() == []

@@ -168,7 +168,7 @@ def test_state_that_cannot_be_used_at_the_start(aws, guard):
     with open(guard.state, "w", encoding="utf-8"):
         os.chmod(guard.state, 0o640)
     guard.run()
-    guard.record("guarding goes on without what was stored: .* Not a directory")
+    guard.record("guarding continues without the stored state: .* Not a directory")
     guard.wait_status(lambda s: "Not a directory" in (s["state_error"] or ""))
     aws.message(phase="OPEN", kind="state-lost")
     attack = aws.attack(TRAIL)
@@ -220,7 +220,7 @@ def test_two_daemons_on_one_state(aws, make_guard):
     before = files_of(first)
     second.state = first.state
     second.run()
-    record = second.record(f"without what was stored: another trailsentryd uses {first.state}")
+    record = second.record(f"without the stored state: another trailsentryd uses {first.state}")
     assert record.level == "crit"
     second.wait_status(lambda s: s["state_error"] == f"another trailsentryd uses {first.state}")
     told = aws.message(phase="OPEN", kind="state-lost")

@@ -125,14 +125,14 @@ def test_dead_topic_is_told_through_another(aws, make_guard):
     aws.attack(TRAIL)
     told = aws.message(topic=SECOND, kind="topic-failing", phase="OPEN")
     assert told.subject.startswith("OPEN: trailsentry on ")
-    assert "topic security-alerts takes no alerts (111122223333 eu-west-1)" in told.text
+    assert "topic security-alerts rejects alerts (111122223333 eu-west-1)" in told.text
     assert told.value("Topic") == TOPIC and "NotFound" in told.value("Cause")
     assert "Create the topic again" in told.text
     aws.message(topic=SECOND, kind="stopped", phase="CLOSED")
 
     aws.call("topic", arn=TOPIC, exists=True)
     closed = aws.message(topic=SECOND, kind="topic-failing", phase="CLOSED", timeout=40)
-    assert closed.incident == told.incident and "takes alerts again" in closed.text
+    assert closed.incident == told.incident and "accepts alerts again" in closed.text
     guard.wait_silent(timeout=40)
     assert aws.phases(kind="stopped") == aws.phases(topic=SECOND, kind="stopped")
     assert aws.all_messages(kind="topic-failing") == []
@@ -144,13 +144,13 @@ def test_only_topic_fails(aws, make_guard):
     aws.fault(service="sns", operation="Publish", kind="error", code="AuthorizationError",
               status=403)
     aws.attack(TRAIL)
-    record = guard.record("nobody can be told that topic security-alerts takes no alerts")
+    record = guard.record("nobody can be told that topic security-alerts rejects alerts")
     assert record.level == "crit" and "Allow sns:Publish" in record.text
     guard.wait_status(lambda s: s["topics"][0]["error"] and
                       s["topics"][0]["error"]["code"] == "AuthorizationError")
     aws.clear_faults()
     aws.message(phase="CLOSED", kind="stopped", timeout=40)
-    guard.record("topic security-alerts takes alerts again", timeout=40)
+    guard.record("topic security-alerts accepts alerts again", timeout=40)
     guard.wait_silent(timeout=40)
     assert aws.all_messages(kind="topic-failing") == []
 

@@ -463,7 +463,7 @@ static void test_not_known(void **state)
                 const char *text;
         } rows[] = {
                 {SEARCH_RUNNING, 1, false, CONFIDENCE_NONE, "an UPDATE will follow"},
-                {SEARCH_RUNNING, 9, true, CONFIDENCE_NONE, "the search goes on for 24 hours"},
+                {SEARCH_RUNNING, 9, true, CONFIDENCE_NONE, "the search continues for 24 hours"},
                 {SEARCH_GAVE_UP, 99, true, CONFIDENCE_NONE, "not found in Event history"},
                 {SEARCH_GAVE_UP, 0, false, CONFIDENCE_NONE, "90 days"},
                 {SEARCH_DONE, 3, false, CONFIDENCE_AMBIGUOUS, "several calls fit"},
@@ -496,7 +496,7 @@ static void test_restart_words(void **state)
                 {RESTART_BY_OTHERS, false, 5000, "by somebody else", "blind 5 s"},
                 {RESTART_NOT_WANTED, false, 5000, "not needed", "blind 5 s"},
                 /* deleted, made again or stopped once more: it never logged again as this one */
-                {RESTART_FAILING, false, 0, "goes on with the next incident", "next incident"},
+                {RESTART_FAILING, false, 0, "continues in the next incident", "next incident"},
         };
 
         for (size_t k = 0; k < ELEMENTSOF(rows); k++) {

@@ -58,7 +58,7 @@ static void test_throttled_time_counts(void **state)
         r->lookups = AWS_ERROR_THROTTLED;
         rig_live(r, 31 * USEC_PER_MINUTE);
         assert_int_equal(r->phases[PHASE_CLOSED], 1);
-        assert_has(rig_message(r, 2).body, "not known yet; the search goes on for 24 hours\n"
+        assert_has(rig_message(r, 2).body, "not known yet; the search continues for 24 hours\n"
                                            "  because       LookupEvents is throttled since 2026-");
         rig_live(r, 23 * USEC_PER_HOUR);
         assert_int_equal(r->phases[PHASE_UPDATE], 0);

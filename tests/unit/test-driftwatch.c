@@ -127,7 +127,7 @@ static void test_bucket(void **state)
         assert_non_null(incident_find_role(i, ROLE_ATTEMPT));
         const char *body = last_body(i);
         assert_has(body, "CloudTrail trail management-events delivers to another bucket.\n"
-                         "Now: not put back.\n");
+                         "Now: not restored.\n");
         assert_has(body, "    was         amzn-s3-demo-bucket\n    is          evil-bucket\n");
         assert_has(body, "ATT&CK          T1685.002 Disable or Modify Cloud Log (formerly "
                          "T1562.008)\n");
@@ -163,7 +163,7 @@ static void test_put_back_holds(void **state)
         rig_live(r, MINUTE);
         i = only(r, INCIDENT_DRIFT);
         assert_false(i->open);
-        assert_has(i->messages[i->n_messages - 1].subject, "CLOSED: set as before again after ");
+        assert_has(i->messages[i->n_messages - 1].subject, "CLOSED: restored after ");
         (void)last_body(i);
 }
 

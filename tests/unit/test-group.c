@@ -195,7 +195,7 @@ static void test_failing(void **state)
         assert_int_equal(r->phases[PHASE_FAILING], 1);
         assert_has(last(r)->subject, "NOT LOGGING, restart FAILS");
         assert_int_equal(last(r)->severity, SEVERITY_CRITICAL);
-        assert_has(last(r)->body, "Restart FAILS   for 1 trail, goes on being tried: access denied "
+        assert_has(last(r)->body, "Restart FAILS   for 1 trail, will be retried: access denied "
                                   "(SomeException): in so many words\n");
         assert_has(last(r)->body, "1. Allow cloudtrail:StartLogging");
         rig_live(r, 50 * USEC_PER_MINUTE);

@@ -77,7 +77,7 @@ static void test_twenty_trails(void **state)
         assert_int_equal(core_n_incidents(r->core), TRAILS);
         assert_in_range(messages(r), 4, 8); /* three by themselves, then summaries */
         const Message *m = last_of(lead(r));
-        assert_has(m->subject, "20 NOT AS BEFORE (111122223333 us-east-1) 20 trails changed");
+        assert_has(m->subject, "20 CHANGED SETTINGS (111122223333 us-east-1) 20 trails changed");
         assert_has(m->body, "What changed\n  S3 bucket (critical)\n");
         assert_has(m->body, "is          evil\n");
         assert_has(m->body, "do the same for the others");
@@ -120,7 +120,7 @@ static void test_one_becomes_otherwise(void **state)
         rig_pass(r, USEC_PER_SEC);
         rig_pass(r, 2 * USEC_PER_SEC);
         assert_has(last_of(lead(r))->body,
-                   "1 of 6 are changed otherwise, or by somebody else: see each of them");
+                   "1 of 6 differ from this, or have another caller: see each of them");
         assert_true(messages(r) >= before);
 }
 
