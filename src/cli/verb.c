@@ -117,10 +117,11 @@ const CliVerb cli_verbs[] = {
          "  trailsentry maintenance stop --trail=NAME\n"
          "  trailsentry maintenance list\n"
          "\n"
-         "While it lasts, the trail is not restarted and its changes are not reported one by\n"
-         "one; they are in the journal and among the incidents. Its beginning and its end\n"
-         "are reported to every topic. When it ends, at the latest after a day, a trail that\n"
-         "is still stopped is restarted and reported. Only root and the daemon's user may.\n"},
+         "While it lasts, the trail is not restarted and its changes are not reported one\n"
+         "by one; they are in the journal and among the incidents. Its beginning and its\n"
+         "end are reported to every topic. When it ends, at the latest after a day, a\n"
+         "trail that is still stopped is restarted and reported. Only root and the\n"
+         "daemon's user may.\n"},
 };
 const size_t cli_n_verbs = ELEMENTSOF(cli_verbs);
 
