@@ -148,6 +148,7 @@ static void on_inspected(Call *c, const AwsResult *result, Input *in)
         in->error = c->failure;
         in->selectors_error = also ? &second : NULL;
         manager_step(c->manager, in);
+        in->selectors_error = NULL;
 }
 
 static void on_found(Call *c, const AwsResult *result, Input *in)
