@@ -185,7 +185,8 @@ static bool parse(int argc, char **argv, Options *o)
 
 int main(int argc, char **argv)
 {
-        Options o = {.light = 5000, .whole = 500, .seed = 1, .jobs = 1};
+        long processors = sysconf(_SC_NPROCESSORS_ONLN);
+        Options o = {.light = 5000, .whole = 500, .seed = 1, .jobs = (unsigned)MAX(1L, processors)};
         unsigned failed = 0;
 
         if (!parse(argc, argv, &o))
