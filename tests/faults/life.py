@@ -163,7 +163,7 @@ class Life:
         for _ in range(100):
             found = self.count_descriptors()
             least = found if least is None or found is None else least & found
-            if least is None or least["/state"] <= 1:
+            if least is None or not least["/state"]:
                 break
             self.wait(lambda: False, 0.05)
         return least
