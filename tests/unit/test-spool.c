@@ -208,7 +208,9 @@ static void spool_open(Fixture *f)
 {
         spool_begin(f);
         run_until_loaded(f);
+        (void)pthread_mutex_lock(&disk.lock); /* the writer may tidy up by now */
         memset(disk.steps, 0, sizeof(disk.steps));
+        (void)pthread_mutex_unlock(&disk.lock);
 }
 
 static int setup(void **state)
