@@ -77,8 +77,7 @@ static void advise_undo(Advice *a, const Incident *i)
         char *update = undo_update_trail(i, &left_out);
 
         advice_step(a, "Nothing has been restored: this guard reports changed settings, it does "
-                       "not change "
-                       "them.");
+                       "not change them.");
         if (update) {
                 advice_step(a,
                             "Restore what was not intended, from an administrator of the account:");
@@ -92,8 +91,7 @@ static void advise_undo(Advice *a, const Incident *i)
                 advise_selectors(a, i);
         if (changes_have(&i->changes, CHANGE_S3_BUCKET))
                 advice_step(a, "Find out who owns the new bucket before anything else is written "
-                               "to it, and "
-                               "assume that others have read what was delivered there.");
+                               "to it, and assume that others have read what was delivered there.");
         if (changes_worst(&i->changes)->declared)
                 advice_step(a,
                             "If it was intended, change expect of this trail in trailsentry.conf.");

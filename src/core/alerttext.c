@@ -568,7 +568,7 @@ static void add_head(StrBuf *b, const Incident *i, const AlertContext *c)
                 strbuf_addf(b, ", and %zu more (below)", i->changes.n - 1);
         if (i->announced_by && !i->in_maintenance) {
                 strbuf_add(b, ": left by the maintenance that ");
-                foreign_add_exact(b, i->announced_by, 100);
+                foreign_add(b, i->announced_by, 100);
                 strbuf_add(b, " announced");
         }
         if (c->phase == PHASE_RESTARTED)

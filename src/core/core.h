@@ -210,7 +210,7 @@ typedef struct SettingsRead {
 
 const SettingsRead *core_settings_read(const Core *c, size_t trail, SettingsHalf half);
 const char *settings_half_operation(SettingsHalf half);
-/* Open incident of a trail (a stop before a unreachable before drift before a delivery), NULL when
+/* Open incident of a trail (a stop before an unreachable before drift before a delivery), NULL when
  * all is well. */
 const Incident *core_trail_incident(const Core *c, size_t trail);
 /* Why INPUT_ACCEPT with this digest (NULL: whatever there is) would do nothing, in words (static

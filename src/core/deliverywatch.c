@@ -185,16 +185,8 @@ static void tell(Core *c, Trail *t, const TrailStatus *s)
                 return;
         }
         if (i) {
-                incident_note_callers(i);
-                bool more = changes_merge(i, &now);
-
-                incident_touch(i);
-                if (!more)
-                        return;
-                i->seen_msec = core_aws_msec(c, c->now.wall_msec);
-                incident_escalate(i, changes_severity(&i->changes));
-                search_again(c, i);
-                notify(c, i, PHASE_UPDATE);
+                if (incident_take_changes(c, i, &now, core_aws_msec(c, c->now.wall_msec)))
+                        notify(c, i, PHASE_UPDATE);
                 return;
         }
         changes_digest(&now, digest);

@@ -155,15 +155,9 @@ static void open_drift(Core *c, Trail *t, Changes *now, const AwsError *unconfir
 static void change_drift(Core *c, Trail *t, Changes *now)
 {
         Incident *i = t->drift;
-        incident_note_callers(i);
-        bool more = changes_merge(i, now);
 
-        incident_touch(i);
-        if (!more)
+        if (!incident_take_changes(c, i, now, core_aws_msec(c, t->doubted_drift_msec)))
                 return;
-        i->seen_msec = core_aws_msec(c, t->doubted_drift_msec);
-        incident_escalate(i, changes_severity(&i->changes));
-        search_again(c, i);
         if (i->n_messages < UPDATES_MAX || i->severity > i->messages[i->n_messages - 1].severity)
                 notify(c, i, PHASE_UPDATE);
 }

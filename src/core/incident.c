@@ -181,7 +181,8 @@ void incident_set_stop(Core *c, Incident *i, int64_t stop_msec)
         incident_touch(i);
 }
 
-void incident_note_callers(Incident *i)
+/* Before further changes come: by whom those are that it has, as far as that is one and certain. */
+static void note_callers(Incident *i)
 {
         const Finding *f = incident_find_role(i, ROLE_CULPRIT);
 
@@ -193,6 +194,22 @@ void incident_note_callers(Incident *i)
         for (size_t k = 0; k < i->changes.n; k++)
                 if (!i->changes.items[k].by)
                         i->changes.items[k].by = alert_actor(i);
+}
+
+bool incident_take_changes(Core *c, Incident *i, Changes *now, int64_t seen_msec)
+{
+        note_callers(i);
+        bool more = changes_merge(i, now);
+
+        incident_touch(i);
+        if (!more)
+                return false;
+        if (!i->in_maintenance) /* what comes after it was announced by nobody */
+                free(TAKE_PTR(i->announced_by));
+        i->seen_msec = seen_msec;
+        incident_escalate(i, changes_severity(&i->changes));
+        search_again(c, i);
+        return true;
 }
 
 void incident_close(Core *c, Incident *i, int64_t blind_to_msec)

@@ -402,9 +402,10 @@ bool incident_make_untimed_id(Core *c, const char *about, const IncidentFacts *f
 /* NULL when an incident of that id has been had. */
 Incident *incident_open(Core *c, Trail *t, const IncidentFacts *f);
 /* blind_to_msec of 0: the trail did not log again, another incident of it goes on from here. */
-/* Before further changes come: by whom those are that it has, as far as that is one and certain. */
-void incident_note_callers(Incident *i);
 void incident_close(Core *c, Incident *i, int64_t blind_to_msec);
+/* Takes what is changed by now, seen then; true when it is more than before, and its callers are
+ * searched for anew. */
+bool incident_take_changes(Core *c, Incident *i, Changes *now, int64_t seen_msec);
 /* The time of an untimed stop has shown: no other incident is to be made of it. */
 void incident_set_stop(Core *c, Incident *i, int64_t stop_msec);
 /* Closed for good or only waiting for its actor. */

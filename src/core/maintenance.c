@@ -76,10 +76,10 @@ static void adopt(Core *c, Incident *w)
         for (size_t k = 0; k < c->n_trails; k++) {
                 Incident *i = c->trails[k].stop;
 
-                if (i && !i->in_maintenance && window_covers(w, c->trails[k].config.arn))
-                        maintenance_record(c, &c->trails[k], i);
-                if (i) /* it came before that */
-                        free(TAKE_PTR(i->announced_by));
+                if (!i || i->in_maintenance || !window_covers(w, c->trails[k].config.arn))
+                        continue;
+                maintenance_record(c, &c->trails[k], i);
+                free(TAKE_PTR(i->announced_by)); /* it came before that */
         }
 }
 

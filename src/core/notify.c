@@ -106,14 +106,6 @@ void notify_wait(const Core *c, Incident *i)
         incident_touch(i);
 }
 
-/* Of the incidents that wait; but for the one that speaks itself. */
-static void tell_what_waits(Core *c, const Incident *but)
-{
-        for (size_t k = 0; k < c->n_incidents; k++)
-                if (c->incidents[k]->owes_opening && c->incidents[k] != but)
-                        notify(c, c->incidents[k], PHASE_OPEN);
-}
-
 /* What is owed comes first, or, when all is well by now, in the same message. */
 static Phase pay_opening(Core *c, Incident *i, Phase phase)
 {
@@ -127,13 +119,11 @@ static Phase pay_opening(Core *c, Incident *i, Phase phase)
         return phase;
 }
 
-void notify(Core *c, Incident *i, Phase phase)
+static void speak(Core *c, Incident *i, Phase phase)
 {
         /* Who has heard of it before the maintenance hears of its end, too. */
         bool held = i->in_maintenance && !i->attribution.misused && i->n_messages == 0;
 
-        if (phase == PHASE_OPEN)
-                tell_what_waits(c, i);
         if (held || !group_lets_speak(c, i)) {
                 i->owes_opening = false;
                 told_note(i);
@@ -147,6 +137,15 @@ void notify(Core *c, Incident *i, Phase phase)
         phase = pay_opening(c, i, phase);
         write_message(c, i, message_new(c, i, phase));
         told_note(i);
+}
+
+void notify(Core *c, Incident *i, Phase phase)
+{
+        /* When another speaks up, nobody waits any longer. */
+        for (size_t k = 0; phase == PHASE_OPEN && k < c->n_incidents; k++)
+                if (c->incidents[k]->owes_opening && c->incidents[k] != i)
+                        speak(c, c->incidents[k], PHASE_OPEN);
+        speak(c, i, phase);
 }
 
 void notify_summary(Core *c, Incident *lead, Phase phase)

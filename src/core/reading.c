@@ -39,19 +39,18 @@ static void on_first(Core *c, Trail *t, const TrailStatus *s, Reading r)
 {
         bool down = r == READING_FIRST_STOPPED;
         /* Stopped before its last start, and down all the same: when that began, no time says. */
-        int64_t stop =
-                s->stop_logging_msec >= s->start_logging_msec || !down ? s->stop_logging_msec : 0;
-        IncidentFacts f = {
-                .kind = down ? INCIDENT_ALREADY_STOPPED : INCIDENT_RECENT_STOP,
-                .stop_msec = stop,
-                .start_before_msec = down ? s->start_logging_msec : 0,
-                .blind_from_msec = stop,
-                .blind_to_msec = down ? 0 : s->start_logging_msec,
-                .id_time_msec = s->start_logging_msec,
-        };
-        if (r != READING_FIRST_LOGGING)
-                incident_open(c, t, &f);
-        if (down && !stop && observe_is_recent_stop(&t->memory, s, c->now.wall_msec))
+        bool over = s->stop_logging_msec < s->start_logging_msec;
+        int64_t stop = over ? 0 : s->stop_logging_msec;
+
+        if (down)
+                incident_open(c, t,
+                              &(IncidentFacts){.kind = INCIDENT_ALREADY_STOPPED,
+                                               .stop_msec = stop,
+                                               .start_before_msec = s->start_logging_msec,
+                                               .blind_from_msec = stop,
+                                               .id_time_msec = s->start_logging_msec});
+        if (r == READING_FIRST_RECENT_STOP ||
+            (down && over && observe_is_recent_stop(&t->memory, s, c->now.wall_msec)))
                 open_recent_stop(c, t, s);
 }
 

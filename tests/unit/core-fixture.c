@@ -516,6 +516,15 @@ const Action *rig_action(const Rig *r, ActionKind kind)
         return NULL;
 }
 
+unsigned rig_n_messages(const Rig *r)
+{
+        unsigned n = 0;
+
+        for (size_t p = 0; p < _PHASE_MAX; p++)
+                n += r->phases[p];
+        return n;
+}
+
 size_t rig_count(const Rig *r, ActionKind kind)
 {
         size_t n = 0;

@@ -115,6 +115,7 @@ void rig_lookup_failed(Rig *r, AwsErrorClass class);
 
 const Action *rig_action(const Rig *r, ActionKind kind); /* the first of the kind, NULL */
 size_t rig_count(const Rig *r, ActionKind kind);
+unsigned rig_n_messages(const Rig *r); /* messages, of all phases */
 const Action *rig_log(const Rig *r, LogEvent event);
 const Incident *rig_incident(const Rig *r);           /* the first one */
 Message rig_message(const Rig *r, unsigned sequence); /* of it; borrowed */

@@ -31,15 +31,6 @@ static Rig *rig_new_seen(const RigOptions *o)
         return r;
 }
 
-static unsigned messages(const Rig *r)
-{
-        unsigned n = 0;
-
-        for (size_t p = 0; p < _PHASE_MAX; p++)
-                n += r->phases[p];
-        return n;
-}
-
 /* The last message of the first incident, whose word it is. */
 static const Message *last(const Rig *r)
 {
@@ -56,7 +47,7 @@ static void test_one_stop(void **state)
         rig_live(r, 11 * USEC_PER_MINUTE);
         assert_int_equal(r->phases[PHASE_OPEN], 1);
         assert_int_equal(r->phases[PHASE_CLOSED], 1);
-        assert_int_equal(messages(r), 2);
+        assert_int_equal(rig_n_messages(r), 2);
         assert_null(rig_incident(r)->series);
 }
 
@@ -67,7 +58,7 @@ static void test_two_stops(void **state)
         stop(r, 1);
         rig_live(r, USEC_PER_MINUTE);
         stop(r, 1);
-        assert_int_equal(messages(r), 2); /* of the first */
+        assert_int_equal(rig_n_messages(r), 2); /* of the first */
         rig_live(r, 10 * USEC_PER_SEC);
         assert_int_equal(r->phases[PHASE_UPDATE], 1);
         assert_string_equal(last(r)->subject,
@@ -83,10 +74,10 @@ static void test_two_stops(void **state)
         assert_has(document, "\"group\":{\"incidents\":2,\"trails\":1,\"down\":0,");
         assert_has(document, "\"actor_pending\":2,");
         rig_live(r, 9 * USEC_PER_MINUTE);
-        assert_int_equal(messages(r), 3); /* nothing new, and not quiet yet */
+        assert_int_equal(rig_n_messages(r), 3); /* nothing new, and not quiet yet */
         rig_live(r, 2 * USEC_PER_MINUTE);
         assert_int_equal(r->phases[PHASE_CLOSED], 2);
-        assert_int_equal(messages(r), 4);
+        assert_int_equal(rig_n_messages(r), 4);
         assert_has(last(r)->body, "no further stop for 10 min");
         stop(r, 1);
         rig_live(r, 10 * USEC_PER_SEC);
@@ -102,7 +93,7 @@ static void test_flood(void **state)
         assert_int_equal(r->phases[PHASE_UPDATE], 3); /* after 10, 40 and 100 s */
         rig_live(r, 11 * USEC_PER_MINUTE);
         assert_int_equal(r->phases[PHASE_CLOSED], 2);
-        assert_true(messages(r) <= 7);
+        assert_true(rig_n_messages(r) <= 7);
         char told[64];
         (void)snprintf(told, sizeof(told), "stopped %u times",
                        rig_incident(r)->series->now.incidents);

@@ -21,15 +21,6 @@ static void deliver_to(Rig *r, const char *bucket)
         mem_strset(&r->settings.description.s3_bucket_name, bucket);
 }
 
-static unsigned messages(const Rig *r)
-{
-        unsigned n = 0;
-
-        for (size_t p = 0; p < _PHASE_MAX; p++)
-                n += r->phases[p];
-        return n;
-}
-
 static const Message *last_of(const Incident *i)
 {
         return &i->messages[i->n_messages - 1];
@@ -75,7 +66,7 @@ static void test_twenty_trails(void **state)
         deliver_to(r, "evil");
         rig_live(r, 5 * USEC_PER_MINUTE);
         assert_int_equal(core_n_incidents(r->core), TRAILS);
-        assert_in_range(messages(r), 4, 8); /* three by themselves, then summaries */
+        assert_in_range(rig_n_messages(r), 4, 8); /* three by themselves, then summaries */
         const Message *m = last_of(lead(r));
         assert_has(m->subject, "20 CHANGED SETTINGS (111122223333 us-east-1) 20 trails changed");
         assert_has(m->body, "What changed\n  S3 bucket (critical)\n");
@@ -87,7 +78,7 @@ static void test_twenty_trails(void **state)
         for (size_t k = 0; k < core_n_incidents(r->core); k++)
                 assert_false(core_incident(r->core, k)->open);
         assert_in_range(r->phases[PHASE_CLOSED], 1, 3);
-        assert_in_range(messages(r), 5, 14);
+        assert_in_range(rig_n_messages(r), 5, 14);
 }
 
 /* What needs another answer is not lost among the rest. */
@@ -115,13 +106,13 @@ static void test_one_becomes_otherwise(void **state)
         for (size_t k = 0; k < 6; k++)
                 changed(r, k, "evil");
         rig_live(r, 12 * USEC_PER_SEC);
-        unsigned before = messages(r);
+        unsigned before = rig_n_messages(r);
         changed(r, 5, "elsewhere");
         rig_pass(r, USEC_PER_SEC);
         rig_pass(r, 2 * USEC_PER_SEC);
         assert_has(last_of(lead(r))->body,
                    "1 of 6 differ from this, or have another caller: see each of them");
-        assert_true(messages(r) >= before);
+        assert_true(rig_n_messages(r) >= before);
 }
 
 static void test_settings_that_cannot_be_read(void **state)
@@ -131,7 +122,7 @@ static void test_settings_that_cannot_be_read(void **state)
         r->looks = AWS_ERROR_DENIED;
         rig_live(r, 5 * USEC_PER_MINUTE);
         assert_int_equal(core_n_incidents(r->core), TRAILS);
-        assert_in_range(messages(r), 4, 8);
+        assert_in_range(rig_n_messages(r), 4, 8);
         assert_has(last_of(lead(r))->subject, "20 SETTINGS NOT READ (");
 }
 

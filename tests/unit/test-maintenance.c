@@ -300,10 +300,30 @@ static void test_settings_it_leaves(void **state)
         assert_has(m->body, ": left by the maintenance that root (sudo by alice) announced.\n");
         assert_has_not(m->body, "access key");
         assert_has_not(m->body, "Deny");
+
+        /* Who changes more after it has ended is nobody's colleague by that. */
+        mem_strset(&r->settings.description.s3_bucket_name, "evil");
+        rig_live(r, 3 * USEC_PER_MINUTE);
+        i = of_kind(r, INCIDENT_DRIFT);
+        assert_int_equal(i->changes.n, 2);
+        assert_null(i->announced_by);
+        assert_has_not(i->messages[i->n_messages - 1].body, "left by the maintenance");
 }
 
-UNIT_MAIN(T(test_settings_it_leaves), T(test_stop_is_recorded_then_acted_on),
-          T(test_put_back_in_time), T(test_two_windows), T(test_of_another_trail),
-          T(test_stopped_by_hand), T(test_adopts_what_is_open), T(test_misuse_is_told),
-          T(test_blindness_is_told), T(test_survives_a_restart), T(test_clock_is_set),
-          T(test_window_ended_without_a_word), T(test_told_before))
+/* A second window does not take over what came in the first. */
+static void test_another_window_begins(void **state)
+{
+        _cleanup_rig_ Rig *r = guarding(NULL);
+
+        begin(r, TRAIL, 30 * MSEC_PER_MINUTE);
+        rig_truth(r, false, START, 60000);
+        rig_live(r, 5 * USEC_PER_MINUTE);
+        begin(r, NULL, 10 * MSEC_PER_MINUTE);
+        assert_string_equal(of_kind(r, INCIDENT_STOPPED)->announced_by, "root (sudo by alice)");
+}
+
+UNIT_MAIN(T(test_settings_it_leaves), T(test_another_window_begins),
+          T(test_stop_is_recorded_then_acted_on), T(test_put_back_in_time), T(test_two_windows),
+          T(test_of_another_trail), T(test_stopped_by_hand), T(test_adopts_what_is_open),
+          T(test_misuse_is_told), T(test_blindness_is_told), T(test_survives_a_restart),
+          T(test_clock_is_set), T(test_window_ended_without_a_word), T(test_told_before))

@@ -146,6 +146,28 @@ static void test_trail_is_removed(void **state)
         assert_true(has_phases(r, "OPEN"));
 }
 
-UNIT_MAIN(T(test_restarted_while_it_waits), T(test_no_longer_than_that), T(test_bad_news_ends_it),
-          T(test_a_second_trail_ends_it), T(test_a_deletion_ends_it), T(test_alert_only),
-          T(test_owed_survives_a_crash), T(test_trail_is_removed))
+/* A store that failed may leave two that wait, of one time each. */
+static void test_two_that_wait_on_disk(void **state)
+{
+        _cleanup_rig_ Rig *r = rig_new(&two_trails);
+
+        for (unsigned k = 0; k < 2; k++) {
+                Incident *i = fixture_incident(INCIDENT_STOPPED, RIG_STOP);
+
+                i->id[0] = (char)('a' + k);
+                i->reminded_msec = i->detected_msec;
+                i->owes_opening = true;
+                i->restart.state = RESTART_REQUESTED;
+                if (k > 0)
+                        mem_strset(&i->trail_arn, TRAIL "-2");
+                core_restore_incident(r->core, i);
+        }
+        rig_pass(r, WAIT);
+        for (unsigned k = 0; k < 2; k++)
+                assert_int_equal(core_incident(r->core, k)->n_messages, 1);
+}
+
+UNIT_MAIN(T(test_two_that_wait_on_disk), T(test_restarted_while_it_waits),
+          T(test_no_longer_than_that), T(test_bad_news_ends_it), T(test_a_second_trail_ends_it),
+          T(test_a_deletion_ends_it), T(test_alert_only), T(test_owed_survives_a_crash),
+          T(test_trail_is_removed))
